@@ -1,0 +1,20 @@
+import { z } from 'zod';
+
+/** States of a job. `done`, `failed` and `cancelled` are final; a `failed` job is the dead letter and stays visible. */
+export const jobStateSchema = z.enum(['queued', 'leased', 'done', 'failed', 'cancelled']);
+/** States of a job. */
+export type JobState = z.infer<typeof jobStateSchema>;
+
+/** Where a job came from: the iconik record that ordered it. A record delivered twice runs once (`job_origin`). */
+export const jobOriginSchema = z.object({
+  /** Which queue of iconik listed the record. */
+  kind: z.enum(['transfers_from', 'transfers_to', 'deletions', 'transcode']),
+  /** Id of the record in that queue. */
+  recordId: z.string(),
+  /** Storage whose queue it is. */
+  storageId: z.string(),
+  /** iconik job that shows the work to users, if iconik named one. */
+  iconikJobId: z.string().nullable(),
+});
+/** Where a job came from. */
+export type JobOrigin = z.infer<typeof jobOriginSchema>;

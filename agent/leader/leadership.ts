@@ -1,0 +1,20 @@
+/**
+ * One leadership. Everything leader-only gets it and must: call `assertTrusted` synchronously right before each effect,
+ * stop when `signal` fires, and name `term` and `runId` in every write (fencing).
+ */
+export interface Leadership {
+  /** Number of this leadership; only ever grows. The fencing token. */
+  readonly term: number;
+  /** The run that leads. */
+  readonly runId: string;
+  /** Fires when the leadership ends, for whatever reason, before the lease can lapse. */
+  readonly signal: AbortSignal;
+  /** Throws `leadership-lost` unless the trust window is open at this instant. */
+  assertTrusted(): void;
+}
+
+/** Work that runs only on the leader: begins with a leadership, resolves once fully stopped after its signal fired. */
+export interface LeaderWork {
+  name: string;
+  run(leadership: Leadership): Promise<void>;
+}

@@ -1,0 +1,136 @@
+/** What a file looked like when stat'ed. */
+export interface FileFacts {
+  kind: 'file' | 'directory' | 'symlink' | 'other';
+  sizeBytes: number;
+  /** Nanoseconds since the epoch as decimal text (exceeds what a double holds). */
+  mtimeNs: string;
+  /** File id (inode) as decimal text; with the device it tells a moved file from a new one. */
+  fileId: string;
+}
+
+/** One entry of a listed directory. `name` keeps the original bytes as far as text can. */
+export interface DirectoryEntry extends FileFacts {
+  name: string;
+}
+
+/** One directory that a walk listed. Paths are relative to the mount point, `/`-separated, '' = the root. */
+export type DirectoryListing =
+  | { kind: 'listed'; path: string; entries: DirectoryEntry[] }
+  /** Not listed: nothing in or below it may be taken for absent. */
+  | { kind: 'unreadable'; path: string; reason: string };
+
+/** What a walk looks at. */
+export interface WalkOptions {
+  /** Roots relative to the mount point; empty = the whole storage. */
+  directories: readonly string[];
+  /** Names and patterns to skip (`*.tmp`, `re:/…/`), besides the built-in ones for NAS litter. */
+  ignore: readonly string[];
+  /** When not empty, only files that match. Include beats ignore (reference A.5). */
+  include: readonly string[];
+  /** Directories read at once. */
+  concurrency: number;
+}
+
+/** Sums of one walk. */
+export interface WalkSummary {
+  files: number;
+  directories: number;
+  skipped: number;
+  unreadable: number;
+}
+
+/** Verdict on a storage root. */
+export type ProbeResult =
+  | {
+      kind: 'reachable';
+      /** Whether the identity marker `.isg-pro-storage` names this storage, is absent, or names another one. */
+      marker: 'right' | 'absent' | 'wrong';
+      /** No entries but our marker. */
+      empty: boolean;
+      /** null = not asked for. */
+      writable: boolean | null;
+    }
+  | { kind: 'unreachable'; reason: 'absent' | 'not-a-directory' | 'unreadable' | 'hung'; detail: string };
+
+/** Both digests of one read, and what the file looked like; `changed` when stat before and after differ. */
+export interface DigestResult {
+  /** XXH3-128, 32 hex digits. */
+  xxh128: string;
+  /** MD5, 32 hex digits: iconik's file identity. */
+  md5: string;
+  facts: FileFacts;
+  changed: boolean;
+}
+
+/** Bytes of a file sent in one HTTP request. */
+export interface SendRange {
+  path: string;
+  offsetBytes: number;
+  lengthBytes: number;
+  url: string;
+  method: 'PUT' | 'POST';
+  headers: Record<string, string>;
+  /** The send is refused (`file-changed`) unless the file still looks like this before and after. */
+  expected: { sizeBytes: number; mtimeNs: string };
+}
+
+/** Answer of an object store. */
+export interface HttpAnswer {
+  status: number;
+  /** Lower-case names. */
+  headers: Record<string, string>;
+  /** At most 64 KiB. */
+  body: string;
+}
+
+/** A download into a file of the storage, resumed when the file already holds a part. */
+export interface ReceiveFile {
+  url: string;
+  /** Relative path of the partial file; its directory is made. */
+  path: string;
+  /** Expected length; refused before the start when the disk has not that much room. */
+  sizeBytes: number;
+}
+
+/** Calls that report how far they are and can be stopped. */
+export interface CallOptions {
+  signal?: AbortSignal;
+  onProgress?: (doneBytes: number) => void;
+}
+
+/**
+ * A storage as this node reaches it. Everything that touches the mount runs in processes of this storage's own, so that
+ * a hung mount delays neither the agent nor another storage. Paths are relative to the mount point; one that leads out
+ * of it throws `outside-storage`. Errors: `storage-unavailable`, `storage-hung` (transient), `file-not-found`,
+ * `file-unreadable`, `file-changed`, `disk-full`.
+ */
+export interface StorageAccess {
+  readonly storageId: string;
+  readonly mountPoint: string;
+  /** Absolute path for programs that read the file themselves (ffmpeg). Pure; touches nothing. */
+  absolutePath(path: string): string;
+  /** Never throws and never takes longer than `timeoutMs`. */
+  probe(options: { testWrite: boolean; timeoutMs: number }): Promise<ProbeResult>;
+  /** Writes the identity marker; resolves also when the right one is there. */
+  placeMarker(): Promise<void>;
+  /** Lists directories depth by depth; waits for `onDirectory` (back-pressure). Symlinks are reported, never followed. */
+  walk(
+    options: WalkOptions,
+    onDirectory: (listing: DirectoryListing) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<WalkSummary>;
+  /** null when there is no such file; throws when that cannot be known. */
+  stat(path: string): Promise<FileFacts | null>;
+  /** Reads a file once for both digests. */
+  digest(path: string, options: CallOptions): Promise<DigestResult>;
+  /** Sends a range of a file; resolves with whatever the server answered. */
+  sendRange(send: SendRange, options: CallOptions): Promise<HttpAnswer>;
+  /** Downloads into a partial file and digests it; throws `download-refused` for an answer other than 200/206. */
+  receiveFile(receive: ReceiveFile, options: CallOptions): Promise<DigestResult>;
+  /** Moves a finished partial file into place, durably; `file-exists` as `content-differs` error when `to` exists already. */
+  commitFile(from: string, to: string): Promise<FileFacts>;
+  /** Removes a file only if it still is what was recorded. */
+  removeFile(path: string, expected: { sizeBytes: number; mtimeNs: string }): Promise<'removed' | 'absent' | 'differs'>;
+  /** Ends the processes; calls in progress reject with `stopped`. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,42 @@
+import { defineConfig } from 'vitest/config';
+
+/** Long versions of the fault tests run only under `npm run test:long`; the short ones always run. */
+const MINUTE_MS = 60_000;
+
+/** One project per test layer: unit tests do no I/O, all others use the real thing (PostgreSQL, ffmpeg, processes). */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/support/postgres-global.ts'],
+          testTimeout: MINUTE_MS,
+          hookTimeout: 2 * MINUTE_MS,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          testTimeout: 5 * MINUTE_MS,
+          hookTimeout: MINUTE_MS,
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          globalSetup: ['test/support/postgres-global.ts'],
+          testTimeout: 5 * MINUTE_MS,
+          hookTimeout: 2 * MINUTE_MS,
+          maxWorkers: 1,
+        },
+      },
+    ],
+  },
+});
