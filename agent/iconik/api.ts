@@ -1,0 +1,325 @@
+import type { Role } from '../contract/index.ts';
+
+/**
+ * iconik as the node sees it: the calls of one gateway (reference C), with parsed answers. Unknown fields of an answer
+ * are kept; unknown enum values survive as text. Every call has a deadline, counts against the request budget, and
+ * throws `IsgError`: `iconik-unreachable`, `iconik-throttled` (transient), `iconik-unauthorized`, `iconik-forbidden`,
+ * `iconik-not-found`, `iconik-conflict`, `iconik-rejected`, `iconik-answer-unreadable`.
+ * Only reads and repeatable writes are retried inside; creations (`create…`) never are.
+ */
+
+/** How one call is limited. */
+export interface CallLimits {
+  /** Ends the call and any retry. */
+  signal?: AbortSignal;
+}
+
+/** Anything with an id. */
+export interface Entity {
+  id: string;
+}
+
+export interface StorageGateway extends Entity {
+  name: string;
+  enabled: boolean;
+  cluster_id: string | null;
+  roles: Role[];
+  /** Mount point per storage id. */
+  storages: Record<string, { mount_point: string }>;
+  settings: Record<string, number | null>;
+  date_modified: string | null;
+}
+
+export interface StorageGatewayCluster extends Entity {
+  name: string;
+  enabled: boolean;
+  /** Holds a password: never log it, never store it in clear. Empty = none. */
+  db_connection_uri: string;
+  storage_ids: string[];
+  visibility_timeout: number;
+  settings: Record<string, number | null>;
+  leader_id: string | null;
+  date_modified: string | null;
+}
+
+/** Settings of a FILE storage (reference A.5); absent ones are undefined, unknown ones are kept. */
+export interface FileStorageSettings {
+  mount_point?: string | undefined;
+  scan?: boolean | undefined;
+  scan_directories?: string[] | undefined;
+  scan_interval_seconds?: number | undefined;
+  growing_files_threshold?: number | undefined;
+  scan_ignore?: string[] | undefined;
+  scan_include?: string[] | undefined;
+  transcode_ignore?: string[] | undefined;
+  transcode_include?: string[] | undefined;
+  upload_files?: boolean | undefined;
+  upload_ignore?: string[] | undefined;
+  remote_storage_id?: string | undefined;
+  remote_path?: string | undefined;
+  local_proxy_creation?: boolean | undefined;
+  local_keyframe_creation?: boolean | undefined;
+  title_includes_extension?: boolean | undefined;
+  filename_is_external_id?: boolean | undefined;
+  aggregate_identical_files?: boolean | undefined;
+  aggregate_only_on_same_storage?: boolean | undefined;
+  aggregate_ignore?: string[] | undefined;
+  read?: boolean | undefined;
+  write?: boolean | undefined;
+  delete?: boolean | undefined;
+}
+
+export interface Storage extends Entity {
+  name: string;
+  /** FILE, S3, GCS, B2, AZURE, … */
+  method: string;
+  purpose: string;
+  status: string | null;
+  settings: FileStorageSettings;
+  date_modified: string | null;
+}
+
+export interface GatewayEvent extends Entity {
+  type: string;
+  data: Record<string, unknown>;
+}
+
+export interface Asset extends Entity {
+  title: string;
+  status: string | null;
+  date_created: string | null;
+  created_by_user: string | null;
+  versions: { id: string }[];
+  /** Summaries that a listed asset carries; empty = the asset has no files. */
+  files: unknown[];
+}
+
+export interface Format extends Entity {
+  name: string;
+  asset_id: string | null;
+  version_id: string | null;
+  components: { id?: string | undefined; name: string; type: string }[];
+}
+
+export interface FileSet extends Entity {
+  name: string;
+  base_dir: string;
+  storage_id: string | null;
+  format_id: string | null;
+  asset_id: string | null;
+  version_id: string | null;
+}
+
+/** Where and how to send the bytes of a record on a cloud storage (reference C.9). */
+export interface UploadTarget {
+  storage_method: string | null;
+  upload_method: string | null;
+  upload_url: string | null;
+  multipart_upload_url: string | null;
+  upload_credentials: Record<string, unknown> | null;
+  upload_filename: string | null;
+}
+
+export interface FileRecord extends Entity, UploadTarget {
+  name: string | null;
+  original_name: string | null;
+  directory_path: string;
+  size: number | null;
+  checksum: string | null;
+  status: string | null;
+  type: string | null;
+  storage_id: string | null;
+  asset_id: string | null;
+  version_id: string | null;
+  format_id: string | null;
+  file_set_id: string | null;
+  /** Signed download URL when asked for. */
+  url: string | null;
+}
+
+export interface Proxy extends Entity, UploadTarget {
+  filename: string | null;
+  name: string | null;
+  status: string | null;
+  storage_id: string | null;
+  version_id: string | null;
+  size: number | null;
+}
+
+export interface Keyframe extends Entity, UploadTarget {
+  filename: string | null;
+  name: string | null;
+  type: string | null;
+  status: string | null;
+  version_id: string | null;
+  size: number | null;
+}
+
+/** Queue records (reference C.12–C.14). Fields not named here are kept. */
+export interface TransferFromRecord extends Entity {
+  job_id: string | null;
+  asset_id: string | null;
+  format_id: string | null;
+  original_file_set_id: string | null;
+  original_storage_id: string | null;
+  destination_storage_id: string | null;
+  destination_storage_method: string | null;
+  destination_directory_path: string | null;
+  destination_file_set_name: string | null;
+  destination_filename: string | null;
+}
+
+export interface TransferToRecord extends Entity {
+  job_id: string | null;
+  asset_id: string | null;
+  format_id: string | null;
+  /** Source. */
+  file_set_id: string | null;
+  original_storage_id: string | null;
+  local_storage_id: string | null;
+  destination_directory_path: string;
+  destination_file_set_name: string;
+  destination_base_directory: string | null;
+  destination_filename: string | null;
+}
+
+export interface DeletionRecord extends Entity {
+  file_id: string;
+  filename: string;
+  job_id: string;
+  storage_id: string;
+  asset_id: string | null;
+  directory_path: string | null;
+  keep_source: boolean;
+}
+
+export interface TranscodeRecord extends Entity {
+  job_id: string;
+  asset_id: string;
+  version_id: string;
+  format_id: string;
+  file_set_id: string;
+  file_id: string;
+  directory_path: string;
+  filename: string;
+  size: number;
+  checksum: string | null;
+  priority: number | null;
+}
+
+/** Body of a PATCH on an iconik job (reference C.11). */
+export interface JobPatch {
+  status?: string;
+  message?: string;
+  error_message?: string;
+  progress_processed?: number;
+  progress_total?: number;
+  started_at?: string;
+  completed_at?: string;
+}
+
+type Body = Record<string, unknown>;
+
+/** The calls. `assets` … are services of iconik; one file per service implements them. */
+export interface IconikApi {
+  gateways: {
+    get(id: string, limits?: CallLimits): Promise<StorageGateway>;
+    patch(id: string, body: Body, limits?: CallLimits): Promise<void>;
+    /** POST telemetry; a snapshot, so repeating it is harmless. */
+    postTelemetry(id: string, body: Body, limits?: CallLimits): Promise<void>;
+  };
+  clusters: {
+    get(id: string, limits?: CallLimits): Promise<StorageGatewayCluster>;
+    /** Gateways of the cluster. */
+    nodes(id: string, limits?: CallLimits): Promise<StorageGateway[]>;
+  };
+  storages: {
+    get(id: string, limits?: CallLimits): Promise<Storage>;
+    patch(id: string, body: Body, limits?: CallLimits): Promise<void>;
+    /** The cloud storage iconik would use for a purpose (PROXIES, KEYFRAMES, FILES). */
+    matching(purpose: string, storageId: string, limits?: CallLimits): Promise<Storage>;
+    /** All events after `lastId`, oldest first. */
+    events(id: string, lastId: string | null, limits?: CallLimits): Promise<GatewayEvent[]>;
+    /** Acknowledges events, in calls of at most 100 ids. */
+    purgeEvents(id: string, eventIds: readonly string[], limits?: CallLimits): Promise<void>;
+    putReport(id: string, body: Body, limits?: CallLimits): Promise<void>;
+    putGatewayStatus(id: string, status: string, limits?: CallLimits): Promise<void>;
+    /** File records at a path of a storage. Backed by a search index: may lag behind writes. */
+    findFiles(id: string, at: { directoryPath: string; name: string }, limits?: CallLimits): Promise<FileRecord[]>;
+    /** Changes the record found by storage and path in the body (MISSING, size). */
+    patchFileAt(id: string, body: Body, limits?: CallLimits): Promise<void>;
+    /** All records of the queue, paged to the end. */
+    transfersFrom(id: string, limits?: CallLimits): Promise<TransferFromRecord[]>;
+    transfersTo(id: string, limits?: CallLimits): Promise<TransferToRecord[]>;
+    deletions(id: string, limits?: CallLimits): Promise<DeletionRecord[]>;
+    /** Removes a finished record; one that is gone already counts as removed. */
+    endTransfer(
+      id: string,
+      transfer: { queue: 'transfers_from' | 'transfers_to'; transferId: string; outcome: 'completed' | 'failed' },
+      limits?: CallLimits,
+    ): Promise<void>;
+    endDeletion(id: string, deletionId: string, limits?: CallLimits): Promise<void>;
+  };
+  assets: {
+    create(body: Body, limits?: CallLimits): Promise<Asset>;
+    get(id: string, limits?: CallLimits): Promise<Asset>;
+    /** Assets, newest first, page by page; the caller stops when it has seen enough. */
+    newestFirst(limits?: CallLimits): AsyncIterable<Asset>;
+    delete(id: string, limits?: CallLimits): Promise<void>;
+  };
+  files: {
+    createFormat(assetId: string, body: Body, limits?: CallLimits): Promise<Format>;
+    /** null when the asset has no such format. */
+    formatByName(assetId: string, name: string, limits?: CallLimits): Promise<Format | null>;
+    patchFormat(assetId: string, formatId: string, body: Body, limits?: CallLimits): Promise<void>;
+    createFileSet(assetId: string, body: Body, limits?: CallLimits): Promise<FileSet>;
+    fileSets(assetId: string, formatId: string, limits?: CallLimits): Promise<FileSet[]>;
+    createFile(assetId: string, body: Body, limits?: CallLimits): Promise<FileRecord>;
+    getFile(assetId: string, fileId: string, limits?: CallLimits): Promise<FileRecord>;
+    patchFile(assetId: string, fileId: string, body: Body, limits?: CallLimits): Promise<void>;
+    /** All file records of an asset. */
+    assetFiles(assetId: string, limits?: CallLimits): Promise<FileRecord[]>;
+    /** Records with this MD5; empty when none. */
+    byChecksum(md5: string, limits?: CallLimits): Promise<FileRecord[]>;
+    /** Files of a file set, each with a signed download URL. */
+    fileSetFiles(assetId: string, fileSetId: string, limits?: CallLimits): Promise<FileRecord[]>;
+    /** S3: URLs that complete or abort a multipart upload, or list its parts. */
+    multipartUrls(
+      assetId: string,
+      fileId: string,
+      upload: { uploadId: string; type: 'complete_url' | 'abort_url' | 'list_parts_url' },
+      limits?: CallLimits,
+    ): Promise<{ complete_url: string | null; abort_url: string | null; list_parts_url: string[] }>;
+    /** S3: signed URLs of parts 1…partsNum (all pages). */
+    multipartPartUrls(
+      assetId: string,
+      fileId: string,
+      upload: { uploadId: string; partsNum: number },
+      limits?: CallLimits,
+    ): Promise<{ number: number; url: string }[]>;
+  };
+  proxies: {
+    create(assetId: string, body: Body, limits?: CallLimits): Promise<Proxy>;
+    get(assetId: string, proxyId: string, limits?: CallLimits): Promise<Proxy>;
+    patch(assetId: string, proxyId: string, body: Body, limits?: CallLimits): Promise<void>;
+    list(assetId: string, limits?: CallLimits): Promise<Proxy[]>;
+  };
+  keyframes: {
+    create(assetId: string, body: Body, limits?: CallLimits): Promise<Keyframe>;
+    get(assetId: string, keyframeId: string, limits?: CallLimits): Promise<Keyframe>;
+    patch(assetId: string, keyframeId: string, body: Body, limits?: CallLimits): Promise<void>;
+    list(assetId: string, limits?: CallLimits): Promise<Keyframe[]>;
+  };
+  jobs: {
+    /** A job that is gone already counts as patched. */
+    patch(jobId: string, body: JobPatch, limits?: CallLimits): Promise<void>;
+  };
+  transcode: {
+    queue(storageId: string, limits?: CallLimits): Promise<TranscodeRecord[]>;
+    endRecord(storageId: string, recordId: string, limits?: CallLimits): Promise<void>;
+  };
+  users: {
+    /** Id of the user behind the token. */
+    currentId(limits?: CallLimits): Promise<string>;
+  };
+}
