@@ -1,0 +1,203 @@
+import * as jobQueries from '../db/queries/job.ts';
+import * as workers from '../db/queries/worker.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { coerceError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Service } from '../runtime/service.ts';
+import type { Sql } from '../runtime/sql.ts';
+import { observeCounter, type Standstill } from '../runtime/standstill.ts';
+
+/** Reads further apart than this prove nothing about the time between them. */
+const MAX_GAP_MS = 2_000;
+
+/** A worker as this node sees it. */
+export interface Member extends workers.MemberRow {
+  /** False once this node has itself seen the heartbeat stand still for the lapse time. */
+  alive: boolean;
+}
+
+/** What a membership needs. */
+export interface MembershipOptions {
+  database: Sql;
+  self: workers.WorkerIdentity;
+  /** Time a heartbeat must stand still before its worker counts as dead, milliseconds. */
+  lapseMs: number;
+  clock: Clock;
+  log: Logger;
+  /** What this node says of itself now. */
+  status(): workers.WorkerStatus;
+  /** Term of our trusted leadership, or null. */
+  trustedTerm(): number | null;
+  /** Told when the hold of the gateway id is won or lost. */
+  onHold(holds: boolean): void;
+  beatMs?: number;
+}
+
+/**
+ * This node among the others: registers, sends heartbeats, holds its gateway id against duplicates, sees others die and
+ * frees their jobs. Every judgement on another node rests on its counter standing still by our own monotonic clock.
+ */
+export class Membership implements Service {
+  readonly #options: Required<MembershipOptions>;
+  readonly #life = new AbortController();
+  readonly #stood = new Map<string, Standstill>();
+  readonly #freed = new Set<string>();
+  #holdStood: Standstill | null = null;
+  #holder: workers.GatewayHold | null = null;
+  #holds = false;
+  #confirmedMs = Number.NEGATIVE_INFINITY;
+  #members: Member[] = [];
+  #loop: Promise<void> | null = null;
+  #trouble = '';
+
+  constructor(options: MembershipOptions) {
+    this.#options = { beatMs: 1_000, ...options };
+  }
+
+  /** Registers this run and frees what earlier runs of the installation held; throws when the database is away. */
+  async start(): Promise<void> {
+    if (this.#loop || this.#life.signal.aborted) return;
+    const { database, self, log } = this.#options;
+    await workers.registerWorker(database, self);
+    const freed = await jobQueries.freeJobsOfEarlierRuns(database, self.workerId, self.runId);
+    if (freed > 0) log.info(`Took back ${freed} jobs that an earlier run of this node had leased`, { freed });
+    await this.#cycle();
+    this.#loop = this.#run();
+  }
+
+  /** Stops the heartbeat and says goodbye, so that nobody has to wait for it to lapse. */
+  async stop(): Promise<void> {
+    this.#life.abort();
+    if (!this.#loop) return;
+    await this.#loop;
+    await workers.leaveCluster(this.#options.database, this.#options.self).catch(() => {
+      // The database is away: the heartbeat lapses by itself.
+    });
+  }
+
+  members(): readonly Member[] {
+    return this.#members;
+  }
+
+  /** Whether this run holds its gateway id; false means duplicate (or not known yet). */
+  holds(): boolean {
+    return this.#holds;
+  }
+
+  /** Who holds the gateway id when we do not. */
+  holder(): workers.GatewayHold | null {
+    return this.#holds ? null : this.#holder;
+  }
+
+  /** Milliseconds since the database last confirmed our heartbeat. */
+  confirmedAgoMs(): number {
+    return this.#options.clock.monotonicMs() - this.#confirmedMs;
+  }
+
+  /** Sends a heartbeat now, so that others learn of a changed status at once. */
+  async beatNow(): Promise<void> {
+    await this.#guarded(() => this.#beat());
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#life.signal.aborted) {
+      await this.#options.clock.sleep(this.#options.beatMs, this.#life.signal).catch(() => {});
+      if (!this.#life.signal.aborted) await this.#guarded(() => this.#cycle());
+    }
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.#trouble = '';
+    } catch (thrown) {
+      const { message } = coerceError(thrown);
+      if (message !== this.#trouble) this.#options.log.warn('The heartbeat does not reach the database', { error: message });
+      this.#trouble = message;
+    }
+  }
+
+  async #cycle(): Promise<void> {
+    await this.#beat();
+    if (!this.#holds) await this.#contest();
+    await this.#look();
+    const freed = await jobQueries.freeExpiredJobs(this.#options.database);
+    if (freed > 0) this.#options.log.warn(`Freed ${freed} jobs whose lease had run out`, { freed });
+    await jobQueries.endCancelledQueuedJobs(this.#options.database);
+  }
+
+  async #beat(): Promise<void> {
+    const { database, self, status, clock } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const answer = await workers.beat(database, self, status());
+    this.#confirmedMs = startedMs;
+    if (!answer.registered) await workers.registerWorker(database, self);
+    this.#setHolds(answer.holds);
+  }
+
+  #setHolds(holds: boolean): void {
+    if (holds === this.#holds) return;
+    this.#holds = holds;
+    this.#options.onHold(holds);
+  }
+
+  async #contest(): Promise<void> {
+    const { database, self, clock, lapseMs, log } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const hold = await workers.readHold(database, self.storageGatewayId);
+    this.#holder = hold;
+    if (hold) {
+      const read = { value: `${hold.run_id}/${hold.heartbeat}`, startedMs, endedMs: clock.monotonicMs() };
+      this.#holdStood = observeCounter(this.#holdStood, read, MAX_GAP_MS);
+      const lapsed = this.#holdStood.stoodMs >= lapseMs;
+      if (!lapsed && !isOwnPast(hold, self)) return;
+    }
+    if (!(await workers.takeHold(database, self, hold))) return;
+    log.info('This node holds its storage gateway id', { storageGatewayId: self.storageGatewayId });
+    this.#setHolds(true);
+  }
+
+  async #look(): Promise<void> {
+    const { database, clock, self, lapseMs } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const rows = await workers.readMembers(database);
+    const endedMs = clock.monotonicMs();
+    const members: Member[] = [];
+    for (const row of rows) {
+      const read = { value: `${row.run_id}/${row.heartbeat}`, startedMs, endedMs };
+      const stood = observeCounter(this.#stood.get(row.worker_id) ?? null, read, MAX_GAP_MS);
+      this.#stood.set(row.worker_id, stood);
+      const dead = row.run_id !== self.runId && stood.stoodMs >= lapseMs;
+      members.push({ ...row, alive: !dead && row.availability_status !== 'unavailable' });
+      if (dead) await this.#bury(row);
+    }
+    this.#members = members;
+  }
+
+  async #bury(row: workers.MemberRow): Promise<void> {
+    const { database, self, log, trustedTerm } = this.#options;
+    const life = `${row.run_id}/${row.heartbeat}`;
+    if (!this.#freed.has(life)) {
+      const freed = await jobQueries.freeJobsOfDeadRun(database, row.run_id, row.heartbeat);
+      this.#freed.add(life);
+      if (freed > 0) log.warn(`Node ${row.name} stopped answering; its ${freed} jobs go back to the queue`, { freed });
+    }
+    const term = trustedTerm();
+    if (term !== null && row.availability_status !== 'unavailable') {
+      await workers.markWorkerDead(database, { term, runId: self.runId }, { runId: row.run_id, heartbeat: row.heartbeat });
+    }
+  }
+}
+
+/**
+ * Whether the hold is this installation's own past: same data folder (whose lock we have), machine, host and boot. Only
+ * then is it certain without waiting that the other run is gone; a cloned data folder on another machine does not pass.
+ */
+function isOwnPast(hold: workers.GatewayHold, self: workers.WorkerIdentity): boolean {
+  return (
+    hold.worker_id === self.workerId &&
+    hold.machine_id === self.machineId &&
+    hold.host === self.host &&
+    hold.boot_id === self.bootId
+  );
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import type { Sql } from '../../runtime/sql.ts';
+
+const leaseRow = z.object({
+  term: z.coerce.number(),
+  renewals: z.coerce.number(),
+  released: z.boolean(),
+  run_id: z.string().nullable(),
+});
+const READ = 'SELECT term, renewals, released, run_id FROM leader_lease';
+
+/** The lease row. */
+export async function readLease(sql: Sql) {
+  const [row] = await sql.query(READ, [], leaseRow);
+  if (!row) throw new Error('leader_lease has no row; the schema is damaged');
+  return { term: row.term, renewals: row.renewals, released: row.released, runId: row.run_id };
+}
+
+/** Who takes over, from what, and why. */
+export interface TakeOver {
+  seenTerm: number;
+  seenRenewals: number;
+  /** Highest term this node ever stored: terms grow even over a database restored from a backup. */
+  highestSeen: number;
+  runId: string;
+  workerId: string;
+  name: string;
+  why: string;
+}
+
+const termRow = z.object({ term: z.coerce.number() });
+
+// leader_term is updated only here: holders of its FOR SHARE lock finish first, later ones see the new term.
+const TAKE_OVER = `
+WITH won AS (
+  UPDATE leader_lease SET term = greatest(term, $3::bigint) + 1, renewals = 0, released = false, run_id = $4, expires_at = NULL
+  WHERE term = $1 AND renewals = $2 RETURNING term
+), named AS (
+  UPDATE leader_term SET term = won.term, run_id = $4, why = $7 FROM won RETURNING leader_term.term
+), ended AS (
+  UPDATE leader_history SET ended_at = clock_timestamp(), end_why = $7
+  FROM won WHERE leader_history.term = $1 AND ended_at IS NULL
+), noted AS (
+  INSERT INTO leader_history (term, run_id, worker_id, name, why) SELECT term, $4, $5, $6, $7 FROM won
+)
+SELECT term FROM named`;
+
+/** Compare-and-set on the lease; the new term, or null when the lease had moved. Run it in a transaction with a short lock timeout. */
+export async function takeOverLease(sql: Sql, take: TakeOver): Promise<number | null> {
+  const values = [take.seenTerm, take.seenRenewals, take.highestSeen, take.runId, take.workerId, take.name, take.why];
+  const [row] = await sql.query(TAKE_OVER, values, termRow);
+  return row?.term ?? null;
+}
+
+const RENEW = `
+UPDATE leader_lease SET renewals = renewals + 1, expires_at = now() + make_interval(secs => $3 / 1000.0)
+WHERE term = $1 AND run_id = $2 AND NOT released`;
+
+/** False when the lease is another's or was released. */
+export async function renewLease(sql: Sql, term: number, runId: string, ttlMs: number): Promise<boolean> {
+  return (await sql.execute(RENEW, [term, runId, ttlMs])) === 1;
+}
+
+const RELEASE = `
+WITH freed AS (
+  UPDATE leader_lease SET released = true, renewals = renewals + 1, expires_at = now()
+  WHERE term = $1 AND run_id = $2 AND NOT released RETURNING term
+)
+UPDATE leader_history SET ended_at = clock_timestamp(), end_why = $3 FROM freed WHERE leader_history.term = freed.term`;
+
+/** Marks the lease released, so that a candidate may take over at once. */
+export async function releaseLease(sql: Sql, term: number, runId: string, why: string): Promise<void> {
+  await sql.execute(RELEASE, [term, runId, why]);
+}

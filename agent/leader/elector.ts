@@ -1,0 +1,229 @@
+import type { Clock } from '../runtime/clock.ts';
+import { coerceError, IsgError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Service } from '../runtime/service.ts';
+import {
+  type Attempt,
+  type ElectionCommand,
+  type ElectionEvent,
+  type ElectionState,
+  type ElectionTimes,
+  initialElection,
+  nextElection,
+} from './election-state.ts';
+import type { Leadership, LeaderWork } from './leadership.ts';
+import type { LeaseStore } from './lease-store.ts';
+
+/** Whether this node may stand for election now; `why` says in words what forbids it. */
+export type Eligibility = { eligible: true } | { eligible: false; why: string };
+
+/** What an elector needs. */
+export interface ElectorOptions {
+  store: LeaseStore;
+  runId: string;
+  times: ElectionTimes;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  eligibility(): Eligibility;
+  /** Leader-only work, started with each leadership. */
+  work: readonly LeaderWork[];
+  /** Highest term this installation ever stored (its data folder), and where to store a new one. */
+  highestTerm: { get(): number; set(term: number): void };
+  /** Told at each change: the term of the trusted leadership, or null. */
+  onChange(term: number | null): void;
+}
+
+/** What others may know of the election. */
+export interface ElectionView {
+  state: ElectionState['state'];
+  /** Term of our trusted leadership. */
+  term: number | null;
+  /** Run that holds the lease, as last read. */
+  holderRunId: string | null;
+  /** Whether the lease, as last read, is free. */
+  released: boolean;
+}
+
+/** Runs the election of one node (README.md): performs what the reducer commands and feeds back what happened. */
+export class Elector implements Service {
+  readonly #options: ElectorOptions;
+  readonly #life = new AbortController();
+  #state: ElectionState = initialElection;
+  #loop: Promise<void> | null = null;
+  #leadership: { abort: AbortController; settled: Promise<unknown>; term: number } | null = null;
+  #lastHolder: { runId: string | null; released: boolean } = { runId: null, released: true };
+  #trouble = '';
+
+  constructor(options: ElectorOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    if (!this.#life.signal.aborted) this.#loop ??= this.#run();
+  }
+
+  /** Steps down, waits for leader work to settle, releases the lease. */
+  async stop(): Promise<void> {
+    this.#life.abort();
+    await this.#loop;
+  }
+
+  view(): ElectionView {
+    return {
+      state: this.#state.state,
+      term: this.trustedTerm(),
+      holderRunId: this.#lastHolder.runId,
+      released: this.#lastHolder.released,
+    };
+  }
+
+  /** Term under which this node may act at this instant, or null. */
+  trustedTerm(): number | null {
+    const state = this.#state;
+    return state.state === 'leading' && this.#options.clock.monotonicMs() < state.trustedUntilMs ? state.term : null;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#life.signal.aborted) {
+      await this.#cycle();
+      await this.#options.clock.sleep(this.#waitMs(), this.#life.signal).catch(() => {});
+    }
+    await this.#dispatch({ kind: 'not-eligible', why: 'the node is stopping' });
+  }
+
+  #waitMs(): number {
+    const { times, random, clock } = this.#options;
+    if (this.#state.state !== 'leading') return times.lookMs * (0.8 + 0.4 * random());
+    return Math.max(0, Math.min(times.renewMs, this.#state.trustedUntilMs - clock.monotonicMs()));
+  }
+
+  async #cycle(): Promise<void> {
+    const eligibility = this.#options.eligibility();
+    if (this.#state.state === 'leading') {
+      if (!eligibility.eligible) return this.#dispatch({ kind: 'not-eligible', why: eligibility.why });
+      return this.#renew(this.#state.term, this.#state.trustedUntilMs);
+    }
+    const read = await this.#attempt(() => this.#options.store.read());
+    if (read.kind === 'unanswered') return;
+    this.#lastHolder = { runId: read.value.runId, released: read.value.released };
+    await this.#dispatch({ kind: 'lease-read', lease: read.value, attempt: read.attempt, eligible: eligibility.eligible });
+  }
+
+  // A renewal that hangs must not keep the trust open: whichever comes first, its answer or the end of trust, counts.
+  async #renew(term: number, trustedUntilMs: number): Promise<void> {
+    const { clock, store, times } = this.#options;
+    const over = new AbortController();
+    const trustEnds = clock
+      .sleep(Math.max(0, trustedUntilMs - clock.monotonicMs()), over.signal)
+      .then(() => 'trust-ended' as const)
+      .catch(() => 'trust-ended' as const);
+    const answer = await Promise.race([this.#attempt(() => store.renew(term, times.ttlMs)), trustEnds]);
+    over.abort();
+    if (answer === 'trust-ended') return this.#dispatch({ kind: 'trust-ended' });
+    if (answer.kind === 'unanswered') {
+      if (clock.monotonicMs() >= trustedUntilMs) await this.#dispatch({ kind: 'trust-ended' });
+      return;
+    }
+    await this.#dispatch(answer.value ? { kind: 'renewed', attempt: answer.attempt } : { kind: 'renewal-refused' });
+  }
+
+  async #attempt<T>(
+    call: () => Promise<T>,
+  ): Promise<{ kind: 'answered'; value: T; attempt: Attempt } | { kind: 'unanswered' }> {
+    const { clock, log } = this.#options;
+    const startedMs = clock.monotonicMs();
+    try {
+      const value = await call();
+      this.#trouble = '';
+      return { kind: 'answered', value, attempt: { startedMs, endedMs: clock.monotonicMs() } };
+    } catch (thrown) {
+      const { message } = coerceError(thrown);
+      if (message !== this.#trouble) log.warn('The leader lease could not be read or written', { error: message });
+      this.#trouble = message;
+      return { kind: 'unanswered' };
+    }
+  }
+
+  /** The one place that assigns state. */
+  async #dispatch(event: ElectionEvent): Promise<void> {
+    const from = this.#state;
+    const { state, commands } = nextElection(from, event, this.#options.times);
+    this.#state = state;
+    if (from.state !== state.state) this.#options.log.debug('Election', { from: from.state, to: state.state, event: event.kind });
+    for (const command of commands) await this.#perform(command);
+  }
+
+  async #perform(command: ElectionCommand): Promise<void> {
+    switch (command.kind) {
+      case 'take-over':
+        return this.#takeOver(command);
+      case 'renew':
+        return this.#renew(command.term, this.#options.clock.monotonicMs() + this.#options.times.ttlMs);
+      case 'begin-work':
+        return this.#beginWork(command.term);
+      case 'end-work':
+        return this.#endWork(command.why);
+      case 'release':
+        await this.#attempt(() => this.#options.store.release(command.term, command.why));
+    }
+  }
+
+  async #takeOver({ lease, why }: Extract<ElectionCommand, { kind: 'take-over' }>): Promise<void> {
+    const { store, highestTerm } = this.#options;
+    const answer = await this.#attempt(() => store.takeOver(lease, { highestSeen: highestTerm.get(), why }));
+    if (answer.kind === 'unanswered') return this.#dispatch({ kind: 'take-over-unanswered' });
+    if (answer.value === null) return this.#dispatch({ kind: 'take-over-lost' });
+    await this.#dispatch({ kind: 'take-over-won', term: answer.value, attempt: answer.attempt });
+  }
+
+  async #beginWork(term: number): Promise<void> {
+    const { work, runId, log, highestTerm, onChange } = this.#options;
+    highestTerm.set(term);
+    const abort = new AbortController();
+    const leadership: Leadership = {
+      term,
+      runId,
+      signal: abort.signal,
+      assertTrusted: () => {
+        if (this.trustedTerm() !== term) throw leadershipLost(term);
+      },
+    };
+    log.info(`This node leads the cluster (term ${term})`, { term });
+    const settled = Promise.allSettled(work.map((item) => this.#runWork(item, leadership)));
+    this.#leadership = { abort, settled, term };
+    onChange(term);
+  }
+
+  // Leader work that fails for a reason nobody foresaw is begun again: MAIN work must not rest in silence.
+  async #runWork(work: LeaderWork, leadership: Leadership): Promise<void> {
+    const { log, clock } = this.#options;
+    while (!leadership.signal.aborted) {
+      try {
+        await work.run(leadership);
+      } catch (thrown) {
+        if (leadership.signal.aborted) return;
+        log.error(`Leader work "${work.name}" failed; it begins again in 5 s`, { error: coerceError(thrown).message });
+      }
+      await clock.sleep(5_000, leadership.signal).catch(() => {});
+    }
+  }
+
+  async #endWork(why: string): Promise<void> {
+    const leadership = this.#leadership;
+    if (!leadership) return;
+    this.#options.log.info(`This node leads no longer: ${why}`, { term: leadership.term });
+    leadership.abort.abort(leadershipLost(leadership.term));
+    this.#leadership = null;
+    this.#options.onChange(null);
+    await leadership.settled;
+    await this.#dispatch({ kind: 'work-settled' });
+  }
+}
+
+function leadershipLost(term: number): IsgError {
+  return new IsgError('leadership-lost', `The leadership of term ${term} has ended; its work stops here and goes on at the new leader.`, {
+    retry: 'transient',
+    fields: { term },
+  });
+}

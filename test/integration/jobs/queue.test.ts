@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { enqueueJobs, freeJobsOfDeadRun, freeJobsOfEarlierRuns } from '../../../agent/db/queries/job.ts';
+import type { NewJob } from '../../../agent/jobs/job-handler.ts';
+import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
+
+let test: TestDatabase;
+beforeEach(async () => {
+  test = await createTestDatabase();
+});
+afterEach(() => test.drop());
+
+const lanesOf = (slots: number) => [{ role: 'CHECKSUM', kinds: ['checksum'], slots }];
+const lanes = lanesOf(4);
+const reach = { storageIds: ['s1'], term: null, visibilityTimeoutS: 3_600 };
+const job = (over: Partial<NewJob> = {}): NewJob => ({
+  role: 'CHECKSUM',
+  kind: 'checksum',
+  storageId: 's1',
+  payload: { path: 'a' },
+  dedupeKey: randomUUID(),
+  ...over,
+});
+const worker = () => {
+  const owner = { runId: randomUUID(), workerId: randomUUID() };
+  return { ...owner, store: createPgJobStore(test.database, owner) };
+};
+const stateOf = async (jobId: string) => {
+  const row = z.object({ state: z.string(), attempts: z.number() });
+  const [found] = await test.database.query('SELECT state, attempts FROM job WHERE job_id = $1', [jobId], row);
+  return found;
+};
+const claimOne = async (store: ReturnType<typeof worker>['store']) => {
+  const [claimed] = await store.claim(lanes, reach);
+  if (!claimed) throw new Error('nothing to claim');
+  return claimed;
+};
+
+describe('enqueueing', () => {
+  it('skips a job whose dedupe key is queued or leased, and takes it again once that job has ended', async () => {
+    const twin = job({ dedupeKey: 'checksum:a' });
+    expect(await enqueueJobs(test.database, [twin])).toHaveLength(1);
+    expect(await enqueueJobs(test.database, [twin])).toHaveLength(0);
+    const { store } = worker();
+    await store.end(await claimOne(store), { state: 'done', result: {} });
+    expect(await enqueueJobs(test.database, [twin])).toHaveLength(1);
+  });
+});
+
+describe('claiming', () => {
+  it('gives each job to one of many claimers, best priority first', async () => {
+    await enqueueJobs(test.database, Array.from({ length: 40 }, (_, at) => job({ priority: (at % 10) + 1 })));
+    const claimers = Array.from({ length: 10 }, worker);
+    const first = await claimOne(claimers[0]?.store ?? worker().store);
+    expect(first.payload).toEqual({ path: 'a' });
+    const rest = await Promise.all(claimers.map(({ store }) => store.claim(lanesOf(8), reach)));
+    const ids = [first, ...rest.flat()].map(({ jobId }) => jobId);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('leaves jobs of storages this node does not reach, and jobs of other roles', async () => {
+    await enqueueJobs(test.database, [job({ storageId: 's2' }), job({ role: 'TRANSFER', kind: 'upload' })]);
+    expect(await worker().store.claim(lanes, reach)).toEqual([]);
+  });
+
+  it('gives MAIN jobs only to the run that leads, under its current term', async () => {
+    await enqueueJobs(test.database, [job({ role: 'MAIN', kind: 'delete' })]);
+    const main = [{ role: 'MAIN', kinds: ['delete'], slots: 2 }];
+    const { runId, store } = worker();
+    await test.database.execute('UPDATE leader_term SET term = 7, run_id = $1', [runId]);
+    expect(await store.claim(main, { ...reach, term: 6 })).toEqual([]);
+    expect(await store.claim(main, reach)).toEqual([]);
+    expect(await worker().store.claim(main, { ...reach, term: 7 })).toEqual([]);
+    expect(await store.claim(main, { ...reach, term: 7 })).toHaveLength(1);
+  });
+});
+
+describe('the lease token', () => {
+  it('of a zombie ends, checkpoints and renews nothing once another node has the job', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const [zombie, living] = [worker(), worker()];
+    const old = await claimOne(zombie.store);
+    await freeJobsOfDeadRun(test.database, zombie.runId, '0');
+    const current = await claimOne(living.store);
+    let alongside = false;
+    const ended = await zombie.store.end(old, { state: 'done', result: {} }, async () => {
+      alongside = true;
+    });
+    expect(ended).toBe('lost');
+    expect(alongside).toBe(false);
+    expect(await zombie.store.saveCheckpoint(old, { part: 3 })).toBe(false);
+    expect(await zombie.store.renew([{ ...old, progress: 1, note: '' }], 3_600)).toEqual([]);
+    expect(await stateOf(old.jobId)).toEqual({ state: 'leased', attempts: 2 });
+    expect(await living.store.end(current, { state: 'done', result: {} })).toBe('ended');
+  });
+
+  it('of a slow worker takes a freed job back under a new token while nobody has leased it', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const slow = worker();
+    const claimed = await claimOne(slow.store);
+    await freeJobsOfDeadRun(test.database, slow.runId, '0');
+    const [renewed] = await slow.store.renew([{ ...claimed, progress: 0.5, note: '' }], 3_600);
+    expect(renewed?.leaseToken).not.toBe(claimed.leaseToken);
+    expect(await worker().store.claim(lanes, reach)).toEqual([]);
+  });
+
+  it('counts as ended when its own end was committed and only the answer got lost', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { store } = worker();
+    const claimed = await claimOne(store);
+    expect(await store.end(claimed, { state: 'done', result: { md5: 'x' } })).toBe('ended');
+    expect(await store.end(claimed, { state: 'done', result: { md5: 'x' } })).toBe('ended');
+  });
+
+  it('is given up with a requeued job: the runner that snoozed cannot take it back', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { store } = worker();
+    const claimed = await claimOne(store);
+    await store.end(claimed, { state: 'queued', afterMs: 60_000, error: null, refund: true });
+    expect(await store.renew([{ ...claimed, progress: 0, note: '' }], 3_600)).toEqual([]);
+    expect(await stateOf(claimed.jobId)).toEqual({ state: 'queued', attempts: 0 });
+  });
+});
+
+describe('completion', () => {
+  it('commits together with what follows from it, or not at all', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { store } = worker();
+    const claimed = await claimOne(store);
+    const failing = store.end(claimed, { state: 'done', result: {} }, async (sql) => {
+      await enqueueJobs(sql, [job({ dedupeKey: 'follow-up' })]);
+      throw new Error('the follow-up failed');
+    });
+    await expect(failing).rejects.toThrow('the follow-up failed');
+    expect(await stateOf(claimed.jobId)).toMatchObject({ state: 'leased' });
+    expect(await worker().store.claim(lanes, reach)).toEqual([]);
+  });
+});
+
+describe('rescue', () => {
+  it('frees nothing of a run whose heartbeat moved after it was read', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { runId, workerId, store } = worker();
+    await claimOne(store);
+    await test.database.execute(
+      `INSERT INTO worker (worker_id, storage_gateway_id, run_id, name, host, machine_id, boot_id, version, roles, availability_status, heartbeat)
+       VALUES ($1, 'g', $2, 'n', 'h', 'm', 'b', '1', '{}', 'available', 11)`,
+      [workerId, runId],
+    );
+    expect(await freeJobsOfDeadRun(test.database, runId, '10')).toBe(0);
+    expect(await freeJobsOfDeadRun(test.database, runId, '11')).toBe(1);
+  });
+
+  it('of a restarted installation frees what its earlier runs held, and nothing else', async () => {
+    await enqueueJobs(test.database, [job(), job()]);
+    const before = worker();
+    await before.store.claim(lanesOf(1), reach);
+    await worker().store.claim(lanesOf(1), reach);
+    expect(await freeJobsOfEarlierRuns(test.database, before.workerId, randomUUID())).toBe(1);
+  });
+
+  it('makes a dead letter of a job that keeps killing its workers', async () => {
+    await enqueueJobs(test.database, [job({ maxAttempts: 1 })]);
+    const { runId, store } = worker();
+    const claimed = await claimOne(store);
+    await freeJobsOfDeadRun(test.database, runId, '0');
+    expect(await stateOf(claimed.jobId)).toMatchObject({ state: 'failed' });
+  });
+});
