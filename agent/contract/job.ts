@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Role } from './roles.ts';
 
 /** States of a job. `done`, `failed` and `cancelled` are final; a `failed` job is the dead letter and stays visible. */
 export const jobStateSchema = z.enum(['queued', 'leased', 'done', 'failed', 'cancelled']);
@@ -18,3 +19,18 @@ export const jobOriginSchema = z.object({
 });
 /** Where a job came from. */
 export type JobOrigin = z.infer<typeof jobOriginSchema>;
+
+/** A job to be enqueued. */
+export interface NewJob {
+  role: Role;
+  kind: string;
+  storageId: string | null;
+  payload: Record<string, unknown>;
+  /** 1–10, larger = sooner; default 5. */
+  priority?: number;
+  /** At most one job with this key is queued or leased at a time; a second enqueue is ignored. */
+  dedupeKey: string;
+  /** Tries before a transient error becomes a dead letter; default 8. */
+  maxAttempts?: number;
+  origin?: JobOrigin;
+}

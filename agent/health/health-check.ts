@@ -5,6 +5,8 @@ export interface HealthCheck {
   /** `database`, `iconik`, `storage:<id>`, `disk`, `ffmpeg`. */
   name: string;
   everyMs: number;
+  /** Pace while the verdict is not ok, where that differs. */
+  retryMs?: number;
   /** Longer than this is an answer too: failing. */
   timeoutMs: number;
   ask(): Promise<CheckAnswer>;
@@ -25,5 +27,11 @@ export const failing = (check: string, words: { reason: string; remedy: string; 
 /** An answer that people should know of, but which stops no work. */
 export const warning = (check: string, words: { reason: string; remedy: string }): CheckAnswer => ({
   result: { check, status: 'warning', ...words },
+  certain: true,
+});
+
+/** An answer that nothing is known yet: neither fine nor failed. */
+export const unknown = (check: string, reason: string): CheckAnswer => ({
+  result: { check, status: 'unknown', reason, remedy: '' },
   certain: true,
 });

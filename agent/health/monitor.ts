@@ -58,11 +58,15 @@ export class HealthMonitor implements Service {
       const nowMs = clock.monotonicMs();
       for (const check of checks()) {
         if (this.#asking.has(check.name) || (this.#nextMs.get(check.name) ?? 0) > nowMs) continue;
-        this.#nextMs.set(check.name, nowMs + check.everyMs);
+        this.#nextMs.set(check.name, nowMs + this.#paceMs(check));
         void this.#ask(check);
       }
       await clock.sleep(100, this.#life.signal).catch(() => {});
     }
+  }
+
+  #paceMs(check: HealthCheck): number {
+    return this.verdict(check.name).status === 'ok' ? check.everyMs : (check.retryMs ?? check.everyMs);
   }
 
   async #ask(check: HealthCheck): Promise<void> {
@@ -93,8 +97,8 @@ export class HealthMonitor implements Service {
     this.#states.set(name, after);
     if (before?.verdict.status === after.verdict.status && before.verdict.reason === after.verdict.reason) return;
     const { status, reason, remedy } = after.verdict;
-    if (status === 'ok' && before !== null) this.#options.log.info(`Health of ${name}: fine again`);
-    if (status !== 'ok') this.#options.log.warn(`Health of ${name}: ${reason} ${remedy}`.trim(), { check: name, status });
+    if (status === 'ok' && before !== null && before.verdict.status !== 'unknown') this.#options.log.info(`Health of ${name}: fine again`);
+    if (status === 'failing' || status === 'warning') this.#options.log.warn(`Health of ${name}: ${reason} ${remedy}`.trim(), { check: name, status });
     this.#options.onChange(after.verdict);
   }
 }

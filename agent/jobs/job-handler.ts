@@ -19,21 +19,6 @@ export interface LeasedJob {
   origin: JobOrigin | null;
 }
 
-/** A job to be enqueued. */
-export interface NewJob {
-  role: Role;
-  kind: string;
-  storageId: string | null;
-  payload: Record<string, unknown>;
-  /** 1–10, larger = sooner; default 5. */
-  priority?: number;
-  /** At most one job with this key is queued or leased at a time; a second enqueue is ignored. */
-  dedupeKey: string;
-  /** Tries before a transient error becomes a dead letter; default 8. */
-  maxAttempts?: number;
-  origin?: JobOrigin;
-}
-
 /** What a handler answers. A throw counts as `retry` or `failed` by the error's class. */
 export type JobOutcome =
   | {

@@ -111,6 +111,7 @@ CREATE TABLE job (
   finished_at timestamptz
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 CREATE UNIQUE INDEX job_active_dedupe ON job (dedupe_key) WHERE state IN ('queued', 'leased');
+CREATE INDEX job_dedupe ON job (dedupe_key);
 CREATE INDEX job_claim ON job (role, priority DESC, job_id) WHERE state = 'queued';
 CREATE INDEX job_leased ON job (leased_by) WHERE state = 'leased';
 
@@ -151,8 +152,12 @@ CREATE TABLE storage_file (
   PRIMARY KEY (storage_id, path_key)
 ) WITH (fillfactor = 80);
 CREATE INDEX storage_file_directory ON storage_file (storage_id, directory);
-CREATE INDEX storage_file_work ON storage_file (storage_id, state, next_attempt_at) WHERE state IN ('seen', 'growing', 'ready', 'hashed', 'ingesting');
+CREATE INDEX storage_file_work ON storage_file (storage_id, state, next_attempt_at) WHERE state IN ('seen', 'growing', 'ready', 'hashing', 'hashed', 'ingesting');
 CREATE INDEX storage_file_md5 ON storage_file (md5) WHERE md5 IS NOT NULL;
+CREATE INDEX storage_file_untold_missing ON storage_file (storage_id) WHERE state = 'missing' AND iconik_file_id IS NOT NULL AND error IS NULL;
+CREATE INDEX storage_file_asset ON storage_file (asset_id) WHERE asset_id IS NOT NULL;
+CREATE INDEX storage_file_file_set ON storage_file (storage_id, file_set_id) WHERE file_set_id IS NOT NULL;
+CREATE INDEX storage_file_iconik_file ON storage_file (storage_id, iconik_file_id) WHERE iconik_file_id IS NOT NULL;
 
 -- What scans found besides files; placed_marker remembers that the root once carried our identity marker.
 CREATE TABLE storage_root (

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import type { JobOrigin } from '../../contract/index.ts';
-import { roleSchema } from '../../contract/index.ts';
-import type { NewJob } from '../../jobs/job-handler.ts';
+import { type JobOrigin, type NewJob, roleSchema } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
 
 const enqueuedRow = z.object({ job_id: z.string(), dedupe_key: z.string() });

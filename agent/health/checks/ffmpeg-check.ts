@@ -1,11 +1,13 @@
 import { type HealthCheck, ok, warning } from '../health-check.ts';
 
-/** Warns when transcoding is this node's role but ffmpeg is not there. */
+/** Warns when there is no usable ffmpeg; TRANSCODE jobs are not taken meanwhile. */
 export function createFfmpegCheck(find: () => Promise<unknown>): HealthCheck {
   return {
     name: 'ffmpeg',
     everyMs: 60_000,
-    timeoutMs: 10_000,
+    // It may be installed while the node runs, and a busy machine may only have been slow to answer.
+    retryMs: 5_000,
+    timeoutMs: 30_000,
     ask: async () => {
       try {
         await find();

@@ -1,4 +1,4 @@
-import { failing, type HealthCheck, ok } from '../health-check.ts';
+import { failing, type HealthCheck, ok, unknown } from '../health-check.ts';
 
 /** How the client says iconik is. */
 export interface IconikHealth {
@@ -19,7 +19,7 @@ export function createIconikCheck(health: () => IconikHealth): HealthCheck {
     ask: async () => {
       const { status, reason, remedy } = health();
       if (status === 'ok' || status === 'throttled') return ok('iconik');
-      if (status === 'unknown') return failing('iconik', { reason: 'iconik has not answered yet.', remedy: 'Wait, or check the network.' });
+      if (status === 'unknown') return unknown('iconik', 'iconik has not answered yet.');
       return failing('iconik', { reason, remedy, certain: true });
     },
   };

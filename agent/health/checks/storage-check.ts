@@ -11,17 +11,19 @@ export const storageCheckName = (storageId: string): string => `storage:${storag
 
 /** Mounted, marker right, readable, and writable when the storage says write. */
 export function createStorageCheck(
-  storage: Storage,
+  /** The entity as last read, so that a changed "write" applies at once. */
+  current: () => Storage,
   access: StorageAccess,
   /** Whether the root once carried our identity marker. */
   markerExpected: () => boolean,
 ): HealthCheck {
-  const name = storageCheckName(storage.id);
+  const name = storageCheckName(current().id);
   return {
     name,
     everyMs: 2_000,
     timeoutMs: PROBE_TIMEOUT_MS + 1_000,
     ask: async () => {
+      const storage = current();
       const testWrite = storage.settings.write === true;
       const probe = await access.probe({ testWrite, timeoutMs: PROBE_TIMEOUT_MS });
       return answerOf(name, { storage, mountPoint: access.mountPoint, probe, markerExpected: markerExpected() });

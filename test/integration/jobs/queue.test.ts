@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { enqueueJobs, freeJobsOfDeadRun, freeJobsOfEarlierRuns } from '../../../agent/db/queries/job.ts';
-import type { NewJob } from '../../../agent/jobs/job-handler.ts';
+import type { NewJob } from '../../../agent/contract/index.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { hostname, networkInterfaces, release, type } from 'node:os';
+import { type ClusterDatabase, chooseDatabase, openClusterDatabase } from './cluster/cluster-database.ts';
+import { type Entities, fetchEntities } from './cluster/entities.ts';
+import { createIconikApi, type IconikClient } from './iconik/iconik-client.ts';
+import type { NodeHost } from './node-host.ts';
+import { ClusterNode } from './cluster-node.ts';
+import { type ChildGuard, createChildGuard } from './runtime/child-guard/child-guard.ts';
+import { systemClock } from './runtime/clock.ts';
+import { coerceError, IsgError } from './runtime/errors.ts';
+
+/** Between two looks at something that is needed before the node can start. */
+const RETRY_MS = 3_000;
+/** Share of the request budget for the first look, before it is known how many nodes share it. */
+const FIRST_LOOK_PER_SECOND = 5;
+
+/** Errors that no waiting mends: the entry point ends the process with the fitting code. */
+const FINAL_CODES = new Set(['schema-too-new', 'other-cluster', 'config-invalid']);
+
+/**
+ * Runs a node until `stopSignal` fires, and stops it in reverse order of its start. Whatever is away at the start
+ * (iconik, database) is waited for and said once. Throws only what no waiting mends (`schema-too-new`, `other-cluster`).
+ */
+export async function runNode(host: NodeHost): Promise<void> {
+  const guard = await createChildGuard();
+  try {
+    await runWithGuard(host, guard);
+  } finally {
+    await guard.stop();
+  }
+}
+
+async function runWithGuard(host: NodeHost, guard: ChildGuard): Promise<void> {
+  const first = await untilAvailable(host, 'iconik', () => look(host));
+  if (!first) return;
+  const database = await untilAvailable(host, 'the database', () => openDatabase(host, first));
+  if (!database) return;
+  const api = clientOf(host, host.config.iconikRequestsPerSecond / Math.max(1, first.nodes.length));
+  const self = {
+    workerId: host.installation.workerId,
+    runId: randomUUID(),
+    storageGatewayId: host.config.storageGatewayId,
+    name: first.entities.gateway.name,
+    host: hostname(),
+    machineId: host.installation.machineId,
+    bootId: host.installation.bootId,
+  };
+  const node = new ClusterNode({ host, guard, api, database, self, entities: first.entities, machine: machineFacts() });
+  try {
+    await node.start();
+    await aborted(host.stopSignal);
+  } finally {
+    await node.stop();
+    await api.close();
+    await database.close();
+  }
+}
+
+/** What the first look at iconik gave. */
+interface FirstLook {
+  entities: Entities;
+  nodes: Awaited<ReturnType<IconikClient['clusters']['nodes']>>;
+}
+
+async function look(host: NodeHost): Promise<FirstLook> {
+  const api = clientOf(host, FIRST_LOOK_PER_SECOND);
+  try {
+    let entities = await fetchEntities(api, host.config.storageGatewayId);
+    const nodes = entities.cluster ? await api.clusters.nodes(entities.cluster.id) : [];
+    if (entities.gateway.roles.length === 0 && nodes.every(({ roles }) => roles.length === 0)) {
+      await takeAllRoles(host, api);
+      entities = await fetchEntities(api, host.config.storageGatewayId);
+    }
+    const uri = entities.cluster?.db_connection_uri;
+    if (uri) host.hide(uri);
+    return { entities, nodes };
+  } finally {
+    await api.close();
+  }
+}
+
+async function takeAllRoles(host: NodeHost, api: IconikClient): Promise<void> {
+  const roles = ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'];
+  await api.gateways.patch(host.config.storageGatewayId, { roles });
+  host.log.info('This is the first node and had no roles: it takes all four', { roles });
+}
+
+function clientOf({ config, log }: NodeHost, requestsPerSecond: number): IconikClient {
+  return createIconikApi({
+    baseUrl: config.iconikUrl,
+    appId: config.appId,
+    authToken: config.authToken.reveal(),
+    clock: systemClock,
+    random: Math.random,
+    log,
+    requestsPerSecond: Math.max(1, requestsPerSecond),
+    proxyUrl: config.httpsProxy,
+  });
+}
+
+async function openDatabase(host: NodeHost, { entities, nodes }: FirstLook): Promise<ClusterDatabase> {
+  const choice = chooseDatabase(entities, nodes);
+  if (choice.kind === 'none') throw new IsgError('database-unreachable', choice.reason, { retry: 'transient' });
+  if (choice.kind === 'cluster') {
+    const { password } = new URL(choice.uri);
+    if (password) host.hide(decodeURIComponent(password));
+  }
+  const owner = entities.cluster?.id ?? entities.gateway.id;
+  return openClusterDatabase(choice, { owner, dataDir: host.config.dataDir, log: host.log });
+}
+
+// Said once per distinct reason, then waited for in silence; null when the node is asked to stop meanwhile.
+async function untilAvailable<T>(host: NodeHost, what: string, attempt: () => Promise<T>): Promise<T | null> {
+  let said = '';
+  while (!host.stopSignal.aborted) {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (FINAL_CODES.has(error.code)) throw error;
+      if (error.message !== said) host.log.error(`Waiting for ${what}: ${error.message}`, { code: error.code });
+      said = error.message;
+    }
+    await systemClock.sleep(RETRY_MS, host.stopSignal).catch(() => {});
+  }
+  return null;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function machineFacts() {
+  const addresses = Object.values(networkInterfaces()).flat();
+  const ip = addresses.find((address) => address && !address.internal && address.family === 'IPv4')?.address;
+  return { name: hostname(), ip: ip ?? '127.0.0.1', info: `${type()} ${release()} ${process.arch}` };
+}

@@ -1,0 +1,328 @@
+import type { ClusterDatabase } from './cluster/cluster-database.ts';
+import { type Entities, EntityWatch } from './cluster/entities.ts';
+import { Membership } from './cluster/membership.ts';
+import { type NodeFacts, type NodeStatus, leadership, nodeStatus, uncoveredRoles, workingRoles } from './cluster/node-status.ts';
+import { type ServedStorage, ServedStorages } from './cluster/served-storages.ts';
+import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
+import type { CheckResult } from './contract/index.ts';
+import { hasPlacedMarker } from './db/queries/storage-root.ts';
+import type { WorkerIdentity, WorkerStatus } from './db/queries/worker.ts';
+import { createDatabaseCheck } from './health/checks/database-check.ts';
+import { createDiskCheck } from './health/checks/disk-check.ts';
+import { createFfmpegCheck } from './health/checks/ffmpeg-check.ts';
+import { createIconikCheck } from './health/checks/iconik-check.ts';
+import { createStorageCheck, storageCheckName } from './health/checks/storage-check.ts';
+import type { HealthCheck } from './health/health-check.ts';
+import { HealthMonitor } from './health/monitor.ts';
+import type { IconikClient } from './iconik/iconik-client.ts';
+import { createPgJobStore } from './jobs/pg-job-store.ts';
+import { JobRunner, type Lane, type Reach } from './jobs/runner.ts';
+import { Elector } from './leader/elector.ts';
+import { openHighestTerm } from './leader/highest-term.ts';
+import { createPgLeaseStore } from './leader/pg-lease-store.ts';
+import type { NodeHost } from './node-host.ts';
+import { createNodeRoles, type NodeRoles } from './node-roles.ts';
+import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
+import { systemClock } from './runtime/clock.ts';
+import { coerceError } from './runtime/errors.ts';
+import type { Service } from './runtime/service.ts';
+import { createStorageAccess } from './storage/create-storage-access.ts';
+import { VERSION } from './version.ts';
+
+/** What a node is composed of once iconik and the database have answered. */
+export interface ClusterNodeOptions {
+  host: NodeHost;
+  guard: ChildGuard;
+  api: IconikClient;
+  database: ClusterDatabase;
+  self: Omit<WorkerIdentity, 'version'>;
+  entities: Entities;
+  machine: { name: string; ip: string; info: string };
+}
+
+/** The database has failed when it has not confirmed a heartbeat (sent each second) for this long. */
+const DATABASE_SILENCE_MS = 3_000;
+/** Candidates look at the lease this often, plus or minus a fifth. */
+const LOOK_MS = 250;
+
+/**
+ * A node of the cluster: wires membership, health, election, the job runner and the roles, and derives what the node may
+ * do at this instant from one set of facts. Services start in order and stop in reverse.
+ */
+export class ClusterNode implements Service {
+  readonly #options: ClusterNodeOptions;
+  readonly #self: WorkerIdentity;
+  readonly #storages: ServedStorages;
+  readonly #entities: EntityWatch;
+  readonly #membership: Membership;
+  readonly #health: HealthMonitor;
+  readonly #roles: NodeRoles;
+  readonly #runner: JobRunner;
+  readonly #elector: Elector;
+  readonly #markers = new Set<string>();
+  readonly #checks = new Map<string, { access: unknown; check: HealthCheck }>();
+  readonly #fixedChecks: readonly HealthCheck[];
+  #draining = false;
+  #started: Service[] = [];
+
+  constructor(options: ClusterNodeOptions) {
+    this.#options = options;
+    this.#self = { ...options.self, version: VERSION };
+    this.#storages = this.#createStorages();
+    this.#entities = this.#createEntityWatch();
+    this.#membership = this.#createMembership();
+    this.#roles = this.#createRoles();
+    this.#fixedChecks = this.#createFixedChecks();
+    this.#health = new HealthMonitor({
+      checks: () => this.#wantedChecks(),
+      clock: systemClock,
+      log: options.host.log,
+      onChange: (result) => this.#onHealth(result),
+    });
+    this.#runner = this.#createRunner();
+    this.#elector = this.#createElector();
+  }
+
+  #createStorages(): ServedStorages {
+    const { guard, host } = this.#options;
+    const shared = { guard, log: host.log, httpsProxy: host.config.httpsProxy ?? null };
+    return new ServedStorages((storageId, mountPoint) => createStorageAccess({ storageId, mountPoint, ...shared }));
+  }
+
+  #createEntityWatch(): EntityWatch {
+    const { host, api, database, entities } = this.#options;
+    return new EntityWatch({
+      api,
+      database: database.work,
+      storageGatewayId: host.config.storageGatewayId,
+      first: entities,
+      clock: systemClock,
+      log: host.log,
+      onRead: (read) => void this.#follow(read),
+    });
+  }
+
+  #createMembership(): Membership {
+    const { host, database } = this.#options;
+    return new Membership({
+      database: database.pulse,
+      self: this.#self,
+      lapseMs: host.config.heartbeatLapseMs,
+      clock: systemClock,
+      log: host.log,
+      status: () => this.#workerStatus(),
+      trustedTerm: () => this.#elector.trustedTerm(),
+      onHold: (holds) => this.#onHold(holds),
+    });
+  }
+
+  #createRoles(): NodeRoles {
+    const { host, guard, api, database, machine } = this.#options;
+    return createNodeRoles({
+      host,
+      guard,
+      api,
+      database: database.work,
+      machine,
+      workerId: this.#self.workerId,
+      served: () => this.#storages.list(),
+      isStorageHealthy: (id) => this.#health.verdict(storageCheckName(id)).status === 'ok',
+      storageHealth: (id) => this.#health.verdict(storageCheckName(id)),
+      tunables: () => this.#tunables(),
+      status: () => this.status(),
+      isLeader: () => this.#elector.trustedTerm() !== null,
+    });
+  }
+
+  #createFixedChecks(): HealthCheck[] {
+    const { api, host } = this.#options;
+    return [
+      createDatabaseCheck(() => this.#membership.confirmedAgoMs(), DATABASE_SILENCE_MS),
+      createIconikCheck(() => api.iconikHealth()),
+      createDiskCheck(host.config.dataDir),
+      createFfmpegCheck(() => this.#roles.findFfmpeg()),
+    ];
+  }
+
+  #createRunner(): JobRunner {
+    const { host, database } = this.#options;
+    return new JobRunner({
+      store: createPgJobStore(database.work, this.#self),
+      handlers: this.#roles.handlers,
+      lanes: this.#lanes(),
+      reach: () => this.#reach(),
+      clock: systemClock,
+      random: Math.random,
+      log: host.log,
+    });
+  }
+
+  #createElector(): Elector {
+    const { host, database } = this.#options;
+    const { leaderTtlMs: ttlMs, leaderRenewMs: renewMs, leaderMarginMs: marginMs, dataDir } = host.config;
+    return new Elector({
+      store: createPgLeaseStore(database.pulse, this.#self),
+      runId: this.#self.runId,
+      times: { ttlMs, renewMs, marginMs, lookMs: LOOK_MS },
+      clock: systemClock,
+      random: Math.random,
+      log: host.log,
+      eligibility: () => leadership(this.#facts()),
+      work: this.#roles.leaderWork,
+      highestTerm: openHighestTerm(dataDir),
+      onChange: (term) => this.#onLeadership(term),
+    });
+  }
+
+  /** Starts everything; throws when the database is away at registration. */
+  async start(): Promise<void> {
+    await this.#roles.cleanUp();
+    await this.#follow(this.#options.entities);
+    await this.#startOne(this.#membership);
+    if (this.#options.host.config.noWait && !this.#membership.holds()) throw this.#duplicate();
+    for (const service of [this.#entities, this.#health, this.#roles.telemetry, this.#runner, this.#elector]) {
+      await this.#startOne(service);
+    }
+  }
+
+  /** Stops in reverse order: leadership is handed over before jobs are given back and the heartbeat ends. */
+  async stop(): Promise<void> {
+    this.#draining = true;
+    for (const service of this.#started.toReversed()) {
+      await service.stop().catch((thrown) => {
+        this.#options.host.log.error('A part of the node did not stop cleanly', { error: coerceError(thrown).message });
+      });
+    }
+    this.#started = [];
+    await this.#roles.stop();
+    await this.#storages.stop();
+  }
+
+  /** What this node says of itself. */
+  status(): NodeStatus {
+    return nodeStatus(this.#facts());
+  }
+
+  async #startOne(service: Service): Promise<void> {
+    await service.start();
+    this.#started.push(service);
+  }
+
+  #duplicate(): Error {
+    const holder = this.#membership.holder();
+    return new DuplicateRefusedError(holder ? `${holder.host} (worker ${holder.worker_id})` : 'another node');
+  }
+
+  #facts(): NodeFacts {
+    const { gateway, cluster } = this.#entities.current();
+    const holder = this.#membership.holder();
+    return {
+      name: gateway.name,
+      roles: gateway.roles,
+      clusterEnabled: cluster?.enabled ?? true,
+      nodeEnabled: gateway.enabled,
+      draining: this.#draining,
+      holdsGatewayId: this.#membership.holds(),
+      otherHolder: holder ? `${holder.host} (worker ${holder.worker_id})` : null,
+      idleReason: this.#idleReason(),
+      checks: this.#health.results(),
+      term: this.#elector.trustedTerm(),
+      uncoveredRoles: uncoveredRoles(
+        this.#membership.members().map((member) => ({ ...member, availability: member.availability_status })),
+      ),
+    };
+  }
+
+  // The node keeps to the database it started with: half a cluster on another database would lead twice.
+  #idleReason(): string | null {
+    const { cluster, fromCopy } = this.#entities.current();
+    const uri = cluster?.db_connection_uri ?? '';
+    if (fromCopy || uri === '' || uri === this.#options.database.uri) return null;
+    return 'The database of the cluster was changed in iconik (db-uri-differs). This node does no work until it is restarted with the new one.';
+  }
+
+  #workerStatus(): WorkerStatus {
+    const facts = this.#facts();
+    const { availability, reason } = nodeStatus(facts);
+    return { roles: facts.roles, availability, reason, health: facts.checks };
+  }
+
+  async #follow(entities: Entities): Promise<void> {
+    await this.#storages.follow(entities);
+    for (const { storage } of this.#storages.list()) {
+      // The database being away changes nothing about what was placed once.
+      const placed = await hasPlacedMarker(this.#options.database.work, storage.id).catch(() => false);
+      if (placed) this.#markers.add(storage.id);
+    }
+  }
+
+  #wantedChecks(): HealthCheck[] {
+    const checks = this.#storages.list().map((served) => this.#storageCheck(served));
+    return [...this.#fixedChecks, ...checks];
+  }
+
+  #storageCheck({ storage, access }: ServedStorage): HealthCheck {
+    const known = this.#checks.get(storage.id);
+    if (known?.access === access) return known.check;
+    const current = () => this.#storages.get(storage.id)?.storage ?? storage;
+    const check = createStorageCheck(current, access, () => this.#markers.has(storage.id));
+    this.#checks.set(storage.id, { access, check });
+    return check;
+  }
+
+  #tunables(): ResolvedTunables {
+    const { gateway, cluster } = this.#entities.current();
+    return resolveTunables({
+      configIni: this.#options.host.config.tunables,
+      node: gateway.settings,
+      cluster: cluster?.settings,
+    });
+  }
+
+  #lanes(): Lane[] {
+    const limit = (name: keyof ResolvedTunables) => () => this.#tunables()[name].value;
+    return [
+      { role: 'CHECKSUM', kinds: ['checksum'], limit: limit('checksum_max_workers') },
+      { role: 'TRANSCODE', kinds: ['transcode'], limit: limit('max_transcoding_jobs') },
+      { role: 'TRANSFER', kinds: ['upload'], limit: limit('file_upload_parallel_uploads_num') },
+      { role: 'TRANSFER', kinds: ['download'], limit: limit('file_download_parallel_downloads_num') },
+      { role: 'MAIN', kinds: ['delete'], limit: () => 2 },
+    ];
+  }
+
+  #reach(): Reach {
+    const healthy = this.#storages.list().map(({ storage }) => storage.id);
+    const { cluster } = this.#entities.current();
+    return {
+      roles: workingRoles(this.#facts()),
+      storageIds: healthy.filter((id) => this.#health.verdict(storageCheckName(id)).status === 'ok'),
+      term: this.#elector.trustedTerm(),
+      visibilityTimeoutS: resolveVisibilityTimeout(cluster ? { ...cluster } : null).value,
+    };
+  }
+
+  #onHold(holds: boolean): void {
+    if (!holds && this.#started.length > 0) this.#options.host.log.warn('Another run took the storage gateway id of this node');
+    this.#roles.telemetry.wake();
+  }
+
+  #onHealth(result: CheckResult): void {
+    this.#options.host.log.debug('Health verdict', { check: result.check, status: result.status });
+    this.#roles.telemetry.wake();
+  }
+
+  #onLeadership(term: number | null): void {
+    if (term === null) this.#runner.leadershipEnded();
+    this.#roles.telemetry.wake();
+  }
+}
+
+/** Another run holds the storage gateway id, and `--no-wait` says not to wait for it. */
+export class DuplicateRefusedError extends Error {
+  constructor(holder: string) {
+    super(
+      `The storage gateway id of this node is in use by ${holder}. Stop that node, or give this one an id of its own; without --no-wait this node would wait.`,
+    );
+    this.name = 'DuplicateRefusedError';
+  }
+}

@@ -1,0 +1,64 @@
+/** What the command line said. Absent flags are undefined or false. */
+export interface Flags {
+  config?: string;
+  dataDir?: string;
+  /** End instead of waiting when another run holds this storage gateway id. */
+  noWait: boolean;
+  /** Diagnose and end. */
+  doctor: boolean;
+  /** Machine-readable output. */
+  json: boolean;
+  /** Values that win over config.ini, by config key. */
+  settings: Partial<Record<'iconik-url' | 'app-id' | 'auth-token' | 'storage-gateway-id', string>>;
+}
+
+const SETTING_FLAGS = ['iconik-url', 'app-id', 'auth-token', 'storage-gateway-id'] as const;
+const VALUE_FLAGS = ['config', 'data-dir', ...SETTING_FLAGS] as const;
+const SWITCHES = ['no-wait', 'doctor', 'json'] as const;
+
+function includes<Word extends string>(words: readonly Word[], text: string): text is Word {
+  return (words as readonly string[]).includes(text);
+}
+
+/** Reads `--key value`, `--key=value` and switches. Pure. Problems never repeat values (one may be a token). */
+export function parseFlags(argv: readonly string[]): { flags: Flags; problems: string[] } {
+  const values = new Map<string, string>();
+  const switches = new Set<string>();
+  const problems: string[] = [];
+  for (let i = 0; i < argv.length; i += 1) {
+    const [, name = '', inline] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(argv[i] ?? '') ?? [];
+    if (includes(SWITCHES, name)) {
+      if (inline === undefined) switches.add(name);
+      else problems.push(`--${name} takes no value`);
+      continue;
+    }
+    if (!includes(VALUE_FLAGS, name)) {
+      problems.push(name === '' ? `argument ${i + 1} is not a flag` : `unknown flag --${name}`);
+      continue;
+    }
+    const value = inline ?? argv[i + 1];
+    if (inline === undefined) i += 1;
+    if (value === undefined || value === '' || (inline === undefined && value.startsWith('--'))) {
+      problems.push(`--${name} needs a value`);
+      if (inline === undefined && value?.startsWith('--')) i -= 1;
+    } else values.set(name, value);
+  }
+  const settings: Flags['settings'] = {};
+  for (const name of SETTING_FLAGS) {
+    const value = values.get(name);
+    if (value !== undefined) settings[name] = value;
+  }
+  const config = values.get('config');
+  const dataDir = values.get('data-dir');
+  return {
+    flags: {
+      ...(config === undefined ? {} : { config }),
+      ...(dataDir === undefined ? {} : { dataDir }),
+      noWait: switches.has('no-wait'),
+      doctor: switches.has('doctor'),
+      json: switches.has('json'),
+      settings,
+    },
+    problems,
+  };
+}

@@ -1,0 +1,237 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { type ConfigFile, parseConfigFile } from './config-file.ts';
+import {
+  CONFIG_KEYS,
+  type ConfigKey,
+  type ConfigValues,
+  checkRelations,
+  IDLE_KEYS,
+  REFUSED_KEYS,
+  type Resolution,
+} from './config-schema.ts';
+import { type Flags, parseFlags } from './flags.ts';
+import { defaultConfigPath, defaultDataDir, type HostFacts } from './locations.ts';
+import type { TunableName } from './precedence.ts';
+import type { Secret } from './secret.ts';
+
+/** Everything this node knows before it has asked anybody. */
+export interface NodeConfig {
+  /** Ends in '/'. */
+  iconikUrl: string;
+  appId: string;
+  authToken: Secret;
+  storageGatewayId: string;
+  /** Only to start while iconik is away; the cluster entity's URI rules. */
+  dbConnectionUri: Secret | undefined;
+  proxyResolution: Resolution;
+  /** Bits per second. */
+  proxyBitrate: number;
+  imageProxyResolution: Resolution;
+  enableHdrToSdrKeyframeConversion: boolean;
+  usePackagedFfmpeg: boolean;
+  /** Parts of one file uploaded at a time; undefined: the uploader decides. */
+  uploadThreads: number | undefined;
+  /** Bytes per part of an upload; undefined: the uploader decides. */
+  uploadChunkBytes: number | undefined;
+  /** Tier `config.ini` for `resolveTunables`; holds only what the file says. */
+  tunables: Partial<Record<TunableName, number>>;
+  leaderTtlMs: number;
+  leaderRenewMs: number;
+  leaderMarginMs: number;
+  heartbeatLapseMs: number;
+  iconikRequestsPerSecond: number;
+  iconikSettleMs: number;
+  priorityOrder: 'larger-first' | 'smaller-first';
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  ffmpegPath: string | undefined;
+  ffprobePath: string | undefined;
+  /** From the key, else from HTTPS_PROXY. May hold a password: never log it. */
+  httpsProxy: string | undefined;
+  /** Absolute. */
+  dataDir: string;
+  /** The file that was read; undefined when flags said all. */
+  configPath: string | undefined;
+  noWait: boolean;
+  doctor: boolean;
+  json: boolean;
+}
+
+/** What loading came to. */
+export type LoadedConfig =
+  | { kind: 'ok'; config: NodeConfig; warnings: string[] }
+  | { kind: 'invalid'; problems: string[] };
+
+/** The machine as `loadConfig` sees it; replaceable in tests. `readText` is null when there is no such file. */
+export interface ConfigHost extends HostFacts {
+  readText(path: string): string | null;
+}
+
+function isMissing(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR');
+}
+
+/** This machine. `readText` throws what the file system threw, unless the file is missing. */
+function thisHost(env: Readonly<Record<string, string | undefined>>): ConfigHost {
+  const isSystemAccount = /^(SYSTEM|LOCAL SERVICE|NETWORK SERVICE|.*\$)$/i.test(env.USERNAME ?? '');
+  return {
+    platform: process.platform,
+    isService: process.platform === 'win32' ? isSystemAccount : process.getuid?.() === 0,
+    homeDir: homedir(),
+    env,
+    readText: (path) => {
+      try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
+      } catch (thrown) {
+        if (isMissing(thrown)) return null;
+        throw thrown;
+      }
+    },
+  };
+}
+
+interface ReadFile extends ConfigFile {
+  path: string | undefined;
+}
+
+function readConfigFile(flags: Flags, host: ConfigHost): ReadFile {
+  const path = flags.config === undefined ? defaultConfigPath(host) : resolve(flags.config);
+  const nothing = { entries: [], warnings: [], path: undefined };
+  try {
+    const text = host.readText(path);
+    if (text !== null) return { ...parseConfigFile(text), path };
+    if (flags.config !== undefined) return { ...nothing, problems: ['there is no such file'], path };
+    return { ...nothing, problems: [] };
+  } catch (thrown) {
+    const why =
+      thrown instanceof TypeError ? 'it is not UTF-8 text' : thrown instanceof Error ? thrown.message : 'unknown';
+    return { ...nothing, problems: [`the file cannot be read: ${why}`], path };
+  }
+}
+
+interface Said {
+  text: string;
+  /** `line 12` or `--app-id`; where to look. */
+  where: string;
+}
+
+function collect(file: ReadFile, flags: Flags): { said: Map<string, Said>; problems: string[]; warnings: string[] } {
+  const said = new Map<string, Said>();
+  const problems = [...file.problems];
+  const warnings = [...file.warnings];
+  for (const { key, value, line } of file.entries) {
+    const where = `line ${line}`;
+    if (REFUSED_KEYS[key] !== undefined) problems.push(`${where}: ${key} ${REFUSED_KEYS[key]}`);
+    else if (IDLE_KEYS[key] !== undefined) warnings.push(`${where}: ${key} ${IDLE_KEYS[key]}`);
+    else if (!(key in CONFIG_KEYS)) warnings.push(`${where}: unknown key "${key}" is kept but has no effect`);
+    else if (value !== '') said.set(key, { text: value, where });
+  }
+  for (const [key, text] of Object.entries(flags.settings)) said.set(key, { text, where: `--${key}` });
+  return { said, problems, warnings };
+}
+
+/** Parses each key's text. Never repeats a text: it may be a secret. */
+function parseValues(said: ReadonlyMap<string, Said>, problems: string[]): ConfigValues | null {
+  const values: Partial<Record<ConfigKey, unknown>> = {};
+  let isWhole = true;
+  for (const key of Object.keys(CONFIG_KEYS) as ConfigKey[]) {
+    const entry = said.get(key);
+    const parsed = CONFIG_KEYS[key].safeParse(entry?.text);
+    if (parsed.success) {
+      values[key] = parsed.data;
+      continue;
+    }
+    isWhole = false;
+    if (entry === undefined) problems.push(`${key} is missing: set it in [main], or give --${key}`);
+    else problems.push(`${entry.where}: ${key} ${parsed.error.issues[0]?.message ?? 'is wrong'}`);
+  }
+  return isWhole ? (values as ConfigValues) : null;
+}
+
+function tunablesOf(values: ConfigValues): NodeConfig['tunables'] {
+  const said = {
+    checksum_max_workers: values['checksum-max-workers'],
+    scanner_concurrency_value: values['scanner-concurrency-value'],
+    file_download_parallel_downloads_num: values['file-download-parallel-downloads-num'],
+    file_upload_parallel_uploads_num: values['file-upload-parallel-uploads-num'],
+    max_transcoding_jobs: values['max-transcoding-jobs'],
+  };
+  const tunables: NodeConfig['tunables'] = {};
+  for (const name of Object.keys(said) as TunableName[]) {
+    const value = said[name];
+    if (value !== undefined) tunables[name] = value;
+  }
+  return tunables;
+}
+
+/** HTTPS_PROXY as other programs read it; what is no URL counts as not set. */
+function proxyOfEnvironment(host: ConfigHost): string | undefined {
+  const text = host.env.HTTPS_PROXY || host.env.https_proxy;
+  return text !== undefined && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined;
+}
+
+function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: ConfigHost): NodeConfig {
+  return {
+    iconikUrl: values['iconik-url'],
+    appId: values['app-id'],
+    authToken: values['auth-token'],
+    storageGatewayId: values['storage-gateway-id'],
+    dbConnectionUri: values['db-connection-uri'],
+    proxyResolution: values['proxy-resolution'],
+    proxyBitrate: values['proxy-bitrate'],
+    imageProxyResolution: values['image-proxy-resolution'],
+    enableHdrToSdrKeyframeConversion: values['enable-hdr-to-sdr-keyframe-conversion'],
+    usePackagedFfmpeg: values['use-packaged-ffmpeg'],
+    uploadThreads: values['file-upload-parallel-uploads-threads-num'],
+    uploadChunkBytes: values['upload-chunk-size'],
+    tunables: tunablesOf(values),
+    leaderTtlMs: values['leader-ttl-ms'],
+    leaderRenewMs: values['leader-renew-ms'],
+    leaderMarginMs: values['leader-margin-ms'],
+    heartbeatLapseMs: values['heartbeat-lapse-ms'],
+    iconikRequestsPerSecond: values['iconik-requests-per-second'],
+    iconikSettleMs: values['iconik-settle-ms'],
+    priorityOrder: values['priority-order'],
+    logLevel: values['log-level'],
+    ffmpegPath: values['ffmpeg-path'],
+    ffprobePath: values['ffprobe-path'],
+    httpsProxy: values['https-proxy'] ?? proxyOfEnvironment(host),
+    dataDir: resolve(flags.dataDir ?? values['data-dir'] ?? defaultDataDir(host)),
+    configPath: file.path,
+    noWait: flags.noWait,
+    doctor: flags.doctor,
+    json: flags.json,
+  };
+}
+
+function isLoopback(href: string): boolean {
+  return /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(href).hostname);
+}
+
+/**
+ * Reads flags and config.ini into one checked configuration. A flag wins over the file. Without `--config` the vendor's
+ * default location is read if there is a file. All problems are told at once, each with its place; none repeats a value.
+ * Never throws. `host` is replaced only in tests.
+ */
+export function loadConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  host: ConfigHost = thisHost(env),
+): LoadedConfig {
+  const { flags, problems: flagProblems } = parseFlags(argv);
+  const file = readConfigFile(flags, host);
+  const path = file.path ?? defaultConfigPath(host);
+  const { said, problems: fileProblems, warnings } = collect(file, flags);
+  const isFileUsable = file.problems.length === 0;
+  // without a readable file every required key would be "missing", which hides the one thing that is wrong
+  const values = isFileUsable ? parseValues(said, fileProblems) : null;
+  if (values !== null) fileProblems.push(...checkRelations(values));
+  const problems = [...flagProblems, ...fileProblems.map((problem) => `${path}: ${problem}`)];
+  if (values === null || problems.length > 0) return { kind: 'invalid', problems };
+  const config = assemble(values, flags, file, host);
+  if (config.iconikUrl.startsWith('http:') && !isLoopback(config.iconikUrl)) {
+    warnings.push('iconik-url is not https: the auth token travels in the clear');
+  }
+  return { kind: 'ok', config, warnings: warnings.map((warning) => `${path}: ${warning}`) };
+}

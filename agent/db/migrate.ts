@@ -1,0 +1,171 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { IsgError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Database } from '../runtime/sql.ts';
+
+/** What `migrate` needs to know. */
+export interface MigrateOptions {
+  /** This program's version; a schema whose `min_version` is above it is not touched. */
+  version: string;
+  log: Logger;
+  /** Folder of NNNNNN_slug.sql files; default is the one beside this file. */
+  folder?: string;
+}
+
+interface Migration {
+  version: number;
+  name: string;
+  minVersion: string;
+  text: string;
+}
+
+/** A migration may rewrite a large table; it must still end some day. */
+const MIGRATION_LIMITS = { statementTimeoutMs: 10 * 60_000, idleTimeoutMs: 60_000 };
+
+const CREATE_LEDGER = `CREATE TABLE IF NOT EXISTS schema_migration (
+  version int PRIMARY KEY,
+  name text NOT NULL,
+  min_version text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now()
+)`;
+
+/** Where tables of ours are, and whether we may make some where unqualified names go. */
+const FIND_PLACE = `SELECT current_schema()::text AS schema, current_user::text AS "user",
+  coalesce(has_schema_privilege(current_schema()::text, 'CREATE'), false) AS may_create,
+  to_regclass('schema_migration') IS NOT NULL AS is_ours,
+  (SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = 'leader_term' AND c.relkind = 'r'
+      AND EXISTS (SELECT 1 FROM pg_class m WHERE m.relnamespace = n.oid AND m.relname = 'schema_migration')
+    ORDER BY n.nspname LIMIT 1) AS elsewhere`;
+const placeRow = z.object({
+  schema: z.string().nullable(),
+  user: z.string(),
+  may_create: z.boolean(),
+  is_ours: z.boolean(),
+  elsewhere: z.string().nullable(),
+});
+
+/** New tables go where the first ones are, also when another schema has come to stand before it; for this transaction only. */
+const STAY_IN_SCHEMA = `SELECT set_config('search_path', quote_ident(n.nspname), true)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('schema_migration')`;
+
+const appliedRow = z.object({ version: z.number(), name: z.string(), min_version: z.string() });
+
+/** Compares dotted version numbers; what follows a hyphen is ignored. Negative when a is older than b. */
+export function compareVersions(a: string, b: string): number {
+  const numbers = (text: string) => (text.split('-')[0] ?? '').split('.').map((part) => Number.parseInt(part, 10) || 0);
+  const [left, right] = [numbers(a), numbers(b)];
+  for (let i = 0; i < Math.max(left.length, right.length); i += 1) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+async function readMigrations(folder: string): Promise<Migration[]> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort();
+  return Promise.all(
+    files.map(async (file) => {
+      const [, digits, name] = /^(\d{6})_([a-z0-9-]+)\.sql$/.exec(file) ?? [];
+      if (digits === undefined || name === undefined) {
+        throw new IsgError('unexpected', `The migration file ${file} is not named NNNNNN_slug.sql.`, {
+          retry: 'permanent',
+        });
+      }
+      const text = await readFile(`${folder}/${file}`, 'utf8');
+      const minVersion = /^-- min-version: (\S+)/.exec(text)?.[1] ?? '0.0.0';
+      return { version: Number(digits), name, minVersion, text };
+    }),
+  );
+}
+
+/**
+ * Whether tables of ours are in sight. Refuses to start a second set beside one that the connection cannot see (README:
+ * where the tables are).
+ */
+async function findTables(database: Database): Promise<boolean> {
+  const [place] = await database.query(FIND_PLACE, [], placeRow);
+  if (place?.is_ours) return true;
+  if (place === undefined) return false;
+  if (place.elsewhere !== null) {
+    throw new IsgError(
+      'database-refused',
+      `This database holds ISG Pro tables in schema "${place.elsewhere}", but new tables of user "${place.user}" would go to schema "${place.schema}". ` +
+        `Use the user that made them, or ALTER ROLE "${place.user}" IN DATABASE … SET search_path = "${place.elsewhere}" and reconnect pgBouncer.`,
+      { retry: 'permanent' },
+    );
+  }
+  if (place.schema !== null && place.may_create) return false;
+  throw new IsgError(
+    'database-refused',
+    `The database user "${place.user}" may not create tables. Run: CREATE SCHEMA isg AUTHORIZATION "${place.user}"; ALTER ROLE "${place.user}" IN DATABASE … SET search_path = isg.`,
+    { retry: 'permanent' },
+  );
+}
+
+/** How PostgreSQL refuses one of two nodes that both found the table absent: by row type, catalogue key or name. */
+const MADE_MEANWHILE: readonly unknown[] = ['42710', '23505', '42P07'];
+
+/** Racing nodes: whoever is refused looks again and finds the table there. */
+async function createLedger(database: Database): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await database.execute(CREATE_LEDGER, []);
+      return;
+    } catch (thrown) {
+      const state = thrown instanceof IsgError ? thrown.fields.sqlState : undefined;
+      if (!MADE_MEANWHILE.includes(state) || attempt === 5) throw thrown;
+    }
+  }
+}
+
+function assertNotTooNew(applied: readonly z.infer<typeof appliedRow>[], ownVersion: string): void {
+  for (const { name, min_version: needed } of applied) {
+    if (compareVersions(ownVersion, needed) >= 0) continue;
+    throw new IsgError(
+      'schema-too-new',
+      `The database schema ("${name}") needs version ${needed} or newer, this node is ${ownVersion}. Update this node.`,
+      { retry: 'permanent', fields: { needed, ownVersion } },
+    );
+  }
+}
+
+/** Takes the version first: a racing node waits on that row, and when it is there, has nothing left to do. */
+async function apply(database: Database, migration: Migration): Promise<boolean> {
+  return database.transaction(async (sql) => {
+    const taken = await sql.execute(
+      'INSERT INTO schema_migration (version, name, min_version) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING',
+      [migration.version, migration.name, migration.minVersion],
+    );
+    if (taken === 0) return false;
+    await sql.execute(STAY_IN_SCHEMA, []);
+    await sql.execute(migration.text, []);
+    return true;
+  }, MIGRATION_LIMITS);
+}
+
+/**
+ * Brings the schema to the newest shape this program knows; forward only, each migration in a transaction of its own, safe
+ * when several nodes do it at once. Throws `schema-too-new` when the schema needs a newer program, `database-refused` when
+ * the tables cannot be made or are elsewhere, and the database's other errors. May be called again after any error.
+ */
+export async function migrate(database: Database, options: MigrateOptions): Promise<void> {
+  const migrations = await readMigrations(options.folder ?? fileURLToPath(new URL('./migrations', import.meta.url)));
+  if (!(await findTables(database))) await createLedger(database);
+  for (const migration of migrations) {
+    const applied = await database.query('SELECT version, name, min_version FROM schema_migration', [], appliedRow);
+    assertNotTooNew(applied, options.version);
+    const known = applied.find((row) => row.version === migration.version);
+    if (known !== undefined && known.name !== migration.name) {
+      throw new IsgError(
+        'database-refused',
+        `The database knows migration ${migration.version} as "${known.name}", this program as "${migration.name}": it belongs to another program or build.`,
+        { retry: 'permanent' },
+      );
+    }
+    if (known !== undefined) continue;
+    if (await apply(database, migration)) options.log.info('database schema changed', { migration: migration.name });
+  }
+}

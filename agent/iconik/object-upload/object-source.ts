@@ -1,0 +1,54 @@
+import { IsgError } from '../../runtime/errors.ts';
+import type { HttpAnswer, SendRange } from '../../storage/storage-access.ts';
+import { assertUsableUrl, repeatWhileBusy, type StoreDeps } from './object-store-http.ts';
+import { withStallWatch } from './stall-watch.ts';
+import type { UploadObjectArgs } from './upload-object.ts';
+
+/** The file of one upload, pinned to how it looked at the start. */
+export interface ObjectSource {
+  args: UploadObjectArgs;
+  expected: { sizeBytes: number; mtimeNs: string };
+}
+
+/** Pins the file: throws `file-not-found` or `file-changed` when it is not what the caller described. */
+export async function pinSource(args: UploadObjectArgs): Promise<ObjectSource> {
+  if (args.mtimeNs !== undefined) return { args, expected: { sizeBytes: args.sizeBytes, mtimeNs: args.mtimeNs } };
+  const facts = await args.source.stat(args.path);
+  if (!facts) {
+    throw new IsgError('file-not-found', `${args.path} is gone; nothing was uploaded.`, { retry: 'permanent' });
+  }
+  if (facts.sizeBytes !== args.sizeBytes) {
+    const message = `${args.path} has ${facts.sizeBytes} bytes, not ${args.sizeBytes}; nothing was uploaded.`;
+    throw new IsgError('file-changed', message, { retry: 'permanent' });
+  }
+  return { args, expected: { sizeBytes: args.sizeBytes, mtimeNs: facts.mtimeNs } };
+}
+
+/** One send of bytes of the file. */
+export interface RangeSend {
+  what: string;
+  range: { offsetBytes: number; lengthBytes: number };
+  request: { url: string; method: SendRange['method']; headers: Record<string, string> };
+  signal: AbortSignal;
+  onBytes?: (sentBytes: number) => void;
+}
+
+/** Sends a range once, given up when no byte moves. Resolves with whatever the store answered. */
+export function sendRangeOnce(deps: StoreDeps, source: ObjectSource, send: RangeSend): Promise<HttpAnswer> {
+  assertUsableUrl(send.request.url);
+  const { args, expected } = source;
+  const watch = { clock: deps.clock, stallMs: deps.stallMs, signal: send.signal, what: send.what };
+  return withStallWatch(watch, (signal, alive) => {
+    const onProgress = (doneBytes: number) => {
+      alive();
+      send.onBytes?.(doneBytes);
+    };
+    return args.source.sendRange({ path: args.path, ...send.range, ...send.request, expected }, { signal, onProgress });
+  });
+}
+
+/** Sends a range, again when the store is away or busy. */
+export function sendRangeRepeatedly(deps: StoreDeps, source: ObjectSource, send: RangeSend): Promise<HttpAnswer> {
+  const about = { signal: send.signal, what: send.what, url: send.request.url };
+  return repeatWhileBusy(deps, about, () => sendRangeOnce(deps, source, send));
+}

@@ -1,0 +1,50 @@
+/** Bounds that S3 sets on a multipart upload. */
+export const S3_MIN_PART_BYTES = 5 * 1024 * 1024;
+/** Part numbers run from 1 to this. */
+export const S3_MAX_PARTS = 10_000;
+/** Largest object that one PUT may carry. */
+export const S3_MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
+/** Chunks of a resumable GCS upload, except the last, must be multiples of this. */
+export const GCS_CHUNK_UNIT_BYTES = 256 * 1024;
+
+const MEBIBYTE = 1024 * 1024;
+
+/** One part of a file. */
+export interface PlannedPart {
+  /** 1-based. */
+  number: number;
+  offsetBytes: number;
+  lengthBytes: number;
+}
+
+/**
+ * Bytes per part: the preferred size unless S3 forbids it (too small), or the file would need more than 10,000 parts;
+ * then the next whole mebibyte that fits.
+ */
+export function partSizeFor(sizeBytes: number, preferredBytes: number): number {
+  const allowedBytes = Math.max(preferredBytes, S3_MIN_PART_BYTES);
+  if (sizeBytes <= allowedBytes * S3_MAX_PARTS) return allowedBytes;
+  return Math.ceil(sizeBytes / S3_MAX_PARTS / MEBIBYTE) * MEBIBYTE;
+}
+
+/** All parts of a file, without gap or overlap; only the last may be shorter. */
+export function planParts(sizeBytes: number, partSizeBytes: number): PlannedPart[] {
+  const parts: PlannedPart[] = [];
+  for (let offsetBytes = 0; offsetBytes < sizeBytes; offsetBytes += partSizeBytes) {
+    const lengthBytes = Math.min(partSizeBytes, sizeBytes - offsetBytes);
+    parts.push({ number: parts.length + 1, offsetBytes, lengthBytes });
+  }
+  return parts;
+}
+
+/** Chunk size for GCS: the preferred one rounded down to its unit, at least one unit. */
+export function gcsChunkSize(preferredBytes: number): number {
+  return Math.max(1, Math.floor(preferredBytes / GCS_CHUNK_UNIT_BYTES)) * GCS_CHUNK_UNIT_BYTES;
+}
+
+/** Bytes that a GCS session holds, by the `Range` header of its 308 answer (`bytes=0-N`); absent = none. null = unreadable. */
+export function heldBytes(rangeHeader: string | undefined): number | null {
+  if (rangeHeader === undefined) return 0;
+  const match = /^bytes=0-(\d{1,16})$/.exec(rangeHeader.trim());
+  return match ? Number(match[1]) + 1 : null;
+}

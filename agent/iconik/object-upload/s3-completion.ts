@@ -1,0 +1,153 @@
+import { request } from 'undici';
+import { backoffMs } from '../../runtime/backoff.ts';
+import { coerceError, IsgError } from '../../runtime/errors.ts';
+import type { HttpAnswer } from '../../storage/storage-access.ts';
+import {
+  assertUsableUrl,
+  isBusyAnswer,
+  isExpiredAnswer,
+  refusal,
+  SHORT_DEADLINE_MS,
+  sendOnce,
+} from './object-store-http.ts';
+import { completeBody, errorCodeOf, isCompleteAnswer } from './s3-answers.ts';
+import {
+  bareEtag,
+  compositeEtag,
+  multipartUrls,
+  type S3Deps,
+  type S3Session,
+  type S3Upload,
+  saveSession,
+  saysGone,
+} from './s3-session.ts';
+
+/** S3 may take minutes to put a large object together and keeps the connection open meanwhile, milliseconds. */
+const COMPLETE_DEADLINE_MS = 5 * 60_000;
+
+const RETRY_SHAPE = { baseMs: 500, capMs: 8_000 };
+
+const PARTS_REFUSED = new Set(['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall']);
+
+/** `gone`: neither the upload nor the object is there. `parts-refused`: the store does not hold what we thought. */
+export type CompletionOutcome = 'done' | 'gone' | 'parts-refused';
+
+/**
+ * Asks the store to put the object together. The answer may be lost after the store has done it; then the repeated
+ * request says "no such upload", which counts as done only when the object itself can be seen to be ours (`isStored`).
+ */
+export async function completeSession(deps: S3Deps, upload: S3Upload, session: S3Session): Promise<CompletionOutcome> {
+  // Kept before the request: after it the store lists no parts any more, and only their ETags can prove the object ours.
+  await saveSession(upload, session);
+  const { args } = upload.source;
+  for (let attempt = 1; ; attempt += 1) {
+    const step = await tryComplete(deps, upload, session);
+    if (step.kind === 'outcome') return step.outcome;
+    if (step.kind === 'gone') return (await isStored(deps, upload, session)) ? 'done' : 'gone';
+    if (attempt >= deps.attempts) throw step.error;
+    await deps.clock.sleep(backoffMs(attempt, RETRY_SHAPE, deps.random), args.signal);
+  }
+}
+
+type CompleteStep =
+  | { kind: 'outcome'; outcome: CompletionOutcome }
+  | { kind: 'gone' }
+  | { kind: 'again'; error: IsgError };
+
+async function tryComplete(deps: S3Deps, upload: S3Upload, session: S3Session): Promise<CompleteStep> {
+  const { args } = upload.source;
+  const what = 'put the parts together';
+  const { complete_url: url } = await multipartUrls(deps, upload, { session, type: 'complete_url' });
+  if (!url) {
+    const message = 'iconik gave no URL to complete the multipart upload with; it will be asked again.';
+    return { kind: 'again', error: new IsgError('upload-refused', message, { retry: 'transient' }) };
+  }
+  await args.confirmLease();
+  const answer = await sendComplete(deps, { url, what, body: completeBody([...session.finished.values()]), upload });
+  if (answer instanceof IsgError) return { kind: 'again', error: answer };
+  return judgeCompletion(answer, { what, url });
+}
+
+async function sendComplete(
+  deps: S3Deps,
+  send: { url: string; what: string; body: string; upload: S3Upload },
+): Promise<HttpAnswer | IsgError> {
+  const { signal } = send.upload.source.args;
+  const headers = { 'content-type': 'application/xml' };
+  try {
+    const { what, url, body } = send;
+    return await sendOnce(deps, { what, url, body, headers, method: 'POST', deadlineMs: COMPLETE_DEADLINE_MS, signal });
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const error = coerceError(thrown);
+    if (error.retry === 'permanent') throw error;
+    return error;
+  }
+}
+
+function judgeCompletion(answer: HttpAnswer, about: { what: string; url: string }): CompleteStep {
+  if (saysGone(answer)) return { kind: 'gone' };
+  const code = errorCodeOf(answer.body);
+  if (code !== null && PARTS_REFUSED.has(code)) return { kind: 'outcome', outcome: 'parts-refused' };
+  if (answer.status === 200 && isCompleteAnswer(answer.body)) return { kind: 'outcome', outcome: 'done' };
+  const error = refusal(about.what, about.url, answer);
+  // 200 with an error inside, or with a body cut short, leaves open what happened; the same request settles it.
+  if (answer.status === 200 || isBusyAnswer(answer) || isExpiredAnswer(answer)) {
+    const unsettled = new IsgError('upload-refused', error.message, { retry: 'transient', fields: error.fields });
+    return { kind: 'again', error: unsettled };
+  }
+  throw error;
+}
+
+/**
+ * Whether the object at the record's place is the one this session describes: same length and the composite ETag that
+ * S3 computes from these very parts. Anything that cannot be verified counts as no.
+ */
+export async function isStored(deps: S3Deps, upload: S3Upload, session: S3Session): Promise<boolean> {
+  const parts = [...session.finished.values()];
+  const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+  const expected = compositeEtag(parts);
+  if (expected === null || sizeBytes !== upload.source.expected.sizeBytes) return false;
+  try {
+    const url = await downloadUrl(deps, upload);
+    const seen = url ? await lookAt(deps, url, upload.source.args.signal) : null;
+    return seen !== null && seen.sizeBytes === sizeBytes && seen.etag === expected;
+  } catch (thrown) {
+    upload.source.args.signal.throwIfAborted();
+    if (coerceError(thrown).retry === 'permanent') return false;
+    throw thrown;
+  }
+}
+
+async function downloadUrl(deps: S3Deps, upload: S3Upload): Promise<string | null> {
+  const { assetId, fileId } = upload.record;
+  const limits = { signal: upload.source.args.signal };
+  const record = await deps.api.files.getFile(assetId, fileId, limits);
+  if (!record.file_set_id) return record.url;
+  const files = await deps.api.files.fileSetFiles(assetId, record.file_set_id, limits);
+  return files.find((file) => file.id === fileId)?.url ?? record.url;
+}
+
+/** Reads the object's first byte only: the URL is signed for GET, so HEAD would be refused. */
+async function lookAt(
+  deps: S3Deps,
+  url: string,
+  signal: AbortSignal,
+): Promise<{ sizeBytes: number; etag: string } | null> {
+  assertUsableUrl(url);
+  const response = await request(url, {
+    method: 'GET',
+    headers: { range: 'bytes=0-0' },
+    signal: AbortSignal.any([signal, AbortSignal.timeout(SHORT_DEADLINE_MS)]),
+    ...(deps.dispatcher ? { dispatcher: deps.dispatcher } : {}),
+  });
+  // A store that ignores the range would send everything; only the headers are wanted.
+  response.body.on('error', () => undefined).destroy();
+  const { etag, 'content-range': range, 'content-length': length } = response.headers;
+  if (typeof etag !== 'string') return null;
+  if (response.statusCode === 206) {
+    const total = /^bytes 0-0\/(\d+)$/.exec(String(range))?.[1];
+    return total === undefined ? null : { sizeBytes: Number(total), etag: bareEtag(etag) };
+  }
+  return response.statusCode === 200 ? { sizeBytes: Number(length), etag: bareEtag(etag) } : null;
+}

@@ -1,0 +1,22 @@
+import type { IconikApi } from './api.ts';
+import { servicePath } from './http-call.ts';
+import { keysetList } from './paging.ts';
+import { proxySchema } from './schemas.ts';
+import type { ServiceRequests } from './service-requests.ts';
+
+const pathOf = (assetId: string, ...more: string[]) => servicePath('files', ['assets', assetId, 'proxies', ...more]);
+
+/** Proxies of an asset, of all its versions (reference C.10). */
+export function createProxies(requests: ServiceRequests): IconikApi['proxies'] {
+  return {
+    create: (assetId, body, limits) => requests.create(pathOf(assetId), { schema: proxySchema, body, limits }),
+    get: (assetId, proxyId, limits) => requests.read(pathOf(assetId, proxyId), proxySchema, { limits }),
+    patch: (assetId, proxyId, body, limits) =>
+      requests.write({ method: 'PATCH', path: pathOf(assetId, proxyId), body }, limits),
+    list: (assetId, limits) => {
+      const query = { generate_signed_url: false, include_all_versions: true };
+      const path = pathOf(assetId);
+      return keysetList({ requests, path, schema: proxySchema, query, limits, unreadable: 'throw', missing: 'throw' });
+    },
+  };
+}

@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+import type { Installation } from './cache/installation.ts';
+import type { NodeConfig } from './config/load-config.ts';
+import type { Logger } from './runtime/logger.ts';
+
+/** What a node gets from its entry point. */
+export interface NodeHost {
+  config: NodeConfig;
+  installation: Installation;
+  log: Logger;
+  /** Newest log lines, for telemetry and report. */
+  lines(): string[];
+  errorLines(): string[];
+  /** Names a value that must never be logged. */
+  hide(secret: string): void;
+  /** Fires when the process is asked to stop. */
+  stopSignal: AbortSignal;
+}
+
+/** Folder for proxies and pictures on their way to iconik, below the data folder. */
+export const tempDirOf = (config: NodeConfig): string => join(config.dataDir, 'temp');

@@ -1,0 +1,201 @@
+import { mkdirSync } from 'node:fs';
+import type { NodeStatus } from './cluster/node-status.ts';
+import type { ServedStorage } from './cluster/served-storages.ts';
+import type { ResolvedTunables } from './config/precedence.ts';
+import type { CheckResult } from './contract/index.ts';
+import { createIntentStore } from './db/queries/intent.ts';
+import { enqueueJobs } from './db/queries/job.ts';
+import type { CreateOnce } from './iconik/creation/create-once.ts';
+import { createCreateOnce } from './iconik/creation/intended-creation.ts';
+import type { IconikClient } from './iconik/iconik-client.ts';
+import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
+import type { JobHandler } from './jobs/job-handler.ts';
+import type { LeaderWork } from './leader/leadership.ts';
+import { type NodeHost, tempDirOf } from './node-host.ts';
+import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
+import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
+import { createIngestWork } from './roles/main/ingest/ingester.ts';
+import { createQueueWork } from './roles/main/queues/queue-work.ts';
+import { createSettleWork } from './roles/main/queues/settle.ts';
+import { createReportWork } from './roles/main/report/report-work.ts';
+import { createTelemetry, type Telemetry } from './roles/main/report/telemetry.ts';
+import { createScanWork } from './roles/main/scan/scanner.ts';
+import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
+import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
+import { cleanTemp } from './roles/transcode/job-temp.ts';
+import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
+import { createDownloadHandler } from './roles/transfer/download-handler.ts';
+import { createUploadHandler } from './roles/transfer/upload-handler.ts';
+import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
+import { systemClock } from './runtime/clock.ts';
+import type { Database } from './runtime/sql.ts';
+import { createStorageAccess } from './storage/create-storage-access.ts';
+import type { StorageAccess } from './storage/storage-access.ts';
+import { VERSION } from './version.ts';
+
+/** What the roles work with; functions answer for this instant. */
+export interface NodeRolesOptions {
+  host: NodeHost;
+  guard: ChildGuard;
+  api: IconikClient;
+  database: Database;
+  machine: { name: string; ip: string; info: string };
+  workerId: string;
+  served(): readonly ServedStorage[];
+  isStorageHealthy(storageId: string): boolean;
+  storageHealth(storageId: string): CheckResult;
+  tunables(): ResolvedTunables;
+  status(): NodeStatus;
+  isLeader(): boolean;
+}
+
+/** The work of this node: handlers of jobs, leader-only work, and telemetry. */
+export interface NodeRoles {
+  handlers: readonly JobHandler[];
+  leaderWork: readonly LeaderWork[];
+  telemetry: Telemetry;
+  /** Removes what earlier runs left in the temp folder; call before jobs run. */
+  cleanUp(): Promise<void>;
+  /** Looks for ffmpeg; throws `ffmpeg-missing` with the words for people. */
+  findFfmpeg(): Promise<Ffmpeg>;
+  stop(): Promise<void>;
+}
+
+/** Programs that do not answer within this are taken for absent until the next look. */
+const FIND_FFMPEG_MS = 28_000;
+
+/** Wires the roles; starts nothing. */
+export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
+  const { host, guard, api, database } = options;
+  const { config, log } = host;
+  const createOnce = createCreateOnce({
+    intents: createIntentStore(database),
+    clock: systemClock,
+    settleMs: config.iconikSettleMs,
+    deadlineMs: 10_000,
+    log,
+  });
+  const tempDir = tempDirOf(config);
+  mkdirSync(tempDir, { recursive: true });
+  const tempStorage = createStorageAccess({
+    storageId: 'temp',
+    mountPoint: tempDir,
+    guard,
+    log,
+    httpsProxy: config.httpsProxy ?? null,
+  });
+  const ffmpeg = createFfmpegFinder(options);
+  return {
+    handlers: [...jobHandlers(options, { createOnce, tempStorage, tempDir, ffmpeg: ffmpeg.current })],
+    leaderWork: leaderWork(options, createOnce),
+    telemetry: createTelemetry({
+      iconik: api,
+      clock: systemClock,
+      log,
+      storageGatewayId: config.storageGatewayId,
+      workerId: options.workerId,
+      version: VERSION,
+      host: options.machine,
+      start: { status: 'SUCCESS', message: '', atMs: systemClock.wallMs() },
+      nodeStatus: () => options.status().telemetry,
+      isLeader: options.isLeader,
+      lines: host.lines,
+      errorLines: host.errorLines,
+    }),
+    cleanUp: () => cleanTemp(tempDir),
+    findFfmpeg: ffmpeg.find,
+    stop: () => tempStorage.stop(),
+  };
+}
+
+// ffmpeg may be installed while the node runs: the health check looks again, and what it finds is used from then on.
+function createFfmpegFinder({ host: { config }, guard }: NodeRolesOptions) {
+  let found: Ffmpeg | null = null;
+  return {
+    current: () => found,
+    find: async () => {
+      const programs = await findFfmpeg({
+        ffmpegPath: config.ffmpegPath,
+        ffprobePath: config.ffprobePath,
+        guard,
+        signal: AbortSignal.timeout(FIND_FFMPEG_MS),
+      });
+      found ??= createFfmpeg({ programs, guard });
+      return found;
+    },
+  };
+}
+
+interface JobTools {
+  createOnce: CreateOnce;
+  tempStorage: StorageAccess;
+  tempDir: string;
+  ffmpeg(): Ffmpeg | null;
+}
+
+function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
+  const { api, database, host } = options;
+  const { config } = host;
+  const { createOnce } = tools;
+  const find = (storageId: string) => options.served().find(({ storage }) => storage.id === storageId) ?? null;
+  const storageOf = (storageId: string) => find(storageId)?.access ?? null;
+  const uploadObject = createUploadObject({
+    api,
+    ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
+  });
+  return [
+    createChecksumHandler({ storageOf }),
+    createTranscodeHandler({
+      api,
+      uploadObject,
+      storageOf,
+      ...tools,
+      settings: () => ({
+        videoBox: config.proxyResolution,
+        videoBitRate: config.proxyBitrate,
+        imageBox: config.imageProxyResolution,
+      }),
+    }),
+    createUploadHandler({ api, createOnce, uploadObject, storageOf }),
+    createDownloadHandler({ api, createOnce, sql: database, storageOf }),
+    createDeleteHandler({
+      database,
+      storage: storageOf,
+      mayDelete: (storageId) => find(storageId)?.storage.settings.delete === true,
+    }),
+  ] as JobHandler[];
+}
+
+function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce): LeaderWork[] {
+  const { api, database, host, machine, served } = options;
+  const shared = { api, iconik: api, database, clock: systemClock, log: host.log, random: Math.random, storages: served };
+  return [
+    createScanWork({
+      ...shared,
+      isStorageHealthy: options.isStorageHealthy,
+      scannerConcurrency: () => options.tunables().scanner_concurrency_value.value,
+      enqueueJobs,
+    }),
+    createIngestWork({
+      ...shared,
+      createOnce,
+      enqueueJobs,
+    }),
+    createQueueWork({ ...shared, storageIds: () => served().map(({ storage }) => storage.id) }),
+    createSettleWork({ ...shared, settleMs: host.config.iconikSettleMs }),
+    createReportWork({
+      ...shared,
+      storages: () => served().map(({ storage }) => ({ id: storage.id, scans: storage.settings.scan === true })),
+      storageHealth: options.storageHealth,
+      node: {
+        version: VERSION,
+        hostName: machine.name,
+        hostInfo: machine.info,
+        startStatus: 'SUCCESS',
+        startStatusMessage: '',
+      },
+      lines: host.lines,
+      errorLines: host.errorLines,
+    }),
+  ];
+}

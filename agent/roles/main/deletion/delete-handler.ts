@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { hasPlacedMarker, removeFileRow } from '../../../db/queries/deletion.ts';
+import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
+import { fileAtPath, filesByIconikId } from '../../../db/queries/ordered-file.ts';
+import type { JobContext, JobHandler, JobOutcome } from '../../../jobs/job-handler.ts';
+import type { ErrorCode } from '../../../runtime/errors.ts';
+import type { Sql } from '../../../runtime/sql.ts';
+import type { StorageAccess } from '../../../storage/storage-access.ts';
+
+const payloadSchema = z.object({
+  storageId: z.string().min(1),
+  /** iconik's id of the file to be deleted. */
+  fileId: z.string().min(1),
+  /** Where iconik says it is, relative to the mount. */
+  path: z.string().min(1),
+  /** Only iconik forgets the file; it stays on the storage. */
+  keepSource: z.boolean(),
+  assetId: z.string().optional(),
+});
+/** Payload of a `delete` job. */
+export type DeletePayload = z.infer<typeof payloadSchema>;
+
+/** What deleting needs. */
+export interface DeleteDeps {
+  database: Sql;
+  /** The storage as this node reaches it; null when it is not mounted here. */
+  storage(storageId: string): StorageAccess | null;
+  /** Whether the storage's settings allow deleting (`delete`). */
+  mayDelete(storageId: string): boolean;
+}
+
+const PROBE_TIMEOUT_MS = 5000;
+/** How long a job waits for a storage that is away. */
+const AWAY_MS = 30_000;
+
+/**
+ * Makes the handler of MAIN `delete`: removes a file that iconik ordered deleted, only while it is the very file that
+ * iconik knows (size and mtime as recorded when its content was last told to iconik). Safe to run again after a kill at
+ * any point: a file that is gone counts as deleted.
+ */
+export function createDeleteHandler(deps: DeleteDeps): JobHandler<DeletePayload> {
+  return { role: 'MAIN', kind: 'delete', payload: payloadSchema, run: (context) => runDelete(deps, context) };
+}
+
+async function runDelete(deps: DeleteDeps, context: JobContext<DeletePayload>): Promise<JobOutcome> {
+  const { payload, log } = context;
+  if (payload.keepSource) return { kind: 'done', result: { file: 'kept' } };
+  if (!deps.mayDelete(payload.storageId))
+    return refuse('config-invalid', 'Deleting is switched off in the settings of the storage; the file was kept.');
+  const storage = deps.storage(payload.storageId);
+  if (!storage) return { kind: 'snooze', afterMs: AWAY_MS, why: 'the storage is not mounted on this node' };
+  const away = await whyAway(deps, storage);
+  if (away) return { kind: 'snooze', afterMs: AWAY_MS, why: away };
+
+  const found = await findFile(deps, payload);
+  if (found.kind === 'refused') {
+    // Nothing to protect when there is no file; but its absence is believed only of a storage that is still there.
+    const path = found.file?.path ?? payload.path;
+    if ((await storage.stat(path)) !== null) return refuse('file-changed', found.why);
+    return (await confirmAbsent(deps, storage)) ?? gone('absent', payload.storageId, null);
+  }
+  const { file } = found;
+  if (context.signal.aborted)
+    return { kind: 'snooze', afterMs: 0, why: 'the job was stopped before anything was deleted' };
+  await context.confirmLease();
+  const removal = await storage.removeFile(file.path, { sizeBytes: file.sizeBytes, mtimeNs: file.mtimeNs });
+  switch (removal) {
+    case 'removed':
+      log.info(`Deleted ${file.path} on iconik's order.`, { storageId: payload.storageId });
+      return gone('removed', payload.storageId, file);
+    case 'absent':
+      return (await confirmAbsent(deps, storage)) ?? gone('absent', payload.storageId, file);
+    case 'differs':
+      return refuse('file-changed', notTheFile(file.path));
+    default:
+      return removal satisfies never;
+  }
+}
+
+type Found = { kind: 'file'; file: OrderedFile } | { kind: 'refused'; why: string; file: OrderedFile | null };
+
+/** The file of the index that the order means, if its recorded content is what iconik was told last. */
+async function findFile(deps: DeleteDeps, payload: DeletePayload): Promise<Found> {
+  const named = await filesByIconikId(deps.database, payload.storageId, payload.fileId);
+  if (named.length > 1)
+    return { kind: 'refused', why: `refused: ${named.length} files carry the iconik id of the order.`, file: null };
+  const file = named[0] ?? (await fileAtPath(deps.database, payload.storageId, payload.path));
+  if (!file) return { kind: 'refused', why: `refused: the node does not know the file ${payload.path}.`, file: null };
+  if (file.iconikFileId !== payload.fileId || (file.state !== 'ingested' && file.state !== 'missing'))
+    return { kind: 'refused', why: notTheFile(file.path), file };
+  return { kind: 'file', file };
+}
+
+function notTheFile(path: string): string {
+  return `refused: ${path} is not the file iconik knows; it changed since, and was kept. Delete it by hand if it may go.`;
+}
+
+function refuse(code: ErrorCode, message: string): JobOutcome {
+  return { kind: 'failed', error: { code, message, retry: 'permanent' } };
+}
+
+/** The file is not on the storage any more; its row goes in the transaction that ends the job. */
+function gone(how: 'removed' | 'absent', storageId: string, file: OrderedFile | null): JobOutcome {
+  const outcome = { kind: 'done', result: { file: how } } as const;
+  return file ? { ...outcome, alongside: (sql) => removeFileRow(sql, storageId, file) } : outcome;
+}
+
+/** Null when the storage is there, so that absence on it is real; else the outcome to answer. */
+async function confirmAbsent(deps: DeleteDeps, storage: StorageAccess): Promise<JobOutcome | null> {
+  const away = await whyAway(deps, storage);
+  return away ? { kind: 'snooze', afterMs: AWAY_MS, why: away } : null;
+}
+
+/** Why the root cannot be taken for the storage now; null when it can. An empty mount point proves no absence. */
+async function whyAway(deps: DeleteDeps, storage: StorageAccess): Promise<string | null> {
+  const probe = await storage.probe({ testWrite: false, timeoutMs: PROBE_TIMEOUT_MS });
+  if (probe.kind === 'unreachable') return `the storage is away: ${probe.detail}`;
+  if (probe.marker === 'wrong') return 'another storage is mounted at the mount point';
+  if (probe.marker === 'right') return null;
+  if (probe.empty || (await hasPlacedMarker(deps.database, storage.storageId)))
+    return 'the root of the storage lacks its identity marker; it may not be mounted';
+  return null;
+}

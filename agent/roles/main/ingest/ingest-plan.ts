@@ -1,0 +1,218 @@
+import type { NewJob } from '../../../contract/index.ts';
+import type { IconikIds, IngestRow } from '../../../db/queries/ingest.ts';
+import type { FileRecord, FileStorageSettings, Storage } from '../../../iconik/api.ts';
+import { compilePatterns } from '../../../storage/ignore-patterns.ts';
+import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
+
+/**
+ * What ingest does next and what it sends: pure functions of a row and its storage's settings. The row's ids are the
+ * checkpoint: each step fills one in, so whoever takes over goes on where the row says.
+ */
+
+/** Name of the format that holds the files as they came (reference A.6). */
+export const ORIGINAL = 'ORIGINAL';
+
+/** The next step of a row. */
+export type IngestStep =
+  /** Find out which asset the file belongs to, or create one. */
+  | { kind: 'asset' }
+  | { kind: 'format'; assetId: string }
+  | { kind: 'file-set'; assetId: string; formatId: string }
+  | { kind: 'file'; assetId: string; formatId: string; fileSetId: string }
+  /** The file record is new: close it and order what follows. */
+  | { kind: 'close'; ids: CompleteIds }
+  /** The file had a record before its content was read: bring the record up to date. */
+  | { kind: 'update'; ids: CompleteIds };
+
+/** Ids of a row that went through all steps. */
+export interface CompleteIds {
+  assetId: string;
+  versionId: string | null;
+  formatId: string;
+  fileSetId: string;
+  fileId: string;
+}
+
+/**
+ * The next step. `hashed` with a file id means that the record is older than the content (modified, found again, or adopted);
+ * `ingesting` with one means that this ingest created it.
+ */
+export function nextIngestStep(row: Pick<IngestRow, 'state' | keyof IconikIds>): IngestStep {
+  const { assetId, versionId, formatId, fileSetId, fileId } = row;
+  if (assetId === null) return { kind: 'asset' };
+  if (formatId === null) return { kind: 'format', assetId };
+  if (fileSetId === null) return { kind: 'file-set', assetId, formatId };
+  if (fileId === null) return { kind: 'file', assetId, formatId, fileSetId };
+  const ids = { assetId, versionId, formatId, fileSetId, fileId };
+  return row.state === 'hashed' ? { kind: 'update', ids } : { kind: 'close', ids };
+}
+
+/** How a file's asset is found and named. */
+export interface AssetIdentity {
+  /** Natural key of the asset's creation. */
+  key: string;
+  /** Whether files of the same content share the asset. */
+  isAggregated: boolean;
+  /** Only files of this storage count when aggregating; null = all. */
+  onlyStorageId: string | null;
+}
+
+const matchesAny = (patterns: readonly string[] | undefined, path: string): boolean =>
+  compilePatterns(patterns ?? []).list.matches(path);
+
+/** Whether a file is wanted by a pair of lists: with an include list only what it names, else all that is not ignored. */
+export function isSelected(
+  path: string,
+  lists: { ignore?: string[] | undefined; include?: string[] | undefined },
+): boolean {
+  const include = (lists.include ?? []).filter((pattern) => pattern.trim() !== '');
+  return include.length > 0 ? matchesAny(include, path) : !matchesAny(lists.ignore, path);
+}
+
+/** Which asset a file belongs to, by the settings of its storage (reference A.5). */
+export function assetIdentity(row: IngestRow, settings: FileStorageSettings): AssetIdentity {
+  const isAggregated = settings.aggregate_identical_files === true && !matchesAny(settings.aggregate_ignore, row.path);
+  if (!isAggregated) return { key: `path:${row.storageId}:${row.pathKey}`, isAggregated, onlyStorageId: null };
+  const isLocal = settings.aggregate_only_on_same_storage === true;
+  const key = isLocal ? `md5:${row.md5}@${row.storageId}` : `md5:${row.md5}`;
+  return { key, isAggregated, onlyStorageId: isLocal ? row.storageId : null };
+}
+
+/** Natural key of a file set's creation. */
+export function fileSetKey(row: IngestRow, formatId: string): string {
+  return `${formatId}/${row.storageId}/${directoryOf(row.path)}/${nameOf(row.path)}`;
+}
+
+/** Natural key of a file record's creation. */
+export function fileKey(row: Pick<IngestRow, 'storageId' | 'path'>): string {
+  return `${row.storageId}/${directoryOf(row.path)}/${nameOf(row.path)}`;
+}
+
+/** Title of a new asset: the file's name in NFC, with or without its extension (with, unless the storage says otherwise). */
+export function assetTitle(path: string, settings: FileStorageSettings): string {
+  const name = nameOf(path).normalize('NFC');
+  const dot = name.lastIndexOf('.');
+  return settings.title_includes_extension === false && dot > 0 ? name.slice(0, dot) : name;
+}
+
+/** Body of an asset's creation (reference C.8). */
+export function assetBody(row: IngestRow, settings: FileStorageSettings): Record<string, unknown> {
+  const externalId = settings.filename_is_external_id === true ? { external_id: nameOf(row.path) } : {};
+  return { title: assetTitle(row.path, settings), type: 'ASSET', is_online: true, ...externalId };
+}
+
+const versionOf = (versionId: string | null) => (versionId === null ? {} : { version_id: versionId });
+
+/** Body of the format's creation. */
+export function formatBody(row: IngestRow): Record<string, unknown> {
+  return { name: ORIGINAL, storage_methods: ['FILE'], is_online: true, ...versionOf(row.versionId) };
+}
+
+/** Body of the file set's creation. */
+export function fileSetBody(row: IngestRow, formatId: string): Record<string, unknown> {
+  return {
+    format_id: formatId,
+    storage_id: row.storageId,
+    base_dir: directoryOf(row.path),
+    name: nameOf(row.path),
+    component_ids: [],
+    ...versionOf(row.versionId),
+  };
+}
+
+/** Nanoseconds since the epoch as ISO 8601 in UTC. */
+export function isoTime(mtimeNs: string): string {
+  return new Date(Number(BigInt(mtimeNs) / 1_000_000n)).toISOString();
+}
+
+/** Body of the file record's creation. */
+export function fileBody(row: IngestRow, ids: { formatId: string; fileSetId: string }): Record<string, unknown> {
+  const name = nameOf(row.path);
+  const modified = isoTime(row.mtimeNs);
+  return {
+    original_name: name,
+    // Without a name the server would make one up from the id (reference C.8).
+    name,
+    directory_path: directoryOf(row.path),
+    type: 'FILE',
+    status: 'OPEN',
+    size: row.sizeBytes,
+    checksum: row.md5,
+    file_date_created: modified,
+    file_date_modified: modified,
+    file_set_id: ids.fileSetId,
+    format_id: ids.formatId,
+    storage_id: row.storageId,
+    ...versionOf(row.versionId),
+  };
+}
+
+/** Body that closes a file record, or brings one up to date. */
+export function closeBody(row: IngestRow): Record<string, unknown> {
+  return { status: 'CLOSED', size: row.sizeBytes, checksum: row.md5, file_date_modified: isoTime(row.mtimeNs) };
+}
+
+/** Whether a record already says what the file is. */
+export function isUpToDate(record: FileRecord, row: IngestRow): boolean {
+  return record.status === 'CLOSED' && record.checksum === row.md5 && record.size === row.sizeBytes;
+}
+
+/** A record that stands for a file: not deleted, and part of an asset. */
+export function isLivingRecord(record: FileRecord): boolean {
+  return record.status !== 'DELETED' && record.asset_id !== null;
+}
+
+/** A record whose ids an index row can take over. */
+export function adoptableIds(
+  record: FileRecord,
+): (Omit<CompleteIds, 'versionId'> & { versionId: string | null }) | null {
+  const { id, asset_id, version_id, format_id, file_set_id } = record;
+  if (!isLivingRecord(record) || asset_id === null || format_id === null || file_set_id === null) return null;
+  return { assetId: asset_id, versionId: version_id, formatId: format_id, fileSetId: file_set_id, fileId: id };
+}
+
+/** The TRANSCODE job of a file, or null when its storage wants none. */
+export function transcodeJob(
+  row: IngestRow,
+  ids: CompleteIds,
+  order: { settings: FileStorageSettings; dedupeKey: string },
+): NewJob | null {
+  const { settings, dedupeKey } = order;
+  const wantProxy = settings.local_proxy_creation === true;
+  const wantKeyframes = settings.local_keyframe_creation === true;
+  const lists = { ignore: settings.transcode_ignore, include: settings.transcode_include };
+  if ((!wantProxy && !wantKeyframes) || !isSelected(row.path, lists)) return null;
+  const payload = { storageId: row.storageId, path: row.path, ...ids, wantProxy, wantKeyframes };
+  return { role: 'TRANSCODE', kind: 'transcode', storageId: row.storageId, payload, dedupeKey };
+}
+
+/** A cloud directory: the storage's remote path and the file's own directory, without outer slashes. */
+export function remoteDirectory(remotePath: string | undefined, directory: string): string {
+  return [remotePath ?? '', directory]
+    .map((part) => part.replace(/^\/+|\/+$/g, ''))
+    .filter((part) => part !== '')
+    .join('/');
+}
+
+/** The TRANSFER job that copies a file to the cloud, or null when its storage wants none. */
+function uploadJob(row: IngestRow, ids: CompleteIds, settings: FileStorageSettings): NewJob | null {
+  const destinationStorageId = settings.remote_storage_id;
+  if (settings.upload_files !== true || !destinationStorageId || matchesAny(settings.upload_ignore, row.path))
+    return null;
+  const { storageId, path, sizeBytes, md5, mtimeNs } = row;
+  const destinationDirectoryPath = remoteDirectory(settings.remote_path, directoryOf(path));
+  return {
+    role: 'TRANSFER',
+    kind: 'upload',
+    storageId,
+    payload: { storageId, path, ...ids, sizeBytes, md5, mtimeNs, destinationStorageId, destinationDirectoryPath },
+    dedupeKey: `upload:${ids.formatId}:${destinationStorageId}`,
+  };
+}
+
+/** Work that the first file of an asset orders when it is ingested. */
+export function followUpJobs(row: IngestRow, ids: CompleteIds, storage: Storage): NewJob[] {
+  const { settings } = storage;
+  const transcode = transcodeJob(row, ids, { settings, dedupeKey: `transcode:${ids.fileId}` });
+  return [transcode, uploadJob(row, ids, settings)].filter((job) => job !== null);
+}

@@ -1,0 +1,229 @@
+import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
+import type { IngestRow } from '../../../db/queries/ingest.ts';
+import { finishIngest, isFirstOfOwnAsset, lockContent, useOfAsset } from '../../../db/queries/ingest.ts';
+import type { FileRecord } from '../../../iconik/api.ts';
+import { findFile, findFileSet, findFormat } from '../../../iconik/creation/find.ts';
+import { IsgError } from '../../../runtime/errors.ts';
+import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
+import { chooseAsset, livingAsset } from './choose-asset.ts';
+import type { IngestContext } from './ingest-context.ts';
+import { CONTENT_CHANGED, checkpoint, createFenced, createLiving } from './ingest-context.ts';
+import type { CompleteIds, IngestStep } from './ingest-plan.ts';
+import {
+  closeBody,
+  fileBody,
+  fileKey,
+  fileSetBody,
+  fileSetKey,
+  followUpJobs,
+  formatBody,
+  isLivingRecord,
+  isUpToDate,
+  nextIngestStep,
+  ORIGINAL,
+  transcodeJob,
+} from './ingest-plan.ts';
+
+/** How the ingest of a file ended for now. */
+export type IngestEnd = 'ingested' | 'content-changed';
+
+/** A row after a step: as it is now, or done. */
+type StepResult = IngestRow | typeof CONTENT_CHANGED | 'ingested';
+
+/** A row that needs more steps than this goes in circles. */
+const MAX_STEPS = 20;
+
+const NO_IDS = { assetId: null, versionId: null, formatId: null, fileSetId: null, fileId: null };
+
+async function stepAsset(context: IngestContext, row: IngestRow): Promise<StepResult> {
+  // Commits that the row is unchanged right before the first request that changes something in iconik.
+  const claimed = await checkpoint(context, row, { state: 'ingesting' });
+  if (claimed === CONTENT_CHANGED) return claimed;
+  const choice = await chooseAsset(context, claimed);
+  // `hashed` with a file id says that the record is older than the content (ingest-plan.ts).
+  if (choice.kind === 'adopted') return checkpoint(context, claimed, { ...choice.ids, state: 'hashed' });
+  return checkpoint(context, claimed, { assetId: choice.assetId, versionId: choice.versionId });
+}
+
+async function stepFormat(context: IngestContext, row: IngestRow, assetId: string): Promise<StepResult> {
+  const { api, leadership } = context;
+  const limits = { signal: leadership.signal };
+  // An asset of somebody else's may have its ORIGINAL already.
+  const known = await api.files.formatByName(assetId, ORIGINAL, limits);
+  const formatId =
+    known?.id ??
+    (await createFenced(context, {
+      kind: 'format',
+      key: `${assetId}/${ORIGINAL}`,
+      create: (signal) => api.files.createFormat(assetId, formatBody(row), { signal }),
+      find: () => findFormat(api, { assetId, name: ORIGINAL }, limits),
+    }));
+  return checkpoint(context, row, { formatId });
+}
+
+async function stepFileSet(
+  context: IngestContext,
+  row: IngestRow,
+  step: Extract<IngestStep, { kind: 'file-set' }>,
+): Promise<StepResult> {
+  const { api } = context;
+  const limits = { signal: context.leadership.signal };
+  const { assetId, formatId } = step;
+  const { storageId, path } = row;
+  const what = { assetId, formatId, storageId, baseDir: directoryOf(path), name: nameOf(path) };
+  const fileSetId = await createFenced(context, {
+    kind: 'file-set',
+    key: fileSetKey(row, formatId),
+    create: (signal) => api.files.createFileSet(assetId, fileSetBody(row, formatId), { signal }),
+    find: () => findFileSet(api, what, limits),
+  });
+  return checkpoint(context, row, { fileSetId });
+}
+
+/** The file's record in this asset; null when iconik has deleted it. */
+async function livingRecord(context: IngestContext, assetId: string, fileId: string): Promise<FileRecord | null> {
+  try {
+    const record = await context.api.files.getFile(assetId, fileId, { signal: context.leadership.signal });
+    return isLivingRecord(record) && record.asset_id === assetId ? record : null;
+  } catch (thrown) {
+    if (thrown instanceof IsgError && thrown.code === 'iconik-not-found') return null;
+    throw thrown;
+  }
+}
+
+async function stepFile(
+  context: IngestContext,
+  row: IngestRow,
+  step: Extract<IngestStep, { kind: 'file' }>,
+): Promise<StepResult> {
+  const { api } = context;
+  const limits = { signal: context.leadership.signal };
+  const { assetId, formatId, fileSetId } = step;
+  const { storageId, path } = row;
+  const fileId = await createLiving(context, {
+    kind: 'file',
+    key: fileKey(row),
+    create: (signal) => api.files.createFile(assetId, fileBody(row, { formatId, fileSetId }), { signal }),
+    find: () => findFile(api, { assetId, storageId, directoryPath: directoryOf(path), name: nameOf(path) }, limits),
+    isUsable: async (id) => (await livingRecord(context, assetId, id)) !== null,
+  });
+  return checkpoint(context, row, { fileId, state: 'ingesting' });
+}
+
+async function patchRecord(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<void> {
+  context.leadership.assertTrusted();
+  const { signal } = context.leadership;
+  await context.api.files.patchFile(ids.assetId, ids.fileId, closeBody(row), { signal });
+}
+
+async function stepClose(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<StepResult> {
+  const { database, leadership, storage, enqueueJobs } = context;
+  await patchRecord(context, row, ids);
+  return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
+    const isFirst = await isFirstOfOwnAsset(sql, row, ids.assetId);
+    if (!(await finishIngest(sql, row))) return CONTENT_CHANGED;
+    if (isFirst) await enqueueJobs(sql, followUpJobs(row, ids, storage));
+    return 'ingested';
+  });
+}
+
+/** The record is gone: made anew in the same asset, or, when the asset is gone too, from the start. */
+async function replaceRecord(context: IngestContext, row: IngestRow, assetId: string): Promise<StepResult> {
+  const asset = await livingAsset(context, assetId);
+  return checkpoint(
+    context,
+    row,
+    asset === null ? { ...NO_IDS, state: 'hashed' } : { fileId: null, state: 'ingesting' },
+  );
+}
+
+async function stepUpdate(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<StepResult> {
+  const { database, leadership, storage, enqueueJobs } = context;
+  const record = await livingRecord(context, ids.assetId, ids.fileId);
+  // A record may outlive its asset in iconik; an asset that users no longer see is made anew.
+  if (record === null || (await livingAsset(context, ids.assetId)) === null) {
+    return replaceRecord(context, row, ids.assetId);
+  }
+  // Never closed: its ingest was cut short by the file's going away or changing, and has ordered nothing yet.
+  if (record.status === 'OPEN') return checkpoint(context, row, { state: 'ingesting' });
+  if (!isUpToDate(record, row)) {
+    // The job comes before the PATCH: the record's old checksum is what tells that the content is new, so after a crash
+    // in between it is seen as modified again (and the job runs twice at worst, while the other order could lose it).
+    const isModified = record.checksum !== row.md5;
+    const order = { settings: storage.settings, dedupeKey: `transcode:${ids.fileId}:${row.md5}` };
+    const job = isModified ? transcodeJob(row, ids, order) : null;
+    const isSame = await withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
+      const isUnchanged = await lockContent(sql, row);
+      if (isUnchanged && job !== null) await enqueueJobs(sql, [job]);
+      return isUnchanged;
+    });
+    if (!isSame) return CONTENT_CHANGED;
+    await patchRecord(context, row, ids);
+  }
+  return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) =>
+    (await finishIngest(sql, row)) ? 'ingested' : CONTENT_CHANGED,
+  );
+}
+
+function runStep(context: IngestContext, row: IngestRow): Promise<StepResult> {
+  const step = nextIngestStep(row);
+  switch (step.kind) {
+    case 'asset':
+      return stepAsset(context, row);
+    case 'format':
+      return stepFormat(context, row, step.assetId);
+    case 'file-set':
+      return stepFileSet(context, row, step);
+    case 'file':
+      return stepFile(context, row, step);
+    case 'close':
+      return stepClose(context, row, step.ids);
+    case 'update':
+      return stepUpdate(context, row, step.ids);
+    default:
+      return step satisfies never;
+  }
+}
+
+/**
+ * A file that changed half-way keeps the asset begun for it, unless files with other content have joined that asset
+ * meanwhile: then it begins anew.
+ */
+async function leaveSharedAsset(context: IngestContext, row: IngestRow): Promise<IngestRow | typeof CONTENT_CHANGED> {
+  if (row.state !== 'hashed' || row.assetId === null || row.fileId !== null) return row;
+  const use = await useOfAsset(context.database, row.assetId, row);
+  return checkpoint(context, row, use.other > 0 ? NO_IDS : { state: 'ingesting' });
+}
+
+/**
+ * Takes one file through all steps that are left, each committed in its row before the next begins. Throws what a step
+ * throws; `onProgress` tells the row as last committed, so that a failure is recorded where it happened.
+ */
+export async function ingestFile(
+  context: IngestContext,
+  row: IngestRow,
+  onProgress: (row: IngestRow) => void,
+): Promise<IngestEnd> {
+  let current = await leaveSharedAsset(context, row);
+  for (let step = 0; step < MAX_STEPS; step += 1) {
+    if (current === CONTENT_CHANGED) return 'content-changed';
+    onProgress(current);
+    context.leadership.assertTrusted();
+    const next = await runStep(context, current);
+    if (next === 'ingested') return 'ingested';
+    current = next;
+  }
+  throw new IsgError(
+    'unexpected',
+    'The file goes in circles between the steps of its ingest; it is tried again later.',
+    {
+      retry: 'transient',
+    },
+  );
+}
+
+/** Drops the ids of a row whose asset iconik has deleted; answers whether that was the case. */
+export async function forgetDeletedAsset(context: IngestContext, row: IngestRow): Promise<boolean> {
+  if (row.assetId === null || (await livingAsset(context, row.assetId)) !== null) return false;
+  return (await checkpoint(context, row, { ...NO_IDS, state: 'hashed' })) !== CONTENT_CHANGED;
+}

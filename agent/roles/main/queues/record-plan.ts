@@ -1,0 +1,249 @@
+import { z } from 'zod';
+import type { Role } from '../../../contract/index.ts';
+import type { RecordJob, RecordKind } from '../../../db/queries/job-origin.ts';
+import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
+import { toPriority } from './event-plan.ts';
+
+// From records of iconik's queues to jobs. Pure. A record that cannot become work becomes a job that is born failed, so
+// that its iconik job tells users the reason; no record is ever dropped.
+
+const id = z.string().min(1);
+const optionalText = z.string().nullish();
+
+const recordBase = { id, job_id: optionalText, priority: z.unknown().optional() };
+
+/** What `planUpload` reads of a `transfers_from` record (reference C.13). */
+export const uploadRecordSchema = z.looseObject({
+  ...recordBase,
+  asset_id: id,
+  format_id: id.nullish(),
+  original_file_set_id: id,
+  destination_storage_id: id,
+  destination_directory_path: optionalText,
+  destination_file_set_name: optionalText,
+  destination_filename: optionalText,
+});
+const downloadRecordSchema = z.looseObject({
+  ...recordBase,
+  asset_id: id,
+  format_id: id,
+  file_set_id: id,
+  version_id: optionalText,
+  destination_directory_path: z.string(),
+  destination_file_set_name: z.string(),
+  destination_filename: optionalText,
+});
+const deletionRecordSchema = z.looseObject({
+  ...recordBase,
+  file_id: id,
+  filename: z.string().min(1),
+  asset_id: optionalText,
+  directory_path: optionalText,
+  keep_source: z.boolean().nullish(),
+  file_type: optionalText,
+  template: optionalText,
+});
+const transcodeRecordSchema = z.looseObject({
+  ...recordBase,
+  asset_id: id,
+  version_id: id,
+  format_id: id,
+  file_set_id: id,
+  file_id: id,
+  directory_path: z.string().nullish(),
+  filename: z.string().min(1),
+  metadata_update_only: z.boolean().nullish(),
+});
+
+/** A record as it stands in a queue; everything beyond the id is parsed by the plan of its queue. */
+export interface QueueRecord {
+  id: string;
+  job_id?: unknown;
+}
+
+/** The kind of job that each queue's records become, and who runs it. */
+export const JOB_OF_QUEUE: Record<RecordKind, { role: Role; kind: string }> = {
+  transfers_from: { role: 'TRANSFER', kind: 'upload' },
+  transfers_to: { role: 'TRANSFER', kind: 'download' },
+  deletions: { role: 'MAIN', kind: 'delete' },
+  transcode: { role: 'TRANSCODE', kind: 'transcode' },
+};
+
+/** Where a record stands. */
+export interface QueuePlace {
+  storageId: string;
+  queue: RecordKind;
+}
+
+/** The job of a record that can be worked on. A payload the database could not hold fails the job instead. */
+function workJob(place: QueuePlace, record: QueueRecord, payload: Record<string, unknown>): RecordJob {
+  if (!isStorable(payload)) return failedJob(place, record, 'The record holds characters that no file name can have.');
+  const { role, kind } = JOB_OF_QUEUE[place.queue];
+  const priority = toPriority('priority' in record ? record.priority : null);
+  return {
+    job: {
+      role,
+      kind,
+      storageId: place.storageId,
+      payload: { storageId: place.storageId, ...payload },
+      ...(priority === null ? {} : { priority }),
+      dedupeKey: `${kind}:${record.id}`,
+      origin: {
+        kind: place.queue,
+        recordId: record.id,
+        storageId: place.storageId,
+        iconikJobId: typeof record.job_id === 'string' && record.job_id !== '' ? record.job_id : null,
+      },
+    },
+    failure: null,
+  };
+}
+
+/** A job that is born failed: settling tells iconik `reason` and removes the record. */
+export function failedJob(place: QueuePlace, record: QueueRecord, reason: string): RecordJob {
+  const job = workJob(place, { id: record.id, job_id: record.job_id }, {});
+  return { ...job, failure: { code: 'job-payload-invalid', message: reason, retry: 'permanent' } };
+}
+
+/** PostgreSQL's jsonb refuses NUL and lone surrogates; file names have neither. */
+function isStorable(payload: Record<string, unknown>): boolean {
+  return Object.values(payload).every(
+    (value) => typeof value !== 'string' || (!value.includes('\0') && value.isWellFormed()),
+  );
+}
+
+/** Path relative to the mount of a file that iconik names by directory and name; null when it would lead out of it. */
+export function pathInStorage(directory: string | null | undefined, name: string): string | null {
+  const segments = `${directory ?? ''}/${name}`.split('/').filter((segment) => segment !== '' && segment !== '.');
+  return segments.length === 0 || segments.includes('..') ? null : segments.join('/');
+}
+
+/** The record parsed by `schema`, or why it cannot be. */
+export function parseRecord<T>(
+  schema: z.ZodType<T>,
+  record: unknown,
+): { ok: true; value: T } | { ok: false; why: string } {
+  const parsed = schema.safeParse(record);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const fields = parsed.error.issues.map((issue) => issue.path.join('.') || 'the record').join(', ');
+  return { ok: false, why: `The order from iconik is incomplete or malformed (${fields}). Order the work again.` };
+}
+
+const OUTSIDE = 'The path in the order leads out of the storage; nothing was touched.';
+
+/** What a file of the index can do for an upload order. */
+export type UploadSource =
+  | { kind: 'found'; file: OrderedFile & { md5: string } }
+  /** The file is being scanned or digested; look again later. */
+  | { kind: 'wait'; why: string }
+  | { kind: 'unusable'; why: string };
+
+/** Judges the file that an upload order names by its state in the index. */
+export function judgeUploadFile(file: OrderedFile): UploadSource {
+  switch (file.state) {
+    case 'hashed':
+    case 'ingesting':
+    case 'ingested':
+      if (file.md5 === null) return { kind: 'wait', why: 'its checksum is not known yet' };
+      return { kind: 'found', file: { ...file, md5: file.md5 } };
+    case 'seen':
+    case 'growing':
+    case 'ready':
+    case 'hashing':
+      return { kind: 'wait', why: 'it changed lately and is not scanned to the end yet' };
+    case 'missing':
+      return { kind: 'unusable', why: `The file ${file.path} is missing on the storage.` };
+    case 'skipped':
+    case 'empty':
+    case 'faulty':
+      return { kind: 'unusable', why: `The file ${file.path} cannot be uploaded: the node marks it ${file.state}.` };
+    default:
+      return file.state satisfies never;
+  }
+}
+
+/** TRANSFER `upload` for a `transfers_from` record whose file was found. */
+export function planUpload(
+  storageId: string,
+  record: z.infer<typeof uploadRecordSchema>,
+  file: OrderedFile & { md5: string },
+): RecordJob {
+  const place: QueuePlace = { storageId, queue: 'transfers_from' };
+  const formatId = record.format_id ?? file.formatId;
+  if (!formatId) return failedJob(place, record, 'The order names no format and the node knows none for the file.');
+  return workJob(place, record, {
+    path: file.path,
+    assetId: record.asset_id,
+    versionId: file.versionId,
+    formatId,
+    fileSetId: record.original_file_set_id,
+    ...optional('fileId', file.iconikFileId),
+    sizeBytes: file.sizeBytes,
+    md5: file.md5,
+    mtimeNs: file.mtimeNs,
+    destinationStorageId: record.destination_storage_id,
+    destinationDirectoryPath: record.destination_directory_path ?? '',
+    ...optional('destinationFileSetName', record.destination_file_set_name),
+    ...optional('destinationFilename', record.destination_filename),
+  });
+}
+
+/** TRANSFER `download` for a `transfers_to` record. */
+export function planDownload(storageId: string, record: QueueRecord): RecordJob {
+  const place: QueuePlace = { storageId, queue: 'transfers_to' };
+  const parsed = parseRecord(downloadRecordSchema, record);
+  if (!parsed.ok) return failedJob(place, record, parsed.why);
+  const order = parsed.value;
+  if (pathInStorage(order.destination_directory_path, order.destination_filename || 'file') === null)
+    return failedJob(place, record, OUTSIDE);
+  return workJob(place, order, {
+    assetId: order.asset_id,
+    formatId: order.format_id,
+    sourceFileSetId: order.file_set_id,
+    destinationDirectoryPath: order.destination_directory_path,
+    destinationFileSetName: order.destination_file_set_name,
+    ...optional('destinationFilename', order.destination_filename),
+    ...optional('versionId', order.version_id),
+  });
+}
+
+/** MAIN `delete` for a `deletions` record. */
+export function planDeletion(storageId: string, record: QueueRecord): RecordJob {
+  const place: QueuePlace = { storageId, queue: 'deletions' };
+  const parsed = parseRecord(deletionRecordSchema, record);
+  if (!parsed.ok) return failedJob(place, record, parsed.why);
+  const order = parsed.value;
+  const path = pathInStorage(order.directory_path, order.filename);
+  if (path === null) return failedJob(place, record, OUTSIDE);
+  const keepSource = order.keep_source ?? false;
+  if (!keepSource && (order.template || (order.file_type && order.file_type !== 'FILE')))
+    return failedJob(place, record, 'Deleting directories and file sequences is not built yet; nothing was touched.');
+  return workJob(place, order, { fileId: order.file_id, path, keepSource, ...optional('assetId', order.asset_id) });
+}
+
+/** TRANSCODE `transcode` for a record of the local transcode queue. */
+export function planTranscode(storageId: string, record: QueueRecord): RecordJob {
+  const place: QueuePlace = { storageId, queue: 'transcode' };
+  const parsed = parseRecord(transcodeRecordSchema, record);
+  if (!parsed.ok) return failedJob(place, record, parsed.why);
+  const order = parsed.value;
+  const path = pathInStorage(order.directory_path, order.filename);
+  if (path === null) return failedJob(place, record, OUTSIDE);
+  // Media information alone is what the transcode job makes when it wants neither.
+  const wantsRenditions = !order.metadata_update_only;
+  return workJob(place, order, {
+    path,
+    assetId: order.asset_id,
+    versionId: order.version_id,
+    formatId: order.format_id,
+    fileSetId: order.file_set_id,
+    fileId: order.file_id,
+    wantProxy: wantsRenditions,
+    wantKeyframes: wantsRenditions,
+  });
+}
+
+/** An entry of a payload that is left out when iconik said nothing. */
+function optional(key: string, value: string | null | undefined): Record<string, string> {
+  return value ? { [key]: value } : {};
+}

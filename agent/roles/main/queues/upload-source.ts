@@ -1,0 +1,85 @@
+import type { z } from 'zod';
+import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
+import { fileAtPath, filesOfFileSets, hasBeenScanned } from '../../../db/queries/ordered-file.ts';
+import type { FileRecord, IconikApi } from '../../../iconik/api.ts';
+import { coerceError } from '../../../runtime/errors.ts';
+import type { Sql } from '../../../runtime/sql.ts';
+import type { UploadSource, uploadRecordSchema } from './record-plan.ts';
+import { judgeUploadFile, pathInStorage } from './record-plan.ts';
+
+/** What finding the files of upload orders needs. */
+export interface UploadSourceDeps {
+  iconik: Pick<IconikApi, 'files'>;
+  database: Sql;
+}
+
+type UploadRecord = z.infer<typeof uploadRecordSchema>;
+
+/** Files of the index by file set, for many orders at once. */
+export async function indexedFileSets(
+  database: Sql,
+  storageId: string,
+  records: readonly UploadRecord[],
+): Promise<Map<string, OrderedFile[]>> {
+  const ids = [...new Set(records.map((record) => record.original_file_set_id))];
+  const files = ids.length === 0 ? [] : await filesOfFileSets(database, storageId, ids);
+  return Map.groupBy(files, (file) => file.fileSetId ?? '');
+}
+
+/**
+ * The file that an upload order means: the index's by file set; else what iconik lists in the file set, found in the
+ * index by path, when its content is the one iconik knows. Transient troubles of iconik or the database are thrown.
+ */
+export async function findUploadSource(
+  deps: UploadSourceDeps,
+  order: { storageId: string; record: UploadRecord; indexed: readonly OrderedFile[] },
+  signal: AbortSignal,
+): Promise<UploadSource> {
+  const { indexed, record, storageId } = order;
+  if (indexed.length > 1) return manyFiles(indexed.length);
+  if (indexed[0]) return judgeUploadFile(indexed[0]);
+  const listed = await filesIconikLists(deps, record, signal);
+  if (listed.length > 1) return manyFiles(listed.length);
+  const [file] = listed;
+  const path = file && pathInStorage(file.directory_path, file.name ?? file.original_name ?? '');
+  if (!file || !path) return unusable('iconik lists no file in the file set that is to be uploaded.');
+  const row = await fileAtPath(deps.database, storageId, path);
+  if (row === null) return notInIndex(deps, storageId, path);
+  if (file.checksum && row.md5 && file.checksum.toLowerCase() !== row.md5)
+    return unusable(`The file ${path} is not the one iconik knows: its checksum differs.`);
+  return judgeUploadFile({
+    ...row,
+    versionId: row.versionId ?? file.version_id,
+    formatId: file.format_id ?? row.formatId,
+    iconikFileId: file.id,
+  });
+}
+
+async function filesIconikLists(
+  deps: UploadSourceDeps,
+  record: UploadRecord,
+  signal: AbortSignal,
+): Promise<FileRecord[]> {
+  try {
+    const files = await deps.iconik.files.fileSetFiles(record.asset_id, record.original_file_set_id, { signal });
+    return files.filter((file) => file.type === null || file.type === 'FILE');
+  } catch (thrown) {
+    // A file set that iconik itself does not know any more holds nothing.
+    if (coerceError(thrown).code === 'iconik-not-found') return [];
+    throw thrown;
+  }
+}
+
+async function notInIndex(deps: UploadSourceDeps, storageId: string, path: string): Promise<UploadSource> {
+  if (!(await hasBeenScanned(deps.database, storageId)))
+    return { kind: 'wait', why: 'the first scan of the storage has not ended yet' };
+  return unusable(`The storage has no file ${path} that the node has scanned.`);
+}
+
+function manyFiles(count: number): UploadSource {
+  return unusable(`The file set holds ${count} files; uploading file sets of several files is not built yet.`);
+}
+
+function unusable(why: string): UploadSource {
+  return { kind: 'unusable', why };
+}

@@ -1,0 +1,68 @@
+import { markMissing, nextDirectories, readDirectories } from '../../../db/queries/storage-file.ts';
+import type { StorageAccess } from '../../../storage/storage-access.ts';
+import type { PassContext, PassResult } from './scan-pass.ts';
+import type { IndexedFile } from './scan-plan.ts';
+import { isDirectoryGone, isPresent } from './scan-plan.ts';
+
+/** Directories of the index looked at per query. */
+const DIRECTORY_PAGE = 500;
+/** Files proven and marked together; the root is probed once for each such group. */
+const PROOF_GROUP = 500;
+/** Files asked for at once. */
+const PROOF_CONCURRENCY = 8;
+
+/** Whether a file is gone at this instant. Throws when that cannot be known. */
+async function isGone(access: StorageAccess, path: string): Promise<boolean> {
+  const facts = await access.stat(path);
+  return facts === null || facts.kind !== 'file';
+}
+
+/** Those of `rows` whose file is really not there: a listing can miss a file, and patterns can have begun to ignore it. */
+async function provenGone(access: StorageAccess, rows: readonly IndexedFile[]): Promise<IndexedFile[]> {
+  const gone: IndexedFile[] = [];
+  const queue = rows.values();
+  const lane = async () => {
+    for (const row of queue) if (await isGone(access, row.path)) gone.push(row);
+  };
+  await Promise.all(Array.from({ length: PROOF_CONCURRENCY }, lane));
+  return gone;
+}
+
+/** Rows of directories that the index knows and the storage shows no more. */
+async function* rowsOfGoneDirectories(context: PassContext, pass: PassResult): AsyncIterable<IndexedFile[]> {
+  const { database, storage } = context;
+  for (let after = ''; ; ) {
+    const page = await nextDirectories(database, storage.id, after, DIRECTORY_PAGE);
+    const gone = page.filter((directory) => isDirectoryGone(directory, pass.known));
+    if (gone.length > 0) yield (await readDirectories(database, storage.id, gone)).filter(isPresent);
+    const last = page.at(-1);
+    if (last === undefined || page.length < DIRECTORY_PAGE) return;
+    after = last;
+  }
+}
+
+/**
+ * Marks missing what a pass did not find, after proof: directory listed without error (by the pass), no such file at a
+ * second look, and only then the root still the right one (`confirmRoot`, which throws otherwise: a share that went away
+ * meanwhile shows no file at all). Answers how many rows became missing.
+ */
+export async function settleAbsence(
+  context: PassContext,
+  pass: PassResult,
+  confirmRoot: () => Promise<void>,
+): Promise<number> {
+  const { database, storage, access, leadership } = context;
+  let marked = 0;
+  const settle = async (rows: readonly IndexedFile[]) => {
+    for (let from = 0; from < rows.length; from += PROOF_GROUP) {
+      leadership.assertTrusted();
+      const gone = await provenGone(access, rows.slice(from, from + PROOF_GROUP));
+      if (gone.length === 0) continue;
+      await confirmRoot();
+      marked += await markMissing(database, leadership, storage.id, gone);
+    }
+  };
+  await settle(pass.candidates);
+  for await (const rows of rowsOfGoneDirectories(context, pass)) await settle(rows);
+  return marked;
+}

@@ -1,0 +1,173 @@
+import type { FileState } from '../../../contract/index.ts';
+import type { DirectoryEntry } from '../../../storage/storage-access.ts';
+import { directoryOf, joinPath, pathKey } from '../../../storage/storage-path.ts';
+
+/**
+ * What one pass of a scan changes in the index: pure comparisons of what a directory shows with what the index holds.
+ * It never declares anything missing: it names candidates, and the scanner demands proof.
+ */
+
+/** A row of the index as far as a scan needs it. */
+export interface IndexedFile {
+  pathKey: string;
+  path: string;
+  directory: string;
+  sizeBytes: number;
+  mtimeNs: string;
+  fileId: string;
+  state: FileState;
+  /** Both digests are there and belong to these facts. */
+  hasDigests: boolean;
+  /** Seconds since a scan last saw the file differ, by the database's clock. */
+  quietSeconds: number;
+  /** Its writer holds the row until a later time: a download that is not in place yet. */
+  isHeld: boolean;
+}
+
+/** One row to write. `before` null = insert; otherwise the write holds only while the row still is `before`. */
+export interface FileChange {
+  pathKey: string;
+  path: string;
+  directory: string;
+  sizeBytes: number;
+  mtimeNs: string;
+  fileId: string;
+  state: FileState;
+  /** The content is the one the row knew: digests and the time of the last change stay. */
+  keepContent: boolean;
+  before: IndexedFile | null;
+}
+
+/** What one directory asks for. */
+export interface DirectoryPlan {
+  changes: FileChange[];
+  /** Rows whose file was not in the listing: candidates, to be proven absent. */
+  gone: IndexedFile[];
+  /** Keys of child directories (and whatever else is no regular file): their contents are not absent for want of a listing. */
+  children: string[];
+  /** Entries that are no regular file or clash with another entry's name. */
+  skipped: number;
+}
+
+/** Settings of the comparison. */
+export interface PlanSettings {
+  /** Seconds without change before a file is read. */
+  growingFilesThresholdS: number;
+}
+
+const sameFacts = (row: IndexedFile, entry: DirectoryEntry): boolean =>
+  row.sizeBytes === entry.sizeBytes && row.mtimeNs === entry.mtimeNs && row.fileId === entry.fileId;
+
+/** State of a file whose content is new to the index. */
+function stateOfNewContent(entry: DirectoryEntry, row: IndexedFile | undefined): FileState {
+  if (entry.sizeBytes === 0) return 'empty';
+  return row?.state === 'seen' || row?.state === 'growing' ? 'growing' : 'seen';
+}
+
+/** State of an unchanged file, or null when its row stays as it is. */
+function stateOfUnchanged(row: IndexedFile, settings: PlanSettings): FileState | null {
+  switch (row.state) {
+    case 'seen':
+    case 'growing':
+      return row.quietSeconds >= settings.growingFilesThresholdS ? 'ready' : null;
+    case 'missing':
+    case 'skipped':
+      if (row.sizeBytes === 0) return 'empty';
+      // Content that is known needs no second reading; ingest compares it with iconik's record.
+      return row.hasDigests ? 'hashed' : 'seen';
+    default:
+      return null;
+  }
+}
+
+function compareFile(
+  directory: string,
+  entry: DirectoryEntry,
+  row: IndexedFile | undefined,
+  settings: PlanSettings,
+): FileChange | null {
+  const path = joinPath(directory, entry.name);
+  const unchanged = row !== undefined && sameFacts(row, entry);
+  const state = unchanged ? stateOfUnchanged(row, settings) : stateOfNewContent(entry, row);
+  if (state === null) return null;
+  // A found file without digests starts its quiet time anew: nobody looked while it was away.
+  const keepContent = unchanged && state !== 'seen';
+  const { sizeBytes, mtimeNs, fileId } = entry;
+  return {
+    pathKey: pathKey(path),
+    path,
+    directory: pathKey(directory),
+    sizeBytes,
+    mtimeNs,
+    fileId,
+    state,
+    keepContent,
+    before: row ?? null,
+  };
+}
+
+/**
+ * Picks one entry for each key. Two names that differ only in composition are one file to the index: the one it knows
+ * keeps its place, so that passes do not alternate; else the first by code units.
+ */
+function uniqueFiles(
+  directory: string,
+  files: readonly DirectoryEntry[],
+  rows: ReadonlyMap<string, IndexedFile>,
+): Map<string, DirectoryEntry> {
+  const chosen = new Map<string, DirectoryEntry>();
+  for (const entry of files) {
+    const path = joinPath(directory, entry.name);
+    const key = pathKey(path);
+    const rival = chosen.get(key);
+    const isKnown = rows.get(key)?.path === path;
+    const isRivalKnown = rival !== undefined && rows.get(key)?.path === joinPath(directory, rival.name);
+    if (rival === undefined || isKnown || (!isRivalKnown && entry.name < rival.name)) chosen.set(key, entry);
+  }
+  return chosen;
+}
+
+/**
+ * Compares one directory that was listed without error with the index's rows of that directory. `directory` is the path
+ * as the file system gave it.
+ */
+export function planDirectory(
+  directory: string,
+  entries: readonly DirectoryEntry[],
+  indexed: readonly IndexedFile[],
+  settings: PlanSettings,
+): DirectoryPlan {
+  const rows = new Map(indexed.map((row) => [row.pathKey, row]));
+  const files = entries.filter((entry) => entry.kind === 'file');
+  const others = entries.filter((entry) => entry.kind !== 'file');
+  const chosen = uniqueFiles(directory, files, rows);
+
+  const changes: FileChange[] = [];
+  for (const [key, entry] of chosen) {
+    const change = compareFile(directory, entry, rows.get(key), settings);
+    if (change !== null) changes.push(change);
+  }
+  const children = others.map((entry) => pathKey(joinPath(directory, entry.name)));
+  const gone = indexed.filter((row) => isPresent(row) && !chosen.has(row.pathKey));
+  const notDirectories = others.filter((entry) => entry.kind !== 'directory').length;
+  return { changes, gone, children, skipped: notDirectories + files.length - chosen.size };
+}
+
+/** Whether the index expects to see the row's file. */
+export function isPresent(row: Pick<IndexedFile, 'state' | 'isHeld'>): boolean {
+  return row.state !== 'missing' && row.state !== 'skipped' && !row.isHeld;
+}
+
+/** What a pass learnt of directories, by key: listed without error, tried in vain, or only named by their parent. */
+export type DirectoryKnowledge = Map<string, 'listed' | 'unreadable' | 'named'>;
+
+/**
+ * Whether a directory that the index knows and the pass did not list is gone: its nearest ancestor that the pass knows was
+ * listed without error and did not name the next step down. Anything else (unreadable, ignored, outside the scanned
+ * roots) proves nothing.
+ */
+export function isDirectoryGone(directory: string, known: DirectoryKnowledge): boolean {
+  let path = directory;
+  while (known.get(path) === undefined && path !== '') path = directoryOf(path);
+  return path !== directory && known.get(path) === 'listed';
+}

@@ -1,0 +1,257 @@
+import type { ServedStorage } from '../../../cluster/served-storages.ts';
+import { hasPresentFiles } from '../../../db/queries/storage-file.ts';
+import {
+  hasPlacedMarker,
+  recordMarkerPlaced,
+  recordScan,
+  recordScanProblem,
+} from '../../../db/queries/storage-root.ts';
+import type { IconikApi } from '../../../iconik/api.ts';
+import type { Leadership, LeaderWork } from '../../../leader/leadership.ts';
+import type { Clock } from '../../../runtime/clock.ts';
+import { coerceError, IsgError } from '../../../runtime/errors.ts';
+import type { Logger } from '../../../runtime/logger.ts';
+import type { Database } from '../../../runtime/sql.ts';
+import { settleAbsence } from './absence.ts';
+import type { EnqueueJobs } from './checksum-orders.ts';
+import { orderChecksums, settleStuckChecksums } from './checksum-orders.ts';
+import { reportMissing } from './missing-report.ts';
+import type { RootMemory } from './root-verdict.ts';
+import { judgeRoot } from './root-verdict.ts';
+import { type PassResult, runScanPass } from './scan-pass.ts';
+import { isScanned, scanIntervalMs } from './scan-settings.ts';
+import { createWake, type Wake } from './wake.ts';
+
+/** A root that does not answer within this is not scanned; the health check says why. */
+const PROBE_TIMEOUT_MS = 10_000;
+/** How often the list of storages is looked at. */
+const SUPERVISE_MS = 1000;
+/** How often rows are looked for that wait for a checksum in vain: it reads all rows in `hashing`. */
+const STUCK_CHECK_MS = 60_000;
+
+/** What scanning needs. */
+export interface ScanDependencies {
+  database: Database;
+  api: { storages: Pick<IconikApi['storages'], 'patchFileAt'> };
+  clock: Clock;
+  log: Logger;
+  /** The storages as last read from iconik; asked before each pass, so that changed settings apply to the next one. */
+  storages(): readonly ServedStorage[];
+  /** What the health monitor says now; an unhealthy storage is not scanned and nothing of it goes missing. */
+  isStorageHealthy(storageId: string): boolean;
+  /** `scanner_concurrency_value` as it applies now. */
+  scannerConcurrency(): number;
+  enqueueJobs: EnqueueJobs;
+  /** Uniform in [0, 1). */
+  random: () => number;
+}
+
+/** The scan as leader work, and its doorbell. */
+export interface ScanWork extends LeaderWork {
+  /** Makes the next pass over a storage begin now (an event of iconik said so). */
+  requestScan(storageId: string): void;
+}
+
+/** Scans of one storage under one leadership. */
+class StorageScan {
+  private readonly deps: ScanDependencies;
+  private readonly leadership: Leadership;
+  private readonly storageId: string;
+  private readonly log: Logger;
+  private lastStuckCheckMs = Number.NEGATIVE_INFINITY;
+  private mayHaveUnreported = true;
+  private lastProblem: string | null = null;
+
+  constructor(deps: ScanDependencies, leadership: Leadership, storageId: string) {
+    this.deps = deps;
+    this.leadership = leadership;
+    this.storageId = storageId;
+    this.log = deps.log.child({ storageId, term: leadership.term });
+  }
+
+  async run(wake: Wake): Promise<void> {
+    const { signal } = this.leadership;
+    while (!signal.aborted) {
+      const served = this.served();
+      if (served === undefined) return;
+      await this.tryPass(served);
+      await wake.wait(scanIntervalMs(served.storage), signal);
+    }
+  }
+
+  private served(): ServedStorage | undefined {
+    return this.deps.storages().find((served) => served.storage.id === this.storageId && isScanned(served));
+  }
+
+  private async tryPass(served: ServedStorage): Promise<void> {
+    const isHealthy = this.deps.isStorageHealthy(this.storageId);
+    for (const step of isHealthy ? [() => this.pass(served), () => this.followUp()] : [() => this.followUp()]) {
+      try {
+        await step();
+      } catch (thrown) {
+        const error = coerceError(thrown);
+        if (this.leadership.signal.aborted || error.code === 'leadership-lost') throw error;
+        await this.reportProblem(error.message);
+      }
+    }
+  }
+
+  private async pass(served: ServedStorage): Promise<void> {
+    const { database, clock } = this.deps;
+    const startedMs = clock.monotonicMs();
+    const memory = await this.openRoot(served);
+    if (memory === null) return;
+    const context = {
+      database,
+      leadership: this.leadership,
+      storage: served.storage,
+      access: served.access,
+      walkers: this.deps.scannerConcurrency(),
+    };
+    const result = await runScanPass(context);
+    const missing = await settleAbsence(context, result, () => this.confirmRoot(served, memory));
+    if (missing > 0) this.mayHaveUnreported = true;
+    await this.recordPass(result, missing, (clock.monotonicMs() - startedMs) / 1000);
+  }
+
+  /** Makes sure that the root is the storage's own, and marked; null when there is doubt (which is then recorded). */
+  private async openRoot({ storage, access }: ServedStorage): Promise<RootMemory | null> {
+    const { database } = this.deps;
+    const memory: RootMemory = {
+      placedMarker: await hasPlacedMarker(database, storage.id),
+      hasPresentFiles: await hasPresentFiles(database, storage.id),
+    };
+    const probe = await access.probe({ testWrite: false, timeoutMs: PROBE_TIMEOUT_MS });
+    const verdict = judgeRoot(probe, memory);
+    if (verdict.kind === 'doubtful') {
+      await this.reportProblem(verdict.problem);
+      return null;
+    }
+    if (memory.placedMarker || probe.kind === 'unreachable') return memory;
+    // An empty root gets no marker: it may be a mount point without its mount. The marker comes before its record: after a
+    // crash between the two the next pass finds it and records it, while the other order would doubt a good root for ever.
+    const mayPlace = storage.settings.write === true && !probe.empty;
+    if (probe.marker === 'right' || (mayPlace && (await this.tryPlaceMarker(access)))) {
+      await recordMarkerPlaced(database, this.leadership, storage.id);
+      memory.placedMarker = true;
+    }
+    return memory;
+  }
+
+  private async tryPlaceMarker(access: ServedStorage['access']): Promise<boolean> {
+    try {
+      this.leadership.assertTrusted();
+      await access.placeMarker();
+      return true;
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (error.code === 'leadership-lost') throw error;
+      this.log.warn(
+        'the identity marker could not be written; an unmounted share is recognised only by an empty root',
+        {
+          error,
+        },
+      );
+      return false;
+    }
+  }
+
+  private async confirmRoot({ access }: ServedStorage, memory: RootMemory): Promise<void> {
+    const probe = await access.probe({ testWrite: false, timeoutMs: PROBE_TIMEOUT_MS });
+    const verdict = judgeRoot(probe, memory);
+    const isHealthy = this.deps.isStorageHealthy(this.storageId);
+    if (verdict.kind === 'genuine' && isHealthy) return;
+    const why = verdict.kind === 'doubtful' ? verdict.problem : 'The storage became unhealthy during the scan.';
+    throw new IsgError('storage-unavailable', why, { retry: 'transient', fields: { storageId: this.storageId } });
+  }
+
+  private async recordPass(result: PassResult, missing: number, seconds: number): Promise<void> {
+    const { summary } = result;
+    await recordScan(this.deps.database, this.leadership, this.storageId, {
+      files: summary.files,
+      folders: summary.directories,
+      skipped: summary.skipped + result.skipped,
+      seconds,
+      problem: result.unreadable,
+    });
+    if (result.unreadable !== null && result.unreadable !== this.lastProblem) this.log.warn(result.unreadable);
+    this.lastProblem = result.unreadable;
+    const level = result.changed + missing > 0 ? 'info' : 'debug';
+    this.log[level]('storage scanned', { files: summary.files, changed: result.changed, missing, seconds });
+  }
+
+  /** What follows from the index, whether or not a pass was possible. */
+  private async followUp(): Promise<void> {
+    const { database, api, clock, enqueueJobs, random } = this.deps;
+    const { leadership, storageId, log } = this;
+    const orders = { database, leadership, storageId, enqueueJobs };
+    if (clock.monotonicMs() - this.lastStuckCheckMs >= STUCK_CHECK_MS) {
+      const freed = await settleStuckChecksums(orders);
+      if (freed > 0) log.warn('files waited for checksum jobs that had ended', { freed });
+      this.lastStuckCheckMs = clock.monotonicMs();
+    }
+    await orderChecksums(orders);
+    if (this.mayHaveUnreported) {
+      this.mayHaveUnreported = !(await reportMissing({ database, api, leadership, storageId, log, random }));
+    }
+  }
+
+  private async reportProblem(problem: string): Promise<void> {
+    if (problem === this.lastProblem) return;
+    this.lastProblem = problem;
+    this.log.warn(problem);
+    try {
+      await recordScanProblem(this.deps.database, this.leadership, this.storageId, problem);
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (error.code === 'leadership-lost') throw error;
+      // The database is away as well; the health check says so. The next pass tries again.
+      this.lastProblem = null;
+    }
+  }
+}
+
+/** Runs one scan per storage until the leadership ends; a storage that is added joins within a second. */
+async function superviseScans(
+  deps: ScanDependencies,
+  leadership: Leadership,
+  wakeOf: (storageId: string) => Wake,
+): Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  const pause = createWake(deps.clock);
+  while (!leadership.signal.aborted) {
+    for (const served of deps.storages().filter(isScanned)) {
+      const { id } = served.storage;
+      if (running.has(id)) continue;
+      const scan = new StorageScan(deps, leadership, id)
+        .run(wakeOf(id))
+        .catch((thrown: unknown) => {
+          const error = coerceError(thrown);
+          deps.log.info('scan of a storage ended', { storageId: id, term: leadership.term, error });
+        })
+        .finally(() => running.delete(id));
+      running.set(id, scan);
+    }
+    await pause.wait(SUPERVISE_MS, leadership.signal);
+  }
+  await Promise.all(running.values());
+}
+
+/**
+ * Scanning as leader work (design 7): each storage with `scan` and `read` is walked every `scan_interval_seconds`, the index
+ * follows, quiet files are ordered to be hashed, missing ones are told to iconik. Every write is fenced; a pass that
+ * fails is reported in `storage_root.problem` and repeated. Resolves once all walks have ended after the leadership did.
+ */
+export function createScanWork(deps: ScanDependencies): ScanWork {
+  const wakes = new Map<string, Wake>();
+  const wakeOf = (storageId: string): Wake => {
+    const wake = wakes.get(storageId) ?? createWake(deps.clock);
+    wakes.set(storageId, wake);
+    return wake;
+  };
+  return {
+    name: 'scan',
+    run: (leadership) => superviseScans(deps, leadership, wakeOf),
+    requestScan: (storageId) => wakeOf(storageId).now(),
+  };
+}

@@ -1,0 +1,99 @@
+import { type FfmpegRuntime, runFfmpeg } from './ffmpeg-command.ts';
+import type { FfmpegPrograms } from './find-ffmpeg.ts';
+import { makeProxy } from './make-proxy.ts';
+import type { MediaInfo, Size } from './media-info.ts';
+import { type ProbeRuntime, probeMedia } from './probe-media.ts';
+import {
+  type MakeOptions,
+  type MediaSource,
+  nothingDecoded,
+  type Rendition,
+  type RunFfmpeg,
+  type TakenPicture,
+} from './rendition.ts';
+import { keyframeTimes, type ProxySettings, posterTime } from './rendition-plan.ts';
+import type { ChildWatch } from './run-program.ts';
+import { takePictures } from './take-pictures.ts';
+
+/**
+ * ffmpeg as the transcode role uses it. Everything made is written beside its place as `*.part` and renamed when
+ * complete. Errors: `media-unreadable` (permanent), `ffmpeg-missing`, `ffmpeg-failed`, `disk-full`, `storage-unavailable`,
+ * `file-not-found`, `file-unreadable` (transient), and the reason of the signal.
+ */
+export interface Ffmpeg {
+  probeMedia(path: string, signal: AbortSignal): Promise<MediaInfo>;
+  /** Video → MP4 (H.264, AAC); audio → MP4 with AAC only; still → JPEG. The kind is `source.info.kind`. */
+  makeProxy(source: MediaSource, path: string, settings: ProxySettings, options: MakeOptions): Promise<Rendition>;
+  /** A JPEG from a tenth into the clip, the first frame when there is none, or the still itself. */
+  makePoster(source: MediaSource, path: string, box: Size, options: MakeOptions): Promise<TakenPicture>;
+  /** JPEGs at even distances; `pathOf` names the n-th (from 1). Frames that cannot be read are left out. */
+  makeKeyframes(
+    source: MediaSource,
+    pathOf: (number: number) => string,
+    box: Size,
+    options: MakeOptions,
+  ): Promise<TakenPicture[]>;
+}
+
+/** What `createFfmpeg` needs. */
+export interface FfmpegDeps {
+  programs: FfmpegPrograms;
+  guard: ChildWatch;
+  /** Shortest stall window; default 2 minutes. Longer for long clips: moving the index to the front reports nothing. */
+  stallMs?: number;
+  /** Longest that ffprobe may look at a file; default 1 minute. */
+  probeTimeoutMs?: number;
+}
+
+const STALL_MS = 120_000;
+const PROBE_TIMEOUT_MS = 60_000;
+/** Stall window per second of clip: 10 hours of video wait 12 minutes for the last pass. */
+const STALL_MS_PER_SECOND = 20;
+
+/** Binds the programs. One instance serves any number of jobs at once. */
+export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
+  const { programs, guard } = deps;
+  const probe: ProbeRuntime = {
+    program: programs.ffprobe.path,
+    guard,
+    timeoutMs: deps.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
+  };
+  const runFor = (source: MediaSource): RunFfmpeg => {
+    const byLength = (source.info.durationSeconds ?? 0) * STALL_MS_PER_SECOND;
+    const runtime: FfmpegRuntime = {
+      program: programs.ffmpeg.path,
+      guard,
+      stallMs: Math.max(deps.stallMs ?? STALL_MS, byLength),
+    };
+    return (command) => runFfmpeg(runtime, command);
+  };
+  /** A still turned by its own notes has a size that only the result tells. */
+  const sizeOfStill = async (path: string, signal: AbortSignal): Promise<Size> => {
+    const { video } = await probeMedia(probe, path, signal);
+    return { width: video?.width ?? 0, height: video?.height ?? 0 };
+  };
+  return {
+    probeMedia: (path, signal) => probeMedia(probe, path, signal),
+    makeProxy: (source, path, settings, options) =>
+      makeProxy(runFor(source), (made) => probeMedia(probe, made, options.signal), { source, path, settings, options }),
+    async makePoster(source, path, box, options) {
+      const isClip = source.info.kind === 'video';
+      const attempts = isClip ? [posterTime(source.info.durationSeconds), 0] : [0];
+      const complaints: string[] = [];
+      for (const seconds of attempts) {
+        const taken = await takePictures(runFor(source), { source, wanted: [{ seconds, path }], box, options });
+        const [picture] = taken.pictures;
+        if (picture) return isClip ? picture : { ...picture, size: await sizeOfStill(picture.path, options.signal) };
+        complaints.push(...taken.lines);
+      }
+      throw nothingDecoded(source, complaints);
+    },
+    async makeKeyframes(source, pathOf, box, options) {
+      const wanted = keyframeTimes(source.info.durationSeconds).map((seconds, index) => ({
+        seconds,
+        path: pathOf(index + 1),
+      }));
+      return (await takePictures(runFor(source), { source, wanted, box, options })).pictures;
+    },
+  };
+}

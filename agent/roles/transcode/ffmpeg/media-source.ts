@@ -1,0 +1,29 @@
+import { extname } from 'node:path';
+
+/** Extensions that ffmpeg opens with its numbered-sequence reader. */
+const STILL_EXTENSIONS = new Set([
+  '.jpg',
+  '.jpeg',
+  '.png',
+  '.tif',
+  '.tiff',
+  '.bmp',
+  '.gif',
+  '.webp',
+  '.tga',
+  '.dpx',
+  '.exr',
+  '.psd',
+]);
+
+/**
+ * Options and address by which ffmpeg and ffprobe open a local file whatever its name: `file:` keeps a colon from being
+ * read as a protocol and a leading dash from being read as an option; a percent sign in the name of a still is not a
+ * number pattern. Only local files may be opened, because a playlist in disguise could name any address.
+ */
+export function mediaSource(path: string): { options: string[]; address: string } {
+  const extension = extname(path).toLowerCase();
+  const literal = path.includes('%') && STILL_EXTENSIONS.has(extension) && extension !== '.gif';
+  const still = literal ? ['-f', 'image2', '-pattern_type', 'none'] : [];
+  return { options: ['-protocol_whitelist', 'file', ...still], address: `file:${path}` };
+}

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import { IsgError } from '../../../runtime/errors.ts';
+import { programMissing } from './ffmpeg-errors.ts';
+import { createLineSplitter, createLineTail } from './output-tail.ts';
+
+/** Ends what it was told to watch when this process dies, however it dies. */
+export interface ChildWatch {
+  watch(child: ChildProcess): void;
+}
+
+/** One run of ffmpeg or ffprobe. */
+export interface ProgramRun {
+  /** Absolute path of the program. */
+  program: string;
+  args: readonly string[];
+  guard: ChildWatch;
+  signal: AbortSignal;
+  /** The run is ended when nothing called `alive` for this long. */
+  stallMs: number;
+  /** Time between SIGTERM and SIGKILL, and between SIGKILL and giving the child up; default 1000. */
+  graceMs?: number;
+  /** Each chunk of standard output; `alive` starts the stall window anew. */
+  onStdout?(chunk: string, alive: () => void): void;
+}
+
+/** How a run ended by itself. */
+export interface ProgramEnd {
+  exitCode: number | null;
+  signalName: string | null;
+  /** At most 40 last lines of standard error. */
+  lines: string[];
+}
+
+const DEFAULT_GRACE_MS = 1_000;
+const KEPT_LINES = 40;
+
+/** Media work yields to everything else on the machine: renewal of leases must not wait for an encoder. */
+function lowerPriority(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Ignored because priority is a courtesy: the child may already be gone, or the system forbids it.
+  }
+}
+
+/** SIGTERM, SIGKILL after the grace, and after another grace `onGivenUp`: a child stuck in a hung mount dies only later. */
+function endChild(child: ChildProcess, graceMs: number, onGivenUp: () => void): () => void {
+  child.kill('SIGTERM');
+  let timer = setTimeout(() => {
+    child.kill('SIGKILL');
+    timer = setTimeout(onGivenUp, graceMs);
+  }, graceMs);
+  return () => clearTimeout(timer);
+}
+
+/** Starts the program, or throws `ffmpeg-missing`: spawn throws some failures and emits others. */
+function startChild(run: ProgramRun): ChildProcess {
+  try {
+    return spawn(run.program, run.args, { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
+  } catch (thrown) {
+    throw programMissing(run.program, thrown);
+  }
+}
+
+function stalledError(run: ProgramRun): IsgError {
+  return new IsgError(
+    'ffmpeg-failed',
+    `${run.program} made no progress for ${Math.round(run.stallMs / 1000)} s and was ended. The job is tried again.`,
+    { retry: 'transient', fields: { program: run.program } },
+  );
+}
+
+/** Wires the outputs of a started child; returns the tail of its standard error. */
+function readOutputs(child: ChildProcess, run: ProgramRun, alive: () => void): () => string[] {
+  const tail = createLineTail(KEPT_LINES);
+  const splitter = createLineSplitter((line) => tail.push(line));
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => run.onStdout?.(chunk, alive));
+  child.stderr
+    ?.setEncoding('utf8')
+    .on('data', (chunk: string) => splitter.push(chunk))
+    .on('end', () => splitter.end());
+  return () => tail.lines();
+}
+
+/**
+ * Runs a program to its end; resolves also when it failed or was killed by someone else. Rejects with the reason of
+ * `signal` when it aborts, `ffmpeg-failed` (transient) when it stalls, `ffmpeg-missing` when it cannot be started. All
+ * output is bounded. The child is watched by the guard from the moment it exists.
+ */
+export function runProgram(run: ProgramRun): Promise<ProgramEnd> {
+  if (run.signal.aborted) return Promise.reject(run.signal.reason);
+  return new Promise((resolve, reject) => {
+    const child = startChild(run);
+    let failure: { error: unknown } | null = null;
+    let cancelKill = () => {};
+    let stallTimer: NodeJS.Timeout | undefined;
+    const settle = (finish: () => void) => {
+      clearTimeout(stallTimer);
+      cancelKill();
+      run.signal.removeEventListener('abort', onAbort);
+      finish();
+    };
+    const end = (error: unknown) => {
+      if (failure) return;
+      failure = { error };
+      clearTimeout(stallTimer);
+      cancelKill = endChild(child, run.graceMs ?? DEFAULT_GRACE_MS, () => settle(() => reject(error)));
+    };
+    const onAbort = () => end(run.signal.reason);
+    const alive = () => {
+      if (failure) return;
+      clearTimeout(stallTimer);
+      stallTimer = setTimeout(() => end(stalledError(run)), run.stallMs);
+    };
+    child.on('error', (cause) => settle(() => reject(failure ? failure.error : programMissing(run.program, cause))));
+    if (child.pid === undefined) return;
+    run.guard.watch(child);
+    lowerPriority(child);
+    run.signal.addEventListener('abort', onAbort, { once: true });
+    const lines = readOutputs(child, run, alive);
+    alive();
+    child.on('close', (exitCode, signalName) =>
+      settle(() => (failure ? reject(failure.error) : resolve({ exitCode, signalName, lines: lines() }))),
+    );
+  });
+}

@@ -1,0 +1,80 @@
+import { fractionValue, type MediaInfo, type Size } from './ffmpeg/media-info.ts';
+import { AUDIO_BIT_RATE } from './ffmpeg/rendition-plan.ts';
+import { timeCodeAt } from './ffmpeg/time-code.ts';
+
+/** One file to be published: where it lies and what iconik is told of it. */
+export interface PublishedRendition {
+  kind: 'proxy' | 'keyframe';
+  /** KEYFRAME or POSTER; null for proxies. */
+  type: 'KEYFRAME' | 'POSTER' | null;
+  /** Named after the asset: a second attempt, or a second file with the same content, means the same rendition. */
+  filename: string;
+  /** Absolute path. */
+  path: string;
+  sizeBytes: number;
+  contentType: string;
+  /** Body of the creating call, without version, size and status. */
+  body: Record<string, unknown>;
+}
+
+/** File name of the proxy. Sound alone is MP4 too: the one container that iconik's player is documented to play (A.7). */
+export function proxyFilename(assetId: string, info: MediaInfo): string {
+  return `${assetId}_proxy.${info.kind === 'image' ? 'jpg' : 'mp4'}`;
+}
+
+/** File name of the poster. */
+export function posterFilename(assetId: string): string {
+  return `${assetId}_poster.jpg`;
+}
+
+/** File name of the n-th keyframe, from 1. */
+export function keyframeFilename(assetId: string, number: number): string {
+  return `${assetId}_keyframe_${String(number).padStart(4, '0')}.jpg`;
+}
+
+/** iconik's fields are 32-bit integers. */
+function wholeBits(value: number | null): number | undefined {
+  return value === null ? undefined : Math.min(2_147_483_647, Math.round(value));
+}
+
+function withoutUnknown(body: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined && value !== null));
+}
+
+/** Body of a proxy: what was really made, and the time code of the original, which the proxy's own track drops. */
+export function proxyBody(filename: string, original: MediaInfo, made: MediaInfo): Record<string, unknown> {
+  const picture = made.video;
+  const isStill = made.kind === 'image';
+  return withoutUnknown({
+    filename,
+    name: filename,
+    format: isStill ? 'jpg' : 'mp4',
+    codec: isStill ? 'mjpeg' : (picture?.codec ?? made.audio[0]?.codec),
+    resolution: picture ? { width: picture.width, height: picture.height } : undefined,
+    rotation: picture ? 0 : undefined,
+    frame_rate: isStill ? undefined : picture?.frameRate,
+    bit_rate: wholeBits(made.bitRate),
+    audio_bitrate: made.audio.length > 0 ? AUDIO_BIT_RATE : undefined,
+    start_time_code: original.video?.startTimeCode,
+    is_drop_frame: isStill || !original.video ? undefined : original.video.isDropFrame,
+  });
+}
+
+/** Body of a keyframe or poster. `at` = where in the clip it was taken; null for a still. */
+export function keyframeBody(
+  filename: string,
+  type: 'KEYFRAME' | 'POSTER',
+  picture: { size: Size; seconds: number },
+  original: MediaInfo,
+): Record<string, unknown> {
+  const moving = original.kind === 'video' ? original.video : null;
+  const hasRate = moving !== null && fractionValue(moving.frameRate) !== null;
+  return withoutUnknown({
+    type,
+    filename,
+    name: filename,
+    format: 'jpg',
+    resolution: picture.size,
+    time_code: hasRate ? timeCodeAt(picture.seconds, moving) : undefined,
+  });
+}

@@ -1,0 +1,256 @@
+import { join } from 'node:path';
+import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
+import { errorRecord, IsgError } from '../../runtime/errors.ts';
+import type { StorageAccess } from '../../storage/storage-access.ts';
+import { describeFormat } from './describe-format.ts';
+import type { Ffmpeg } from './ffmpeg/ffmpeg.ts';
+import type { MediaInfo } from './ffmpeg/media-info.ts';
+import type { MediaSource, TakenPicture } from './ffmpeg/rendition.ts';
+import type { ProxySettings } from './ffmpeg/rendition-plan.ts';
+import { makeJobTemp, removeJobTemp } from './job-temp.ts';
+import { promiseOfName } from './media-names.ts';
+import { type PublishDeps, publishRendition } from './publish-rendition.ts';
+import { keyframeBody, keyframeFilename, posterFilename, proxyBody, proxyFilename } from './rendition-record.ts';
+import { resumeCheckpoint, type SourceFacts, type TranscodeCheckpoint } from './transcode-checkpoint.ts';
+import { type TranscodePayload, transcodePayloadSchema } from './transcode-payload.ts';
+
+/** What the transcode role needs. */
+export interface TranscodeDeps extends PublishDeps {
+  /** null when this node does not serve that storage. */
+  storageOf(storageId: string): StorageAccess | null;
+  /** Absolute path of a local folder; jobs make folders of their own in it. Equal to or below `tempStorage.mountPoint`. */
+  tempDir: string;
+  /** null while there is no usable ffmpeg on this node. */
+  ffmpeg(): Ffmpeg | null;
+  /** Read at the start of each job, so that changes apply without restart. */
+  settings(): ProxySettings;
+}
+
+/** Waits before a job is tried again without burning an attempt. */
+const STORAGE_AWAY_MS = 15_000;
+const FFMPEG_MISSING_MS = 60_000;
+
+/** ffprobe sees sound in random bytes; this score and below means that it would like to see more. */
+const GUESS = 25;
+
+/** Shares of a job's progress; what is left out of a job is passed over. */
+const SHARE = { probed: 0.02, proxyMade: 0.6, proxySent: 0.8, picturesMade: 0.9, done: 1 };
+
+/** One running job. */
+interface Work {
+  deps: TranscodeDeps;
+  context: JobContext<TranscodePayload>;
+  ffmpeg: Ffmpeg;
+  settings: ProxySettings;
+  storage: StorageAccess;
+  facts: SourceFacts;
+  source: MediaSource;
+  checkpoint: TranscodeCheckpoint;
+  /** Folder of this attempt. */
+  dir: string;
+}
+
+function snooze(afterMs: number, why: string): JobOutcome {
+  return { kind: 'snooze', afterMs, why };
+}
+
+function skipped(why: 'not media' | 'empty'): JobOutcome {
+  return { kind: 'done', result: { skipped: why } };
+}
+
+function failed(error: IsgError): JobOutcome {
+  return { kind: 'failed', error: errorRecord(error) };
+}
+
+function gone(path: string): IsgError {
+  return new IsgError(
+    'file-not-found',
+    `The file "${path}" is not on the storage any more, so there is nothing to make a proxy of. When it comes back, the scan orders it anew.`,
+    { retry: 'permanent', fields: { path } },
+  );
+}
+
+/** Throws `file-changed` when the original is not the one that was probed: its renditions would show something else. */
+async function assertUnchanged(work: Work): Promise<void> {
+  const { path } = work.context.payload;
+  const now = await work.storage.stat(path);
+  if (now && now.sizeBytes === work.facts.sizeBytes && now.mtimeNs === work.facts.mtimeNs) return;
+  throw new IsgError('file-changed', `The file "${path}" changed while its proxy was made; it is made again.`, {
+    retry: 'transient',
+    fields: { path },
+  });
+}
+
+/** Reports progress within a part of the job. */
+function within(context: JobContext<TranscodePayload>, from: number, to: number, note: string) {
+  return (fraction: number) => context.progress(from + (to - from) * fraction, note);
+}
+
+interface ProxyStep {
+  proxyId: string | null;
+  /** What ffmpeg said although it went on; shown with the finished job. */
+  complaint: string;
+  pictureSource: MediaSource;
+}
+
+/** The proxy: made unless iconik has it already. Returns what keyframes are best taken from. */
+async function doProxy(work: Work): Promise<ProxyStep> {
+  const { deps, context, source } = work;
+  const filename = proxyFilename(context.payload.assetId, source.info);
+  const finishedId = work.checkpoint.finished[filename] ?? null;
+  if (!context.payload.wantProxy || finishedId) return { proxyId: finishedId, complaint: '', pictureSource: source };
+  const path = join(work.dir, filename);
+  const making = within(context, SHARE.probed, SHARE.proxyMade, 'making the proxy');
+  const made = await work.ffmpeg.makeProxy(source, path, work.settings, { signal: context.signal, onProgress: making });
+  await assertUnchanged(work);
+  if (made.complaint) context.log.warn('ffmpeg complained about this clip but went on', { complaint: made.complaint });
+  const contentType = source.info.kind === 'image' ? 'image/jpeg' : 'video/mp4';
+  const body = proxyBody(filename, source.info, made.info);
+  const proxyId = await publishRendition(
+    { kind: 'proxy', type: null, filename, path, sizeBytes: made.sizeBytes, contentType, body },
+    deps,
+    {
+      context,
+      checkpoint: work.checkpoint,
+      onProgress: within(context, SHARE.proxyMade, SHARE.proxySent, 'sending the proxy'),
+    },
+  );
+  // A local file, upright, progressive and quick to seek: far kinder to the storage than the original.
+  return { proxyId, complaint: made.complaint, pictureSource: { path, info: made.info } };
+}
+
+interface Picture {
+  type: 'POSTER' | 'KEYFRAME';
+  filename: string;
+  taken: TakenPicture;
+}
+
+/** Takes the poster, and of a video the keyframes. */
+async function takePictures(work: Work, pictureSource: MediaSource): Promise<Picture[]> {
+  const { context, ffmpeg, settings, dir } = work;
+  const { assetId } = context.payload;
+  const isStill = work.source.info.kind === 'image';
+  const box = isStill ? settings.imageBox : settings.videoBox;
+  const onProgress = within(context, SHARE.proxySent, SHARE.picturesMade, 'taking keyframes');
+  const { signal } = context;
+  const poster = posterFilename(assetId);
+  const taken = await ffmpeg.makePoster(pictureSource, join(dir, poster), box, {
+    signal,
+    onProgress: () => onProgress(0),
+  });
+  const pictures: Picture[] = [{ type: 'POSTER', filename: poster, taken }];
+  if (isStill) return pictures;
+  const pathOf = (number: number) => join(dir, keyframeFilename(assetId, number));
+  const frames = await ffmpeg.makeKeyframes(pictureSource, pathOf, box, { signal, onProgress });
+  for (const [index, frame] of frames.entries()) {
+    pictures.push({ type: 'KEYFRAME', filename: keyframeFilename(assetId, index + 1), taken: frame });
+  }
+  return pictures;
+}
+
+/** Poster and keyframes. Sound has none. */
+async function doPictures(work: Work, pictureSource: MediaSource): Promise<number> {
+  const { context, source, checkpoint } = work;
+  if (!context.payload.wantKeyframes || source.info.video === null) return 0;
+  const pictures = await takePictures(work, pictureSource);
+  await assertUnchanged(work);
+  for (const [index, { type, filename, taken }] of pictures.entries()) {
+    const onProgress = within(context, SHARE.picturesMade, SHARE.done, 'sending keyframes');
+    onProgress(index / pictures.length);
+    if (checkpoint.finished[filename]) continue;
+    const { path, sizeBytes } = taken;
+    const body = keyframeBody(filename, type, taken, source.info);
+    await publishRendition(
+      { kind: 'keyframe', type, filename, path, sizeBytes, contentType: 'image/jpeg', body },
+      work.deps,
+      { context, checkpoint, onProgress: () => onProgress(index / pictures.length) },
+    );
+  }
+  return pictures.length;
+}
+
+async function describeAndRender(work: Work): Promise<JobOutcome> {
+  const { context, source } = work;
+  context.progress(SHARE.probed, 'read the media info');
+  await describeFormat(work.deps.api, context, source.info);
+  const { proxyId, complaint, pictureSource } = await doProxy(work);
+  const pictures = await doPictures(work, pictureSource);
+  const { kind, durationSeconds } = source.info;
+  context.progress(SHARE.done);
+  return { kind: 'done', result: { media: kind, durationSeconds, proxyId, pictures, complaint } };
+}
+
+/** ffprobe's answer; null when the file is no media at all. */
+async function probe(ffmpeg: Ffmpeg, path: string, signal: AbortSignal): Promise<MediaInfo | null> {
+  try {
+    const info = await ffmpeg.probeMedia(path, signal);
+    const isGuess = info.confidence <= GUESS && promiseOfName(path) === 'unknown';
+    return info.kind === 'none' || isGuess ? null : info;
+  } catch (thrown) {
+    const isUnreadable = thrown instanceof IsgError && thrown.code === 'media-unreadable';
+    if (isUnreadable && promiseOfName(path) === 'unknown') return null;
+    throw thrown;
+  }
+}
+
+async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePayload>): Promise<JobOutcome> {
+  const { storageId, path } = context.payload;
+  const storage = deps.storageOf(storageId);
+  if (!storage) return snooze(STORAGE_AWAY_MS, 'This node does not serve the storage of the file (yet).');
+  const facts = await storage.stat(path);
+  if (!facts) return failed(gone(path));
+  if (facts.sizeBytes === 0) return skipped('empty');
+  if (promiseOfName(path) === 'document') return skipped('not media');
+  const ffmpeg = deps.ffmpeg();
+  if (!ffmpeg) return snooze(FFMPEG_MISSING_MS, 'This node has no usable ffmpeg.');
+  const info = await probe(ffmpeg, storage.absolutePath(path), context.signal);
+  if (!info) return skipped('not media');
+  const { sizeBytes, mtimeNs } = facts;
+  const dir = await makeJobTemp(deps.tempDir, context.job);
+  try {
+    return await describeAndRender({
+      deps,
+      context,
+      ffmpeg,
+      settings: deps.settings(),
+      storage,
+      facts: { sizeBytes, mtimeNs },
+      source: { path: storage.absolutePath(path), info },
+      checkpoint: resumeCheckpoint(context.job.checkpoint, { sizeBytes, mtimeNs }),
+      dir,
+    });
+  } finally {
+    await removeJobTemp(dir).catch((thrown: unknown) =>
+      context.log.warn('The temp folder of a job could not be removed; it goes at the next start', {
+        error: String(thrown),
+      }),
+    );
+  }
+}
+
+/** Trouble that has nothing to do with this clip burns no attempt; all else is the runner's to judge. */
+async function run(deps: TranscodeDeps, context: JobContext<TranscodePayload>): Promise<JobOutcome> {
+  try {
+    return await transcode(deps, context);
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    if (!(thrown instanceof IsgError)) throw thrown;
+    if (thrown.code === 'storage-unavailable' || thrown.code === 'storage-hung')
+      return snooze(STORAGE_AWAY_MS, thrown.message);
+    if (thrown.code === 'ffmpeg-missing') return snooze(FFMPEG_MISSING_MS, thrown.message);
+    throw thrown;
+  }
+}
+
+/**
+ * The TRANSCODE job: media info, proxy, poster and keyframes of one original (README.md). May be run any number of
+ * times, after being killed anywhere: every step looks first whether iconik has its result.
+ */
+export function createTranscodeHandler(deps: TranscodeDeps): JobHandler<TranscodePayload> {
+  return {
+    role: 'TRANSCODE',
+    kind: 'transcode',
+    payload: transcodePayloadSchema,
+    run: (context) => run(deps, context),
+  };
+}

@@ -1,0 +1,253 @@
+import { z } from 'zod';
+import {
+  type DownloadedFile,
+  finishDownload,
+  registerDownload,
+  withdrawDownload,
+} from '../../db/queries/download-registration.ts';
+import type { FileRecord, IconikApi } from '../../iconik/api.ts';
+import type { CreateOnce } from '../../iconik/creation/create-once.ts';
+import { plainDirectory } from '../../iconik/record-path.ts';
+import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
+import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
+import type { Sql } from '../../runtime/sql.ts';
+import type { FileFacts, StorageAccess } from '../../storage/storage-access.ts';
+import { pathKey } from '../../storage/storage-path.ts';
+import { closeFile, ensureFile, ensureFileSet } from './destination-record.ts';
+import { type DownloadItem, planDownload } from './download-plan.ts';
+import { postponement, storageAway } from './postponed.ts';
+import {
+  adoptExisting,
+  downloadCheckpointSchema,
+  type ReceivedItem,
+  type Receiving,
+  receiveItem,
+  removePartial,
+} from './receive-item.ts';
+
+const id = z.string().min(1);
+
+/** Data of a `download` job: a file set that iconik has elsewhere, and where on a storage of this cluster it is to go. */
+const downloadPayloadSchema = z.looseObject({
+  /** Storage of this cluster that receives the files. */
+  storageId: id,
+  assetId: id,
+  versionId: z.string().nullish(),
+  formatId: id,
+  sourceFileSetId: id,
+  destinationDirectoryPath: z.string(),
+  destinationFileSetName: id,
+  /** Only for a file set of one file. */
+  destinationFilename: z.string().nullish(),
+});
+/** Data of a `download` job. */
+export type DownloadPayload = z.infer<typeof downloadPayloadSchema>;
+
+/** What downloads need. */
+export interface DownloadDeps {
+  api: IconikApi;
+  createOnce: CreateOnce;
+  /** The cluster's database, for entering files before they appear on the disk. */
+  sql: Sql;
+  /** The storage as this node reaches it; null when it does not (not mounted here, just removed). */
+  storageOf(storageId: string): StorageAccess | null;
+}
+
+type Context = JobContext<DownloadPayload>;
+
+/** One run of a download. */
+interface Run extends Receiving {
+  deps: DownloadDeps;
+  context: Context;
+  items: DownloadItem[];
+}
+
+/** A file in place, with its record. */
+interface PlacedFile {
+  file: DownloadedFile;
+  iconikFileId: string;
+}
+
+/**
+ * Kind `download` (README.md of this folder: the order of steps and why): receive under a partial name, verify, enter into
+ * the index, make file set and file record, move into place, close. Every step can be repeated after a kill.
+ */
+export function createDownloadHandler(deps: DownloadDeps): JobHandler<DownloadPayload> {
+  return {
+    role: 'TRANSFER',
+    kind: 'download',
+    payload: downloadPayloadSchema,
+    run: (context) => runDownload(deps, context),
+  };
+}
+
+async function runDownload(deps: DownloadDeps, context: Context): Promise<JobOutcome> {
+  const storage = deps.storageOf(context.payload.storageId);
+  if (!storage) return storageAway('This node does not reach the destination storage now.');
+  let run: Run | null = null;
+  try {
+    run = await prepare(deps, context, storage);
+    return await download(run);
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    const postponed = postponement(thrown);
+    if (postponed) return postponed;
+    const error = coerceError(thrown);
+    if (error.retry === 'transient' || !run) throw error;
+    return await giveUp(run, error);
+  }
+}
+
+async function prepare(deps: DownloadDeps, context: Context, storage: StorageAccess): Promise<Run> {
+  const { payload, job } = context;
+  let records = await sourceFiles(deps, context);
+  const items = planDownload(
+    { ...payload, jobId: job.jobId, destinationFilename: payload.destinationFilename ?? null },
+    records,
+  );
+  const saved = downloadCheckpointSchema.safeParse(job.checkpoint);
+  const urlOf = async (item: DownloadItem, fresh: boolean) => {
+    if (fresh) records = await sourceFiles(deps, context);
+    const url = records.find((record) => record.id === item.recordId)?.url;
+    if (url) return url;
+    const message = `iconik gave no download URL for ${item.finalPath}; it will be asked again.`;
+    throw new IsgError('iconik-answer-unreadable', message, { retry: 'transient' });
+  };
+  const checkpoint = saved.success ? saved.data : { received: {}, mismatches: 0 };
+  return { deps, context, storage, items, checkpoint, urlOf, onProgress: () => undefined };
+}
+
+function sourceFiles(deps: DownloadDeps, context: Context): Promise<FileRecord[]> {
+  const { assetId, sourceFileSetId } = context.payload;
+  return deps.api.files.fileSetFiles(assetId, sourceFileSetId, { signal: context.signal });
+}
+
+async function download(run: Run): Promise<JobOutcome> {
+  const { deps, context } = run;
+  const { payload } = context;
+  const received = await receiveAll(run);
+  for (const one of received) await register(run, one);
+  const fileSetId = await ensureFileSet(deps, context, {
+    ...ownerOf(payload),
+    baseDir: plainDirectory(payload.destinationDirectoryPath),
+    name: payload.destinationFileSetName,
+  });
+  const placed: PlacedFile[] = [];
+  for (const one of received) placed.push(await place(run, one, fileSetId));
+  return {
+    kind: 'done',
+    result: { fileSetId, fileIds: placed.map((one) => one.iconikFileId) },
+    alongside: async (sql) => {
+      for (const one of placed) await finishDownload(sql, one.file, { fileSetId, iconikFileId: one.iconikFileId });
+    },
+  };
+}
+
+async function receiveAll(run: Run): Promise<ReceivedItem[]> {
+  const totalBytes = run.items.reduce((sum, item) => sum + item.sizeBytes, 0);
+  const received: ReceivedItem[] = [];
+  let doneBytes = 0;
+  for (const item of run.items) {
+    const onProgress = (bytes: number) =>
+      run.context.progress(totalBytes > 0 ? Math.min(1, (doneBytes + bytes) / totalBytes) : 1, 'downloading');
+    received.push(await receiveItem({ ...run, onProgress }, item));
+    doneBytes += item.sizeBytes;
+  }
+  return received;
+}
+
+async function register(run: Run, received: ReceivedItem): Promise<void> {
+  run.context.signal.throwIfAborted();
+  const { jobId, leaseToken } = run.context.job;
+  const file = downloadedFile(run, received, received.facts);
+  const answer = await registerDownload(run.deps.sql, { jobId, leaseToken }, file);
+  if (answer === 'registered') return;
+  const path = received.item.finalPath;
+  if (answer === 'busy') {
+    const message = `${path} is just being ingested as an asset of its own; the download waits for the end of that.`;
+    throw new IsgError('content-differs', message, { retry: 'transient' });
+  }
+  const message = `${path} belongs to another asset on this storage; nothing was put in place. Choose another destination.`;
+  throw new IsgError('content-differs', message, { retry: 'permanent', fields: { path } });
+}
+
+async function place(run: Run, received: ReceivedItem, fileSetId: string): Promise<PlacedFile> {
+  const { deps, context } = run;
+  const { item, md5 } = received;
+  const { assetId } = context.payload;
+  const record = await ensureFile(deps, context, {
+    ...ownerOf(context.payload),
+    fileSetId,
+    directoryPath: item.directoryPath,
+    name: item.name,
+    originalName: item.name,
+    sizeBytes: item.sizeBytes,
+    md5,
+    onForeign: 'replace',
+  });
+  await context.confirmLease();
+  const facts = received.isInPlace ? received.facts : await moveIntoPlace(run, received);
+  await context.confirmLease();
+  await closeFile(deps, context, { assetId, fileId: record.id, sizeBytes: item.sizeBytes, md5 });
+  return { file: downloadedFile(run, received, facts), iconikFileId: record.id };
+}
+
+async function moveIntoPlace(run: Run, received: ReceivedItem): Promise<FileFacts> {
+  const { item } = received;
+  try {
+    return await run.storage.commitFile(item.partialPath, item.finalPath);
+  } catch (thrown) {
+    run.context.signal.throwIfAborted();
+    if (coerceError(thrown).code !== 'content-differs') throw thrown;
+    // Somebody was faster: same content is as good as ours, other content is refused by the adoption.
+    const there = await run.storage.stat(item.finalPath);
+    if (!there) throw thrown;
+    return (await adoptExisting(run, item, there)).facts;
+  }
+}
+
+/**
+ * Ends a download for good: what never came into place leaves index and disk. What did come into place stays known; with
+ * its asset and format in the row, ingest finishes it under the same natural keys.
+ */
+async function giveUp(run: Run, error: IsgError): Promise<JobOutcome> {
+  const { context, storage } = run;
+  // The partial files have the same names for whoever holds the job now.
+  await context.confirmLease();
+  const absent: string[] = [];
+  for (const item of run.items) {
+    try {
+      if (!(await storage.stat(item.finalPath))) absent.push(pathKey(item.finalPath));
+      await removePartial(storage, item);
+    } catch (thrown) {
+      const fields = { path: item.partialPath, error: errorRecord(thrown) };
+      context.log.warn('Could not remove the partial file of a failed download; it may be deleted by hand.', fields);
+    }
+  }
+  const { storageId, assetId } = context.payload;
+  return {
+    kind: 'failed',
+    error: errorRecord(error),
+    alongside: (sql) => withdrawDownload(sql, { storageId, pathKeys: absent, assetId }),
+  };
+}
+
+function ownerOf(payload: DownloadPayload) {
+  const { assetId, formatId, storageId } = payload;
+  return { assetId, formatId, storageId, versionId: payload.versionId ?? null };
+}
+
+function downloadedFile(run: Run, received: ReceivedItem, facts: FileFacts): DownloadedFile {
+  const { item, md5, xxh128 } = received;
+  return {
+    ...ownerOf(run.context.payload),
+    pathKey: pathKey(item.finalPath),
+    path: item.finalPath,
+    directory: pathKey(item.directoryPath),
+    sizeBytes: facts.sizeBytes,
+    mtimeNs: facts.mtimeNs,
+    fileId: facts.fileId,
+    md5,
+    xxh128,
+  };
+}

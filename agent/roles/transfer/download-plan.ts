@@ -1,0 +1,95 @@
+import type { FileRecord } from '../../iconik/api.ts';
+import { IsgError } from '../../runtime/errors.ts';
+import { pathKey } from '../../storage/storage-path.ts';
+
+/** One file to be downloaded. Paths are relative to the mount point. */
+export interface DownloadItem {
+  /** Source record. */
+  recordId: string;
+  /** Directory of the final path; '' = the root. */
+  directoryPath: string;
+  name: string;
+  finalPath: string;
+  /** Where the bytes gather; the same in every attempt of the job. */
+  partialPath: string;
+  sizeBytes: number;
+  /** 32 hex digits in lower case; null = iconik does not know it. */
+  md5: string | null;
+}
+
+/** Where a file set is to go. */
+export interface DownloadOrder {
+  jobId: string;
+  destinationDirectoryPath: string;
+  /** Only for a file set of one file. */
+  destinationFilename: string | null;
+}
+
+/**
+ * What to fetch and where to put it, from the records of the source file set: the directories that all have in common
+ * are replaced by the destination directory. Throws (permanent) `outside-storage` for names that lead elsewhere,
+ * `download-refused` for file sets that cannot be downloaded.
+ */
+export function planDownload(order: DownloadOrder, records: readonly FileRecord[]): DownloadItem[] {
+  const files = records.filter((record) => record.type !== 'DIRECTORY');
+  if (files.length === 0) throw refused('The source file set has no files; there is nothing to download.');
+  const sources = files.map((record) => sourceOf(record));
+  const shared = sharedDirectory(sources.map((source) => source.directory));
+  const base = segmentsOf(order.destinationDirectoryPath);
+  const renamed = files.length === 1 ? order.destinationFilename : null;
+  const items = sources.map((source, index) => {
+    const name = renamed ? checkedName(renamed) : source.name;
+    const directory = [...base, ...source.directory.slice(shared)];
+    return {
+      recordId: source.record.id,
+      directoryPath: directory.join('/'),
+      name,
+      finalPath: [...directory, name].join('/'),
+      partialPath: [...base, `.isg-pro-part-${order.jobId}-${index}`].join('/'),
+      sizeBytes: source.sizeBytes,
+      md5: source.record.checksum ? source.record.checksum.toLowerCase() : null,
+    };
+  });
+  assertDistinct(items);
+  return items;
+}
+
+function sourceOf(record: FileRecord) {
+  if (record.type !== null && record.type !== 'FILE') {
+    throw refused(`The file set holds an entry of type ${record.type}, which cannot be downloaded yet.`);
+  }
+  if (record.size === null) throw refused(`iconik does not know the size of file ${record.id}; it cannot be verified.`);
+  const name = checkedName(record.original_name || record.name || '');
+  return { record, name, directory: segmentsOf(record.directory_path), sizeBytes: record.size };
+}
+
+function segmentsOf(path: string): string[] {
+  const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
+  for (const segment of segments) checkedName(segment);
+  return segments;
+}
+
+function checkedName(name: string): string {
+  if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
+  const message = `iconik ordered a download to a path that leads out of the storage or has no name (${JSON.stringify(name)}); nothing was written.`;
+  throw new IsgError('outside-storage', message, { retry: 'permanent' });
+}
+
+function sharedDirectory(directories: readonly (readonly string[])[]): number {
+  const [first = []] = directories;
+  const differs = first.findIndex((segment, at) => directories.some((other) => other[at] !== segment));
+  return differs === -1 ? first.length : differs;
+}
+
+function assertDistinct(items: readonly DownloadItem[]): void {
+  const seen = new Set<string>();
+  for (const item of items) {
+    const key = pathKey(item.finalPath);
+    if (seen.has(key)) throw refused(`Two files of the source file set would both become ${item.finalPath}.`);
+    seen.add(key);
+  }
+}
+
+function refused(message: string): IsgError {
+  return new IsgError('download-refused', message, { retry: 'permanent' });
+}

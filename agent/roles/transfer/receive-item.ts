@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import type { JobContext } from '../../jobs/job-handler.ts';
+import { coerceError, IsgError } from '../../runtime/errors.ts';
+import type { DigestResult, FileFacts, StorageAccess } from '../../storage/storage-access.ts';
+import type { DownloadItem } from './download-plan.ts';
+
+/** What is kept between attempts of a download. */
+export const downloadCheckpointSchema = z.object({
+  /** Digests of what was received, by source record: tells our own file from a stranger's when iconik knows no MD5. */
+  received: z.record(z.string(), z.string()),
+  /** Transfers whose bytes did not fit their record. */
+  mismatches: z.number().int().min(0),
+});
+/** What is kept between attempts of a download. */
+type DownloadCheckpoint = z.infer<typeof downloadCheckpointSchema>;
+
+/** A second transfer that does not fit its record shows that the record, not the line, is wrong. */
+const MAX_MISMATCHES = 2;
+
+/** What receiving one file needs. */
+export interface Receiving {
+  storage: StorageAccess;
+  context: Pick<JobContext<unknown>, 'signal' | 'saveCheckpoint'>;
+  checkpoint: DownloadCheckpoint;
+  /** Signed URL of the file; `fresh` asks iconik anew. */
+  urlOf(item: DownloadItem, fresh: boolean): Promise<string>;
+  onProgress(doneBytes: number): void;
+}
+
+/** A file whose bytes are here and verified. `isInPlace`: already under its final name. */
+export interface ReceivedItem {
+  item: DownloadItem;
+  isInPlace: boolean;
+  md5: string;
+  xxh128: string;
+  facts: FileFacts;
+}
+
+/**
+ * Brings one file to the storage, verified against its record, under its partial name, or finds it in place from an
+ * earlier attempt. Throws `content-differs`: permanent when the final name is taken by other content or the bytes did not
+ * fit the record twice, transient after the first misfit.
+ */
+export async function receiveItem(receiving: Receiving, item: DownloadItem): Promise<ReceivedItem> {
+  const there = await receiving.storage.stat(item.finalPath);
+  if (there) return await adoptExisting(receiving, item, there);
+  const digest = (await digestOfWholePartial(receiving, item)) ?? (await receive(receiving, item));
+  if (!fits(digest, item, expectedMd5(receiving, item))) return await rejectPartial(receiving, item, digest);
+  receiving.checkpoint.received[item.recordId] = digest.md5;
+  await receiving.context.saveCheckpoint(receiving.checkpoint);
+  return { item, isInPlace: false, md5: digest.md5, xxh128: digest.xxh128, facts: digest.facts };
+}
+
+/**
+ * A file under the final name is either ours from before a kill, or the same content by other means, or a stranger's
+ * that must not be touched. Only content decides.
+ */
+export async function adoptExisting(receiving: Receiving, item: DownloadItem, there: FileFacts): Promise<ReceivedItem> {
+  const expected = expectedMd5(receiving, item);
+  const isCandidate = there.kind === 'file' && there.sizeBytes === item.sizeBytes && expected !== null;
+  const digest = isCandidate ? await receiving.storage.digest(item.finalPath, optionsOf(receiving)) : null;
+  if (digest && fits(digest, item, expected)) {
+    await removePartial(receiving.storage, item);
+    return { item, isInPlace: true, md5: digest.md5, xxh128: digest.xxh128, facts: digest.facts };
+  }
+  const message = `${item.finalPath} already exists on the storage with other content; it was left as it is and nothing was downloaded. Move it away or choose another destination.`;
+  throw new IsgError('content-differs', message, { retry: 'permanent', fields: { path: item.finalPath } });
+}
+
+/**
+ * A partial file of full length needs no server: an earlier attempt died between receiving and moving it. One that cannot
+ * be verified, or is no good, makes room for a transfer from the start.
+ */
+async function digestOfWholePartial(receiving: Receiving, item: DownloadItem): Promise<DigestResult | null> {
+  const partial = await receiving.storage.stat(item.partialPath);
+  if (!partial || partial.sizeBytes < item.sizeBytes) return null;
+  const expected = expectedMd5(receiving, item);
+  if (partial.sizeBytes === item.sizeBytes && expected !== null) {
+    const digest = await receiving.storage.digest(item.partialPath, optionsOf(receiving));
+    if (fits(digest, item, expected)) return digest;
+  }
+  await removePartial(receiving.storage, item);
+  return null;
+}
+
+async function receive(receiving: Receiving, item: DownloadItem): Promise<DigestResult> {
+  try {
+    return await receiveFrom(receiving, item, await receiving.urlOf(item, false));
+  } catch (thrown) {
+    receiving.context.signal.throwIfAborted();
+    if (coerceError(thrown).code !== 'download-refused') throw thrown;
+    // Signed URLs run out during long downloads; one with a fresh signature settles whether that was it.
+    return await receiveFrom(receiving, item, await receiving.urlOf(item, true));
+  }
+}
+
+function receiveFrom(receiving: Receiving, item: DownloadItem, url: string): Promise<DigestResult> {
+  const file = { url, path: item.partialPath, sizeBytes: item.sizeBytes };
+  return receiving.storage.receiveFile(file, optionsOf(receiving));
+}
+
+async function rejectPartial(receiving: Receiving, item: DownloadItem, digest: DigestResult): Promise<never> {
+  await removePartial(receiving.storage, item);
+  const { checkpoint } = receiving;
+  checkpoint.mismatches += 1;
+  delete checkpoint.received[item.recordId];
+  await receiving.context.saveCheckpoint(checkpoint);
+  const isLast = checkpoint.mismatches >= MAX_MISMATCHES;
+  const message = `What arrived for ${item.finalPath} is not what iconik describes (${digest.facts.sizeBytes} of ${item.sizeBytes} bytes, MD5 ${digest.md5}, expected ${item.md5 ?? 'unknown'}); it was discarded. ${isLast ? 'It happened twice, so the source copy or its record is wrong: check it in iconik.' : 'It will be fetched once more.'}`;
+  throw new IsgError('content-differs', message, { retry: isLast ? 'permanent' : 'transient' });
+}
+
+/** Removes what gathered under the partial name, if anything did. */
+export async function removePartial(storage: StorageAccess, item: DownloadItem): Promise<void> {
+  const facts = await storage.stat(item.partialPath);
+  if (facts) await storage.removeFile(item.partialPath, { sizeBytes: facts.sizeBytes, mtimeNs: facts.mtimeNs });
+}
+
+function expectedMd5(receiving: Receiving, item: DownloadItem): string | null {
+  return item.md5 ?? receiving.checkpoint.received[item.recordId] ?? null;
+}
+
+function fits(digest: DigestResult, item: DownloadItem, md5: string | null): boolean {
+  const isWhole = !digest.changed && digest.facts.sizeBytes === item.sizeBytes;
+  return isWhole && (md5 === null || digest.md5.toLowerCase() === md5);
+}
+
+function optionsOf(receiving: Receiving) {
+  return { signal: receiving.context.signal, onProgress: (doneBytes: number) => receiving.onProgress(doneBytes) };
+}

@@ -1,0 +1,202 @@
+import { basename } from 'node:path/posix';
+import { z } from 'zod';
+import type { FileRecord, IconikApi } from '../../iconik/api.ts';
+import type { CreateOnce } from '../../iconik/creation/create-once.ts';
+import type { UploadObject } from '../../iconik/object-upload/upload-object.ts';
+import { plainDirectory } from '../../iconik/record-path.ts';
+import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
+import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
+import type { StorageAccess } from '../../storage/storage-access.ts';
+import { closeFile, type DestinationFile, ensureFile, ensureFileSet, openForUpload } from './destination-record.ts';
+import { postponement, storageAway } from './postponed.ts';
+
+const id = z.string().min(1);
+
+/** Data of an `upload` job: a file of a storage of this cluster, and where in iconik's storages it is to go. */
+const uploadPayloadSchema = z.looseObject({
+  storageId: id,
+  /** Relative to the mount point. */
+  path: id,
+  assetId: id,
+  versionId: z.string().nullish(),
+  formatId: id,
+  /** Source file set. */
+  fileSetId: z.string().nullish(),
+  /** Source file. */
+  fileId: z.string().nullish(),
+  sizeBytes: z.number().int().min(0),
+  md5: z.string().regex(/^[0-9a-fA-F]{32}$/),
+  /** Decimal text. */
+  mtimeNs: z.string().regex(/^-?\d+$/),
+  destinationStorageId: id,
+  destinationDirectoryPath: z.string(),
+  /** Default: the file's name. */
+  destinationFileSetName: z.string().nullish(),
+  /** Default: the file's name. */
+  destinationFilename: z.string().nullish(),
+});
+/** Data of an `upload` job. */
+export type UploadPayload = z.infer<typeof uploadPayloadSchema>;
+
+/** What uploads need. */
+export interface UploadDeps {
+  api: IconikApi;
+  createOnce: CreateOnce;
+  uploadObject: UploadObject;
+  /** The storage as this node reaches it; null when it does not (not mounted here, just removed). */
+  storageOf(storageId: string): StorageAccess | null;
+}
+
+type Context = JobContext<UploadPayload>;
+
+const CONTENT_TYPE = 'application/octet-stream';
+
+/**
+ * Kind `upload`: file set and file record at the destination (made once, whoever dies), the bytes (resumed from the
+ * checkpoint), then CLOSED. A copy that is there already, closed and equal, counts as done. A source that is not what
+ * was ordered fails the job for good: what would be uploaded has not been ingested.
+ */
+export function createUploadHandler(deps: UploadDeps): JobHandler<UploadPayload> {
+  return {
+    role: 'TRANSFER',
+    kind: 'upload',
+    payload: uploadPayloadSchema,
+    run: (context) => runUpload(deps, context),
+  };
+}
+
+async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome> {
+  const source = deps.storageOf(context.payload.storageId);
+  if (!source) return storageAway('This node does not reach the source storage now.');
+  try {
+    await assertSourceUnchanged(source, context.payload);
+    return await upload(deps, context, source);
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    const postponed = postponement(thrown);
+    if (postponed) return postponed;
+    if (coerceError(thrown).code === 'iconik-conflict') return await outcomeOfConflict(deps, context, thrown);
+    throw thrown;
+  }
+}
+
+async function assertSourceUnchanged(source: StorageAccess, payload: UploadPayload): Promise<void> {
+  const facts = await source.stat(payload.path);
+  if (!facts) {
+    const message = `${payload.path} is gone from its storage; nothing was uploaded.`;
+    throw new IsgError('file-not-found', message, { retry: 'permanent' });
+  }
+  const isSame = facts.kind === 'file' && facts.sizeBytes === payload.sizeBytes && facts.mtimeNs === payload.mtimeNs;
+  if (isSame) return;
+  const message = `${payload.path} has changed since the upload was ordered (size ${payload.sizeBytes} → ${facts.sizeBytes} bytes, modified ${payload.mtimeNs} → ${facts.mtimeNs} ns); nothing was uploaded. The next scan takes up the new content; order the transfer again then.`;
+  throw new IsgError('file-changed', message, { retry: 'permanent' });
+}
+
+async function upload(deps: UploadDeps, context: Context, source: StorageAccess): Promise<JobOutcome> {
+  const { payload } = context;
+  const place = destinationOf(payload);
+  const set = { ...place, baseDir: place.directoryPath, name: payload.destinationFileSetName || place.name };
+  const fileSetId = await ensureFileSet(deps, context, set);
+  const file: DestinationFile = {
+    ...place,
+    fileSetId,
+    originalName: basename(payload.path),
+    sizeBytes: payload.sizeBytes,
+    md5: payload.md5.toLowerCase(),
+    onForeign: 'refuse',
+  };
+  const record = await ensureFile(deps, context, file);
+  const result = { fileId: record.id, fileSetId, sizeBytes: payload.sizeBytes };
+  if (isClosedCopy(record, payload)) return { kind: 'done', result: { ...result, alreadyThere: true } };
+  try {
+    await sendBytes(deps, context, { source, record: await readyForBytes(deps, context, record) });
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    await markFailed(deps, context, { thrown, fileId: record.id });
+    throw thrown;
+  }
+  await context.confirmLease();
+  const closed = { assetId: payload.assetId, fileId: record.id, sizeBytes: payload.sizeBytes };
+  await closeFile(deps, context, { ...closed, md5: payload.md5.toLowerCase() });
+  return { kind: 'done', result };
+}
+
+async function readyForBytes(deps: UploadDeps, context: Context, record: FileRecord): Promise<FileRecord> {
+  await context.confirmLease();
+  const { assetId, sizeBytes, md5 } = context.payload;
+  return await openForUpload(deps, context, { record, assetId, sizeBytes, md5: md5.toLowerCase() });
+}
+
+function sendBytes(
+  deps: UploadDeps,
+  context: Context,
+  send: { source: StorageAccess; record: FileRecord },
+): Promise<void> {
+  const { payload } = context;
+  return deps.uploadObject({
+    source: send.source,
+    path: payload.path,
+    sizeBytes: payload.sizeBytes,
+    mtimeNs: payload.mtimeNs,
+    contentType: CONTENT_TYPE,
+    target: send.record,
+    multipart: { assetId: payload.assetId, fileId: send.record.id },
+    checkpoint: context.job.checkpoint,
+    saveCheckpoint: (value) => context.saveCheckpoint(value),
+    confirmLease: () => context.confirmLease(),
+    signal: context.signal,
+    onProgress: (doneBytes) =>
+      context.progress(payload.sizeBytes > 0 ? Math.min(1, doneBytes / payload.sizeBytes) : 1, 'uploading'),
+  });
+}
+
+/** Shows users of iconik that the copy will not come. Never hides the error that led here. */
+async function markFailed(
+  deps: UploadDeps,
+  context: Context,
+  failure: { thrown: unknown; fileId: string },
+): Promise<void> {
+  if (coerceError(failure.thrown).retry === 'transient') return;
+  try {
+    await context.confirmLease();
+    const body = { status: 'FAILED' };
+    await deps.api.files.patchFile(context.payload.assetId, failure.fileId, body, { signal: context.signal });
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    const fields = { error: errorRecord(thrown), fileId: failure.fileId };
+    context.log.warn('Could not mark the file record of a failed upload as failed in iconik.', fields);
+  }
+}
+
+/** iconik answers 409 when the destination has the copy already. Believed once the copy can be seen, closed and equal. */
+async function outcomeOfConflict(deps: UploadDeps, context: Context, thrown: unknown): Promise<JobOutcome> {
+  const { payload } = context;
+  const records = await deps.api.files.assetFiles(payload.assetId, { signal: context.signal });
+  const copy = records.find(
+    (record) =>
+      record.storage_id === payload.destinationStorageId &&
+      record.format_id === payload.formatId &&
+      isClosedCopy(record, payload),
+  );
+  if (copy) return { kind: 'done', result: { fileId: copy.id, fileSetId: copy.file_set_id, alreadyThere: true } };
+  const why = coerceError(thrown).message;
+  const message = `iconik says that the destination already has this copy, but shows no closed file of it yet (${why}); it will be looked at again.`;
+  return { kind: 'retry', error: { code: 'iconik-conflict', message, retry: 'transient' } };
+}
+
+function isClosedCopy(record: FileRecord, payload: UploadPayload): boolean {
+  if (record.status !== 'CLOSED') return false;
+  const isSameSize = record.size === null || record.size === payload.sizeBytes;
+  return isSameSize && (!record.checksum || record.checksum.toLowerCase() === payload.md5.toLowerCase());
+}
+
+function destinationOf(payload: UploadPayload) {
+  return {
+    assetId: payload.assetId,
+    versionId: payload.versionId ?? null,
+    formatId: payload.formatId,
+    storageId: payload.destinationStorageId,
+    directoryPath: plainDirectory(payload.destinationDirectoryPath),
+    name: payload.destinationFilename || basename(payload.path),
+  };
+}

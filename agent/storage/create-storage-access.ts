@@ -1,0 +1,155 @@
+import { isAbsolute, join } from 'node:path';
+import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
+import { coerceError, IsgError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { ProcessLane } from './process-lane.ts';
+import type { CallOptions, ProbeResult, StorageAccess } from './storage-access.ts';
+import type { Operation, RequestOf } from './storage-messages.ts';
+import { pathSegments } from './storage-path.ts';
+import { StorageProcess } from './storage-process.ts';
+
+/** Limits of one storage's processes. */
+export interface StorageLimits {
+  /** Processes that read and write file contents, one call each; more calls wait. Default 8. */
+  bulkProcesses: number;
+  /** A call without progress for this long means a hung mount: its process is killed. Default 60 s. */
+  stallMs: number;
+  /** A connection to an object store without a byte for this long is given up; shorter than `stallMs`. Default 45 s. */
+  httpStallMs: number;
+  /** A process for file contents without a call ends after this. Default 30 s. */
+  idleMs: number;
+}
+
+/** What a storage access is made of. */
+export interface StorageAccessOptions {
+  storageId: string;
+  /** Absolute path of the mount point on this node. */
+  mountPoint: string;
+  guard: ChildGuard;
+  log: Logger;
+  limits?: Partial<StorageLimits>;
+  /** Proxy for object stores (`https-proxy`); without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count. */
+  httpsProxy?: string | null;
+}
+
+const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpStallMs: 45_000, idleMs: 30_000 };
+/** Design section 3: a hung mount may cost two stuck processes, not one per look. */
+const MAX_ABANDONED = 2;
+/** `stop` waits this long for killed processes to be gone. */
+const STOP_WAIT_MS = 1_000;
+
+function hung(detail: string): ProbeResult {
+  return { kind: 'unreachable', reason: 'hung', detail };
+}
+
+/** The verdict when a probe could not be carried out. */
+function verdictOn(thrown: unknown): ProbeResult {
+  const error = coerceError(thrown);
+  const reason = error.code === 'storage-hung' ? 'hung' : 'unreadable';
+  return { kind: 'unreachable', reason, detail: error.message };
+}
+
+/** Lets what has already arrived be read before a timeout is believed; this process may itself have been frozen. */
+async function readWhatArrived(): Promise<void> {
+  for (let turn = 0; turn < 2; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** Probes within `timeoutMs`, or kills the process that does not answer. */
+async function probeWithin(
+  lane: ProcessLane,
+  request: RequestOf<'probe'>,
+  limit: { timeoutMs: number; markerExpected: boolean },
+): Promise<ProbeResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => void readWhatArrived().then(() => resolve('late')), limit.timeoutMs);
+  });
+  const waiting = new AbortController();
+  const handling = { markerExpected: limit.markerExpected, killAfterCancel: false, signal: waiting.signal };
+  try {
+    const verdict = await Promise.race([lane.run('probe', request, handling).catch(verdictOn), late]);
+    if (verdict !== 'late') return verdict;
+    const detail = `The mount did not answer within ${limit.timeoutMs} ms. Check the file server and the network.`;
+    const error = new IsgError('storage-hung', detail, { retry: 'transient' });
+    lane.killAll(error);
+    // A probe that was still waiting for a process must not start one now.
+    waiting.abort(error);
+    return hung(detail);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function assertMountPoint(mountPoint: string): void {
+  if (isAbsolute(mountPoint) && !mountPoint.includes('\0')) return;
+  throw new IsgError(
+    'config-invalid',
+    `The mount point ${JSON.stringify(mountPoint)} is not an absolute path; correct it in iconik.`,
+    {
+      retry: 'permanent',
+    },
+  );
+}
+
+/**
+ * Access to one storage through processes of its own (README.md). Starts nothing until the first call. Throws
+ * `config-invalid` when the mount point is not an absolute path.
+ */
+export function createStorageAccess(options: StorageAccessOptions): StorageAccess {
+  const { storageId, mountPoint } = options;
+  assertMountPoint(mountPoint);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const log = options.log.child({ storageId });
+  const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
+  const start = () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs });
+  const single = {
+    maxProcesses: 1,
+    callsPerProcess: Number.POSITIVE_INFINITY,
+    idleMs: null,
+    maxAbandoned: MAX_ABANDONED,
+    start,
+  };
+  const probes = new ProcessLane(single);
+  const entries = new ProcessLane(single);
+  const contents = new ProcessLane({
+    ...single,
+    maxProcesses: limits.bulkProcesses,
+    callsPerProcess: 1,
+    idleMs: limits.idleMs,
+  });
+  let markerSeen = false;
+  const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
+    entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
+  const onContents = <O extends Operation>(operation: O, request: RequestOf<O>, call: CallOptions) =>
+    contents.run(operation, request, { ...call, markerExpected: markerSeen, killAfterCancel: true });
+
+  return {
+    storageId,
+    mountPoint,
+    absolutePath: (path) => join(mountPoint, ...pathSegments(path)),
+    async probe({ testWrite, timeoutMs }) {
+      const verdict = await probeWithin(probes, { testWrite }, { timeoutMs, markerExpected: markerSeen });
+      if (verdict.kind === 'reachable' && verdict.marker === 'right') markerSeen = true;
+      return verdict;
+    },
+    async placeMarker() {
+      await onEntries('place-marker', {});
+      markerSeen = true;
+    },
+    walk: ({ directories, ignore, include, concurrency }, onDirectory, signal) =>
+      entries.run(
+        'walk',
+        { directories: [...directories], ignore: [...ignore], include: [...include], concurrency },
+        { signal, onDirectory, markerExpected: markerSeen, killAfterCancel: false },
+      ),
+    stat: (path) => onEntries('stat', { path }),
+    digest: (path, call) => onContents('digest', { path }, call),
+    sendRange: (send, call) => onContents('send-range', send, call),
+    receiveFile: (receive, call) => onContents('receive-file', receive, call),
+    commitFile: (from, to) => onEntries('commit-file', { from, to }),
+    removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
+    async stop() {
+      await Promise.all([probes, entries, contents].map((lane) => lane.stop(STOP_WAIT_MS)));
+    },
+  };
+}

@@ -1,0 +1,15 @@
+import type { ListingPart, ProcessSettings } from '../storage-messages.ts';
+
+/** What an operation has while it runs in a storage process. */
+export interface CallContext extends ProcessSettings {
+  /** See `toProcessSchema`. */
+  markerExpected: boolean;
+  signal: AbortSignal;
+  /** Tells how far the call is, and that it lives. Cheap: messages are at most some per second. */
+  progress(doneBytes: number): void;
+  /** Sends a piece of a listing; resolves when there is room for another. */
+  sendPart(part: Omit<ListingPart, 'kind' | 'callId'>): Promise<void>;
+  /** Sends an unreadable directory; resolves when there is room for another. */
+  sendUnreadable(path: string, reason: string): Promise<void>;
+  warn(message: string, fields: Record<string, unknown>): void;
+}

@@ -1,0 +1,110 @@
+/** Publication of finished files: under their name at once, completely, durably, and never over another file. */
+import { link, lstat, open, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { IsgError } from '../../runtime/errors.ts';
+import type { FileFacts } from '../storage-access.ts';
+import { containedEntry, containedEntryMade, openFileForReading } from './contained-path.ts';
+import { factsOf, systemCode } from './local-filesystem.ts';
+
+/** What file systems without hard links answer (exFAT, FAT, many SMB and FUSE mounts, Windows shares). */
+const NO_LINKS = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+  'EINVAL',
+  'EISDIR',
+  'EACCES',
+  'UNKNOWN',
+  'EXDEV',
+]);
+/** Refusals to sync a directory that say nothing about the disk. */
+const NO_DIRECTORY_SYNC = new Set(['EINVAL', 'EPERM', 'EACCES', 'EISDIR', 'ENOTSUP', 'EOPNOTSUPP', 'EBADF', 'ENOSYS']);
+
+/** Makes the entries of a directory durable, where the platform can. */
+export async function syncDirectory(absolute: string): Promise<void> {
+  try {
+    const handle = await open(absolute, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (thrown) {
+    if (!NO_DIRECTORY_SYNC.has(systemCode(thrown))) throw thrown;
+  }
+}
+
+async function exists(absolute: string): Promise<boolean> {
+  try {
+    await lstat(absolute);
+    return true;
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') return false;
+    throw thrown;
+  }
+}
+
+/**
+ * Gives a file its final name; false when something has that name already. A hard link decides who is first; where there
+ * are none, a look before the rename must do, which another writer in the same instant can defeat.
+ */
+export async function publishFile(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code)) throw thrown;
+    if (await exists(to)) return false;
+    await rename(from, to);
+    return true;
+  }
+  await unlink(from);
+  return true;
+}
+
+/** Whether two names are links to one file: what a commit leaves that was cut between its two steps. */
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.all([lstat(one, { bigint: true }), lstat(other, { bigint: true })]);
+  return first.isFile() && first.ino === second.ino && first.dev === second.dev && first.ino !== 0n;
+}
+
+/** Makes new directories durable, from the parent of the topmost one down. */
+async function syncMade(firstMade: string, directory: string): Promise<void> {
+  for (let at = directory; at.length >= firstMade.length; at = dirname(at)) await syncDirectory(dirname(at));
+}
+
+/**
+ * Moves a finished file into place: sync the file, make the directory, publish, sync the directory. Throws
+ * `content-differs` when `to` exists, `file-not-found` when `from` does not: after a commit whose answer was lost, the
+ * caller sees that and looks at `to`. A commit cut between link and unlink is completed by calling it again.
+ */
+export async function commitFile(mountPoint: string, paths: { from: string; to: string }): Promise<FileFacts> {
+  const from = await containedEntry(mountPoint, paths.from);
+  const handle = await openFileForReading(from, paths.from);
+  try {
+    // Windows syncs only what is open for writing; the receiver has synced it there already.
+    if (process.platform !== 'win32') await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  const { absolute: to, firstMade } = await containedEntryMade(mountPoint, paths.to);
+  if (!(await publishFile(from, to))) {
+    if (from === to || !(await isSameFile(from, to))) throw nameTaken(paths.to);
+    await unlink(from);
+  }
+  if (firstMade !== null) await syncMade(firstMade, dirname(to));
+  await syncDirectory(dirname(to));
+  if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from));
+  return factsOf(await lstat(to, { bigint: true }));
+}
+
+function nameTaken(path: string): IsgError {
+  return new IsgError(
+    'content-differs',
+    `${JSON.stringify(path)} exists already and is not overwritten. Move it away, or compare it with what was to be put there.`,
+    { retry: 'permanent', fields: { path } },
+  );
+}

@@ -1,0 +1,89 @@
+/** Facts of files, and the one place where file system errors are classified. */
+import type { BigIntStats } from 'node:fs';
+import { IsgError } from '../../runtime/errors.ts';
+import type { FileFacts } from '../storage-access.ts';
+
+/** Facts of a stat. */
+export function factsOf(stats: BigIntStats): FileFacts {
+  return {
+    kind: kindOf(stats),
+    sizeBytes: Number(stats.size),
+    mtimeNs: String(stats.mtimeNs),
+    fileId: String(stats.ino),
+  };
+}
+
+function kindOf(stats: BigIntStats): FileFacts['kind'] {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  return stats.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+/**
+ * Whether two looks at a file saw the same content as far as the file system tells. Not the file id: some network and FUSE
+ * file systems make up a new one while a long read is going on.
+ */
+export function isSameContent(one: BigIntStats, other: BigIntStats): boolean {
+  return one.size === other.size && one.mtimeNs === other.mtimeNs;
+}
+
+/** Whether a file looks as recorded. */
+export function isAsExpected(stats: BigIntStats, expected: { sizeBytes: number; mtimeNs: string }): boolean {
+  return stats.isFile() && Number(stats.size) === expected.sizeBytes && String(stats.mtimeNs) === expected.mtimeNs;
+}
+
+/** The system's code of an error (`ENOENT`); '' when it has none. */
+export function systemCode(thrown: unknown): string {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
+}
+
+const MISSING = new Set(['ENOENT', 'ENOTDIR']);
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+const FORBIDDEN = new Set(['EACCES', 'EPERM']);
+/** The server or the connection to it is away, the disk is failing, or this machine is short of something: may pass. */
+const AWAY = new Set(
+  `EIO ESTALE ENOTCONN ENODEV ENXIO EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ENETRESET ECONNRESET ECONNABORTED ECONNREFUSED
+   ETIMEDOUT EREMOTEIO ENOLINK ESHUTDOWN EPIPE EMFILE ENFILE ENOMEM EBUSY EAGAIN EINTR ETXTBSY EDEADLK ENOLCK`.split(
+    /\s+/,
+  ),
+);
+/** The name or the thing itself: trying again gives the same. */
+const UNUSABLE = new Set(['ELOOP', 'EISDIR', 'ENAMETOOLONG', 'EINVAL', 'EILSEQ', 'EOVERFLOW', 'ENOTSUP', 'EOPNOTSUPP']);
+
+/** Classifies an error of the file system; `path` is relative to the storage. Our own errors pass unchanged. */
+export function classifyFileError(thrown: unknown, path: string): IsgError {
+  if (thrown instanceof IsgError) return thrown;
+  const code = systemCode(thrown);
+  const name = path === '' ? 'the root of the storage' : JSON.stringify(path);
+  const make = (kind: IsgError['code'], message: string, retry: IsgError['retry']) =>
+    new IsgError(kind, message, { retry, cause: thrown, fields: { path, systemCode: code } });
+  if (MISSING.has(code)) return make('file-not-found', `There is no ${name} (${code}).`, 'permanent');
+  if (FULL.has(code)) {
+    return make(
+      'disk-full',
+      `The storage is full at ${name} (${code}). Make room; the work is tried again.`,
+      'transient',
+    );
+  }
+  if (FORBIDDEN.has(code)) {
+    return make(
+      'file-unreadable',
+      `Access to ${name} is refused (${code}). Give the node's user the right to it.`,
+      'permanent',
+    );
+  }
+  if (code === 'EROFS')
+    return make('file-unreadable', `${name} cannot be written: the mount is read-only (EROFS).`, 'permanent');
+  if (code === 'EFBIG')
+    return make('disk-full', `${name} is larger than this file system allows (EFBIG).`, 'permanent');
+  if (AWAY.has(code)) {
+    return make(
+      'storage-unavailable',
+      `The storage failed at ${name} (${code}). Check the mount and the file server.`,
+      'transient',
+    );
+  }
+  if (UNUSABLE.has(code)) return make('file-unreadable', `${name} cannot be used (${code}).`, 'permanent');
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return make('unexpected', `Unexpected trouble at ${name}: ${message}`, 'transient');
+}

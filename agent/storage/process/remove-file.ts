@@ -1,0 +1,27 @@
+import { lstat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncDirectory } from './commit-file.ts';
+import { containedEntry } from './contained-path.ts';
+import { isAsExpected, systemCode } from './local-filesystem.ts';
+
+/**
+ * Unlinks a regular file whose size and modification time are the recorded ones; `differs` for anything else, `absent`
+ * when there is none (the caller proves the storage). A change between the look and the unlink is not noticed.
+ */
+export async function removeFile(
+  mountPoint: string,
+  path: string,
+  expected: { sizeBytes: number; mtimeNs: string },
+): Promise<'removed' | 'absent' | 'differs'> {
+  try {
+    const absolute = await containedEntry(mountPoint, path);
+    if (!isAsExpected(await lstat(absolute, { bigint: true }), expected)) return 'differs';
+    await unlink(absolute);
+    await syncDirectory(dirname(absolute));
+    return 'removed';
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
+    throw thrown;
+  }
+}

@@ -1,0 +1,206 @@
+/** The inside of a storage process: takes requests from the channel, carries them out, answers. */
+import { lstat } from 'node:fs/promises';
+import { IsgError } from '../../runtime/errors.ts';
+import {
+  type FromProcess,
+  type Operation,
+  operations,
+  type ProcessSettings,
+  type RequestOf,
+  type ResultOf,
+  toProcessSchema,
+} from '../storage-messages.ts';
+import type { CallContext } from './call-context.ts';
+import { commitFile } from './commit-file.ts';
+import { containedEntry } from './contained-path.ts';
+import { digestFile } from './digest-file.ts';
+import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
+import { probeRoot } from './probe-root.ts';
+import { receiveFile } from './receive-file.ts';
+import { removeFile } from './remove-file.ts';
+import { assertRootPresent, placeMarker } from './root-marker.ts';
+import { sendRange } from './send-range.ts';
+import { walkTree } from './walk-tree.ts';
+
+type Handlers = { [O in Operation]: (request: RequestOf<O>, context: CallContext) => Promise<ResultOf<O>> };
+
+/** Parts of listings on their way at a time. */
+const PART_WINDOW = 8;
+
+const handlers: Handlers = {
+  probe: (request, context) => probeRoot(context, request),
+  'place-marker': async (_request, context) => {
+    await placeMarker(context.mountPoint, context.storageId);
+    return null;
+  },
+  walk: walkTree,
+  stat: async ({ path }, context) => {
+    try {
+      return factsOf(await lstat(await containedEntry(context.mountPoint, path), { bigint: true }));
+    } catch (thrown) {
+      const code = systemCode(thrown);
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw thrown;
+      await assertRootPresent(context);
+      return null;
+    }
+  },
+  digest: ({ path }, context) => digestFile(path, context),
+  'send-range': sendRange,
+  'receive-file': async (request, context) => {
+    await assertRootPresent(context);
+    return receiveFile(request, context);
+  },
+  'commit-file': async (request, context) => {
+    await assertRootPresent(context);
+    return commitFile(context.mountPoint, request);
+  },
+  'remove-file': async ({ path, expected }, context) => {
+    const outcome = await removeFile(context.mountPoint, path, expected);
+    if (outcome === 'absent') await assertRootPresent(context);
+    return outcome;
+  },
+};
+
+async function carryOut<O extends Operation>(
+  operation: O,
+  request: unknown,
+  context: CallContext,
+): Promise<ResultOf<O>> {
+  const parsed = operations[operation].request.parse(request) as RequestOf<O>;
+  return handlers[operation](parsed, context);
+}
+
+/** The path an error of an operation is about. */
+function subjectOf(request: unknown): string {
+  if (typeof request !== 'object' || request === null) return '';
+  if ('path' in request && typeof request.path === 'string') return request.path;
+  return 'from' in request && typeof request.from === 'string' ? request.from : '';
+}
+
+/** Classifies; what is missing is believed missing only when the storage is proven to be there. */
+async function explain(thrown: unknown, request: unknown, context: CallContext): Promise<IsgError> {
+  const error = classifyFileError(thrown, subjectOf(request));
+  if (error.code !== 'file-not-found') return error;
+  try {
+    await assertRootPresent(context);
+    return error;
+  } catch (other) {
+    return classifyFileError(other, '');
+  }
+}
+
+function errorMessage(callId: number, error: IsgError): FromProcess {
+  const { code, message, retry, fields } = error;
+  const known = { kind: 'error' as const, callId, message, retry, fields };
+  switch (code) {
+    case 'storage-unavailable':
+    case 'file-not-found':
+    case 'file-changed':
+    case 'file-unreadable':
+    case 'disk-full':
+    case 'outside-storage':
+    case 'upload-refused':
+    case 'download-refused':
+    case 'content-differs':
+    case 'cancelled':
+      return { ...known, code };
+    default:
+      return { ...known, code: 'unexpected' };
+  }
+}
+
+interface OpenCall {
+  controller: AbortController;
+  taken: () => void;
+}
+
+/**
+ * Serves calls until the process ends. `send` gives a message to the agent. Returns the function that takes what the agent
+ * sent; a message that does not parse throws, since agent and process are of one version.
+ */
+export function serveCalls(send: (message: FromProcess) => void): (raw: unknown) => void {
+  const calls = new Map<number, OpenCall>();
+  let settings: ProcessSettings | null = null;
+  const begin = (message: { callId: number; operation: Operation; request?: unknown; markerExpected: boolean }) => {
+    if (!settings) throw new Error('a request came before the settings');
+    const { callId, operation, request } = message;
+    const { context, call } = openCall(callId, { settings, markerExpected: message.markerExpected, send });
+    calls.set(callId, call);
+    carryOut(operation, request, context)
+      .then((result) => send({ kind: 'result', callId, result }))
+      .catch(async (thrown: unknown) => send(errorMessage(callId, await explain(thrown, request, context))))
+      .finally(() => calls.delete(callId));
+  };
+  return (raw) => {
+    const message = toProcessSchema.parse(raw);
+    switch (message.kind) {
+      case 'settings':
+        settings = message.settings;
+        return;
+      case 'request':
+        begin(message);
+        return;
+      case 'cancel':
+        calls.get(message.callId)?.controller.abort(cancelled());
+        return;
+      case 'taken':
+        calls.get(message.callId)?.taken();
+        return;
+      default:
+        message satisfies never;
+    }
+  };
+}
+
+function cancelled(): IsgError {
+  return new IsgError('cancelled', 'The call was cancelled.', { retry: 'transient' });
+}
+
+/** Messages of progress closer together than this are dropped, except the first after a pause. */
+const PROGRESS_EVERY_MS = 100;
+
+function openCall(
+  callId: number,
+  from: { settings: ProcessSettings; markerExpected: boolean; send: (message: FromProcess) => void },
+): { context: CallContext; call: OpenCall } {
+  const controller = new AbortController();
+  const { send } = from;
+  let room = PART_WINDOW;
+  let waiting: (() => void)[] = [];
+  let toldAt = Number.NEGATIVE_INFINITY;
+  const wake = () => {
+    const woken = waiting;
+    waiting = [];
+    for (const go of woken) go();
+  };
+  controller.signal.addEventListener('abort', wake, { once: true });
+  const takeRoom = async () => {
+    while (room === 0 && !controller.signal.aborted) await new Promise<void>((resolve) => waiting.push(resolve));
+    room -= 1;
+  };
+  const context: CallContext = {
+    ...from.settings,
+    markerExpected: from.markerExpected,
+    signal: controller.signal,
+    progress(doneBytes) {
+      const now = performance.now();
+      if (now - toldAt < PROGRESS_EVERY_MS) return;
+      toldAt = now;
+      send({ kind: 'progress', callId, doneBytes });
+    },
+    async sendPart(part) {
+      await takeRoom();
+      send({ kind: 'listing-part', callId, ...part });
+    },
+    async sendUnreadable(path, reason) {
+      await takeRoom();
+      send({ kind: 'unreadable', callId, path, reason });
+    },
+    warn: (message, fields) => send({ kind: 'warning', message, fields }),
+  };
+  const taken = () => {
+    room += 1;
+    wake();
+  };
+  return { context, call: { controller, taken } };
+}

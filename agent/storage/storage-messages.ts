@@ -1,0 +1,187 @@
+/**
+ * Every message between the agent and a storage process, both directions, and the operations they carry. Both sides derive
+ * their types from here and parse what they get.
+ */
+import { z } from 'zod';
+import type { DigestResult, FileFacts, HttpAnswer, ProbeResult, WalkSummary } from './storage-access.ts';
+
+const count = z.number().int().nonnegative();
+const path = z.string();
+
+const fileFacts = z.object({
+  kind: z.enum(['file', 'directory', 'symlink', 'other']),
+  sizeBytes: count,
+  mtimeNs: z.string().regex(/^-?\d+$/),
+  fileId: z.string().regex(/^\d+$/),
+}) satisfies z.ZodType<FileFacts>;
+
+const probeResult = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('reachable'),
+    marker: z.enum(['right', 'absent', 'wrong']),
+    empty: z.boolean(),
+    writable: z.boolean().nullable(),
+  }),
+  z.object({
+    kind: z.literal('unreachable'),
+    reason: z.enum(['absent', 'not-a-directory', 'unreadable', 'hung']),
+    detail: z.string(),
+  }),
+]) satisfies z.ZodType<ProbeResult>;
+
+const digestResult = z.object({
+  xxh128: z.string().regex(/^[0-9a-f]{32}$/),
+  md5: z.string().regex(/^[0-9a-f]{32}$/),
+  facts: fileFacts,
+  changed: z.boolean(),
+}) satisfies z.ZodType<DigestResult>;
+
+const walkSummary = z.object({
+  files: count,
+  directories: count,
+  skipped: count,
+  unreadable: count,
+}) satisfies z.ZodType<WalkSummary>;
+
+const httpAnswer = z.object({
+  status: z.number().int(),
+  headers: z.record(z.string(), z.string()),
+  body: z.string(),
+}) satisfies z.ZodType<HttpAnswer>;
+
+const expectedFacts = z.object({ sizeBytes: count, mtimeNs: z.string() });
+
+/** What a storage process can be asked for: one line per operation, request and result. */
+export const operations = {
+  probe: { request: z.object({ testWrite: z.boolean() }), result: probeResult },
+  'place-marker': { request: z.object({}), result: z.null() },
+  walk: {
+    request: z.object({
+      directories: z.array(path),
+      ignore: z.array(z.string()),
+      include: z.array(z.string()),
+      concurrency: z.number().int().min(1).max(256),
+    }),
+    result: walkSummary,
+  },
+  stat: { request: z.object({ path }), result: fileFacts.nullable() },
+  digest: { request: z.object({ path }), result: digestResult },
+  'send-range': {
+    request: z.object({
+      path,
+      offsetBytes: count,
+      lengthBytes: count,
+      url: z.string(),
+      method: z.enum(['PUT', 'POST']),
+      headers: z.record(z.string(), z.string()),
+      expected: expectedFacts,
+    }),
+    result: httpAnswer,
+  },
+  'receive-file': { request: z.object({ url: z.string(), path, sizeBytes: count }), result: digestResult },
+  'commit-file': { request: z.object({ from: path, to: path }), result: fileFacts },
+  'remove-file': {
+    request: z.object({ path, expected: expectedFacts }),
+    result: z.enum(['removed', 'absent', 'differs']),
+  },
+} as const;
+
+/** Name of an operation. */
+export type Operation = keyof typeof operations;
+/** What an operation is asked with. */
+export type RequestOf<O extends Operation> = z.infer<(typeof operations)[O]['request']>;
+/** What an operation answers. */
+export type ResultOf<O extends Operation> = z.infer<(typeof operations)[O]['result']>;
+
+const operation = z.enum(Object.keys(operations) as [Operation, ...Operation[]]);
+
+/** What a process is told once, before anything else. */
+export const processSettingsSchema = z.object({
+  storageId: z.string(),
+  mountPoint: z.string(),
+  /** Proxy for object stores; may hold a password, so it never travels in arguments or environment. */
+  httpsProxy: z.string().nullable(),
+  /** A connection to an object store without a byte for this long is given up. */
+  httpStallMs: z.number().positive(),
+});
+/** What a process is told once, before anything else. */
+export type ProcessSettings = z.infer<typeof processSettingsSchema>;
+
+const callId = z.number().int();
+
+/** Agent → storage process. */
+export const toProcessSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('settings'), settings: processSettingsSchema }),
+  z.object({
+    kind: z.literal('request'),
+    callId,
+    operation,
+    /** Parsed by the operation's own schema. */
+    request: z.unknown(),
+    /** The agent has seen the right marker here before: a root without it is a vanished mount. */
+    markerExpected: z.boolean(),
+  }),
+  z.object({ kind: z.literal('cancel'), callId }),
+  /** A part of a listing was taken in; the process may send another. */
+  z.object({ kind: z.literal('taken'), callId }),
+]);
+/** Agent → storage process. */
+export type ToProcess = z.infer<typeof toProcessSchema>;
+
+/**
+ * A piece of a directory listing, by columns: typed arrays cross the channel several times faster than objects. Pieces of
+ * one directory share `listingId` and arrive in order.
+ */
+export const listingPartSchema = z.object({
+  kind: z.literal('listing-part'),
+  callId,
+  listingId: z.number().int(),
+  path,
+  names: z.array(z.string()),
+  /** Index into `ENTRY_KINDS`. */
+  kinds: z.instanceof(Uint8Array),
+  sizes: z.instanceof(Float64Array),
+  mtimesNs: z.instanceof(BigInt64Array),
+  fileIds: z.instanceof(BigUint64Array),
+  last: z.boolean(),
+});
+/** A piece of a directory listing. */
+export type ListingPart = z.infer<typeof listingPartSchema>;
+
+/** Meaning of `kinds` in a listing part. */
+export const ENTRY_KINDS = ['file', 'directory', 'symlink', 'other'] as const;
+
+/** Codes a storage process classifies errors as. */
+const processErrorCode = z.enum([
+  'storage-unavailable',
+  'file-not-found',
+  'file-changed',
+  'file-unreadable',
+  'disk-full',
+  'outside-storage',
+  'upload-refused',
+  'download-refused',
+  'content-differs',
+  'cancelled',
+  'unexpected',
+]);
+
+/** Storage process → agent. */
+export const fromProcessSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('result'), callId, result: z.unknown() }),
+  z.object({
+    kind: z.literal('error'),
+    callId,
+    code: processErrorCode,
+    message: z.string(),
+    retry: z.enum(['transient', 'permanent']),
+    fields: z.record(z.string(), z.unknown()),
+  }),
+  /** How far a call is; also sent while it waits for the network, so that only a stuck storage falls silent. */
+  z.object({ kind: z.literal('progress'), callId, doneBytes: count }),
+  listingPartSchema,
+  z.object({ kind: z.literal('unreadable'), callId, path, reason: z.string() }),
+  z.object({ kind: z.literal('warning'), message: z.string(), fields: z.record(z.string(), z.unknown()) }),
+]);
+/** Storage process → agent. */
+export type FromProcess = z.infer<typeof fromProcessSchema>;

@@ -1,0 +1,209 @@
+/**
+ * One storage process as the agent sees it: start, calls, stall watch, end. Nothing here touches the storage, so nothing
+ * here can hang (README.md).
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
+import { IsgError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { type CallHandling, StorageCall } from './storage-call.ts';
+import {
+  fromProcessSchema,
+  type Operation,
+  type ProcessSettings,
+  type RequestOf,
+  type ResultOf,
+  type ToProcess,
+} from './storage-messages.ts';
+
+/** What a storage process is started with. */
+export interface StorageProcessOptions {
+  settings: ProcessSettings;
+  guard: ChildGuard;
+  log: Logger;
+  /** A call without a sign of life for this long means that the storage hangs. */
+  stallMs: number;
+}
+
+/** A retired process that is still there after this is killed. */
+const RETIRE_MS = 2_000;
+/** How much of the standard error of a process that died is logged. */
+const STDERR_TAIL_CHARACTERS = 2_000;
+/** File operations of one process in flight at once: Node's four would make one slow directory delay all others. */
+const THREAD_POOL_SIZE = '16';
+/** Silence is counted in this many steps, so that a pause of the agent itself (suspend, SIGSTOP) counts as one of them. */
+const STALL_STEPS = 4;
+
+/** The entry: TypeScript from source, its bundle beside ours when built. */
+function entryPath(): string {
+  const entry = import.meta.url.endsWith('.ts') ? './process/storage-process-main.ts' : './storage-process-main.js';
+  return fileURLToPath(new URL(entry, import.meta.url));
+}
+
+function processEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, ...rest } = process.env;
+  const electron = 'electron' in process.versions ? { ELECTRON_RUN_AS_NODE: '1' } : {};
+  return { ...rest, ...electron, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE };
+}
+
+function forkProcess(): ChildProcess {
+  return fork(entryPath(), [], {
+    execArgv: [],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: processEnvironment(),
+    // Never a directory of a storage, wherever the agent was started.
+    cwd: dirname(process.execPath),
+  });
+}
+
+function died(how: string): IsgError {
+  return new IsgError(
+    'storage-unavailable',
+    `The process that accesses this storage ended (${how}); the call is tried again.`,
+    {
+      retry: 'transient',
+    },
+  );
+}
+
+function hung(operation: Operation, stallMs: number): IsgError {
+  const seconds = Math.round(stallMs / 1000);
+  return new IsgError(
+    'storage-hung',
+    `The storage has not answered (${operation}) for ${seconds} s: its mount hangs. Check the file server and the network.`,
+    { retry: 'transient' },
+  );
+}
+
+/** One storage process. Constructing starts it and never throws for one that fails to start: its calls reject then. */
+export class StorageProcess {
+  readonly #options: StorageProcessOptions;
+  readonly #child: ChildProcess;
+  readonly #calls = new Map<number, Pick<StorageCall, 'operation' | 'take' | 'reject' | 'countSilence'>>();
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #stallTimer: NodeJS.Timeout;
+  #lastCallId = 0;
+  #isEnding = false;
+  #stderrTail = '';
+
+  constructor(options: StorageProcessOptions) {
+    this.#options = options;
+    const child = forkProcess();
+    this.#child = child;
+    options.guard.watch(child);
+    this.#stallTimer = setInterval(() => this.#watchSilence(), options.stallMs / STALL_STEPS).unref();
+    child.on('message', (raw) => this.#receive(raw));
+    child.once('exit', (code, signal) => this.#onEnd(signal ?? `exit code ${code}`));
+    child.on('error', (error) => {
+      // Of a failed start there is no `exit`; of a failed kill or send there will be.
+      if (child.pid === undefined) this.#onEnd(error.message);
+    });
+    child.once('disconnect', () => {
+      // Without its channel it ends itself; the signal is for one that cannot.
+      if (!this.#isEnding) child.kill('SIGKILL');
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderrTail = (this.#stderrTail + text).slice(-STDERR_TAIL_CHARACTERS);
+    });
+    this.#send({ kind: 'settings', settings: options.settings });
+  }
+
+  get callsInFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** Set once it has been told to end or has died: no call may be given to it. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  /** The process is gone for the kernel too. Never rejects. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Carries out one operation. Rejects with `storage-unavailable` when the process dies meanwhile. */
+  async run<O extends Operation>(operation: O, request: RequestOf<O>, handling: CallHandling): Promise<ResultOf<O>> {
+    if (this.#isEnding) throw died('it was already ending');
+    this.#lastCallId += 1;
+    const callId = this.#lastCallId;
+    const call = new StorageCall(operation, handling, {
+      cancel: () => this.#send({ kind: 'cancel', callId }),
+      taken: () => this.#send({ kind: 'taken', callId }),
+      abandon: (error) => this.kill(error),
+    });
+    this.#calls.set(callId, call);
+    this.#send({ kind: 'request', callId, operation, request, markerExpected: handling.markerExpected });
+    try {
+      return await call.result;
+    } finally {
+      this.#calls.delete(callId);
+    }
+  }
+
+  /** Kills it at once; its calls reject with `error`. A process stuck in the kernel stays until its system call returns. */
+  kill(error: IsgError): void {
+    this.#isEnding = true;
+    this.#settleAll(error);
+    this.#child.kill('SIGKILL');
+    // Abandoned: a process that cannot die must not keep the agent from ending.
+    this.#child.stderr?.destroy();
+    if (this.#child.connected) this.#child.disconnect();
+    this.#child.unref();
+  }
+
+  /** Lets an idle process end. */
+  retire(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    clearInterval(this.#stallTimer);
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), RETIRE_MS).unref();
+    void this.ended.then(() => clearTimeout(timer));
+    this.#child.unref();
+  }
+
+  #send(message: ToProcess): void {
+    // A closed channel shows as `exit` or `disconnect`, where the calls are settled.
+    if (this.#child.connected) this.#child.send(message, () => {});
+  }
+
+  #receive(raw: unknown): void {
+    const parsed = fromProcessSchema.safeParse(raw);
+    if (!parsed.success) {
+      this.kill(died('it sent a message that cannot be read'));
+      return;
+    }
+    const message = parsed.data;
+    if (message.kind === 'warning') this.#options.log.warn(message.message, message.fields);
+    else this.#calls.get(message.callId)?.take(message);
+  }
+
+  #watchSilence(): void {
+    const { log, stallMs } = this.#options;
+    const stalled = [...this.#calls.values()].find((call) => call.countSilence() >= STALL_STEPS);
+    if (!stalled) return;
+    const { operation } = stalled;
+    log.warn('a storage call showed no progress; its process is killed', { operation, pid: this.#child.pid });
+    stalled.reject(hung(operation, stallMs));
+    this.kill(died('another call hung'));
+  }
+
+  #settleAll(error: IsgError): void {
+    clearInterval(this.#stallTimer);
+    for (const call of this.#calls.values()) call.reject(error);
+  }
+
+  #onEnd(how: string): void {
+    if (!this.#isEnding) {
+      const fields = { how, pid: this.#child.pid, stderr: this.#stderrTail };
+      this.#options.log.warn('a storage process ended unexpectedly', fields);
+    }
+    this.#isEnding = true;
+    this.#settleAll(died(how));
+    this.#ended.resolve();
+  }
+}

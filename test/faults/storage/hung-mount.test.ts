@@ -1,0 +1,154 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { until, useStorages, withCode } from '../../integration/storage/storage-fixture.ts';
+
+const storages = useStorages();
+const mounts: { path: string; server: ChildProcess }[] = [];
+
+afterEach(async () => {
+  for (const { path, server } of mounts.splice(0)) {
+    execFileSync('fusermount3', ['-uz', path]);
+    // Unmounting alone does not free the hung calls.
+    server.kill('SIGKILL');
+    await until(() => server.exitCode !== null || server.signalCode !== null, 5_000);
+  }
+});
+
+/** A mount that can be frozen: bindfs over a fresh directory that holds one file of 64 MiB. */
+async function mount() {
+  const base = await storages.directory();
+  const [source, path] = [join(base, 'source'), join(base, 'mount')];
+  mkdirSync(source);
+  mkdirSync(path);
+  execFileSync('truncate', ['-s', '64M', join(source, 'clip.mov')]);
+  const options = ['-f', '--no-allow-other', '-o', 'attr_timeout=0,entry_timeout=0'];
+  const server = spawn('bindfs', [...options, source, path], { stdio: 'ignore' });
+  mounts.push({ path, server });
+  await until(() => existsSync(join(path, 'clip.mov')), 10_000);
+  return { path, source, freeze: () => server.kill('SIGSTOP'), thaw: () => server.kill('SIGCONT') };
+}
+
+/** Longest time this process's event loop stood still while `work` ran. */
+async function longestPause(work: () => Promise<void>): Promise<number> {
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 5);
+  await work();
+  clearInterval(timer);
+  return longest;
+}
+
+const probe = { testWrite: true, timeoutMs: 1_500 };
+
+describe.runIf(existsSync('/dev/fuse'))('a hung mount', () => {
+  it('gets its verdict in time, blocks nothing here, delays no other storage, and stop is quick', async () => {
+    const { path, freeze } = await mount();
+    const hung = await storages.open(path);
+    const healthy = await storages.open();
+    await hung.placeMarker();
+    expect(await hung.probe(probe)).toMatchObject({ kind: 'reachable', marker: 'right', writable: true });
+    expect(await healthy.probe(probe)).toMatchObject({ kind: 'reachable' });
+    freeze();
+    const pause = await longestPause(async () => {
+      const stuck = expect(hung.stat('clip.mov')).rejects.toEqual(withCode('stopped'));
+      for (let round = 0; round < 4; round += 1) {
+        const since = performance.now();
+        const verdict = hung.probe(probe);
+        expect(await healthy.probe(probe)).toMatchObject({ kind: 'reachable' });
+        expect(performance.now() - since).toBeLessThan(1_000);
+        expect(await verdict).toMatchObject({ kind: 'unreachable', reason: 'hung' });
+        expect(performance.now() - since).toBeLessThan(probe.timeoutMs + 300);
+      }
+      const since = performance.now();
+      await hung.stop();
+      await stuck;
+      expect(performance.now() - since).toBeLessThan(1_500);
+    });
+    expect(pause).toBeLessThan(300);
+  });
+
+  it('fails calls after the stall window, and works again once it answers', async () => {
+    const { path, freeze, thaw } = await mount();
+    const storage = await storages.open(path, { stallMs: 1_000 });
+    await storage.placeMarker();
+    await storage.digest('clip.mov', {});
+    freeze();
+    const failures = [
+      storage.stat('clip.mov'),
+      storage.digest('clip.mov', {}),
+      storage.walk({ directories: [], ignore: [], include: [], concurrency: 4 }, async () => {}, new AbortController().signal),
+    ].map(async (call) => {
+      await expect(call).rejects.toMatchObject({ code: expect.stringMatching(/^storage-(hung|unavailable)$/), retry: 'transient' });
+    });
+    const since = performance.now();
+    await Promise.all(failures);
+    expect(performance.now() - since).toBeLessThan(3_000);
+    thaw();
+    expect(await storage.stat('clip.mov')).toMatchObject({ kind: 'file' });
+    expect(await storage.digest('clip.mov', {})).toMatchObject({ changed: false });
+    expect(await storage.probe(probe)).toMatchObject({ kind: 'reachable' });
+  });
+
+  it('does not stop the walk of a slow consumer: the stall window counts only silence of the storage', async () => {
+    const storage = await storages.open(await storages.directory(), { stallMs: 200 });
+    writeFileSync(join(storage.mountPoint, 'a'), '');
+    const slow = new Promise((resolve) => setTimeout(resolve, 800));
+    const options = { directories: [], ignore: [], include: [], concurrency: 1 };
+    const walk = storage.walk(options, async () => void (await slow), new AbortController().signal);
+    expect(await walk).toMatchObject({ files: 1 });
+  });
+
+  it('lets a cancelled read go after its grace, and is told so', async () => {
+    const { path, freeze } = await mount();
+    const storage = await storages.open(path);
+    await storage.placeMarker();
+    await storage.digest('clip.mov', {});
+    freeze();
+    const stop = new AbortController();
+    const digest = expect(storage.digest('clip.mov', { signal: stop.signal })).rejects.toEqual(withCode('cancelled'));
+    const since = performance.now();
+    stop.abort();
+    await digest;
+    expect(performance.now() - since).toBeLessThan(3_000);
+  });
+});
+
+const canMount = process.platform === 'linux' && process.getuid?.() === 0;
+describe.runIf(canMount)('a full disk', () => {
+  it('refuses a download that cannot fit, and keeps the part of one that ran out of room', async () => {
+    const { createServer } = await import('node:http');
+    const directory = await storages.directory();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory]);
+    const half = 1_500_000;
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-length': 2 * half });
+      response.write(Buffer.alloc(half));
+      void until(() => statSync(join(directory, 'part')).size === half, 10_000).then(() => {
+        // Someone else takes the room that was there at the start.
+        execFileSync('sh', ['-c', 'head -c 4M /dev/zero > "$1" || true', 'sh', join(directory, 'other')], { stdio: 'ignore' });
+        response.end(Buffer.alloc(half));
+      });
+    }).listen(0, '127.0.0.1');
+    try {
+      const storage = await storages.open(directory);
+      await storage.placeMarker();
+      await until(() => server.address() !== null, 2_000);
+      const address = server.address();
+      const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`;
+      const full = withCode('disk-full', 'transient');
+      await expect(storage.receiveFile({ url, path: 'part', sizeBytes: 10_000_000 }, {})).rejects.toEqual(full);
+      await expect(storage.receiveFile({ url, path: 'part', sizeBytes: 2 * half }, {})).rejects.toEqual(full);
+      expect(statSync(join(directory, 'part')).size).toBeGreaterThanOrEqual(half);
+      await storage.stop();
+    } finally {
+      server.closeAllConnections();
+      server.close();
+      execFileSync('umount', ['-l', directory]);
+    }
+  });
+});

@@ -1,0 +1,164 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createIntentStore } from '../../../agent/db/queries/intent.ts';
+import { createCreateOnce } from '../../../agent/iconik/creation/intended-creation.ts';
+import { createIconikApi, type IconikClient } from '../../../agent/iconik/iconik-client.ts';
+import { createUploadObject } from '../../../agent/iconik/object-upload/create-upload-object.ts';
+import type { JobHandler } from '../../../agent/jobs/job-handler.ts';
+import { createDownloadHandler } from '../../../agent/roles/transfer/download-handler.ts';
+import { createUploadHandler } from '../../../agent/roles/transfer/upload-handler.ts';
+import { type ChildGuard, createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
+import { systemClock } from '../../../agent/runtime/clock.ts';
+import { silentLogger } from '../../../agent/runtime/logger.ts';
+import { createStorageAccess } from '../../../agent/storage/create-storage-access.ts';
+import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
+import { createStandIn, type StandIn } from '../../stand-in/stand-in.ts';
+import type { SeededAccount } from '../../stand-in/state/seed-account.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { jobContext, settle } from './job-context.ts';
+import { indexRows, insertLeasedJob } from './job-row.ts';
+
+const PART_BYTES = 5 * 1024 * 1024;
+const content = randomBytes(3 * PART_BYTES + 99);
+const md5 = createHash('md5').update(content).digest('hex');
+
+let folder: string;
+let db: TestDatabase;
+let standIn: StandIn;
+let account: SeededAccount;
+let api: IconikClient;
+let guard: ChildGuard;
+let storage: StorageAccess;
+let handlers: Record<'upload' | 'download', JobHandler>;
+let storageId: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'transfer-'));
+  await mkdir(join(folder, 'mount'));
+  db = await createTestDatabase();
+  standIn = await createStandIn({ dataDir: join(folder, 'stand-in') });
+  const mountPoint = join(folder, 'mount');
+  account = standIn.seed({ storages: [{ name: 'nas', mountPoint }], gateways: [{ name: 'a', roles: ['TRANSFER'] }] });
+  [storageId = ''] = account.storageIds;
+  guard = await createChildGuard();
+  storage = createStorageAccess({ storageId, mountPoint, guard, log: silentLogger });
+  const parts = { clock: systemClock, random: Math.random, log: silentLogger };
+  const { url: baseUrl, appId, authToken } = standIn;
+  api = createIconikApi({ ...parts, baseUrl, appId, authToken, requestsPerSecond: 500 });
+  const createOnce = createCreateOnce({
+    ...parts,
+    intents: createIntentStore(db.database),
+    settleMs: 50,
+    deadlineMs: 2_000,
+  });
+  const storageOf = () => storage;
+  const uploadObject = createUploadObject({ api, partSizeBytes: PART_BYTES, chunkSizeBytes: PART_BYTES });
+  handlers = {
+    upload: createUploadHandler({ api, createOnce, uploadObject, storageOf }) as JobHandler,
+    download: createDownloadHandler({ api, createOnce, sql: db.database, storageOf }) as JobHandler,
+  };
+});
+
+afterAll(async () => {
+  await storage.stop();
+  await guard.stop();
+  await api.close();
+  await standIn.close();
+  await db.drop();
+  await rm(folder, { recursive: true });
+});
+
+/** Runs a job until it is done, as the queue would: again after transient trouble, snoozes waited out. */
+async function runToEnd(kind: 'upload' | 'download', payload: Record<string, unknown>) {
+  const memory = { ...(await insertLeasedJob(db.database, kind)), checkpoint: null, confirmations: 0, attempts: 0 };
+  for (;;) {
+    memory.attempts += 1;
+    const handler = handlers[kind];
+    const outcome = await settle(handler.run(jobContext({ payload: handler.payload.parse(payload), memory, kind })));
+    if (outcome.kind === 'done') {
+      const { alongside, result } = outcome;
+      if (alongside) await db.database.transaction(alongside);
+      return { result, attempts: memory.attempts };
+    }
+    if (outcome.kind === 'failed' || memory.attempts >= 60) throw new Error(`ended badly: ${JSON.stringify(outcome)}`);
+    await systemClock.sleep(100);
+  }
+}
+
+async function makeAsset(title: string) {
+  const asset = await api.assets.create({ title, type: 'ASSET' });
+  const format = await api.files.createFormat(asset.id, {
+    name: 'ORIGINAL',
+    components: [],
+    storage_methods: ['FILE'],
+  });
+  return { assetId: asset.id, formatId: format.id };
+}
+
+async function uploadPayload(name: string, destinationStorageId: string) {
+  await writeFile(join(folder, 'mount', name), content);
+  const facts = await storage.stat(name);
+  return {
+    ...(await makeAsset(name)),
+    storageId,
+    path: name,
+    sizeBytes: content.length,
+    md5,
+    mtimeNs: facts?.mtimeNs ?? '',
+    destinationStorageId,
+    destinationDirectoryPath: 'archive',
+  };
+}
+
+describe('transfers with the real storage processes, client, database and a stand-in of iconik', () => {
+  it('bring a file to S3 and back, through connections that break after the store has acted', async () => {
+    const payload = await uploadPayload('clip.mov', account.cloud.filesId);
+    const only = { methods: ['PUT', 'POST'], pathIncludes: '_objects', times: 3 };
+    standIn.setFaults({ dropAfterCommit: { rate: 0.5 }, objectStore: true, seed: 7, only });
+    const up = await runToEnd('upload', payload);
+    standIn.setFaults({});
+    const fileId = String(up.result.fileId);
+    expect(standIn.object(standIn.objectKey(fileId) ?? '')).toMatchObject({
+      md5,
+      sizeBytes: content.length,
+      writes: 1,
+    });
+    expect(await api.files.getFile(payload.assetId, fileId)).toMatchObject({ status: 'CLOSED', checksum: md5 });
+
+    const { assetId, formatId } = payload;
+    const order = {
+      storageId,
+      assetId,
+      formatId,
+      destinationDirectoryPath: 'back/again',
+      destinationFileSetName: 'restored',
+    };
+    await runToEnd('download', { ...order, sourceFileSetId: up.result.fileSetId });
+    expect(await readdir(join(folder, 'mount', 'back', 'again'))).toEqual(['clip.mov']);
+    expect((await readFile(join(folder, 'mount', 'back', 'again', 'clip.mov'))).equals(content)).toBe(true);
+    const facts = await storage.stat('back/again/clip.mov');
+    const [row] = await indexRows(db.database, storageId);
+    expect(row).toMatchObject({
+      state: 'ingested',
+      md5,
+      mtime_ns: facts?.mtimeNs,
+      file_id: facts?.fileId,
+      asset_id: assetId,
+    });
+    expect(await api.files.getFile(assetId, row?.iconik_file_id ?? '')).toMatchObject({
+      status: 'CLOSED',
+      checksum: md5,
+    });
+    expect(standIn.state().violations).toEqual([]);
+  });
+
+  it('bring a file to GCS', async () => {
+    const payload = await uploadPayload('other.mov', account.cloud.proxiesId);
+    const { result } = await runToEnd('upload', payload);
+    expect(standIn.object(standIn.objectKey(String(result.fileId)) ?? '')).toMatchObject({ md5, writes: 1 });
+    expect(standIn.state().violations).toEqual([]);
+  });
+});

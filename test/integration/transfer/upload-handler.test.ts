@@ -1,0 +1,242 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CreateOnce } from '../../../agent/iconik/creation/create-once.ts';
+import { createUploadObject } from '../../../agent/iconik/object-upload/create-upload-object.ts';
+import type { JobOutcome } from '../../../agent/jobs/job-handler.ts';
+import { createUploadHandler, type UploadPayload } from '../../../agent/roles/transfer/upload-handler.ts';
+import { systemClock } from '../../../agent/runtime/clock.ts';
+import { IsgError } from '../../../agent/runtime/errors.ts';
+import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
+import { ObjectStoreDouble } from '../../support/object-store-double.ts';
+import { createFolderStorage } from './folder-storage.ts';
+import { createOnceDouble, IconikDouble } from './iconik-double.ts';
+import { type JobMemory, jobContext, settle } from './job-context.ts';
+import { KillSwitch } from './kill-switch.ts';
+
+const MEBIBYTE = 1024 * 1024;
+const SIZE = 2 * 5 * MEBIBYTE + 77;
+const KEY = 'cloud/archive/clip.mov';
+
+let folder: string;
+let store: ObjectStoreDouble;
+let iconik: IconikDouble;
+let source: StorageAccess;
+let createOnce: CreateOnce;
+let payload: UploadPayload;
+let memory: JobMemory;
+const content = randomBytes(SIZE);
+const md5 = createHash('md5').update(content).digest('hex');
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'upload-job-'));
+  await writeFile(join(folder, 'clip.mov'), content);
+  store = new ObjectStoreDouble();
+  await store.start();
+  await freshWorld('S3');
+});
+
+afterEach(async () => {
+  await store.stop();
+  await rm(folder, { recursive: true });
+});
+
+async function freshWorld(method: string): Promise<void> {
+  store.objects.clear();
+  store.seen.length = 0;
+  store.misbehave = () => null;
+  store.forgetUnfinished();
+  iconik = new IconikDouble(store);
+  iconik.methods.set('cloud', method);
+  createOnce = createOnceDouble();
+  source = createFolderStorage('local', folder);
+  memory = { jobId: '1', leaseToken: '10', checkpoint: null, confirmations: 0 };
+  payload = {
+    storageId: 'local',
+    path: 'clip.mov',
+    assetId: 'asset',
+    versionId: 'version',
+    formatId: 'format',
+    fileSetId: 'source-set',
+    sizeBytes: SIZE,
+    md5,
+    mtimeNs: (await source.stat('clip.mov'))?.mtimeNs ?? '',
+    destinationStorageId: 'cloud',
+    destinationDirectoryPath: '/archive/',
+  };
+}
+
+/** One run of the job; with a kill switch, what it calls ends with it. */
+async function run(killSwitch?: KillSwitch) {
+  const wrap = <T extends object>(target: T): T => killSwitch?.wrap(target) ?? target;
+  const api = { ...iconik.api(), files: wrap(iconik.api().files) };
+  const storage = wrap(source);
+  const handler = createUploadHandler({
+    api,
+    createOnce,
+    uploadObject: createUploadObject({
+      api,
+      clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms > 30_000 ? ms : 0, signal) },
+      partSizeBytes: 5 * MEBIBYTE,
+      chunkSizeBytes: 4 * MEBIBYTE,
+      attempts: 2,
+    }),
+    storageOf: (storageId) => (storageId === 'local' ? storage : null),
+  });
+  return await settle(
+    handler.run(jobContext({ payload, memory, kind: 'upload', ...(killSwitch ? { killSwitch } : {}) })),
+  );
+}
+
+function expectUploaded(): void {
+  expect(store.objects.get(KEY)?.bytes.equals(content)).toBe(true);
+  expect([...iconik.fileSets.values()]).toMatchObject([{ storage_id: 'cloud', name: 'clip.mov', base_dir: 'archive' }]);
+  expect([...iconik.files.values()]).toMatchObject([
+    { status: 'CLOSED', size: SIZE, checksum: md5, storage_id: 'cloud', directory_path: 'archive', name: 'clip.mov' },
+  ]);
+}
+
+const errorOf = (outcome: JobOutcome | { kind: 'thrown'; thrown: unknown }) =>
+  outcome.kind === 'thrown' ? outcome.thrown : outcome;
+
+describe('an upload job', () => {
+  it.each(['S3', 'GCS'])('makes file set and file, sends the bytes to %s and closes the record', async (method) => {
+    await freshWorld(method);
+    expect(await run()).toMatchObject({ kind: 'done' });
+    expectUploaded();
+  });
+
+  it.each(['S3', 'GCS'])(
+    'converges on %s after a kill at any external call, before or after its effect',
+    async (method) => {
+      let steps = 0;
+      for (let at = 1; ; at += 1) {
+        await freshWorld(method);
+        const before = new KillSwitch(at, 'before');
+        await run(before);
+        if (!before.isDead) break;
+        steps += 1;
+        await expectConvergence(`before call ${at}`);
+        await freshWorld(method);
+        await run(new KillSwitch(at, 'after'));
+        await expectConvergence(`after call ${at}`);
+      }
+      expect(steps).toBeGreaterThan(10);
+    },
+  );
+
+  async function expectConvergence(where: string): Promise<void> {
+    const outcome = await run();
+    expect({ where, outcome: outcome.kind === 'thrown' ? String(outcome.thrown) : outcome.kind }).toEqual({
+      where,
+      outcome: 'done',
+    });
+    expectUploaded();
+    expect({ where, writes: store.objects.get(KEY)?.writes }).toEqual({ where, writes: 1 });
+  }
+
+  it('is done without sending when the copy is closed already', async () => {
+    await run();
+    const sent = store.receivedBytes;
+    memory.checkpoint = null;
+    expect(await run()).toMatchObject({ kind: 'done', result: { alreadyThere: true } });
+    expect(store.receivedBytes).toBe(sent);
+  });
+
+  it('sends new content over a closed copy of the old one', async () => {
+    await run();
+    const [file] = iconik.files.values();
+    if (file) file.checksum = '0'.repeat(32);
+    memory = { ...memory, jobId: '2', checkpoint: null };
+    expect(await run()).toMatchObject({ kind: 'done' });
+    expectUploaded();
+    expect(store.objects.get(KEY)?.writes).toBe(2);
+  });
+
+  it('refuses a source that has changed, naming it, and makes nothing', async () => {
+    await utimes(join(folder, 'clip.mov'), 1, 1);
+    expect(errorOf(await run())).toMatchObject({
+      code: 'file-changed',
+      retry: 'permanent',
+      message: expect.stringContaining('clip.mov'),
+    });
+    expect(iconik.fileSets.size).toBe(0);
+  });
+
+  it('refuses a source that is gone', async () => {
+    await rm(join(folder, 'clip.mov'));
+    expect(errorOf(await run())).toMatchObject({ code: 'file-not-found', retry: 'permanent' });
+  });
+
+  it('leaves a destination path of another asset alone', async () => {
+    await run();
+    payload = { ...payload, assetId: 'other-asset', formatId: 'other-format' };
+    expect(errorOf(await run())).toMatchObject({ code: 'content-differs', retry: 'permanent' });
+    expectFirstUntouched();
+  });
+
+  it('makes file set and file anew when users have deleted the copy, after looking twice', async () => {
+    await run();
+    iconik.files.clear();
+    iconik.fileSets.clear();
+    memory = { ...memory, jobId: '2', checkpoint: null };
+    expect(await run()).toMatchObject({ kind: 'retry', afterMs: 20_000, error: { code: 'iconik-not-found' } });
+    memory.attempts = 2;
+    expect(await run()).toMatchObject({ kind: 'done' });
+    expectUploaded();
+    expect(await run()).toMatchObject({ kind: 'done', result: { alreadyThere: true } });
+  });
+
+  function expectFirstUntouched(): void {
+    const files = [...iconik.files.values()].filter((file) => file.asset_id === 'asset');
+    expect(files).toMatchObject([{ status: 'CLOSED', checksum: md5 }]);
+    expect(store.objects.get(KEY)?.writes).toBe(1);
+  }
+
+  it('counts a 409 as done when the closed copy can be seen, else tries again', async () => {
+    iconik.conflictOn = 'cloud';
+    expect(await run()).toMatchObject({ kind: 'retry', error: { code: 'iconik-conflict' } });
+    createOnce = createOnceDouble();
+    iconik.add({
+      asset_id: 'asset',
+      format_id: 'format',
+      storage_id: 'cloud',
+      status: 'CLOSED',
+      size: SIZE,
+      checksum: md5,
+    });
+    expect(await run()).toMatchObject({ kind: 'done', result: { alreadyThere: true } });
+    expect(store.receivedBytes).toBe(0);
+  });
+
+  it('marks the record failed when the store refuses for good, and opens it again when ordered anew', async () => {
+    store.misbehave = ({ operation }) => (operation === 'part' ? { kind: 'answer', status: 400 } : null);
+    expect(errorOf(await run())).toMatchObject({ code: 'upload-refused', retry: 'permanent' });
+    expect([...iconik.files.values()]).toMatchObject([{ status: 'FAILED' }]);
+    store.misbehave = () => null;
+    expect(await run()).toMatchObject({ kind: 'done' });
+    expectUploaded();
+  });
+
+  it('waits, without burning an attempt, for a storage that is not reached', async () => {
+    payload = { ...payload, storageId: 'elsewhere' };
+    expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
+    payload = { ...payload, storageId: 'local' };
+    source = { ...source, stat: () => Promise.reject(new IsgError('storage-hung', 'hung', { retry: 'transient' })) };
+    expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
+  });
+
+  it('names the lease in each creation and asks for it before each final effect', async () => {
+    const fences: unknown[] = [];
+    const inner = createOnce;
+    createOnce = (creation) => {
+      fences.push(creation.fence);
+      return inner(creation);
+    };
+    await run();
+    expect(fences).toEqual([1, 2].map(() => ({ kind: 'lease', jobId: '1', leaseToken: '10' })));
+    expect(memory.confirmations).toBeGreaterThanOrEqual(2);
+  });
+});

@@ -1,0 +1,27 @@
+import { assetHandlers } from './assets.ts';
+import type { Handlers } from './call.ts';
+import { derivativeHandlers } from './derivatives.ts';
+import { fileHandlers } from './files.ts';
+import { formatHandlers } from './formats.ts';
+import { gatewayHandlers } from './gateways.ts';
+import { jobHandlers } from './jobs.ts';
+import { multipartHandlers } from './multipart.ts';
+import { queueHandlers } from './queues.ts';
+import { storageFileHandlers } from './storage-files.ts';
+import { storageHandlers } from './storages.ts';
+import { userHandlers } from './users.ts';
+
+/** Every call that the stand-in imitates; published calls that are not here answer 501. */
+export const handlers: Handlers = {
+  ...assetHandlers,
+  ...derivativeHandlers,
+  ...fileHandlers,
+  ...formatHandlers,
+  ...gatewayHandlers,
+  ...jobHandlers,
+  ...multipartHandlers,
+  ...queueHandlers,
+  ...storageFileHandlers,
+  ...storageHandlers,
+  ...userHandlers,
+};

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import type { StorageFigures } from '../../../../agent/db/queries/report.ts';
+import { clip, logLineFields } from '../../../../agent/roles/main/report/log-lines.ts';
+import { reportBody, storageStatus } from '../../../../agent/roles/main/report/storage-report.ts';
+
+const figures: StorageFigures = {
+  totalFiles: 10,
+  ingestedFiles: 4,
+  ingestingFiles: 1,
+  awaitChecksumFiles: 2,
+  missingFiles: 3,
+  skippedFiles: 5,
+  faultyFiles: 6,
+  emptyFiles: 7,
+  scannedFiles: 9,
+  totalFolders: 8,
+  lastScanSeconds: 12,
+  lastScanEndedAt: '2026-07-01T10:00:00.000000+00:00',
+  problem: null,
+  waitingUploads: 11,
+  waitingTranscodes: 13,
+};
+const node = { version: '1', hostName: 'h', hostInfo: 'i', startStatus: 'SUCCESS', startStatusMessage: '' } as const;
+const failing = { check: 'storage:nas', status: 'failing', reason: 'It is not mounted.', remedy: 'Mount it.' } as const;
+const ok = { check: 'storage:nas', status: 'ok', reason: '', remedy: '' } as const;
+
+describe('reportBody', () => {
+  it('keeps the limits of the published schema', () => {
+    const lines = Array.from({ length: 80 }, (_, at) => `${at} ${'x'.repeat(3000)}`);
+    const body = reportBody(
+      { ...figures, totalFiles: 5_000_000_000 },
+      { ...node, version: 'v'.repeat(300), hostName: 'h'.repeat(3000) },
+      { log: lines, error: lines },
+    );
+    expect(body).toMatchObject({ status: 'LIVE', total_files_number: 2_147_483_647, last_scan_time: 12 });
+    expect(String(body.version)).toHaveLength(100);
+    expect(String(body.host_name)).toHaveLength(1000);
+    const { log_lines: log, error_log_lines: errors } = body as { log_lines: string[]; error_log_lines: string[] };
+    expect([log.length, errors.length, log[0]?.length]).toEqual([50, 10, 2000]);
+    expect(log.at(-1)).toMatch(/^79 /);
+  });
+
+  it('leaves the scan time out before the first scan', () => {
+    expect(reportBody({ ...figures, lastScanSeconds: null }, node, { log: [], error: [] })).not.toHaveProperty(
+      'last_scan_time',
+    );
+  });
+});
+
+describe('storageStatus', () => {
+  it('is active when health is good and the scan works', () => {
+    expect(storageStatus(figures, { health: ok, scans: true })).toEqual({
+      scanner_status: 'ACTIVE',
+      status: 'ACTIVE',
+      status_message: '',
+      last_scanned: figures.lastScanEndedAt,
+    });
+  });
+
+  it('fails with the reason of the health check or of the scan', () => {
+    const unwell = storageStatus(figures, { health: failing, scans: true });
+    expect(unwell).toMatchObject({
+      scanner_status: 'FAILING',
+      status: 'FAILING',
+      status_message: 'It is not mounted. Mount it.',
+    });
+    const unscanned = storageStatus({ ...figures, problem: 'root unreadable' }, { health: ok, scans: true });
+    expect(unscanned).toMatchObject({
+      scanner_status: 'FAILING',
+      status: 'FAILING',
+      status_message: 'root unreadable',
+    });
+  });
+
+  it('claims nothing about a storage that nobody has measured', () => {
+    expect(storageStatus(figures, { health: null, scans: false })).toEqual({
+      scanner_status: 'INACTIVE',
+      last_scanned: figures.lastScanEndedAt,
+    });
+  });
+});
+
+describe('log lines', () => {
+  it('are never cut inside a character', () => {
+    expect(clip('ab😀', 3)).toBe('ab');
+    expect(logLineFields(['a'], []).log_lines).toEqual(['a']);
+  });
+});

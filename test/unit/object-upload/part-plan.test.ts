@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  GCS_CHUNK_UNIT_BYTES,
+  gcsChunkSize,
+  heldBytes,
+  partSizeFor,
+  planParts,
+  S3_MAX_PARTS,
+  S3_MIN_PART_BYTES,
+} from '../../../agent/iconik/object-upload/part-plan.ts';
+
+describe('the plan of parts', () => {
+  it('never needs more parts than S3 takes, nor smaller ones', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 * 1024 ** 4 }),
+        fc.integer({ min: 1, max: 10 ** 9 }),
+        (size, preferred) => {
+          const partSize = partSizeFor(size, preferred);
+          expect(partSize).toBeGreaterThanOrEqual(S3_MIN_PART_BYTES);
+          expect(Math.ceil(size / partSize)).toBeLessThanOrEqual(S3_MAX_PARTS);
+        },
+      ),
+    );
+  });
+
+  it('covers each byte once, in order', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 10 ** 6 }), fc.integer({ min: 1_000, max: 10 ** 6 }), (size, partSize) => {
+        let next = 0;
+        planParts(size, partSize).forEach((part, index) => {
+          expect(part).toMatchObject({ number: index + 1, offsetBytes: next });
+          expect(part.lengthBytes).toBeGreaterThan(0);
+          next += part.lengthBytes;
+        });
+        expect(next).toBe(size);
+      }),
+    );
+  });
+
+  it('keeps the preferred size while it may', () => {
+    expect(partSizeFor(10 ** 12, 100_000_000)).toBe(100_000_000);
+    expect(partSizeFor(10 ** 12 + 10 ** 9, 100_000_000)).toBeGreaterThan(100_000_000);
+  });
+});
+
+describe('GCS', () => {
+  it('takes chunks in multiples of its unit, at least one', () => {
+    expect(gcsChunkSize(1)).toBe(GCS_CHUNK_UNIT_BYTES);
+    expect(gcsChunkSize(GCS_CHUNK_UNIT_BYTES * 3 + 17)).toBe(GCS_CHUNK_UNIT_BYTES * 3);
+  });
+
+  it('tells what it holds by the Range header, nothing without one', () => {
+    expect(heldBytes('bytes=0-42')).toBe(43);
+    expect(heldBytes(undefined)).toBe(0);
+    expect(heldBytes('bytes=5-42')).toBeNull();
+    expect(heldBytes('nonsense')).toBeNull();
+  });
+});
