@@ -3,18 +3,24 @@ import { join } from 'node:path';
 import { createLogStore } from './cache/log-store.ts';
 import type { NodeConfig } from './config/load-config.ts';
 import { systemClock } from './runtime/clock.ts';
-import { createConsoleSink, createFileSink, createLevelFilter, createLineRing, createRedactor } from './runtime/log-sinks.ts';
+import {
+  createConsoleSink,
+  createFileSink,
+  createLevelFilter,
+  createLineRing,
+  createRedactor,
+} from './runtime/log-sinks.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 
 /** The agent's log: text file and SQLite cache in the data folder, standard error, and the newest lines for telemetry. */
 export interface AgentLog {
   log: Logger;
-  lines(): string[];
-  errorLines(): string[];
+  lines: () => string[];
+  errorLines: () => string[];
   /** Names a value that must never get out, beside those of the configuration. */
-  hide(secret: string): void;
+  hide: (secret: string) => void;
   /** Writes what is still buffered; call last. */
-  close(): void;
+  close: () => void;
 }
 
 /** Limits of what travels with telemetry and report (reference C.5, C.6). */
@@ -35,14 +41,14 @@ export function createAgentLog(config: NodeConfig): AgentLog {
   const filtered = (sink: Parameters<typeof redacted>[0]) => createLevelFilter(() => config.logLevel, redacted(sink));
   const sinks = [
     filtered(createFileSink({ folder: join(config.dataDir, 'logs') })),
-    filtered(store.sink),
+    filtered((record) => store.sink(record)),
     filtered(createConsoleSink(process.stderr)),
     createLevelFilter(() => 'info', redacted(ring.sink)),
   ];
   return {
-    log: createLogger(sinks, systemClock.wallMs),
-    lines: ring.lines,
-    errorLines: ring.errorLines,
+    log: createLogger(sinks, () => systemClock.wallMs()),
+    lines: () => ring.lines(),
+    errorLines: () => ring.errorLines(),
     hide: (secret) => secrets.add(secret),
     close: () => store.close(),
   };

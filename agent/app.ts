@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, networkInterfaces, release, type } from 'node:os';
-import { type ClusterDatabase, chooseDatabase, openClusterDatabase } from './cluster/cluster-database.ts';
-import { type Entities, fetchEntities } from './cluster/entities.ts';
+import {
+  type ClusterDatabase,
+  chooseDatabase,
+  describeDatabase,
+  openClusterDatabase,
+} from './cluster/cluster-database.ts';
+import { type Entities, entitiesFromCopy, fetchEntities } from './cluster/entities.ts';
+import { ClusterNode } from './cluster-node.ts';
+import { createDatabase } from './db/database.ts';
 import { createIconikApi, type IconikClient } from './iconik/iconik-client.ts';
 import type { NodeHost } from './node-host.ts';
-import { ClusterNode } from './cluster-node.ts';
 import { type ChildGuard, createChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError, IsgError } from './runtime/errors.ts';
@@ -15,7 +21,7 @@ const RETRY_MS = 3_000;
 const FIRST_LOOK_PER_SECOND = 5;
 
 /** Errors that no waiting mends: the entry point ends the process with the fitting code. */
-const FINAL_CODES = new Set(['schema-too-new', 'other-cluster', 'config-invalid']);
+const FINAL_CODES = new Set(['schema-too-new', 'other-cluster']);
 
 /**
  * Runs a node until `stopSignal` fires, and stops it in reverse order of its start. Whatever is away at the start
@@ -31,10 +37,13 @@ export async function runNode(host: NodeHost): Promise<void> {
 }
 
 async function runWithGuard(host: NodeHost, guard: ChildGuard): Promise<void> {
-  const first = await untilAvailable(host, 'iconik', () => look(host));
-  if (!first) return;
-  const database = await untilAvailable(host, 'the database', () => openDatabase(host, first));
-  if (!database) return;
+  const available = await untilAvailable(host, async () => {
+    // Looked at anew at each try: what is wrong may be mended in iconik (a wrong database URI, a gateway id).
+    const first = await look(host);
+    return { first, database: await openDatabase(host, first) };
+  });
+  if (!available) return;
+  const { first, database } = available;
   const api = clientOf(host, host.config.iconikRequestsPerSecond / Math.max(1, first.nodes.length));
   const self = {
     workerId: host.installation.workerId,
@@ -62,7 +71,36 @@ interface FirstLook {
   nodes: Awaited<ReturnType<IconikClient['clusters']['nodes']>>;
 }
 
+// iconik decides; while it is away, the copies in the database of config.ini let the node start all the same.
 async function look(host: NodeHost): Promise<FirstLook> {
+  try {
+    return await lookAtIconik(host);
+  } catch (thrown) {
+    const error = coerceError(thrown);
+    const copy = error.code === 'iconik-unreachable' ? await lookAtCopies(host) : null;
+    if (copy === null) throw error;
+    host.log.warn('iconik is away; the node starts with what the cluster last knew', { error: error.message });
+    return copy;
+  }
+}
+
+async function lookAtCopies({ config, log }: NodeHost): Promise<FirstLook | null> {
+  const uri = config.dbConnectionUri?.reveal();
+  if (uri === undefined) return null;
+  const database = createDatabase({ uri, log, maxConnections: 1 });
+  try {
+    const entities = await entitiesFromCopy(database, config.storageGatewayId);
+    if (!entities?.cluster) return null;
+    return { entities: { ...entities, cluster: { ...entities.cluster, db_connection_uri: uri } }, nodes: [] };
+  } catch {
+    // Neither is there: iconik's absence is what gets said.
+    return null;
+  } finally {
+    await database.close();
+  }
+}
+
+async function lookAtIconik(host: NodeHost): Promise<FirstLook> {
   const api = clientOf(host, FIRST_LOOK_PER_SECOND);
   try {
     let entities = await fetchEntities(api, host.config.storageGatewayId);
@@ -101,16 +139,25 @@ function clientOf({ config, log }: NodeHost, requestsPerSecond: number): IconikC
 async function openDatabase(host: NodeHost, { entities, nodes }: FirstLook): Promise<ClusterDatabase> {
   const choice = chooseDatabase(entities, nodes);
   if (choice.kind === 'none') throw new IsgError('database-unreachable', choice.reason, { retry: 'transient' });
-  if (choice.kind === 'cluster') {
-    const { password } = new URL(choice.uri);
-    if (password) host.hide(decodeURIComponent(password));
-  }
   const owner = entities.cluster?.id ?? entities.gateway.id;
-  return openClusterDatabase(choice, { owner, dataDir: host.config.dataDir, log: host.log });
+  const node = { owner, dataDir: host.config.dataDir, log: host.log };
+  if (choice.kind === 'embedded') return openClusterDatabase(choice, node);
+  const { place, password } = describeDatabase(choice.uri);
+  if (password) host.hide(password);
+  try {
+    return await openClusterDatabase(choice, node);
+  } catch (thrown) {
+    const error = coerceError(thrown);
+    throw new IsgError(error.code, `${error.message} (Database of the cluster: ${place}.)`, {
+      retry: error.retry,
+      fields: error.fields,
+      cause: error,
+    });
+  }
 }
 
 // Said once per distinct reason, then waited for in silence; null when the node is asked to stop meanwhile.
-async function untilAvailable<T>(host: NodeHost, what: string, attempt: () => Promise<T>): Promise<T | null> {
+async function untilAvailable<T>(host: NodeHost, attempt: () => Promise<T>): Promise<T | null> {
   let said = '';
   while (!host.stopSignal.aborted) {
     try {
@@ -118,6 +165,7 @@ async function untilAvailable<T>(host: NodeHost, what: string, attempt: () => Pr
     } catch (thrown) {
       const error = coerceError(thrown);
       if (FINAL_CODES.has(error.code)) throw error;
+      const what = error.code.startsWith('iconik-') ? 'iconik' : 'the database';
       if (error.message !== said) host.log.error(`Waiting for ${what}: ${error.message}`, { code: error.code });
       said = error.message;
     }

@@ -1,7 +1,14 @@
 import type { ClusterDatabase } from './cluster/cluster-database.ts';
 import { type Entities, EntityWatch } from './cluster/entities.ts';
 import { Membership } from './cluster/membership.ts';
-import { type NodeFacts, type NodeStatus, leadership, nodeStatus, uncoveredRoles, workingRoles } from './cluster/node-status.ts';
+import {
+  leadership,
+  type NodeFacts,
+  type NodeStatus,
+  nodeStatus,
+  uncoveredRoles,
+  workingRoles,
+} from './cluster/node-status.ts';
 import { type ServedStorage, ServedStorages } from './cluster/served-storages.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
@@ -302,7 +309,8 @@ export class ClusterNode implements Service {
   }
 
   #onHold(holds: boolean): void {
-    if (!holds && this.#started.length > 0) this.#options.host.log.warn('Another run took the storage gateway id of this node');
+    if (!holds && this.#started.length > 0)
+      this.#options.host.log.warn('Another run took the storage gateway id of this node');
     this.#roles.telemetry.wake();
   }
 

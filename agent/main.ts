@@ -39,7 +39,9 @@ async function holdDataFolder(config: NodeConfig, log: Logger, signal: AbortSign
     const lock = lockDataFolder(config.dataDir);
     if (lock) return lock;
     if (config.noWait) {
-      log.error(`Another agent works with the data folder ${config.dataDir}. Stop it, or give this one a folder of its own.`);
+      log.error(
+        `Another agent works with the data folder ${config.dataDir}. Stop it, or give this one a folder of its own.`,
+      );
       return null;
     }
     if (!said) log.warn(`Another agent works with the data folder ${config.dataDir}; waiting for it to end`);
@@ -84,13 +86,16 @@ function exitCodeOf(thrown: unknown, log: Logger): number {
   const error = coerceError(thrown);
   log.error(error.message, { code: error.code });
   const code = EXIT_OF_CODE[error.code];
-  if (code === undefined && error.cause instanceof Error) log.error('Ended by a mistake in the program', { stack: error.cause.stack });
+  if (code === undefined && error.cause instanceof Error)
+    log.error('Ended by a mistake in the program', { stack: error.cause.stack });
   return code ?? EXIT.crash;
 }
 
 const loaded = loadConfig(process.argv.slice(2), process.env);
 if (loaded.kind === 'invalid') {
-  process.stderr.write(`The configuration is wrong; nothing was started.\n${loaded.problems.map((problem) => `- ${problem}\n`).join('')}`);
+  process.stderr.write(
+    `The configuration is wrong; nothing was started.\n${loaded.problems.map((problem) => `- ${problem}\n`).join('')}`,
+  );
   process.exit(EXIT.configInvalid);
 }
 process.exit(await run(loaded.config, loaded.warnings));

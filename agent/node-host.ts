@@ -9,10 +9,10 @@ export interface NodeHost {
   installation: Installation;
   log: Logger;
   /** Newest log lines, for telemetry and report. */
-  lines(): string[];
-  errorLines(): string[];
+  lines: () => string[];
+  errorLines: () => string[];
   /** Names a value that must never be logged. */
-  hide(secret: string): void;
+  hide: (secret: string) => void;
   /** Fires when the process is asked to stop. */
   stopSignal: AbortSignal;
 }

@@ -41,12 +41,12 @@ export interface NodeRolesOptions {
   database: Database;
   machine: { name: string; ip: string; info: string };
   workerId: string;
-  served(): readonly ServedStorage[];
-  isStorageHealthy(storageId: string): boolean;
-  storageHealth(storageId: string): CheckResult;
-  tunables(): ResolvedTunables;
-  status(): NodeStatus;
-  isLeader(): boolean;
+  served: () => readonly ServedStorage[];
+  isStorageHealthy: (storageId: string) => boolean;
+  storageHealth: (storageId: string) => CheckResult;
+  tunables: () => ResolvedTunables;
+  status: () => NodeStatus;
+  isLeader: () => boolean;
 }
 
 /** The work of this node: handlers of jobs, leader-only work, and telemetry. */
@@ -168,7 +168,15 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
 
 function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce): LeaderWork[] {
   const { api, database, host, machine, served } = options;
-  const shared = { api, iconik: api, database, clock: systemClock, log: host.log, random: Math.random, storages: served };
+  const shared = {
+    api,
+    iconik: api,
+    database,
+    clock: systemClock,
+    log: host.log,
+    random: Math.random,
+    storages: served,
+  };
   return [
     createScanWork({
       ...shared,

@@ -1,3 +1,4 @@
+import { parseConnectionUri } from '../db/connection-uri.ts';
 import { createDatabase } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { claimDatabase } from '../db/queries/worker.ts';
@@ -10,10 +11,7 @@ import { VERSION } from '../version.ts';
 import type { Entities } from './entities.ts';
 
 /** Which database a node uses, or why it has none. */
-export type DatabaseChoice =
-  | { kind: 'cluster'; uri: string }
-  | { kind: 'embedded' }
-  | { kind: 'none'; reason: string };
+export type DatabaseChoice = { kind: 'cluster'; uri: string } | { kind: 'embedded' } | { kind: 'none'; reason: string };
 
 /**
  * Chooses the database (pure): the cluster's own; the embedded one only for a gateway without cluster or the only node
@@ -28,6 +26,13 @@ export function chooseDatabase(entities: Entities, nodes: readonly StorageGatewa
     kind: 'none',
     reason: `The cluster "${entities.cluster?.name}" has ${nodes.length} nodes but no database (db_connection_uri is empty), so no node can lead. Enter the URI of a PostgreSQL that all nodes reach in the cluster's settings in iconik.`,
   };
+}
+
+/** Where a URI points, in words without the password, and the password, so that it can be hidden. Throws for a URI that is none. */
+export function describeDatabase(uri: string): { place: string; password: string | undefined } {
+  const { hosts, database, password } = parseConnectionUri(uri);
+  const where = hosts.map(({ host, port }) => `${host}:${port}`).join(', ');
+  return { place: `${database ?? 'default database'} at ${where}`, password };
 }
 
 /** The database in use: one pool for work, and a small, impatient one for heartbeat and election. */

@@ -44,9 +44,11 @@ const withoutHeaders = (storage: Storage) => ({
 });
 
 /** Keeps copies for times when iconik is away. */
-export async function keepEntities(sql: Sql, { gateway, cluster, storages }: Entities): Promise<void> {
-  const keep = (kind: 'storage_gateway' | 'cluster' | 'storage', entity: { id: string; date_modified: string | null }) =>
-    keepEntity(sql, { kind, id: entity.id, body: { ...entity }, dateModified: entity.date_modified });
+async function keepEntities(sql: Sql, { gateway, cluster, storages }: Entities): Promise<void> {
+  const keep = (
+    kind: 'storage_gateway' | 'cluster' | 'storage',
+    entity: { id: string; date_modified: string | null },
+  ) => keepEntity(sql, { kind, id: entity.id, body: { ...entity }, dateModified: entity.date_modified });
   await keep('storage_gateway', gateway);
   if (cluster) await keep('cluster', withoutUri(cluster));
   for (const storage of storages.values()) await keep('storage', withoutHeaders(storage));
@@ -157,7 +159,8 @@ export class EntityWatch implements Service {
       await keepEntities(database, this.#current);
     } catch (thrown) {
       const { message } = coerceError(thrown);
-      if (message !== this.#trouble) log.warn('Gateway, cluster and storages could not be read; the last copy counts', { error: message });
+      if (message !== this.#trouble)
+        log.warn('Gateway, cluster and storages could not be read; the last copy counts', { error: message });
       this.#trouble = message;
     }
   }

@@ -112,7 +112,8 @@ export class Membership implements Service {
       this.#trouble = '';
     } catch (thrown) {
       const { message } = coerceError(thrown);
-      if (message !== this.#trouble) this.#options.log.warn('The heartbeat does not reach the database', { error: message });
+      if (message !== this.#trouble)
+        this.#options.log.warn('The heartbeat does not reach the database', { error: message });
       this.#trouble = message;
     }
   }
@@ -184,7 +185,11 @@ export class Membership implements Service {
     }
     const term = trustedTerm();
     if (term !== null && row.availability_status !== 'unavailable') {
-      await workers.markWorkerDead(database, { term, runId: self.runId }, { runId: row.run_id, heartbeat: row.heartbeat });
+      await workers.markWorkerDead(
+        database,
+        { term, runId: self.runId },
+        { runId: row.run_id, heartbeat: row.heartbeat },
+      );
     }
   }
 }

@@ -37,7 +37,11 @@ const words = (check: CheckResult): string => `${check.reason} ${check.remedy}`.
 export function nodeStatus(facts: NodeFacts): NodeStatus {
   if (!facts.clusterEnabled || !facts.nodeEnabled) {
     const what = facts.clusterEnabled ? 'node' : 'cluster';
-    return { availability: 'disabled', telemetry: 'STOPPED', reason: `The ${what} is disabled in iconik; nothing runs until it is enabled there.` };
+    return {
+      availability: 'disabled',
+      telemetry: 'STOPPED',
+      reason: `The ${what} is disabled in iconik; nothing runs until it is enabled there.`,
+    };
   }
   if (facts.otherHolder !== null && !facts.holdsGatewayId) {
     return {
@@ -49,7 +53,12 @@ export function nodeStatus(facts: NodeFacts): NodeStatus {
   if (facts.idleReason !== null) return { availability: 'degraded', telemetry: 'ERROR', reason: facts.idleReason };
   const bad = facts.checks.filter(({ status }) => status === 'failing');
   if (bad.length > 0) return { availability: 'degraded', telemetry: 'ERROR', reason: bad.map(words).join(' ') };
-  if (facts.draining) return { availability: 'draining', telemetry: 'WARNING', reason: 'This node is draining: it finishes its jobs and takes no new ones.' };
+  if (facts.draining)
+    return {
+      availability: 'draining',
+      telemetry: 'WARNING',
+      reason: 'This node is draining: it finishes its jobs and takes no new ones.',
+    };
   const warnings = facts.checks.filter(({ status }) => status === 'warning').map(words);
   if (facts.uncoveredRoles.length > 0) {
     warnings.unshift(`The cluster is not fully operational: no available node has ${facts.uncoveredRoles.join(', ')}.`);
@@ -58,7 +67,7 @@ export function nodeStatus(facts: NodeFacts): NodeStatus {
 }
 
 /** Whether the node may take any work at all. */
-export const mayWork = (facts: NodeFacts): boolean =>
+const mayWork = (facts: NodeFacts): boolean =>
   facts.clusterEnabled && facts.nodeEnabled && facts.holdsGatewayId && facts.idleReason === null && !facts.draining;
 
 const isOk = (facts: NodeFacts, check: string): boolean =>
@@ -68,9 +77,13 @@ const isOk = (facts: NodeFacts, check: string): boolean =>
 export function leadership(facts: NodeFacts): { eligible: true } | { eligible: false; why: string } {
   if (!facts.roles.includes('MAIN')) return { eligible: false, why: 'this node does not have the role MAIN' };
   if (!mayWork(facts)) return { eligible: false, why: nodeStatus(facts).reason || 'this node may not work now' };
-  const needed = facts.checks.filter(({ check }) => check === 'database' || check === 'iconik' || check.startsWith('storage:'));
+  const needed = facts.checks.filter(
+    ({ check }) => check === 'database' || check === 'iconik' || check.startsWith('storage:'),
+  );
   const against = needed.find(({ status }) => status !== 'ok');
-  return against ? { eligible: false, why: against.reason || `${against.check} is not checked yet` } : { eligible: true };
+  return against
+    ? { eligible: false, why: against.reason || `${against.check} is not checked yet` }
+    : { eligible: true };
 }
 
 /** Roles whose needs are met now: all need the database, all but CHECKSUM need iconik, TRANSCODE needs ffmpeg. */
@@ -86,7 +99,9 @@ export function workingRoles(facts: NodeFacts): ReadonlySet<Role> {
 }
 
 /** Roles that no live, available worker holds. */
-export function uncoveredRoles(members: readonly { alive: boolean; availability: string; roles: readonly string[] }[]): Role[] {
+export function uncoveredRoles(
+  members: readonly { alive: boolean; availability: string; roles: readonly string[] }[],
+): Role[] {
   const covered = new Set(
     members.filter(({ alive, availability }) => alive && availability === 'available').flatMap(({ roles }) => roles),
   );

@@ -20,7 +20,7 @@ export interface ConfigFile {
 const MATCHED_QUOTES = /^(["'])(.*)\1$/s;
 
 /** `Max_Transcoding_Jobs` and `max-transcoding-jobs` are one key. */
-export function canonicalKey(written: string): string {
+function canonicalKey(written: string): string {
   return written.trim().toLowerCase().replaceAll('_', '-');
 }
 

@@ -19,7 +19,7 @@ export type TunableName = keyof typeof TUNABLES;
 export const TUNABLE_NAMES = Object.keys(TUNABLES) as TunableName[];
 
 /** Seconds a job lease lasts; only the cluster entity may hold it, since all nodes must use one value. */
-export const VISIBILITY_TIMEOUT = { default: 3600, min: 30, max: 86_400 } as const;
+const VISIBILITY_TIMEOUT = { default: 3600, min: 30, max: 86_400 } as const;
 
 /** Who said a value, strongest first. */
 export const TIERS = ['config.ini', 'node', 'cluster', 'default'] as const;

@@ -43,7 +43,8 @@ const WATCH_MS = 250;
 const CLOSE_LOOK_ROUNDS = 40;
 
 const [, , folder = '', lingerText = ''] = process.argv;
-const lingerMs = Number(lingerText) || 30_000;
+// 0 is a wish of its own: stop with the last connection.
+const lingerMs = /^\d+$/.test(lingerText) ? Number(lingerText) : 30_000;
 const address = keeperAddress(folder);
 const connections = new Set<Socket>();
 let message: KeeperMessage = { state: 'starting' };

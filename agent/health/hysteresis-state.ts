@@ -29,6 +29,7 @@ export function nextCheck(state: CheckState | null, answer: CheckAnswer, hystere
   }
   const needed = result.status === 'failing' ? (answer.certain ? 1 : hysteresis.toFail) : hysteresis.toRecover;
   const against = state.against + 1;
-  if (against >= needed || state.verdict.status === 'warning' || result.status === 'unknown') return { verdict: result, against: 0 };
+  if (against >= needed || state.verdict.status === 'warning' || result.status === 'unknown')
+    return { verdict: result, against: 0 };
   return { verdict: state.verdict, against };
 }

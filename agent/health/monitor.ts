@@ -12,7 +12,7 @@ const HYSTERESIS = { toFail: 2, toRecover: 2 };
 /** What a monitor needs. */
 export interface HealthMonitorOptions {
   /** The checks wanted now; read before each round, so that storages come and go. */
-  checks(): readonly HealthCheck[];
+  checks: () => readonly HealthCheck[];
   clock: Clock;
   log: Logger;
   /** Told when a verdict changed. */
@@ -97,8 +97,10 @@ export class HealthMonitor implements Service {
     this.#states.set(name, after);
     if (before?.verdict.status === after.verdict.status && before.verdict.reason === after.verdict.reason) return;
     const { status, reason, remedy } = after.verdict;
-    if (status === 'ok' && before !== null && before.verdict.status !== 'unknown') this.#options.log.info(`Health of ${name}: fine again`);
-    if (status === 'failing' || status === 'warning') this.#options.log.warn(`Health of ${name}: ${reason} ${remedy}`.trim(), { check: name, status });
+    if (status === 'ok' && before !== null && before.verdict.status !== 'unknown')
+      this.#options.log.info(`Health of ${name}: fine again`);
+    if (status === 'failing' || status === 'warning')
+      this.#options.log.warn(`Health of ${name}: ${reason} ${remedy}`.trim(), { check: name, status });
     this.#options.onChange(after.verdict);
   }
 }

@@ -226,7 +226,10 @@ export class JobRunner implements Service {
         const error = coerceError(thrown);
         const giveUp = error.retry === 'permanent' || this.#life.signal.aborted;
         if (giveUp && attempt >= 3) throw error;
-        log.warn('The end of a job is not stored yet; trying again', { jobId: job.claimed.jobId, error: error.message });
+        log.warn('The end of a job is not stored yet; trying again', {
+          jobId: job.claimed.jobId,
+          error: error.message,
+        });
         await clock.sleep(500);
       }
     }

@@ -1,5 +1,5 @@
-import { coerceError, errorRecord, IsgError } from '../runtime/errors.ts';
 import { backoffMs } from '../runtime/backoff.ts';
+import { coerceError, errorRecord, IsgError } from '../runtime/errors.ts';
 import type { JobHandler, JobOutcome } from './job-handler.ts';
 import type { ClaimedJob, LeaseEnd } from './job-store.ts';
 
@@ -31,7 +31,9 @@ export async function outcomeOf(
 ): Promise<JobOutcome> {
   const payload = handler.payload.safeParse(claimed.payload);
   if (!payload.success) {
-    const where = payload.error.issues.map((issue) => `${issue.path.join('.') || '(payload)'}: ${issue.message}`).join('; ');
+    const where = payload.error.issues
+      .map((issue) => `${issue.path.join('.') || '(payload)'}: ${issue.message}`)
+      .join('; ');
     return {
       kind: 'failed',
       error: {
@@ -74,7 +76,8 @@ export function leaseEndOf(
     return { state: 'queued', afterMs: 0, error: null, refund: true };
   }
   if (outcome.kind === 'failed') return { state: 'failed', error: outcome.error };
-  if (outcome.kind === 'snooze') return { state: 'queued', afterMs: outcome.afterMs, error: { why: outcome.why }, refund: true };
+  if (outcome.kind === 'snooze')
+    return { state: 'queued', afterMs: outcome.afterMs, error: { why: outcome.why }, refund: true };
   if (job.attempts >= job.maxAttempts) return { state: 'failed', error: outcome.error };
   const afterMs = outcome.afterMs ?? backoffMs(job.attempts, RETRY_SHAPE, random);
   return { state: 'queued', afterMs, error: outcome.error, refund: false };

@@ -110,7 +110,11 @@ function onRead(
   const read: CounterRead = { value: `${lease.term}/${lease.renewals}`, ...attempt };
   // A gap longer than the ttl between two reads is an outage or a pause of ours: the count begins anew.
   const seen = observeCounter(stood, read, times.ttlMs);
-  const why = lease.released ? 'the lease was released' : seen.stoodMs >= times.ttlMs ? 'the lease was not renewed' : null;
+  const why = lease.released
+    ? 'the lease was released'
+    : seen.stoodMs >= times.ttlMs
+      ? 'the lease was not renewed'
+      : null;
   if (!eligible || why === null) return stay({ state: 'following', lease, stood: seen });
   return { state: { state: 'taking-over', lease, why }, commands: [{ kind: 'take-over', lease, why }] };
 }
@@ -144,7 +148,8 @@ function onVerification(
   if (event.kind === 'renewed' && event.attempt.endedMs < trustedUntil(event.attempt, times)) {
     return lead(state.term, trustedUntil(event.attempt, times));
   }
-  if (event.kind === 'renewed' || event.kind === 'renewal-refused' || event.kind === 'trust-ended') return stay(FOLLOWING);
+  if (event.kind === 'renewed' || event.kind === 'renewal-refused' || event.kind === 'trust-ended')
+    return stay(FOLLOWING);
   return stay(state);
 }
 

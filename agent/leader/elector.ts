@@ -31,7 +31,7 @@ export interface ElectorOptions {
   /** Highest term this installation ever stored (its data folder), and where to store a new one. */
   highestTerm: { get(): number; set(term: number): void };
   /** Told at each change: the term of the trusted leadership, or null. */
-  onChange(term: number | null): void;
+  onChange: (term: number | null) => void;
 }
 
 /** What others may know of the election. */
@@ -107,7 +107,12 @@ export class Elector implements Service {
     const read = await this.#attempt(() => this.#options.store.read());
     if (read.kind === 'unanswered') return;
     this.#lastHolder = { runId: read.value.runId, released: read.value.released };
-    await this.#dispatch({ kind: 'lease-read', lease: read.value, attempt: read.attempt, eligible: eligibility.eligible });
+    await this.#dispatch({
+      kind: 'lease-read',
+      lease: read.value,
+      attempt: read.attempt,
+      eligible: eligibility.eligible,
+    });
   }
 
   // A renewal that hangs must not keep the trust open: whichever comes first, its answer or the end of trust, counts.
@@ -150,7 +155,8 @@ export class Elector implements Service {
     const from = this.#state;
     const { state, commands } = nextElection(from, event, this.#options.times);
     this.#state = state;
-    if (from.state !== state.state) this.#options.log.debug('Election', { from: from.state, to: state.state, event: event.kind });
+    if (from.state !== state.state)
+      this.#options.log.debug('Election', { from: from.state, to: state.state, event: event.kind });
     for (const command of commands) await this.#perform(command);
   }
 
@@ -222,8 +228,12 @@ export class Elector implements Service {
 }
 
 function leadershipLost(term: number): IsgError {
-  return new IsgError('leadership-lost', `The leadership of term ${term} has ended; its work stops here and goes on at the new leader.`, {
-    retry: 'transient',
-    fields: { term },
-  });
+  return new IsgError(
+    'leadership-lost',
+    `The leadership of term ${term} has ended; its work stops here and goes on at the new leader.`,
+    {
+      retry: 'transient',
+      fields: { term },
+    },
+  );
 }

@@ -25,8 +25,7 @@ export interface CounterRead {
  * between two reads (an outage or a pause of this process proves nothing about the other side).
  */
 export function observeCounter(previous: Standstill | null, read: CounterRead, maxGapMs: number): Standstill {
-  const unbroken =
-    previous !== null && previous.value === read.value && read.endedMs - previous.lastReadMs <= maxGapMs;
+  const unbroken = previous !== null && previous.value === read.value && read.endedMs - previous.lastReadMs <= maxGapMs;
   if (!unbroken) return { value: read.value, sinceMs: read.endedMs, lastReadMs: read.endedMs, stoodMs: 0 };
   return { ...previous, lastReadMs: read.endedMs, stoodMs: Math.max(0, read.startedMs - previous.sinceMs) };
 }

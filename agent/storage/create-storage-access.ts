@@ -38,8 +38,13 @@ const MAX_ABANDONED = 2;
 /** `stop` waits this long for killed processes to be gone. */
 const STOP_WAIT_MS = 1_000;
 
-function hung(detail: string): ProbeResult {
-  return { kind: 'unreachable', reason: 'hung', detail };
+/** The verdict when no answer came in time: the storage's fault only if the process that asks it was running. */
+function lateVerdict(isReady: boolean, timeoutMs: number): { verdict: ProbeResult; error: IsgError } {
+  const detail = isReady
+    ? `The mount did not answer within ${timeoutMs} ms. Check the file server and the network.`
+    : `The process that looks at the storage was not running within ${timeoutMs} ms: this machine is overloaded, or other processes are stuck.`;
+  const error = new IsgError(isReady ? 'storage-hung' : 'storage-unavailable', detail, { retry: 'transient' });
+  return { verdict: verdictOn(error), error };
 }
 
 /** The verdict when a probe could not be carried out. */
@@ -69,12 +74,12 @@ async function probeWithin(
   try {
     const verdict = await Promise.race([lane.run('probe', request, handling).catch(verdictOn), late]);
     if (verdict !== 'late') return verdict;
-    const detail = `The mount did not answer within ${limit.timeoutMs} ms. Check the file server and the network.`;
-    const error = new IsgError('storage-hung', detail, { retry: 'transient' });
-    lane.killAll(error);
+    const { verdict: given, error } = lateVerdict(lane.isReady, limit.timeoutMs);
+    // One that is still starting is kept for the next probe.
+    if (lane.isReady) lane.killAll(error);
     // A probe that was still waiting for a process must not start one now.
     waiting.abort(error);
-    return hung(detail);
+    return given;
   } finally {
     clearTimeout(timer);
   }

@@ -77,6 +77,11 @@ export class ProcessLane {
     }
   }
 
+  /** Whether a process of this lane has started: only then is its silence the storage's. */
+  get isReady(): boolean {
+    return [...this.#live].some((process) => process.isReady);
+  }
+
   /** Kills all processes of this lane; their calls reject with `error`. */
   killAll(error: IsgError): void {
     for (const process of this.#live) process.kill(error);

@@ -67,7 +67,7 @@ export class StorageCall<O extends Operation = Operation> {
   }
 
   /** Takes a message of the process about this call. */
-  take(message: Exclude<FromProcess, { kind: 'warning' }>): void {
+  take(message: Exclude<FromProcess, { kind: 'warning' | 'ready' }>): void {
     this.#silence = 0;
     switch (message.kind) {
       case 'progress':

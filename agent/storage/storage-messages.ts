@@ -168,6 +168,8 @@ const processErrorCode = z.enum([
 
 /** Storage process → agent. */
 export const fromProcessSchema = z.discriminatedUnion('kind', [
+  /** Once, when it takes requests: from now on silence is the storage's, before it is this machine's. */
+  z.object({ kind: z.literal('ready') }),
   z.object({ kind: z.literal('result'), callId, result: z.unknown() }),
   z.object({
     kind: z.literal('error'),

@@ -27,6 +27,8 @@ export interface StorageProcessOptions {
   stallMs: number;
 }
 
+/** Starting takes 0.1 s, some seconds on a starved machine; after this it has failed, whatever the storage does. */
+const START_LIMIT_MS = 30_000;
 /** A retired process that is still there after this is killed. */
 const RETIRE_MS = 2_000;
 /** How much of the standard error of a process that died is logged. */
@@ -86,6 +88,8 @@ export class StorageProcess {
   readonly #ended = Promise.withResolvers<void>();
   readonly #stallTimer: NodeJS.Timeout;
   #lastCallId = 0;
+  #isReady = false;
+  readonly #startedAt = performance.now();
   #isEnding = false;
   #stderrTail = '';
 
@@ -113,6 +117,11 @@ export class StorageProcess {
 
   get callsInFlight(): number {
     return this.#calls.size;
+  }
+
+  /** It takes requests; until then its silence says nothing about the storage. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /** Set once it has been told to end or has died: no call may be given to it. */
@@ -178,12 +187,18 @@ export class StorageProcess {
       return;
     }
     const message = parsed.data;
-    if (message.kind === 'warning') this.#options.log.warn(message.message, message.fields);
+    if (message.kind === 'ready') this.#isReady = true;
+    else if (message.kind === 'warning') this.#options.log.warn(message.message, message.fields);
     else this.#calls.get(message.callId)?.take(message);
   }
 
   #watchSilence(): void {
     const { log, stallMs } = this.#options;
+    if (!this.#isReady) {
+      const isLate = performance.now() - this.#startedAt > START_LIMIT_MS;
+      if (isLate) this.kill(died(`it did not start within ${START_LIMIT_MS / 1000} s`));
+      return;
+    }
     const stalled = [...this.#calls.values()].find((call) => call.countSilence() >= STALL_STEPS);
     if (!stalled) return;
     const { operation } = stalled;

@@ -59,7 +59,7 @@ async function generate(dir: string, path: string, args: readonly string[], opti
 }
 
 /** 1280×720, 5 s, 25 fps, time code from 10:00:00:00, stereo. */
-export async function makeInterview(dir: string, options: ClipOptions = {}): Promise<Clip> {
+async function makeInterview(dir: string, options: ClipOptions = {}): Promise<Clip> {
   const path = 'interviews/Interview 01.mov';
   const args = [...picture('1280x720', 5, 0), ...tone(440, 5), ...H264, ...STEREO, '-timecode', '10:00:00:00'];
   await generate(dir, path, args, options);
@@ -75,7 +75,7 @@ export async function makeDropFrame(dir: string, options: ClipOptions = {}): Pro
 }
 
 /** A phone's clip: stored lying, to be shown upright (360×640). */
-export async function makePhoneClip(dir: string, options: ClipOptions = {}): Promise<Clip> {
+async function makePhoneClip(dir: string, options: ClipOptions = {}): Promise<Clip> {
   const path = 'phone/IMG_0042.MOV';
   const lying = join(dir, 'phone/lying.part.mp4');
   await generate(
@@ -101,7 +101,7 @@ export async function makePhoneClip(dir: string, options: ClipOptions = {}): Pro
 }
 
 /** Interlaced standard definition with wide pixels, two mono tracks, as tapes were captured. */
-export async function makeTapeCapture(dir: string, options: ClipOptions = {}): Promise<Clip> {
+async function makeTapeCapture(dir: string, options: ClipOptions = {}): Promise<Clip> {
   const path = 'archive/Tape 7.mxf';
   const fields = ['-vf', 'tinterlace=mode=interleave_top,setfield=tff,setsar=64/45', '-flags', '+ilme+ildct'];
   const sound = ['-map', '0:v', '-map', '1:a', '-map', '2:a', '-c:a', 'pcm_s16le', '-ac', '1'];
@@ -111,7 +111,7 @@ export async function makeTapeCapture(dir: string, options: ClipOptions = {}): P
 }
 
 /** At least 12 MiB in 3 s: noise that no codec can shrink, for uploads in several parts. */
-export async function makeLargeClip(dir: string, options: ClipOptions = {}): Promise<Clip> {
+async function makeLargeClip(dir: string, options: ClipOptions = {}): Promise<Clip> {
   const path = 'masters/Master.mov';
   const noise = ['-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=25:duration=3,noise=alls=100:allf=t'];
   await generate(
@@ -124,7 +124,7 @@ export async function makeLargeClip(dir: string, options: ClipOptions = {}): Pro
 }
 
 /** The same sort of clip under a composed and a decomposed Unicode name. */
-export async function makeUnicodeClips(dir: string, options: ClipOptions = {}): Promise<Clip[]> {
+async function makeUnicodeClips(dir: string, options: ClipOptions = {}): Promise<Clip[]> {
   const composed = `Übung/${COMPOSED_NAME}`.normalize('NFC');
   const decomposed = `Übung/${DECOMPOSED_NAME}`.normalize('NFD');
   await generate(dir, composed, [...picture('640x360', 2, 240), ...tone(300, 2), ...H264, ...STEREO], options);
@@ -174,7 +174,7 @@ export async function makeOddFiles(dir: string): Promise<Clip[]> {
 }
 
 /** A byte for byte copy of a clip under another name in another folder. */
-export async function makeDuplicate(dir: string, of: Clip): Promise<Clip> {
+async function makeDuplicate(dir: string, of: Clip): Promise<Clip> {
   const path = 'delivery/Copy of interview.mov';
   await mkdir(join(dir, 'delivery'), { recursive: true });
   await copyFile(join(dir, of.path), join(dir, path));

@@ -19,7 +19,15 @@ export async function uploadAsUser(
 ): Promise<CloudAsset> {
   const { url: baseUrl, appId, authToken } = standIn;
   const log = silentLogger;
-  const api = createIconikApi({ baseUrl, appId, authToken, clock: systemClock, random: Math.random, log, requestsPerSecond: 20 });
+  const api = createIconikApi({
+    baseUrl,
+    appId,
+    authToken,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    requestsPerSecond: 20,
+  });
   try {
     const { name, storageId, bytes } = upload;
     const md5 = createHash('md5').update(bytes).digest('hex');

@@ -4,12 +4,19 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { MediaCluster } from '../support/media-cluster.ts';
 import type { ClipKind } from './clips.ts';
-import type { AccountRecords, Entry, Evidence, MediaFile, StoredObject } from './outcome.ts';
+import {
+  type AccountRecords,
+  type Entry,
+  type Evidence,
+  type MediaFile,
+  parseEntries,
+  type StoredObject,
+} from './outcome.ts';
 
 const run = promisify(execFile);
 
 /** The files of a media folder with the digests that `md5sum` gives; names that begin with `.isg-pro-` are the node's own. */
-export async function mediaFiles(dir: string, kindOf: (path: string) => ClipKind): Promise<MediaFile[]> {
+async function mediaFiles(dir: string, kindOf: (path: string) => ClipKind): Promise<MediaFile[]> {
   const found: MediaFile[] = [];
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || entry.name.startsWith('.isg-pro-')) continue;
@@ -32,7 +39,15 @@ async function isPlayable(path: string): Promise<boolean> {
 /** Gathers what the check of the outcome looks at. */
 export async function gatherEvidence(cluster: MediaCluster, kindOf: (path: string) => ClipKind): Promise<Evidence> {
   const { standIn, account } = cluster;
-  const records: AccountRecords = standIn.state();
+  const state = standIn.state();
+  const records: AccountRecords = {
+    assets: parseEntries(state.assets),
+    formats: parseEntries(state.formats),
+    fileSets: parseEntries(state.fileSets),
+    files: parseEntries(state.files),
+    proxies: parseEntries(state.proxies),
+    keyframes: parseEntries(state.keyframes),
+  };
   const objects = new Map<string, StoredObject>();
   const proxies = new Set(records.proxies.map(({ id }) => id));
   for (const { id } of [...records.files, ...records.proxies, ...records.keyframes]) {

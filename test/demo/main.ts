@@ -65,7 +65,8 @@ async function judge(cluster: MediaCluster, story: Story): Promise<Outcome> {
   const lost = [...kinds.keys()].filter((path) => !present.has(path)).map((path) => `${path} is not on the storage`);
   const { violations, answerFaults } = cluster.standIn.state();
   const broken = [...violations, ...answerFaults].map(
-    ({ method, path, faults }) => `${method} ${path}: ${faults.map(({ field, message }) => `${field} ${message}`).join(', ')}`,
+    ({ method, path, faults }) =>
+      `${method} ${path}: ${faults.map(({ field, message }) => `${field} ${message}`).join(', ')}`,
   );
   const contents = new Set(evidence.media.filter(({ kind }) => kind !== 'empty').map(({ md5 }) => md5)).size;
   const counted = contents === outcome.assets ? [] : [`${contents} distinct contents, but ${outcome.assets} assets`];
@@ -99,13 +100,16 @@ async function run(cluster: MediaCluster, signal: AbortSignal): Promise<Summary>
 }
 
 async function keepUp(cluster: MediaCluster, stop: AbortSignal): Promise<void> {
-  process.stdout.write(`Still running: iconik at ${cluster.standIn.url}, media in ${cluster.mediaDir}. Stop with Ctrl-C.\n`);
+  process.stdout.write(
+    `Still running: iconik at ${cluster.standIn.url}, media in ${cluster.mediaDir}. Stop with Ctrl-C.\n`,
+  );
   await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
 }
 
 async function main(): Promise<number> {
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
   const dir = mkdtempSync(join(tmpdir(), 'isg-pro-demo-'));
   const cluster = await createCluster(dir);
   let summary: Summary | null = null;
@@ -116,7 +120,8 @@ async function main(): Promise<number> {
     if (values.keep && !stop.signal.aborted) await keepUp(cluster, stop.signal);
   } catch (thrown) {
     const error = coerceError(thrown);
-    const cause = error.cause instanceof Error && error.cause.cause instanceof Error ? ` (${error.cause.cause.message})` : '';
+    const cause =
+      error.cause instanceof Error && error.cause.cause instanceof Error ? ` (${error.cause.cause.message})` : '';
     reason = stop.signal.aborted ? 'stopped' : `${error.message}${cause}`;
   } finally {
     await cluster.stop();
@@ -125,7 +130,10 @@ async function main(): Promise<number> {
   if (isGood || stop.signal.aborted) rmSync(dir, { recursive: true, force: true });
   else process.stdout.write(`The logs of the nodes are kept in ${dir}\n`);
   if (values.json) process.stdout.write(`${JSON.stringify(summary ?? { ok: false, reason })}\n`);
-  else process.stdout.write(isGood ? 'All is as it should be.\n' : `The demo failed: ${reason || (summary?.problems ?? []).join('; ')}\n`);
+  else
+    process.stdout.write(
+      isGood ? 'All is as it should be.\n' : `The demo failed: ${reason || (summary?.problems ?? []).join('; ')}\n`,
+    );
   return isGood ? 0 : 1;
 }
 

@@ -1,10 +1,28 @@
+import { z } from 'zod';
 import type { ClipKind } from './clips.ts';
 
+const text = z.string().nullish();
+/** The fields of the stand-in's records that the check looks at. */
+const entrySchema = z.object({
+  id: z.string(),
+  status: text,
+  name: text,
+  title: text,
+  type: text,
+  filename: text,
+  checksum: text,
+  size: z.number().nullish(),
+  storage_id: text,
+  asset_id: text,
+  format_id: text,
+  directory_path: text,
+  base_dir: text,
+});
 /** A record of the stand-in. */
-export interface Entry {
-  id: string;
-  [field: string]: unknown;
-}
+export type Entry = z.infer<typeof entrySchema>;
+
+/** Parses the stand-in's records of one kind. */
+export const parseEntries = (records: readonly unknown[]): Entry[] => z.array(entrySchema).parse(records);
 
 /** What the stand-in holds at the end. */
 export interface AccountRecords {
@@ -39,7 +57,7 @@ export interface Evidence {
   localStorageId: string;
   /** Where originals are uploaded to; null when the storage asks for none. */
   remoteStorageId: string | null;
-  objectOf(entry: Entry): StoredObject | null;
+  objectOf: (entry: Entry) => StoredObject | null;
 }
 
 /** What the check found. */
@@ -75,7 +93,8 @@ export function checkOutcome(evidence: Evidence): Outcome {
   for (const file of expected) checkFile(file, local, problems);
   const known = new Set(expected.map(({ path }) => path.normalize('NFC')));
   for (const file of local) {
-    if (!known.has(pathOf(file).normalize('NFC'))) problems.push(`iconik has a file ${pathOf(file)} that is not on the storage`);
+    if (!known.has(pathOf(file).normalize('NFC')))
+      problems.push(`iconik has a file ${pathOf(file)} that is not on the storage`);
   }
   checkAssets(expected, local, records, problems);
   const proxies = checkProxies(evidence, expected, local, problems);
@@ -87,9 +106,15 @@ function countTwins(records: AccountRecords, problems: string[]): number {
   const found = [
     ...twins(alive(records.files), (file) => `file ${file.storage_id} ${pathOf(file)}`),
     ...twins(alive(records.formats), (format) => `format ${format.asset_id} ${format.name}`),
-    ...twins(alive(records.fileSets), (set) => `file set ${set.format_id} ${set.storage_id} ${set.base_dir} ${set.name}`),
+    ...twins(
+      alive(records.fileSets),
+      (set) => `file set ${set.format_id} ${set.storage_id} ${set.base_dir} ${set.name}`,
+    ),
     ...twins(alive(records.proxies), (proxy) => `proxy ${proxy.asset_id} ${proxy.filename}`),
-    ...twins(alive(records.keyframes), (keyframe) => `keyframe ${keyframe.asset_id} ${keyframe.type} ${keyframe.filename}`),
+    ...twins(
+      alive(records.keyframes),
+      (keyframe) => `keyframe ${keyframe.asset_id} ${keyframe.type} ${keyframe.filename}`,
+    ),
   ];
   for (const [key, count] of found) problems.push(`${count} records of one ${key}`);
   return found.length;
@@ -99,8 +124,10 @@ function checkFile(file: MediaFile, local: readonly Entry[], problems: string[])
   const [record] = local.filter((candidate) => pathOf(candidate).normalize('NFC') === file.path.normalize('NFC'));
   if (!record) problems.push(`${file.path} is not in iconik`);
   else if (record.status !== 'CLOSED') problems.push(`${file.path} is ${record.status}, not CLOSED`);
-  else if (record.checksum !== file.md5) problems.push(`${file.path} has checksum ${record.checksum}, md5sum says ${file.md5}`);
-  else if (record.size !== file.sizeBytes) problems.push(`${file.path} has size ${record.size}, the disk says ${file.sizeBytes}`);
+  else if (record.checksum !== file.md5)
+    problems.push(`${file.path} has checksum ${record.checksum}, md5sum says ${file.md5}`);
+  else if (record.size !== file.sizeBytes)
+    problems.push(`${file.path} has size ${record.size}, the disk says ${file.sizeBytes}`);
 }
 
 function checkAssets(

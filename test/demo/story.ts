@@ -46,7 +46,9 @@ export async function playStory(cluster: MediaCluster, view: LiveView, signal: A
   const failoverMs = await killLeader(cluster, view, signal);
   await growing;
   clips.push({ path: GROWING_CLIP, kind: 'video', duplicateOf: source.path });
-  await until(cluster, view, signal, 'all files are in iconik and all jobs have ended', () => isQuiet(cluster, clips.length));
+  await until(cluster, view, signal, 'all files are in iconik and all jobs have ended', () =>
+    isQuiet(cluster, clips.length),
+  );
 
   view.say('Ordering through iconik: one download, one transcode, one deletion');
   const problems = await giveOrders(cluster, view, { signal, clips, cloudFileSetId: cloud.fileSetId });
@@ -111,7 +113,11 @@ interface Orders {
 async function giveOrders(cluster: MediaCluster, view: LiveView, orders: Orders): Promise<string[]> {
   const { standIn, storageId } = cluster;
   const fileAt = (path: string) => {
-    const found = standIn.state().files.find((file) => file.storage_id === storageId && `${file.directory_path}/${file.name}` === path);
+    const found = standIn
+      .state()
+      .files.find(
+        (file) => file.storage_id === storageId && `${String(file.directory_path)}/${String(file.name)}` === path,
+      );
     if (!found) throw new Error(`iconik does not know ${path}`);
     return found.id;
   };
@@ -122,14 +128,14 @@ async function giveOrders(cluster: MediaCluster, view: LiveView, orders: Orders)
     transcode: standIn.orderTranscode({ fileId: fileAt(ordered.path) }),
     deletion: standIn.orderDelete({ fileId: fileAt(DELETED_CLIP) }),
   };
-  const jobOf = (jobId: string) => standIn.state().jobs.find(({ id }) => id === jobId);
-  const isOver = (jobId: string) => ['FINISHED', 'FAILED', 'ABORTED'].includes(String(jobOf(jobId)?.status));
+  const statusOf = (jobId: string) => String(standIn.state().jobs.find(({ id }) => id === jobId)?.status);
+  const isOver = (jobId: string) => ['FINISHED', 'FAILED', 'ABORTED'].includes(statusOf(jobId));
   await until(cluster, view, orders.signal, 'the ordered work is done', async () => {
     const { queues } = standIn.state();
     const waiting = [queues.transfersTo, queues.deletions, queues.transcodes].flat().length;
     return waiting === 0 && Object.values(given).every(({ jobId }) => isOver(jobId)) && (await isQuiet(cluster, 0));
   });
   return Object.entries(given)
-    .filter(([, { jobId }]) => jobOf(jobId)?.status !== 'FINISHED')
-    .map(([name, { jobId }]) => `the ordered ${name} is ${jobOf(jobId)?.status}: ${jobOf(jobId)?.error_message ?? ''}`);
+    .filter(([, { jobId }]) => statusOf(jobId) !== 'FINISHED')
+    .map(([name, { jobId }]) => `the job of the ordered ${name} is ${statusOf(jobId)}`);
 }

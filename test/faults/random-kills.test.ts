@@ -52,11 +52,24 @@ async function fillStorage(media: string): Promise<void> {
   for (let at = 0; at < FILES; at++) {
     const path = join(media, `reel ${at % 4}`, `take ${at}.txt`);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, createHash('sha512').update(String(at % 3 === 2 ? at - 1 : at)).digest('hex').repeat(2_000));
+    await writeFile(
+      path,
+      createHash('sha512')
+        .update(String(at % 3 === 2 ? at - 1 : at))
+        .digest('hex')
+        .repeat(2_000),
+    );
   }
   for (const hue of [10, 200]) {
     const picture = ['-f', 'lavfi', '-i', `testsrc2=size=320x180:rate=25:duration=2,hue=h=${hue}`];
-    await runGenerator([...picture, '-c:v', 'libx264', '-pix_fmt', 'yuv420p', `file:${join(media, `clip ${hue}.mov`)}`]);
+    await runGenerator([
+      ...picture,
+      '-c:v',
+      'libx264',
+      '-pix_fmt',
+      'yuv420p',
+      `file:${join(media, `clip ${hue}.mov`)}`,
+    ]);
   }
 }
 

@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { tryLockFile } from '../../agent/cache/data-folder-lock.ts';
 import type { Role } from '../../agent/contract/index.ts';
 import { createDatabase } from '../../agent/db/database.ts';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '../../agent/embedded-db/embedded-database.ts';
@@ -30,6 +32,8 @@ export interface MediaClusterOptions {
   storageSettings: (cloud: CloudStorages) => Record<string, unknown>;
   /** Lines of every node's config.ini beside the required ones. */
   config: Record<string, string | number>;
+  /** The cluster's database as iconik names it; default: the embedded one that is started. */
+  dbConnectionUri?: string;
 }
 
 const AGENT = fileURLToPath(new URL('../../agent/main.ts', import.meta.url));
@@ -50,7 +54,13 @@ export class MediaCluster {
   readonly #config: Record<string, string | number>;
 
   private constructor(
-    parts: { standIn: StandIn; account: SeededAccount; database: Database; embedded: EmbeddedDatabase; guard: ChildGuard },
+    parts: {
+      standIn: StandIn;
+      account: SeededAccount;
+      database: Database;
+      embedded: EmbeddedDatabase;
+      guard: ChildGuard;
+    },
     options: MediaClusterOptions,
   ) {
     this.standIn = parts.standIn;
@@ -82,12 +92,17 @@ export class MediaCluster {
     const account = standIn.seed({
       storages: [{ name: 'NAS Post', mountPoint: mediaDir, settings: options.storageSettings }],
       gateways: options.nodes,
-      dbConnectionUri: embedded.uri,
+      dbConnectionUri: options.dbConnectionUri ?? embedded.uri,
     });
     const database = createDatabase({ uri: embedded.uri, log: silentLogger, maxConnections: 2 });
     const cluster = new MediaCluster({ standIn, account, database, embedded, guard }, options);
     cluster.#writeConfigs();
     return cluster;
+  }
+
+  /** URI of the embedded database. */
+  get databaseUri(): string {
+    return this.#embedded.uri;
   }
 
   /** The seeded FILE storage. */
@@ -183,6 +198,7 @@ export class MediaCluster {
     await this.standIn.close();
     await this.database.close();
     await this.#embedded.release();
+    await untilFree(join(this.#dir, 'database', 'embedded-db', 'keeper.lock'));
     await this.#guard.stop();
   }
 
@@ -193,4 +209,15 @@ export class MediaCluster {
     await this.endNode(name, 'SIGTERM');
     clearTimeout(killer);
   }
+}
+
+/** Waits until the database's keeper, which holds this lock as long as it lives, is gone; at most 15 s. */
+async function untilFree(lockPath: string): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (performance.now() < deadline) {
+    const lock = tryLockFile(lockPath);
+    if (lock) return lock.release();
+    await sleep(50);
+  }
+  throw new Error('the keeper of the embedded database did not end');
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { JobOrigin, JobState } from '../../contract/index.ts';
-import type { NewJob } from '../../contract/index.ts';
+import type { JobOrigin, JobState, NewJob } from '../../contract/index.ts';
 import type { ErrorRecord } from '../../runtime/errors.ts';
 import type { Sql } from '../../runtime/sql.ts';
 import type { FenceHolder } from './fence.ts';

@@ -33,10 +33,7 @@ const toRecord = (job: NewJob) => ({
  * Enqueues jobs; one whose dedupe key is queued or leased already is skipped. Answers the ids of those that are new.
  * Call it inside the (fenced) transaction of the write that wants the jobs.
  */
-export async function enqueueJobs(
-  sql: Sql,
-  jobs: readonly NewJob[],
-): Promise<{ jobId: string; dedupeKey: string }[]> {
+export async function enqueueJobs(sql: Sql, jobs: readonly NewJob[]): Promise<{ jobId: string; dedupeKey: string }[]> {
   if (jobs.length === 0) return [];
   const rows = await sql.query(ENQUEUE, [JSON.stringify(jobs.map(toRecord))], enqueuedRow);
   return rows.map((row) => ({ jobId: row.job_id, dedupeKey: row.dedupe_key }));
@@ -140,11 +137,14 @@ export interface RenewalItem {
 
 const renewedRow = z.object({ job_id: z.string(), lease_token: z.string(), cancel_requested: z.boolean() });
 
+// Rows are locked in the order of their ids, here and wherever many are freed: two such statements never deadlock.
 // A job that was freed but not leased since still carries our token: it is taken back under a new one. That is safe
 // because nobody else ran it in between; an old token stays worthless.
 const RENEW = `
-WITH mine AS (
+WITH item AS (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS item ("jobId" bigint, "leaseToken" bigint, progress real, note text)
+), mine AS (
+  SELECT item.* FROM item JOIN job ON job.job_id = item."jobId" ORDER BY job.job_id FOR UPDATE OF job
 )
 UPDATE job SET
   state = 'leased', leased_by = $2, leased_worker = $3,
@@ -220,7 +220,8 @@ UPDATE job SET state = 'queued', error = $2::jsonb, run_at = now() + make_interv
   lease_token = NULL, leased_by = NULL, leased_worker = NULL, lease_expires_at = NULL
 WHERE job_id = $1`;
 
-const asJson = (value: unknown): string | null => (value === undefined || value === null ? null : JSON.stringify(value));
+const asJson = (value: unknown): string | null =>
+  value === undefined || value === null ? null : JSON.stringify(value);
 
 /** Ends a lease whose row the caller holds by `lockLease` in the same transaction. */
 export async function endLease(sql: Sql, jobId: string, end: LeaseEnd): Promise<void> {
@@ -235,7 +236,8 @@ export async function endLease(sql: Sql, jobId: string, end: LeaseEnd): Promise<
 
 // Freed jobs keep their token (see RENEW). A job that has used up its attempts this way is a dead letter: it may be what
 // kills its workers.
-const FREE = `
+const free = (which: string): string => `
+WITH locked AS (SELECT job_id FROM job WHERE state = 'leased' AND ${which} ORDER BY job_id FOR UPDATE)
 UPDATE job SET
   state = CASE WHEN attempts >= max_attempts THEN 'failed' WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
   error = CASE WHEN attempts >= max_attempts THEN
@@ -243,25 +245,26 @@ UPDATE job SET
       'message', 'The node that ran this job died ' || attempts || ' times; it is not tried again by itself. Retry it by hand.')
     ELSE error END,
   finished_at = CASE WHEN attempts >= max_attempts OR cancel_requested THEN now() END,
-  run_at = now(), leased_by = NULL, lease_expires_at = NULL`;
+  run_at = now(), leased_by = NULL, lease_expires_at = NULL
+FROM locked WHERE job.job_id = locked.job_id`;
 
-const FREE_OF_DEAD_RUN = `${FREE}
-WHERE state = 'leased' AND leased_by = $1
-  AND NOT EXISTS (SELECT 1 FROM worker WHERE run_id = $1 AND heartbeat <> $2)`;
+const FREE_OF_DEAD_RUN = free(
+  'leased_by = $1 AND NOT EXISTS (SELECT 1 FROM worker WHERE run_id = $1 AND heartbeat <> $2)',
+);
 
 /** Frees the jobs of a run whose heartbeat counter still stands at `heartbeat`; answers how many. */
 export function freeJobsOfDeadRun(sql: Sql, runId: string, heartbeat: string): Promise<number> {
   return sql.execute(FREE_OF_DEAD_RUN, [runId, heartbeat]);
 }
 
-const FREE_OF_EARLIER_RUNS = `${FREE} WHERE state = 'leased' AND leased_worker = $1 AND leased_by <> $2`;
+const FREE_OF_EARLIER_RUNS = free('leased_worker = $1 AND leased_by <> $2');
 
 /** Frees what earlier runs of this installation held; only for a run that holds the data folder. */
 export function freeJobsOfEarlierRuns(sql: Sql, workerId: string, runId: string): Promise<number> {
   return sql.execute(FREE_OF_EARLIER_RUNS, [workerId, runId]);
 }
 
-const FREE_EXPIRED = `${FREE} WHERE state = 'leased' AND lease_expires_at < now()`;
+const FREE_EXPIRED = free('lease_expires_at < now()');
 
 /** Frees jobs whose lease has run out by the database's clock: the last resort. */
 export function freeExpiredJobs(sql: Sql): Promise<number> {

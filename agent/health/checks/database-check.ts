@@ -12,7 +12,8 @@ export function createDatabaseCheck(confirmedAgoMs: () => number, limitMs: numbe
       const since = Number.isFinite(agoMs) ? `for ${Math.round(agoMs / 1_000)} s` : 'yet';
       return failing('database', {
         reason: `The cluster database has not answered ${since}.`,
-        remedy: 'Check that PostgreSQL (or pgBouncer) runs and can be reached from this machine; the node reconnects by itself.',
+        remedy:
+          'Check that PostgreSQL (or pgBouncer) runs and can be reached from this machine; the node reconnects by itself.',
       });
     },
   };

@@ -16,7 +16,8 @@ export function createDiskCheck(dataDir: string): HealthCheck {
       if (freeBytes >= LOW_BYTES) return ok('disk');
       return warning('disk', {
         reason: `Only ${(freeBytes / 1e9).toFixed(1)} GB are free in ${dataDir}.`,
-        remedy: 'Free some space, or move the data folder by data-dir in config.ini; transcodes need room for their output.',
+        remedy:
+          'Free some space, or move the data folder by data-dir in config.ini; transcodes need room for their output.',
       });
     },
   };

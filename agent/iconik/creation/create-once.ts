@@ -23,12 +23,10 @@ export interface Creation {
   find(attempt: { startedAt: Date; isTaken(id: string): Promise<boolean> }): Promise<{ id: string } | null>;
 }
 
-/** Creates a thing in iconik at most once, whoever dies when (README.md of this folder). */
-export interface CreateOnce {
-  /**
-   * The id, from an earlier attempt or this one. Throws `creation-in-doubt` (transient, `fields.retryAfterMs`) while an
-   * earlier attempt may still take effect; `leadership-lost` or `lease-lost` when the fence does not hold; and what
-   * `create` threw when iconik refused it for good.
-   */
-  (creation: Creation): Promise<string>;
-}
+/**
+ * Creates a thing in iconik at most once, whoever dies when (README.md of this folder). Answers the id, from an earlier
+ * attempt or this one. Throws `creation-in-doubt` (transient, `fields.retryAfterMs`) while an earlier attempt may still
+ * take effect; `leadership-lost` or `lease-lost` when the fence does not hold; and what `create` threw when iconik refused
+ * it for good.
+ */
+export type CreateOnce = (creation: Creation) => Promise<string>;

@@ -76,7 +76,7 @@ export async function createChildGuard(): Promise<ChildGuard> {
   return {
     watch(child) {
       const pid = child.pid;
-      if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      if (pid === undefined || hasEnded(child)) return;
       pids.add(pid);
       tell(`add ${pid}`);
       child.once('exit', () => {
@@ -88,13 +88,28 @@ export async function createChildGuard(): Promise<ChildGuard> {
       if (stopped) return;
       stopped = true;
       clearTimeout(restart);
-      await endGuard(guard);
+      if (hasEnded(guard)) for (const pid of pids) kill(pid);
+      else await endGuard(guard);
     },
   };
 }
 
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** What the guard would have done, for the moment in which there is none. */
+function kill(pid: number): void {
+  for (const target of process.platform === 'win32' ? [pid] : [-pid, pid]) {
+    try {
+      process.kill(target, 'SIGKILL');
+    } catch {
+      // No such group, or gone already.
+    }
+  }
+}
+
 async function endGuard(guard: ChildProcess): Promise<void> {
-  if (guard.exitCode !== null || guard.signalCode !== null) return;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, STOP_WAIT_MS);
     guard.once('exit', () => {

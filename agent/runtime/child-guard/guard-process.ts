@@ -79,6 +79,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     // Ignored: only the end of the pipe says that the agent is gone.
   });
 }
-process.title = 'isg-pro child guard';
 process.stdin.on('error', killAllAndLeave);
 createInterface({ input: process.stdin }).on('line', obey).on('close', killAllAndLeave);
+// Last, so that whoever sees the name sees a guard on duty.
+process.title = 'isg-pro child guard';

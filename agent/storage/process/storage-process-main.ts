@@ -22,4 +22,5 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 process.title = 'isg-pro storage process';
 process.on('message', serveCalls(send));
 process.on('disconnect', leave);
-if (!process.connected) leave();
+if (process.connected) send({ kind: 'ready' });
+else leave();

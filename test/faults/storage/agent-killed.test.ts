@@ -3,12 +3,17 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
 import { childPids, isRunning, until, useStorages } from '../../integration/storage/storage-fixture.ts';
 
 const storages = useStorages();
+const started: number[] = [];
+
+afterEach(() => {
+  for (const pid of started.splice(0)) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+});
 
 async function startAgent(): Promise<{ agent: ChildProcess; pids: number[] }> {
   const directory = await storages.directory();
@@ -16,10 +21,18 @@ async function startAgent(): Promise<{ agent: ChildProcess; pids: number[] }> {
   const program = fileURLToPath(new URL('./agent-like-program.ts', import.meta.url));
   const agent = fork(program, [directory, 'a', 'b'], { execArgv: [] });
   const [pids] = await once(agent, 'message');
-  return { agent, pids: z.array(z.number().int().positive()).parse(pids) };
+  started.push(...z.array(z.number().int().positive()).parse(pids));
+  return { agent, pids: [...started] };
 }
 
-const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    // Gone.
+    return '';
+  }
+}
 
 describe('when the agent is killed', () => {
   it('its storage processes, programs, their children and the guard are gone within 3 s', async () => {
@@ -32,11 +45,12 @@ describe('when the agent is killed', () => {
 
   it('the same holds after its guard was killed before and came back', async () => {
     const { agent, pids } = await startAgent();
-    const isGuard = (pid: number) => isRunning(pid) && commandOf(pid).includes('guard');
+    const isGuard = (pid: number) => isRunning(pid) && commandOf(pid).includes('child guard');
     const guard = pids.find(isGuard) ?? 0;
     process.kill(guard, 'SIGKILL');
-    const children = () => readFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`, 'utf8').trim().split(' ').map(Number);
-    await until(() => children().some(isGuard), 10_000);
+    const children = () =>
+      readFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`, 'utf8').trim().split(' ').map(Number);
+    await until(() => children().some((pid) => pid !== guard && isGuard(pid)), 10_000);
     agent.kill('SIGKILL');
     await until(() => !pids.some(isRunning), 3_000);
   });
@@ -59,7 +73,7 @@ describe('the guard', () => {
     const [watched, finished] = [spawn('sleep', ['600']), spawn('true')];
     for (const child of [watched, finished]) guard.watch(child);
     await once(finished, 'exit');
-    await until(() => commandOf(pid).includes('guard'), 5_000);
+    await until(() => commandOf(pid).includes('child guard'), 10_000);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
     const ended = once(watched, 'exit');
     await guard.stop();

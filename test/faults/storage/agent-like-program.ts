@@ -21,6 +21,7 @@ const reading = paths.map((path) => {
   return begun.promise;
 });
 await Promise.all(reading);
-const childrenOf = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+const childrenOf = (pid: number) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 const children = childrenOf(process.pid);
 process.send?.([...children, ...childrenOf(program.pid ?? 0)]);

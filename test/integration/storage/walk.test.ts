@@ -19,7 +19,15 @@ function tree(root: string, paths: readonly string[]): void {
 describe('a walk', () => {
   it('lists every directory once, level by level, litter left out', async () => {
     const storage = await storages.open();
-    tree(storage.mountPoint, ['a/b/deep.mov', 'a/x.mov', 'y.mov', 'empty/', '.DS_Store', '@eaDir/a', '.isg-pro-partial/p']);
+    tree(storage.mountPoint, [
+      'a/b/deep.mov',
+      'a/x.mov',
+      'y.mov',
+      'empty/',
+      '.DS_Store',
+      '@eaDir/a',
+      '.isg-pro-partial/p',
+    ]);
     const { listings, paths, summary } = await collectWalk(storage, { concurrency: 1 });
     expect(paths).toEqual(['a', 'a/b', 'a/b/deep.mov', 'a/x.mov', 'empty', 'y.mov']);
     expect(listings.map((listing) => listing.path)).toEqual(['', expect.any(String), expect.any(String), 'a/b']);
@@ -37,7 +45,17 @@ describe('a walk', () => {
 
   it('keeps names as they are: composed, decomposed, with newlines and quotes', async () => {
     const storage = await storages.open();
-    const names = ['M\u00fcll.mov', 'Mu\u0308ll.mov', 'new\nline', 'quote"\\', '😀', ' lead', 'trail ', '\uFFFD', '...'];
+    const names = [
+      'M\u00fcll.mov',
+      'Mu\u0308ll.mov',
+      'new\nline',
+      'quote"\\',
+      '😀',
+      ' lead',
+      'trail ',
+      '\uFFFD',
+      '...',
+    ];
     tree(storage.mountPoint, names);
     const { paths } = await collectWalk(storage);
     expect(paths).toEqual([...names].sort());
@@ -64,7 +82,9 @@ describe('a walk', () => {
     symlinkSync('/etc', join(storage.mountPoint, 'etc'));
     const { listings, summary, paths } = await collectWalk(storage);
     expect(paths).toEqual(['a', 'a/file', 'a/loop', 'etc', 'self']);
-    const kinds = listings.flatMap((listing) => (listing.kind === 'listed' ? listing.entries.map((entry) => entry.kind) : []));
+    const kinds = listings.flatMap((listing) =>
+      listing.kind === 'listed' ? listing.entries.map((entry) => entry.kind) : [],
+    );
     expect(kinds.sort()).toEqual(['directory', 'file', 'symlink', 'symlink', 'symlink']);
     expect(summary.files).toBe(1);
   });
@@ -86,12 +106,18 @@ describe('a walk', () => {
     const { listings, summary } = await collectWalk(storage);
     expect(listings).toHaveLength(1);
     expect(summary.files).toBe(30_000);
-    expect(new Set(listings.flatMap((listing) => (listing.kind === 'listed' ? listing.entries.map((e) => e.name) : []))).size).toBe(30_000);
+    expect(
+      new Set(listings.flatMap((listing) => (listing.kind === 'listed' ? listing.entries.map((e) => e.name) : [])))
+        .size,
+    ).toBe(30_000);
   });
 
   it('waits for its consumer: what is on its way stays bounded', async () => {
     const storage = await storages.open();
-    tree(storage.mountPoint, Array.from({ length: 200 }, (_, index) => `d${index}/f`));
+    tree(
+      storage.mountPoint,
+      Array.from({ length: 200 }, (_, index) => `d${index}/f`),
+    );
     const gate = Promise.withResolvers<void>();
     const held = Promise.withResolvers<void>();
     let begun = 0;
@@ -114,7 +140,10 @@ describe('a walk', () => {
 
   it('ends with the consumer’s own error, and with the reason of its signal', async () => {
     const storage = await storages.open();
-    tree(storage.mountPoint, Array.from({ length: 50 }, (_, index) => `d${index}/f`));
+    tree(
+      storage.mountPoint,
+      Array.from({ length: 50 }, (_, index) => `d${index}/f`),
+    );
     const options = { directories: [], ignore: [], include: [], concurrency: 4 };
     const boom = new Error('database gone');
     const failing = storage.walk(options, () => Promise.reject(boom), new AbortController().signal);
@@ -148,7 +177,10 @@ describe('a walk', () => {
   it('sees what find sees in a real tree', async () => {
     const directory = fileURLToPath(new URL('../../../node_modules/zod', import.meta.url));
     const storage = await storages.open(directory);
-    const found = execFileSync('find', ['.', '-mindepth', '1', '-printf', '%P\\n'], { cwd: directory, encoding: 'utf8' });
+    const found = execFileSync('find', ['.', '-mindepth', '1', '-printf', '%P\\n'], {
+      cwd: directory,
+      encoding: 'utf8',
+    });
     const { paths } = await collectWalk(storage, { concurrency: 8 });
     expect(paths).toEqual(found.trim().split('\n').sort());
     expect(readFileSync(storage.absolutePath('package.json'), 'utf8')).toContain('zod');

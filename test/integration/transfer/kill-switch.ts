@@ -1,5 +1,5 @@
 /** Stands for the end of the process: after it nothing of this run happens any more. */
-export class Killed extends Error {}
+class Killed extends Error {}
 
 /**
  * Counts external calls and ends the run at one of them: just before its effect, or just after it (the answer is lost).

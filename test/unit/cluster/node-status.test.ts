@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { leadership, type NodeFacts, nodeStatus, uncoveredRoles, workingRoles } from '../../../agent/cluster/node-status.ts';
+import {
+  leadership,
+  type NodeFacts,
+  nodeStatus,
+  uncoveredRoles,
+  workingRoles,
+} from '../../../agent/cluster/node-status.ts';
 import type { CheckResult } from '../../../agent/contract/index.ts';
 
 const check = (name: string, status: CheckResult['status'] = 'ok'): CheckResult => ({
@@ -73,7 +79,10 @@ describe('the status', () => {
   });
 
   it('of a disabled cluster is STOPPED', () => {
-    expect(nodeStatus(facts({ clusterEnabled: false }))).toMatchObject({ availability: 'disabled', telemetry: 'STOPPED' });
+    expect(nodeStatus(facts({ clusterEnabled: false }))).toMatchObject({
+      availability: 'disabled',
+      telemetry: 'STOPPED',
+    });
   });
 
   it('warns when a role has no live available holder', () => {
@@ -83,6 +92,9 @@ describe('the status', () => {
       { alive: true, availability: 'degraded', roles: ['TRANSFER'] },
     ];
     expect(uncoveredRoles(members)).toEqual(['TRANSCODE', 'TRANSFER']);
-    expect(nodeStatus(facts({ uncoveredRoles: ['TRANSCODE'] }))).toMatchObject({ availability: 'available', telemetry: 'WARNING' });
+    expect(nodeStatus(facts({ uncoveredRoles: ['TRANSCODE'] }))).toMatchObject({
+      availability: 'available',
+      telemetry: 'WARNING',
+    });
   });
 });

@@ -71,7 +71,9 @@ describe('a stopped job', () => {
   });
 
   it('ends as cancelled when that was asked for', () => {
-    expect(leaseEndOf(retry, { attempts: 1, maxAttempts: 3, stopped: 'cancelled' }, Math.random)).toEqual({ state: 'cancelled' });
+    expect(leaseEndOf(retry, { attempts: 1, maxAttempts: 3, stopped: 'cancelled' }, Math.random)).toEqual({
+      state: 'cancelled',
+    });
   });
 
   it('keeps a result that was finished before the stop took hold', () => {

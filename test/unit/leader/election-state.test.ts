@@ -5,14 +5,20 @@ import {
   EDGES,
   type ElectionEvent,
   type ElectionState,
-  type LeaseRow,
   initialElection,
+  type LeaseRow,
   nextElection,
   trustedUntil,
 } from '../../../agent/leader/election-state.ts';
 
 const times = { ttlMs: 3_000, renewMs: 750, marginMs: 750, lookMs: 250 };
-const lease = (over: Partial<LeaseRow> = {}): LeaseRow => ({ term: 4, renewals: 9, released: false, runId: 'other', ...over });
+const lease = (over: Partial<LeaseRow> = {}): LeaseRow => ({
+  term: 4,
+  renewals: 9,
+  released: false,
+  runId: 'other',
+  ...over,
+});
 const read = (startedMs: number, row = lease(), eligible = true): ElectionEvent => ({
   kind: 'lease-read',
   lease: row,
@@ -44,7 +50,11 @@ describe('when a candidate may take over', () => {
   });
 
   it('any renewal begins the count anew', () => {
-    const events = [...readsAt(0, 1_000, 2_000), read(2_900, lease({ renewals: 10 })), read(3_500, lease({ renewals: 10 }))];
+    const events = [
+      ...readsAt(0, 1_000, 2_000),
+      read(2_900, lease({ renewals: 10 })),
+      read(3_500, lease({ renewals: 10 })),
+    ];
     expect(drive(events).commands).toEqual([]);
   });
 
@@ -61,7 +71,10 @@ describe('trust', () => {
   const takingOver = drive([read(0, lease({ released: true }))]).state;
 
   it('counts from the start of the attempt, not from its answer', () => {
-    const { state } = drive([{ kind: 'take-over-won', term: 5, attempt: { startedMs: 100, endedMs: 1_900 } }], takingOver);
+    const { state } = drive(
+      [{ kind: 'take-over-won', term: 5, attempt: { startedMs: 100, endedMs: 1_900 } }],
+      takingOver,
+    );
     expect(state).toEqual({ state: 'leading', term: 5, trustedUntilMs: 100 + 3_000 - 750 });
   });
 

@@ -10,15 +10,31 @@ const reads = (list: [value: string, startedMs: number, endedMs: number][]): Sta
 
 describe('a standstill', () => {
   it('counts from the end of the first read to the start of the latest', () => {
-    expect(reads([['7', 0, 400], ['7', 1_000, 1_900]])?.stoodMs).toBe(600);
+    expect(
+      reads([
+        ['7', 0, 400],
+        ['7', 1_000, 1_900],
+      ])?.stoodMs,
+    ).toBe(600);
   });
 
   it('begins anew when the counter moves', () => {
-    expect(reads([['7', 0, 10], ['8', 1_000, 1_010]])?.stoodMs).toBe(0);
+    expect(
+      reads([
+        ['7', 0, 10],
+        ['8', 1_000, 1_010],
+      ])?.stoodMs,
+    ).toBe(0);
   });
 
   it('begins anew after a gap between reads', () => {
-    expect(reads([['7', 0, 10], ['7', 2_100, 2_110], ['7', 3_000, 3_010]])?.stoodMs).toBe(890);
+    expect(
+      reads([
+        ['7', 0, 10],
+        ['7', 2_100, 2_110],
+        ['7', 3_000, 3_010],
+      ])?.stoodMs,
+    ).toBe(890);
   });
 });
 

@@ -62,7 +62,7 @@ export interface QueueRecord {
 }
 
 /** The kind of job that each queue's records become, and who runs it. */
-export const JOB_OF_QUEUE: Record<RecordKind, { role: Role; kind: string }> = {
+const JOB_OF_QUEUE: Record<RecordKind, { role: Role; kind: string }> = {
   transfers_from: { role: 'TRANSFER', kind: 'upload' },
   transfers_to: { role: 'TRANSFER', kind: 'download' },
   deletions: { role: 'MAIN', kind: 'delete' },
