@@ -5,6 +5,7 @@ import { loadInstallation } from './cache/installation.ts';
 import { DuplicateRefusedError } from './cluster-node.ts';
 import { loadConfig, type NodeConfig } from './config/load-config.ts';
 import { EXIT } from './contract/index.ts';
+import { runDoctor } from './doctor/run-doctor.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -98,4 +99,4 @@ if (loaded.kind === 'invalid') {
   );
   process.exit(EXIT.configInvalid);
 }
-process.exit(await run(loaded.config, loaded.warnings));
+process.exit(loaded.config.doctor ? await runDoctor(loaded.config) : await run(loaded.config, loaded.warnings));

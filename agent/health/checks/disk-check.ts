@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type HealthCheck, ok, warning } from '../health-check.ts';
 
 /** Below this a proxy of a long clip may not fit. */
@@ -11,7 +13,7 @@ export function createDiskCheck(dataDir: string): HealthCheck {
     everyMs: 30_000,
     timeoutMs: 5_000,
     ask: async () => {
-      const { bavail, bsize } = await statfs(dataDir);
+      const { bavail, bsize } = await statfs(nearestFolder(dataDir));
       const freeBytes = bavail * bsize;
       if (freeBytes >= LOW_BYTES) return ok('disk');
       return warning('disk', {
@@ -21,4 +23,11 @@ export function createDiskCheck(dataDir: string): HealthCheck {
       });
     },
   };
+}
+
+/** The folder itself, or the nearest above it that exists: before the first start there is none yet. */
+function nearestFolder(path: string): string {
+  let folder = path;
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
 }

@@ -187,3 +187,42 @@ describe('a duplicate', () => {
     expect(failed.stderr).toMatch(/in use by .* \(worker /);
   });
 });
+
+describe('--doctor', () => {
+  const doctor = (...flags: string[]) => {
+    const args = [
+      AGENT,
+      '--config',
+      join(dir, 'node-a', 'config.ini'),
+      '--data-dir',
+      join(dir, 'data'),
+      '--doctor',
+      ...flags,
+    ];
+    return run(process.execPath, args).then(
+      ({ stdout }) => ({ code: 0, stdout }),
+      (thrown: unknown) => z.object({ code: z.number(), stdout: z.string() }).parse(thrown),
+    );
+  };
+
+  it('finds nothing wrong with a node that can run, and changes nothing', async () => {
+    const target = await oneNode();
+    const { code, stdout } = await doctor('--json');
+    const { results } = z
+      .object({ results: z.array(z.object({ check: z.string(), status: z.string() })) })
+      .parse(JSON.parse(stdout));
+    expect(results.filter(({ status }) => status !== 'ok')).toEqual([]);
+    expect(code).toBe(0);
+    expect(await target.hasSchema()).toBe(false);
+  });
+
+  it('names what is wrong with what to do, and exits with 1', async () => {
+    const target = await oneNode({ dbConnectionUri: 'postgresql://isg:hunter2secret@127.0.0.1:9/isg?sslmode=disable' });
+    renameSync(target.mediaDir, join(dir, 'unmounted'));
+    const { code, stdout } = await doctor();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/FAILING\s+database\n.*listens.*\n.*127\.0\.0\.1:9/);
+    expect(stdout).toMatch(/FAILING\s+storage:.*\n.*does not exist.*\n.*mount it/);
+    expect(stdout).not.toContain('hunter2secret');
+  });
+});
