@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLogStore } from './cache/log-store.ts';
+import { createLogStore, type LogFilter, type LogLook, type StoredLogRecord } from './cache/log-store.ts';
 import type { NodeConfig } from './config/load-config.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
@@ -19,6 +19,10 @@ export interface AgentLog {
   errorLines: () => string[];
   /** Names a value that must never get out, beside those of the configuration. */
   hide: (secret: string) => void;
+  /** A text without the values that must never get out. */
+  redact: (text: string) => string;
+  /** One bounded look back into the stored records (cache/log-store.ts). */
+  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook;
   /** Writes what is still buffered; call last. */
   close: () => void;
 }
@@ -26,8 +30,14 @@ export interface AgentLog {
 /** Limits of what travels with telemetry and report (reference C.5, C.6). */
 const RING = { lines: 50, errorLines: 10, maxChars: 2_000 };
 
-/** Opens the log of an agent; every sink is behind one redactor. */
-export function createAgentLog(config: NodeConfig): AgentLog {
+/**
+ * Opens the log of an agent; every sink is behind one redactor. `onWritten` is told of each record once it is stored; it must
+ * not log.
+ */
+export function createAgentLog(
+  config: NodeConfig,
+  onWritten: (records: readonly StoredLogRecord[]) => void = () => undefined,
+): AgentLog {
   const secrets = new Set([config.authToken.reveal()]);
   if (config.dbConnectionUri) secrets.add(config.dbConnectionUri.reveal());
   if (config.httpsProxy) secrets.add(config.httpsProxy);
@@ -37,6 +47,7 @@ export function createAgentLog(config: NodeConfig): AgentLog {
   const store = createLogStore({
     path: join(config.dataDir, 'cache', 'log.db'),
     onTrouble: (words) => process.stderr.write(`${words}\n`),
+    onWritten,
   });
   const filtered = (sink: Parameters<typeof redacted>[0]) => createLevelFilter(() => config.logLevel, redacted(sink));
   const sinks = [
@@ -50,6 +61,14 @@ export function createAgentLog(config: NodeConfig): AgentLog {
     lines: () => ring.lines(),
     errorLines: () => ring.errorLines(),
     hide: (secret) => secrets.add(secret),
+    redact: (text) => {
+      let clean = text;
+      redacted((record) => {
+        clean = record.message;
+      })({ level: 'info', message: text, fields: {}, atMs: 0 });
+      return clean;
+    },
+    lookBack: (beforeSeq, limit, filter) => store.lookBack(beforeSeq, limit, filter),
     close: () => store.close(),
   };
 }

@@ -55,10 +55,12 @@ async function runWithGuard(host: NodeHost, guard: ChildGuard): Promise<void> {
     bootId: host.installation.bootId,
   };
   const node = new ClusterNode({ host, guard, api, database, self, entities: first.entities, machine: machineFacts() });
+  host.observer?.running({ node, api, databaseUri: database.uri, self });
   try {
     await node.start();
     await aborted(host.stopSignal);
   } finally {
+    host.observer?.stopping();
     await node.stop();
     await api.close();
     await database.close();
@@ -166,6 +168,7 @@ async function untilAvailable<T>(host: NodeHost, attempt: () => Promise<T>): Pro
       const error = coerceError(thrown);
       if (FINAL_CODES.has(error.code)) throw error;
       const what = error.code.startsWith('iconik-') ? 'iconik' : 'the database';
+      host.observer?.waiting(what === 'iconik' ? 'iconik' : 'database', error.message);
       if (error.message !== said) host.log.error(`Waiting for ${what}: ${error.message}`, { code: error.code });
       said = error.message;
     }

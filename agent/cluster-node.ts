@@ -29,11 +29,13 @@ import { openHighestTerm } from './leader/highest-term.ts';
 import { createPgLeaseStore } from './leader/pg-lease-store.ts';
 import type { NodeHost } from './node-host.ts';
 import { createNodeRoles, type NodeRoles } from './node-roles.ts';
+import type { NodeView, OperatedNode } from './operator/operated-node.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import type { Service } from './runtime/service.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
+import { createUnusableAccess } from './storage/unusable-access.ts';
 import { VERSION } from './version.ts';
 
 /** What a node is composed of once iconik and the database have answered. */
@@ -56,7 +58,7 @@ const LOOK_MS = 250;
  * A node of the cluster: wires membership, health, election, the job runner and the roles, and derives what the node may
  * do at this instant from one set of facts. Services start in order and stop in reverse.
  */
-export class ClusterNode implements Service {
+export class ClusterNode implements Service, OperatedNode {
   readonly #options: ClusterNodeOptions;
   readonly #self: WorkerIdentity;
   readonly #storages: ServedStorages;
@@ -70,6 +72,8 @@ export class ClusterNode implements Service {
   readonly #checks = new Map<string, { access: unknown; check: HealthCheck }>();
   readonly #fixedChecks: readonly HealthCheck[];
   #draining = false;
+  #isPaused = false;
+  #iconikReadMs: number | null = null;
   #started: Service[] = [];
 
   constructor(options: ClusterNodeOptions) {
@@ -93,7 +97,14 @@ export class ClusterNode implements Service {
   #createStorages(): ServedStorages {
     const { guard, host } = this.#options;
     const shared = { guard, log: host.log, httpsProxy: host.config.httpsProxy ?? null };
-    return new ServedStorages((storageId, mountPoint) => createStorageAccess({ storageId, mountPoint, ...shared }));
+    return new ServedStorages((storageId, mountPoint) => {
+      try {
+        return createStorageAccess({ storageId, mountPoint, ...shared });
+      } catch (thrown) {
+        // A mount point that is none is typed into iconik by people; it must not end the agent.
+        return createUnusableAccess(storageId, mountPoint, coerceError(thrown));
+      }
+    });
   }
 
   #createEntityWatch(): EntityWatch {
@@ -105,7 +116,10 @@ export class ClusterNode implements Service {
       first: entities,
       clock: systemClock,
       log: host.log,
-      onRead: (read) => void this.#follow(read),
+      onRead: (read) => {
+        this.#iconikReadMs = systemClock.wallMs();
+        void this.#follow(read).catch((thrown) => this.#sayNotFollowed(thrown));
+      },
     });
   }
 
@@ -210,6 +224,46 @@ export class ClusterNode implements Service {
     return nodeStatus(this.#facts());
   }
 
+  /** What operators are shown. */
+  view(): NodeView {
+    const facts = this.#facts();
+    const { cluster } = this.#entities.current();
+    return {
+      entities: this.#entities.current(),
+      iconikReadMs: this.#iconikReadMs,
+      facts,
+      status: nodeStatus(facts),
+      isPaused: this.#isPaused,
+      election: this.#elector.view(),
+      leaderTtlMs: this.#options.host.config.leaderTtlMs,
+      eligibility: leadership(facts),
+      workingRoles: workingRoles(facts),
+      members: this.#membership.members(),
+      running: this.#runner.running(),
+      lanes: this.#lanes().map(({ role, limit }) => ({ role, limit: limit() })),
+      storages: this.#storages.list(),
+      storageHealth: (id) => this.#health.verdict(storageCheckName(id)),
+      tunables: this.#tunables(),
+      visibilityTimeout: resolveVisibilityTimeout(cluster ? { ...cluster } : null),
+    };
+  }
+
+  /** Stops taking jobs and leading until resumed; running jobs finish. */
+  async setPaused(isPaused: boolean): Promise<void> {
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    this.#options.host.log.info(isPaused ? 'This node is paused by its operator' : 'This node works again');
+    this.#roles.telemetry.wake();
+    this.#options.host.observer?.changed();
+    await this.#membership.beatNow();
+  }
+
+  /** Reads gateway, cluster and storages now. */
+  async rereadEntities(): Promise<void> {
+    await this.#entities.readNow();
+    this.#options.host.observer?.changed();
+  }
+
   async #startOne(service: Service): Promise<void> {
     await service.start();
     this.#started.push(service);
@@ -228,7 +282,7 @@ export class ClusterNode implements Service {
       roles: gateway.roles,
       clusterEnabled: cluster?.enabled ?? true,
       nodeEnabled: gateway.enabled,
-      draining: this.#draining,
+      draining: this.#draining || this.#isPaused,
       holdsGatewayId: this.#membership.holds(),
       otherHolder: holder ? `${holder.host} (worker ${holder.worker_id})` : null,
       idleReason: this.#idleReason(),
@@ -261,6 +315,11 @@ export class ClusterNode implements Service {
       const placed = await hasPlacedMarker(this.#options.database.work, storage.id).catch(() => false);
       if (placed) this.#markers.add(storage.id);
     }
+  }
+
+  #sayNotFollowed(thrown: unknown): void {
+    const error = coerceError(thrown).message;
+    this.#options.host.log.error('The storages could not be brought in line with iconik; trying again', { error });
   }
 
   #wantedChecks(): HealthCheck[] {
@@ -312,16 +371,19 @@ export class ClusterNode implements Service {
     if (!holds && this.#started.length > 0)
       this.#options.host.log.warn('Another run took the storage gateway id of this node');
     this.#roles.telemetry.wake();
+    this.#options.host.observer?.changed();
   }
 
   #onHealth(result: CheckResult): void {
     this.#options.host.log.debug('Health verdict', { check: result.check, status: result.status });
     this.#roles.telemetry.wake();
+    this.#options.host.observer?.changed();
   }
 
   #onLeadership(term: number | null): void {
     if (term === null) this.#runner.leadershipEnded();
     this.#roles.telemetry.wake();
+    this.#options.host.observer?.changed();
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Installation } from './cache/installation.ts';
 import type { NodeConfig } from './config/load-config.ts';
+import type { NodeObserver } from './operator/operated-node.ts';
 import type { Logger } from './runtime/logger.ts';
 
 /** What a node gets from its entry point. */
@@ -15,6 +16,8 @@ export interface NodeHost {
   hide: (secret: string) => void;
   /** Fires when the process is asked to stop. */
   stopSignal: AbortSignal;
+  /** Shows the node to its operator; absent when headless. */
+  observer?: NodeObserver;
 }
 
 /** Folder for proxies and pictures on their way to iconik, below the data folder. */

@@ -16,12 +16,33 @@ export interface LogStoreOptions {
   maxBuffered?: number;
   /** Told, in words, when the file was quarantined or writing fails; once per trouble. Must not log into this store. */
   onTrouble?: (message: string) => void;
+  /** Told of each commit: the records that are now in the file, in order. Must not log into this store. */
+  onWritten?: (records: readonly StoredLogRecord[]) => void;
 }
 
 /** A record as stored. */
 export interface StoredLogRecord extends LogRecord {
   /** Grows by one per record of this file. */
   seq: number;
+}
+
+/** Which records a reader wants. Absent limits do not limit. */
+export interface LogFilter {
+  minLevel: LogRecord['level'];
+  /** In message or fields, whatever the case (of ASCII letters); empty = any. */
+  text: string;
+  /** In message or fields, exactly; null = any. */
+  mention: string | null;
+  fromMs: number | null;
+  toMs: number | null;
+}
+
+/** One look back. */
+export interface LogLook {
+  /** Oldest first. */
+  records: StoredLogRecord[];
+  /** Every wanted record from here on (up to the start of the look) is in `records`; null when nothing lies before. */
+  reachedSeq: number | null;
 }
 
 /** Log records on this node's disk. Nothing in it ever throws into a caller. */
@@ -31,6 +52,11 @@ export interface LogStore {
   flush(): void;
   /** Records after `afterSeq`, oldest first. */
   read(afterSeq: number, limit: number): StoredLogRecord[];
+  /**
+   * Looks back from `beforeSeq` (null = the end) over a bounded stretch of the file, so that a rare filter never holds up
+   * the process: at most `limit` records that fit. Call it again from `reachedSeq` for more.
+   */
+  lookBack(beforeSeq: number | null, limit: number, filter: LogFilter): LogLook;
   /** Records lost since the start: by the row cap (`trimmed`), and because the disk refused for too long (`dropped`). */
   counts(): { trimmed: number; dropped: number; buffered: number };
   close(): void;
@@ -47,6 +73,17 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS log_record (
   fields TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS log_record_level ON log_record (level, seq);`;
+
+/** Records looked at in one look back: about 10 ms. */
+const STRETCH = 10_000;
+
+// The stretch ends at the STRETCH-th record before @before; then only what fits is read.
+const STRETCH_END = 'SELECT seq FROM log_record WHERE seq < @before ORDER BY seq DESC LIMIT 1 OFFSET @stretch';
+const LOOK_BACK = `SELECT seq, at_ms, level, message, fields FROM log_record
+WHERE seq < @before AND seq >= @from AND +level >= @level AND at_ms >= @fromMs AND at_ms <= @toMs
+  AND (@text = '' OR instr(lower(message), @text) > 0 OR instr(lower(fields), @text) > 0)
+  AND (@mention = '' OR instr(fields, @mention) > 0 OR instr(message, @mention) > 0)
+ORDER BY seq DESC LIMIT @limit`;
 
 const storedRow = z.object({
   seq: z.number(),
@@ -104,6 +141,11 @@ function parseFields(text: string): LogRecord['fields'] {
   return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {};
 }
 
+function toRecord(row: unknown): StoredLogRecord {
+  const { seq, at_ms: atMs, level, message, fields } = storedRow.parse(row);
+  return { seq, atMs, level: LEVELS[level] ?? 'info', message, fields: parseFields(fields) };
+}
+
 /** The file and what is prepared on it; made anew after quarantine. */
 class LogFile {
   readonly database: Database.Database;
@@ -120,17 +162,39 @@ class LogFile {
     this.rows = z.number().parse(this.database.prepare('SELECT count(*) FROM log_record').pluck().get());
   }
 
-  /** Appends in one commit and returns how many old records had to go. */
-  append(records: readonly LogRecord[], maxRows: number): number {
+  /** Appends in one commit; answers the records with their numbers, and how many old ones had to go. */
+  append(records: readonly LogRecord[], maxRows: number): { written: StoredLogRecord[]; removed: number } {
     const excess = Math.max(0, this.rows + records.length - maxRows);
-    const removed = this.database.transaction(() => {
-      for (const record of records) {
-        this.#insert.run(Math.trunc(record.atMs), LEVELS.indexOf(record.level), record.message, fieldsText(record));
-      }
-      return excess > 0 ? this.#trim.run(excess).changes : 0;
+    const done = this.database.transaction(() => {
+      const written = records.map((record) => {
+        const atMs = Math.trunc(record.atMs);
+        const level = LEVELS.indexOf(record.level);
+        const { lastInsertRowid } = this.#insert.run(atMs, level, record.message, fieldsText(record));
+        return { ...record, atMs, seq: Number(lastInsertRowid) };
+      });
+      return { written, removed: excess > 0 ? this.#trim.run(excess).changes : 0 };
     })();
-    this.rows += records.length - removed;
-    return removed;
+    this.rows += records.length - done.removed;
+    return done;
+  }
+
+  lookBack(beforeSeq: number | null, limit: number, filter: LogFilter): LogLook {
+    const before = beforeSeq ?? Number.MAX_SAFE_INTEGER;
+    const end = this.database.prepare(STRETCH_END).pluck().get({ before, stretch: STRETCH - 1 });
+    const from = typeof end === 'number' ? end : 0;
+    const found = this.database.prepare(LOOK_BACK).all({
+      before,
+      from,
+      level: LEVELS.indexOf(filter.minLevel),
+      fromMs: filter.fromMs ?? 0,
+      toMs: filter.toMs ?? Number.MAX_SAFE_INTEGER,
+      text: filter.text.toLowerCase(),
+      mention: filter.mention ?? '',
+      limit,
+    });
+    const records = found.map(toRecord).reverse();
+    const isFull = records.length === limit;
+    return { records, reachedSeq: isFull ? (records[0]?.seq ?? null) : from > 0 ? from : null };
   }
 }
 
@@ -140,6 +204,7 @@ class BufferedLogStore implements LogStore {
   readonly #flushMs: number;
   readonly #maxBuffered: number;
   readonly #onTrouble: (message: string) => void;
+  readonly #onWritten: (records: readonly StoredLogRecord[]) => void;
   #file: LogFile | undefined;
   #buffer: LogRecord[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -154,6 +219,7 @@ class BufferedLogStore implements LogStore {
     this.#flushMs = options.flushMs ?? 100;
     this.#maxBuffered = options.maxBuffered ?? 5_000;
     this.#onTrouble = options.onTrouble ?? (() => undefined);
+    this.#onWritten = options.onWritten ?? (() => undefined);
     this.#attempt(() => {
       this.#file = new LogFile(this.#path);
     });
@@ -173,13 +239,17 @@ class BufferedLogStore implements LogStore {
     this.#timer = undefined;
     if (this.#buffer.length === 0 || this.#isClosed) return;
     const records = this.#buffer;
+    let written: StoredLogRecord[] = [];
     const isWritten = this.#attempt(() => {
       this.#file ??= new LogFile(this.#path);
-      this.#trimmed += this.#file.append(records, this.#maxRows);
+      const done = this.#file.append(records, this.#maxRows);
+      this.#trimmed += done.removed;
+      written = done.written;
     });
     if (isWritten) {
       this.#buffer = [];
       this.#isTroubled = false;
+      this.#onWritten(written);
     } else this.#timer = setTimeout(() => this.flush(), this.#flushMs * 10).unref();
   }
 
@@ -188,12 +258,18 @@ class BufferedLogStore implements LogStore {
     let found: StoredLogRecord[] = [];
     this.#attempt(() => {
       const ask = this.#file?.database.prepare('SELECT * FROM log_record WHERE seq > ? ORDER BY seq LIMIT ?');
-      found = (ask?.all(afterSeq, limit) ?? []).map((row) => {
-        const { seq, at_ms: atMs, level, message, fields } = storedRow.parse(row);
-        return { seq, atMs, level: LEVELS[level] ?? 'info', message, fields: parseFields(fields) };
-      });
+      found = (ask?.all(afterSeq, limit) ?? []).map(toRecord);
     });
     return found;
+  }
+
+  lookBack(beforeSeq: number | null, limit: number, filter: LogFilter): LogLook {
+    this.flush();
+    let look: LogLook = { records: [], reachedSeq: null };
+    this.#attempt(() => {
+      if (this.#file) look = this.#file.lookBack(beforeSeq, limit, filter);
+    });
+    return look;
   }
 
   counts() {

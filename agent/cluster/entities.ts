@@ -24,8 +24,19 @@ export async function fetchEntities(api: IconikApi, storageGatewayId: string): P
   const gateway = await api.gateways.get(storageGatewayId);
   const cluster = gateway.cluster_id ? await api.clusters.get(gateway.cluster_id) : null;
   const ids = new Set([...Object.keys(gateway.storages), ...(cluster?.storage_ids ?? [])]);
-  const storages = await Promise.all([...ids].map((id) => api.storages.get(id)));
-  return { gateway, cluster, storages: fileStorages(storages), fromCopy: false };
+  const storages = await Promise.all([...ids].map((id) => storageUnlessDeleted(api, id)));
+  return { gateway, cluster, storages: fileStorages(storages.flat()), fromCopy: false };
+}
+
+// Gateway and cluster may go on naming a storage that was deleted; it must not hide every other change from the node.
+async function storageUnlessDeleted(api: IconikApi, id: string): Promise<Storage[]> {
+  try {
+    return [await api.storages.get(id)];
+  } catch (thrown) {
+    const error = coerceError(thrown);
+    if (error.code === 'iconik-not-found' && error.fields.fromIconik === true) return [];
+    throw error;
+  }
 }
 
 const fileStorages = (storages: readonly Storage[]): Map<string, Storage> =>
@@ -122,6 +133,7 @@ export class EntityWatch implements Service {
   readonly #life = new AbortController();
   #current: Entities;
   #loop: Promise<void> | null = null;
+  #reading: Promise<void> = Promise.resolve();
   #trouble = '';
 
   constructor(options: EntityWatchOptions) {
@@ -142,10 +154,16 @@ export class EntityWatch implements Service {
     await this.#loop;
   }
 
+  /** Reads after any read in progress, so that what was just changed in iconik is seen; never throws. */
+  readNow(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#read());
+    return this.#reading;
+  }
+
   async #run(): Promise<void> {
     const { clock, pollMs } = this.#options;
     while (!this.#life.signal.aborted) {
-      await this.#read();
+      await this.readNow();
       await clock.sleep(pollMs, this.#life.signal).catch(() => {});
     }
   }

@@ -10,6 +10,9 @@ import { observeCounter, type Standstill } from '../runtime/standstill.ts';
 /** Reads further apart than this prove nothing about the time between them. */
 const MAX_GAP_MS = 2_000;
 
+/** Tries to register, a beat apart, before the start is given up. */
+const ENTER_ATTEMPTS = 60;
+
 /** A worker as this node sees it. */
 export interface Member extends workers.MemberRow {
   /** False once this node has itself seen the heartbeat stand still for the lapse time. */
@@ -41,7 +44,8 @@ export class Membership implements Service {
   readonly #options: Required<MembershipOptions>;
   readonly #life = new AbortController();
   readonly #stood = new Map<string, Standstill>();
-  readonly #freed = new Set<string>();
+  /** When the jobs of a dead worker were freed last, by worker. */
+  readonly #freedMs = new Map<string, number>();
   #holdStood: Standstill | null = null;
   #holder: workers.GatewayHold | null = null;
   #holds = false;
@@ -54,15 +58,29 @@ export class Membership implements Service {
     this.#options = { beatMs: 1_000, ...options };
   }
 
-  /** Registers this run and frees what earlier runs of the installation held; throws when the database is away. */
+  /** Registers this run and frees what earlier runs of the installation held; throws when the database stays away. */
   async start(): Promise<void> {
     if (this.#loop || this.#life.signal.aborted) return;
-    const { database, self, log } = this.#options;
-    await workers.registerWorker(database, self);
-    const freed = await jobQueries.freeJobsOfEarlierRuns(database, self.workerId, self.runId);
-    if (freed > 0) log.info(`Took back ${freed} jobs that an earlier run of this node had leased`, { freed });
-    await this.#cycle();
+    await this.#enter();
     this.#loop = this.#run();
+  }
+
+  // The database answered a moment ago: one that is slow or restarts just now is waited for. All of it may be repeated.
+  async #enter(): Promise<void> {
+    const { database, self, log, clock, beatMs } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await workers.registerWorker(database, self);
+        const freed = await jobQueries.freeJobsOfEarlierRuns(database, self.workerId, self.runId);
+        if (freed > 0) log.info(`Took back ${freed} jobs that an earlier run of this node had leased`, { freed });
+        return await this.#cycle();
+      } catch (thrown) {
+        const error = coerceError(thrown);
+        if (error.retry === 'permanent' || attempt >= ENTER_ATTEMPTS) throw error;
+        log.warn('This node could not register yet; trying again', { error: error.message });
+        await clock.sleep(beatMs, this.#life.signal);
+      }
+    }
   }
 
   /** Stops the heartbeat and says goodbye, so that nobody has to wait for it to lapse. */
@@ -171,16 +189,17 @@ export class Membership implements Service {
       const dead = row.run_id !== self.runId && stood.stoodMs >= lapseMs;
       members.push({ ...row, alive: !dead && row.availability_status !== 'unavailable' });
       if (dead) await this.#bury(row);
+      else this.#freedMs.delete(row.worker_id);
     }
     this.#members = members;
   }
 
   async #bury(row: workers.MemberRow): Promise<void> {
-    const { database, self, log, trustedTerm } = this.#options;
-    const life = `${row.run_id}/${row.heartbeat}`;
-    if (!this.#freed.has(life)) {
+    const { database, self, log, trustedTerm, clock, lapseMs } = this.#options;
+    // Again and again: a worker that woke up may have taken jobs back and died before its next heartbeat.
+    if (clock.monotonicMs() - (this.#freedMs.get(row.worker_id) ?? Number.NEGATIVE_INFINITY) >= lapseMs) {
       const freed = await jobQueries.freeJobsOfDeadRun(database, row.run_id, row.heartbeat);
-      this.#freed.add(life);
+      this.#freedMs.set(row.worker_id, clock.monotonicMs());
       if (freed > 0) log.warn(`Node ${row.name} stopped answering; its ${freed} jobs go back to the queue`, { freed });
     }
     const term = trustedTerm();

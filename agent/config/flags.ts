@@ -2,6 +2,8 @@
 export interface Flags {
   config?: string;
   dataDir?: string;
+  /** Local socket of the parent that the beat thread beats on (agent/link). */
+  beatSocket?: string;
   /** End instead of waiting when another run holds this storage gateway id. */
   noWait: boolean;
   /** Diagnose and end. */
@@ -13,7 +15,7 @@ export interface Flags {
 }
 
 const SETTING_FLAGS = ['iconik-url', 'app-id', 'auth-token', 'storage-gateway-id'] as const;
-const VALUE_FLAGS = ['config', 'data-dir', ...SETTING_FLAGS] as const;
+const VALUE_FLAGS = ['config', 'data-dir', 'beat-socket', ...SETTING_FLAGS] as const;
 const SWITCHES = ['no-wait', 'doctor', 'json'] as const;
 
 function includes<Word extends string>(words: readonly Word[], text: string): text is Word {
@@ -50,10 +52,12 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
   }
   const config = values.get('config');
   const dataDir = values.get('data-dir');
+  const beatSocket = values.get('beat-socket');
   return {
     flags: {
       ...(config === undefined ? {} : { config }),
       ...(dataDir === undefined ? {} : { dataDir }),
+      ...(beatSocket === undefined ? {} : { beatSocket }),
       noWait: switches.has('no-wait'),
       doctor: switches.has('doctor'),
       json: switches.has('json'),

@@ -1,18 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { type ConfigFile, parseConfigFile } from './config-file.ts';
 import {
-  CONFIG_KEYS,
-  type ConfigKey,
-  type ConfigValues,
+  type ConfigFile,
   checkRelations,
-  IDLE_KEYS,
-  REFUSED_KEYS,
+  collectSettings,
+  defaultConfigPath,
+  defaultDataDir,
+  type HostFacts,
+  parseConfigFile,
+  parseSettings,
   type Resolution,
-} from './config-schema.ts';
+} from '../contract/index.ts';
+import { type ConfigValues, wrapSecrets } from './config-schema.ts';
 import { type Flags, parseFlags } from './flags.ts';
-import { defaultConfigPath, defaultDataDir, type HostFacts } from './locations.ts';
 import type { TunableName } from './precedence.ts';
 import type { Secret } from './secret.ts';
 
@@ -110,45 +111,6 @@ function readConfigFile(flags: Flags, host: ConfigHost): ReadFile {
   }
 }
 
-interface Said {
-  text: string;
-  /** `line 12` or `--app-id`; where to look. */
-  where: string;
-}
-
-function collect(file: ReadFile, flags: Flags): { said: Map<string, Said>; problems: string[]; warnings: string[] } {
-  const said = new Map<string, Said>();
-  const problems = [...file.problems];
-  const warnings = [...file.warnings];
-  for (const { key, value, line } of file.entries) {
-    const where = `line ${line}`;
-    if (REFUSED_KEYS[key] !== undefined) problems.push(`${where}: ${key} ${REFUSED_KEYS[key]}`);
-    else if (IDLE_KEYS[key] !== undefined) warnings.push(`${where}: ${key} ${IDLE_KEYS[key]}`);
-    else if (!(key in CONFIG_KEYS)) warnings.push(`${where}: unknown key "${key}" is kept but has no effect`);
-    else if (value !== '') said.set(key, { text: value, where });
-  }
-  for (const [key, text] of Object.entries(flags.settings)) said.set(key, { text, where: `--${key}` });
-  return { said, problems, warnings };
-}
-
-/** Parses each key's text. Never repeats a text: it may be a secret. */
-function parseValues(said: ReadonlyMap<string, Said>, problems: string[]): ConfigValues | null {
-  const values: Partial<Record<ConfigKey, unknown>> = {};
-  let isWhole = true;
-  for (const key of Object.keys(CONFIG_KEYS) as ConfigKey[]) {
-    const entry = said.get(key);
-    const parsed = CONFIG_KEYS[key].safeParse(entry?.text);
-    if (parsed.success) {
-      values[key] = parsed.data;
-      continue;
-    }
-    isWhole = false;
-    if (entry === undefined) problems.push(`${key} is missing: set it in [main], or give --${key}`);
-    else problems.push(`${entry.where}: ${key} ${parsed.error.issues[0]?.message ?? 'is wrong'}`);
-  }
-  return isWhole ? (values as ConfigValues) : null;
-}
-
 function tunablesOf(values: ConfigValues): NodeConfig['tunables'] {
   const said = {
     checksum_max_workers: values['checksum-max-workers'],
@@ -222,14 +184,15 @@ export function loadConfig(
   const { flags, problems: flagProblems } = parseFlags(argv);
   const file = readConfigFile(flags, host);
   const path = file.path ?? defaultConfigPath(host);
-  const { said, problems: fileProblems, warnings } = collect(file, flags);
+  const { said, problems: fileProblems, warnings } = collectSettings(file);
+  for (const [key, text] of Object.entries(flags.settings)) said.set(key, { text, where: `--${key}` });
   const isFileUsable = file.problems.length === 0;
   // without a readable file every required key would be "missing", which hides the one thing that is wrong
-  const values = isFileUsable ? parseValues(said, fileProblems) : null;
+  const values = isFileUsable ? parseSettings(said, fileProblems) : null;
   if (values !== null) fileProblems.push(...checkRelations(values));
   const problems = [...flagProblems, ...fileProblems.map((problem) => `${path}: ${problem}`)];
   if (values === null || problems.length > 0) return { kind: 'invalid', problems };
-  const config = assemble(values, flags, file, host);
+  const config = assemble(wrapSecrets(values), flags, file, host);
   if (config.iconikUrl.startsWith('http:') && !isLoopback(config.iconikUrl)) {
     warnings.push('iconik-url is not https: the auth token travels in the clear');
   }

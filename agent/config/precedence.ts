@@ -1,25 +1,12 @@
-/** The five settings that config.ini, node and cluster may all hold (design: settings), with default and range. */
-export const TUNABLES = {
-  /** Files hashed at a time by this node. */
-  checksum_max_workers: { default: 2, min: 1, max: 64 },
-  /** Folders walked at a time by the leader. */
-  scanner_concurrency_value: { default: 4, min: 1, max: 64 },
-  /** Files downloaded at a time by this node. */
-  file_download_parallel_downloads_num: { default: 4, min: 1, max: 64 },
-  /** Files uploaded at a time by this node. */
-  file_upload_parallel_uploads_num: { default: 4, min: 1, max: 64 },
-  /** Transcodes at a time, per transcoder profile, of this node. */
-  max_transcoding_jobs: { default: 2, min: 1, max: 64 },
-} as const;
+import { TUNABLES, type TunableName } from '../contract/index.ts';
 
-/** Name of a tunable as iconik spells it. */
-export type TunableName = keyof typeof TUNABLES;
+export { TUNABLES, type TunableName };
 
 /** All names, in a fixed order. */
 export const TUNABLE_NAMES = Object.keys(TUNABLES) as TunableName[];
 
 /** Seconds a job lease lasts; only the cluster entity may hold it, since all nodes must use one value. */
-const VISIBILITY_TIMEOUT = { default: 3600, min: 30, max: 86_400 } as const;
+export const VISIBILITY_TIMEOUT = { default: 3600, min: 30, max: 86_400 } as const;
 
 /** Who said a value, strongest first. */
 export const TIERS = ['config.ini', 'node', 'cluster', 'default'] as const;

@@ -25,6 +25,8 @@ export class HealthMonitor implements Service {
   readonly #life = new AbortController();
   readonly #states = new Map<string, CheckState>();
   readonly #asking = new Set<string>();
+  /** Checks that are being asked and have not answered in time. */
+  readonly #overdue = new Set<string>();
   readonly #nextMs = new Map<string, number>();
   #loop: Promise<void> | null = null;
 
@@ -57,9 +59,11 @@ export class HealthMonitor implements Service {
     while (!this.#life.signal.aborted) {
       const nowMs = clock.monotonicMs();
       for (const check of checks()) {
-        if (this.#asking.has(check.name) || (this.#nextMs.get(check.name) ?? 0) > nowMs) continue;
+        if ((this.#nextMs.get(check.name) ?? 0) > nowMs) continue;
         this.#nextMs.set(check.name, nowMs + this.#paceMs(check));
-        void this.#ask(check);
+        // A late check is not asked again before it has answered (stuck calls must not pile up), but its silence counts on.
+        if (!this.#asking.has(check.name)) void this.#ask(check);
+        else if (this.#overdue.has(check.name)) this.#take(check.name, this.#lateAnswer(check));
       }
       await clock.sleep(100, this.#life.signal).catch(() => {});
     }
@@ -77,10 +81,15 @@ export class HealthMonitor implements Service {
       () => this.#lateAnswer(check),
     );
     const asked = check.ask().catch((thrown) => unforeseen(check, thrown));
-    // A late check is not asked again before it has answered: stuck calls must not pile up.
-    void asked.finally(() => this.#asking.delete(check.name));
+    let isAnswered = false;
+    void asked.then(() => {
+      isAnswered = true;
+      this.#asking.delete(check.name);
+      this.#overdue.delete(check.name);
+    });
     const answer = await Promise.race([asked, late]);
     inTime.abort();
+    if (!isAnswered) this.#overdue.add(check.name);
     this.#take(check.name, answer);
   }
 

@@ -224,17 +224,28 @@ type Body = Record<string, unknown>;
 export interface IconikApi {
   gateways: {
     get(id: string, limits?: CallLimits): Promise<StorageGateway>;
+    /** All gateways of the account. */
+    list(limits?: CallLimits): Promise<StorageGateway[]>;
+    /** Sent once: a lost answer may leave a gateway behind. */
+    create(body: Body, limits?: CallLimits): Promise<StorageGateway>;
     patch(id: string, body: Body, limits?: CallLimits): Promise<void>;
     /** POST telemetry; a snapshot, so repeating it is harmless. */
     postTelemetry(id: string, body: Body, limits?: CallLimits): Promise<void>;
   };
   clusters: {
     get(id: string, limits?: CallLimits): Promise<StorageGatewayCluster>;
+    /** All clusters of the account. */
+    list(limits?: CallLimits): Promise<StorageGatewayCluster[]>;
+    /** Sent once: a lost answer may leave a cluster behind. */
+    create(body: Body, limits?: CallLimits): Promise<StorageGatewayCluster>;
+    patch(id: string, body: Body, limits?: CallLimits): Promise<void>;
     /** Gateways of the cluster. */
     nodes(id: string, limits?: CallLimits): Promise<StorageGateway[]>;
   };
   storages: {
     get(id: string, limits?: CallLimits): Promise<Storage>;
+    /** All storages of the account with this method (FILE, S3, …). */
+    list(method: string, limits?: CallLimits): Promise<Storage[]>;
     patch(id: string, body: Body, limits?: CallLimits): Promise<void>;
     /** The cloud storage iconik would use for a purpose (PROXIES, KEYFRAMES, FILES). */
     matching(purpose: string, storageId: string, limits?: CallLimits): Promise<Storage>;

@@ -1,11 +1,12 @@
 import { IsgError } from '../runtime/errors.ts';
 import type { IconikApi } from './api.ts';
 import { servicePath } from './http-call.ts';
+import { wholeNumberedList } from './paging.ts';
 import { gatewaySchema } from './schemas.ts';
 import { isNotFound, type ServiceRequests } from './service-requests.ts';
 
-/** Path of a gateway. */
-const pathOf = (id: string, ...more: string[]) => servicePath('files', ['storage_gateways', id, ...more]);
+/** Path of all gateways, or of one. */
+const pathOf = (...more: string[]) => servicePath('files', ['storage_gateways', ...more]);
 
 /** Storage gateways (reference C.6, C.7). */
 export function createGateways(requests: ServiceRequests): IconikApi['gateways'] {
@@ -22,6 +23,9 @@ export function createGateways(requests: ServiceRequests): IconikApi['gateways']
         );
       }
     },
+    list: (limits) =>
+      wholeNumberedList({ requests, path: pathOf(), schema: gatewaySchema, limits, unreadable: 'skip' }),
+    create: (body, limits) => requests.create(pathOf(), { schema: gatewaySchema, body, limits }),
     patch: (id, body, limits) => requests.write({ method: 'PATCH', path: pathOf(id), body }, limits),
     postTelemetry: (id, body, limits) =>
       requests.write({ method: 'POST', path: pathOf(id, 'telemetry'), body }, limits),

@@ -38,6 +38,9 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   'iconik-unreachable': UNREACHABLE_ADVICE,
 };
 
+/** What only iconik itself can know: said by a load balancer, it must make nobody take a record for gone. */
+const TELLS_OF_RECORDS = new Set([404, 409]);
+
 /** 401 is the state of the whole node, not of this request: it is cured outside, so trying again later can help. */
 function retryOf(code: ErrorCode, status: number): 'transient' | 'permanent' {
   if (code === 'iconik-unreachable' || code === 'iconik-throttled' || code === 'iconik-unauthorized')
@@ -101,8 +104,8 @@ function readErrorBody(text: string): ErrorBody {
  */
 export function failureOfStatus(call: CallName, answer: RefusedAnswer): IsgError {
   const { status } = answer;
-  const code = codeOf(status);
   const { words, fromIconik } = readErrorBody(answer.text);
+  const code = fromIconik || !TELLS_OF_RECORDS.has(status) ? codeOf(status) : 'iconik-unreachable';
   const said = `answered ${status} to ${call.method} ${call.path}${words ? `: "${words}"` : ''}.`;
   const hints = [
     fromIconik ? `iconik ${said}` : `Something between here and iconik ${said} Check iconik-url and the proxy.`,

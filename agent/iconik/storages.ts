@@ -16,7 +16,7 @@ import { exceptGone, type ServiceRequests } from './service-requests.ts';
 /** Most event ids in one purge (reference C.4). */
 const PURGE_AT_ONCE = 100;
 
-const pathOf = (id: string, ...more: string[]) => servicePath('files', ['storages', id, ...more]);
+const pathOf = (...more: string[]) => servicePath('files', ['storages', ...more]);
 
 /** Storages with their events, queues and file records (reference C.3–C.5, C.13, C.14). */
 export function createStorages(requests: ServiceRequests): IconikApi['storages'] {
@@ -25,6 +25,11 @@ export function createStorages(requests: ServiceRequests): IconikApi['storages']
 
   return {
     get: (id, limits) => requests.read(pathOf(id), storageSchema, { limits }),
+    async list(method, limits) {
+      const query = { method };
+      const list = { requests, path: pathOf(), schema: storageSchema, query, limits, unreadable: 'skip' } as const;
+      return (await wholeNumberedList(list)).filter((storage) => storage.method === method);
+    },
     patch: (id, body, limits) => requests.write({ method: 'PATCH', path: pathOf(id), body }, limits),
     matching: (purpose, storageId, limits) =>
       requests.read(servicePath('files', ['storages', 'matching', purpose]), storageSchema, {

@@ -35,6 +35,8 @@ export interface JobStore {
     lanes: readonly LaneDemand[],
     reach: { storageIds: readonly string[]; term: number | null; visibilityTimeoutS: number },
   ): Promise<ClaimedJob[]>;
+  /** Frees what this run has leased without knowing it (the answer to a claim got lost); answers how many. */
+  freeStray(knownJobIds: readonly string[]): Promise<number>;
   /** Extends leases; what is not in the answer is lost. */
   renew(
     items: readonly { jobId: string; leaseToken: string; progress: number; note: string }[],

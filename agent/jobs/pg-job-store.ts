@@ -27,6 +27,7 @@ export function createPgJobStore(database: Database, owner: { runId: string; wor
       const rows = await queries.claimJobs(database, { lanes, ...reach, ...owner });
       return rows.map(toClaimedJob);
     },
+    freeStray: (knownJobIds) => queries.freeStrayJobs(database, owner.runId, knownJobIds),
     renew: (items, visibilityTimeoutS) => queries.renewJobs(database, items, { ...owner, visibilityTimeoutS }),
     saveCheckpoint: (lease, checkpoint) => queries.saveCheckpoint(database, lease, checkpoint),
     end: (lease, end, alongside) =>

@@ -1,6 +1,6 @@
 import type { Role } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { coerceError, type IsgError } from '../runtime/errors.ts';
+import { coerceError, errorRecord, type IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -42,6 +42,8 @@ export interface JobRunnerOptions {
   renewMs?: number;
   /** A job that reports no life for this long is stopped and tried again. */
   stallMs?: number;
+  /** Pause between two looks for leases of this run that it knows nothing of. */
+  strayMs?: number;
 }
 
 /** A job in this process. */
@@ -53,6 +55,8 @@ interface Running {
   progress: number;
   note: string;
   lastLifeMs: number;
+  /** Wall clock; a label. */
+  startedMs: number;
   finished: Promise<void>;
 }
 
@@ -63,11 +67,15 @@ export interface RunningJobView {
   kind: string;
   progress: number;
   note: string;
+  /** What the queue holds about it, unparsed. */
+  payload: unknown;
+  /** When this attempt began here, milliseconds since the epoch. */
+  startedMs: number;
 }
 
 /** How long `stop` waits for handlers to give up before their leases are left to the rescue. */
 const STOP_GRACE_MS = 8_000;
-const DEFAULTS = { pollMs: 250, renewMs: 2_000, stallMs: 10 * 60_000 };
+const DEFAULTS = { pollMs: 250, renewMs: 2_000, stallMs: 10 * 60_000, strayMs: 10_000 };
 
 /** Claims, runs, renews and ends jobs of one node (README.md of this folder). */
 export class JobRunner implements Service {
@@ -78,6 +86,7 @@ export class JobRunner implements Service {
   #loops: Promise<void>[] = [];
   #wakeUp: (() => void) | null = null;
   #claimTrouble = '';
+  #nextStrayMs = 0;
 
   constructor(options: JobRunnerOptions) {
     this.#options = { ...DEFAULTS, ...options };
@@ -102,12 +111,14 @@ export class JobRunner implements Service {
 
   /** The jobs in this process. */
   running(): RunningJobView[] {
-    return [...this.#running.values()].map(({ claimed, progress, note }) => ({
+    return [...this.#running.values()].map(({ claimed, progress, note, startedMs }) => ({
       jobId: claimed.jobId,
       role: claimed.role,
       kind: claimed.kind,
       progress,
       note,
+      payload: claimed.payload,
+      startedMs,
     }));
   }
 
@@ -124,6 +135,7 @@ export class JobRunner implements Service {
   async #claimLoop(): Promise<void> {
     while (!this.#life.signal.aborted) {
       try {
+        await this.#freeStray();
         await this.#claimOnce();
         this.#claimTrouble = '';
       } catch (thrown) {
@@ -142,6 +154,16 @@ export class JobRunner implements Service {
     const signal = AbortSignal.any([woken.signal, this.#life.signal]);
     await clock.sleep(pollMs * (0.8 + 0.4 * random()), signal).catch(() => {});
     this.#wakeUp = null;
+  }
+
+  // The answer to a claim (or to a renewal that took a job back) can get lost after the database has committed it: nobody
+  // would run that job until its lease runs out. Between claims, what is leased here and not known is such a stray.
+  async #freeStray(): Promise<void> {
+    const { store, clock, strayMs, log } = this.#options;
+    if (clock.monotonicMs() < this.#nextStrayMs) return;
+    const freed = await store.freeStray([...this.#running.keys()]);
+    this.#nextStrayMs = clock.monotonicMs() + strayMs;
+    if (freed > 0) log.warn(`Gave back ${freed} jobs that were leased without this node's knowing`, { freed });
   }
 
   async #claimOnce(): Promise<void> {
@@ -165,8 +187,11 @@ export class JobRunner implements Service {
   #begin(claimed: ClaimedJob): void {
     const { lanes, clock, log } = this.#options;
     const lane = lanes.find(({ role, kinds }) => role === claimed.role && kinds.includes(claimed.kind));
-    if (!lane || this.#running.has(claimed.jobId)) {
-      log.error('Claimed a job that fits no lane or runs here already', { jobId: claimed.jobId, kind: claimed.kind });
+    const earlier = this.#running.get(claimed.jobId);
+    // Freed while this process was away and claimed before it could be taken back: the new lease is given back as a stray.
+    if (earlier) stopJob(earlier, 'lease-lost');
+    if (!lane || earlier) {
+      log.warn('Claimed a job that fits no lane or runs here already', { jobId: claimed.jobId, kind: claimed.kind });
       return;
     }
     const job: Running = {
@@ -177,9 +202,13 @@ export class JobRunner implements Service {
       progress: 0,
       note: '',
       lastLifeMs: clock.monotonicMs(),
+      startedMs: clock.wallMs(),
       finished: Promise.resolve(),
     };
     this.#running.set(claimed.jobId, job);
+    // Claimed just before the node began to stop, or its leadership ended: asked to stop like the others.
+    if (this.#life.signal.aborted) stopJob(job, 'stopping');
+    if (claimed.role === 'MAIN' && this.#options.reach().term === null) stopJob(job, 'leadership-ended');
     job.finished = this.#run(job);
   }
 
@@ -200,7 +229,10 @@ export class JobRunner implements Service {
     const handler = this.#handlers.get(`${claimed.role} ${claimed.kind}`);
     if (!handler) throw new Error(`a lane names ${claimed.role} ${claimed.kind}, but no handler does`);
     const startedMs = this.#options.clock.monotonicMs();
-    const outcome = await outcomeOf(handler, claimed, (payload) => handler.run(this.#contextOf(job, payload)));
+    const outcome = await outcomeOf(handler, claimed, (payload) => {
+      job.abort.signal.throwIfAborted();
+      return handler.run(this.#contextOf(job, payload));
+    });
     const end = leaseEndOf(outcome, { ...claimed, stopped: job.stopped }, this.#options.random);
     const alongside = 'alongside' in outcome && outcome.kind === end.state ? outcome.alongside : undefined;
     const result = job.stopped === 'lease-lost' ? 'lost' : await this.#endSurely(job, end, alongside);
@@ -225,7 +257,7 @@ export class JobRunner implements Service {
       } catch (thrown) {
         const error = coerceError(thrown);
         const giveUp = error.retry === 'permanent' || this.#life.signal.aborted;
-        if (giveUp && attempt >= 3) throw error;
+        if (giveUp && attempt >= 3) return this.#endWithout(job, end, error);
         log.warn('The end of a job is not stored yet; trying again', {
           jobId: job.claimed.jobId,
           error: error.message,
@@ -233,6 +265,12 @@ export class JobRunner implements Service {
         await clock.sleep(500);
       }
     }
+  }
+
+  // What the database refuses for good (a follow-up it does not take) must not keep the job leased, nor run it for ever.
+  async #endWithout(job: Running, end: LeaseEnd, error: IsgError): Promise<'ended' | 'lost'> {
+    if (error.retry === 'transient' || end.state === 'queued') throw error;
+    return this.#options.store.end(job.claimed, { state: 'failed', error: errorRecord(error) });
   }
 
   #contextOf(job: Running, payload: unknown): JobContext<unknown> {

@@ -46,7 +46,9 @@ export type ElectionEvent =
   | { kind: 'renewal-refused' }
   | { kind: 'trust-ended' }
   | { kind: 'not-eligible'; why: string }
-  | { kind: 'work-settled' };
+  | { kind: 'work-settled' }
+  /** The work does not stop; the lease must lapse then. */
+  | { kind: 'work-left-behind' };
 
 /** What the runner is to do. */
 export type ElectionCommand =
@@ -177,6 +179,7 @@ function stepDown(term: number, release: boolean, why: string): Step {
 }
 
 function onSteppingDown(state: Extract<ElectionState, { state: 'stepping-down' }>, event: ElectionEvent): Step {
+  if (event.kind === 'work-left-behind') return stay(FOLLOWING);
   if (event.kind !== 'work-settled') return stay(state);
   const commands: ElectionCommand[] = state.release ? [{ kind: 'release', term: state.term, why: state.why }] : [];
   return { state: FOLLOWING, commands };

@@ -32,7 +32,12 @@ export interface ElectorOptions {
   highestTerm: { get(): number; set(term: number): void };
   /** Told at each change: the term of the trusted leadership, or null. */
   onChange: (term: number | null) => void;
+  /** How long ended leader work may take to settle before it is left behind. */
+  settleLimitMs?: number;
 }
+
+/** Longer than this no call of leader work may take once its signal fired; shorter than an orderly stop may take. */
+const SETTLE_LIMIT_MS = 8_000;
 
 /** What others may know of the election. */
 export interface ElectionView {
@@ -43,6 +48,12 @@ export interface ElectionView {
   holderRunId: string | null;
   /** Whether the lease, as last read, is free. */
   released: boolean;
+  /** Term of the lease, as last read; null before the first read. */
+  leaseTerm: number | null;
+  /** How long the lease has stood still before our eyes; beyond the ttl its holder is silent. */
+  silentMs: number;
+  /** Milliseconds since the lease was last read or renewed; infinite before the first time. */
+  readAgoMs: number;
 }
 
 /** Runs the election of one node (README.md): performs what the reducer commands and feeds back what happened. */
@@ -52,7 +63,12 @@ export class Elector implements Service {
   #state: ElectionState = initialElection;
   #loop: Promise<void> | null = null;
   #leadership: { abort: AbortController; settled: Promise<unknown>; term: number } | null = null;
-  #lastHolder: { runId: string | null; released: boolean } = { runId: null, released: true };
+  #lastHolder: { runId: string | null; released: boolean; term: number | null; atMs: number } = {
+    runId: null,
+    released: true,
+    term: null,
+    atMs: Number.NEGATIVE_INFINITY,
+  };
   #trouble = '';
 
   constructor(options: ElectorOptions) {
@@ -70,11 +86,15 @@ export class Elector implements Service {
   }
 
   view(): ElectionView {
+    const { runId, released, term, atMs } = this.#lastHolder;
     return {
       state: this.#state.state,
       term: this.trustedTerm(),
-      holderRunId: this.#lastHolder.runId,
-      released: this.#lastHolder.released,
+      holderRunId: runId,
+      released,
+      leaseTerm: term,
+      silentMs: this.#state.state === 'following' ? (this.#state.stood?.stoodMs ?? 0) : 0,
+      readAgoMs: this.#options.clock.monotonicMs() - atMs,
     };
   }
 
@@ -106,7 +126,8 @@ export class Elector implements Service {
     }
     const read = await this.#attempt(() => this.#options.store.read());
     if (read.kind === 'unanswered') return;
-    this.#lastHolder = { runId: read.value.runId, released: read.value.released };
+    const { runId, released, term } = read.value;
+    this.#lastHolder = { runId, released, term, atMs: read.attempt.endedMs };
     await this.#dispatch({
       kind: 'lease-read',
       lease: read.value,
@@ -127,7 +148,9 @@ export class Elector implements Service {
     over.abort();
     if (answer === 'trust-ended') return this.#dispatch({ kind: 'trust-ended' });
     if (answer.kind === 'unanswered') {
-      if (clock.monotonicMs() >= trustedUntilMs) await this.#dispatch({ kind: 'trust-ended' });
+      // A leader tries again while it is trusted; a node that only verifies has nothing to keep and follows again.
+      if (this.#state.state === 'verifying' || clock.monotonicMs() >= trustedUntilMs)
+        await this.#dispatch({ kind: 'trust-ended' });
       return;
     }
     await this.#dispatch(answer.value ? { kind: 'renewed', attempt: answer.attempt } : { kind: 'renewal-refused' });
@@ -184,8 +207,8 @@ export class Elector implements Service {
   }
 
   async #beginWork(term: number): Promise<void> {
-    const { work, runId, log, highestTerm, onChange } = this.#options;
-    highestTerm.set(term);
+    const { work, runId, log, onChange } = this.#options;
+    this.#rememberTerm(term);
     const abort = new AbortController();
     const leadership: Leadership = {
       term,
@@ -199,6 +222,17 @@ export class Elector implements Service {
     const settled = Promise.allSettled(work.map((item) => this.#runWork(item, leadership)));
     this.#leadership = { abort, settled, term };
     onChange(term);
+  }
+
+  // Only a database restored from a backup needs the file; a full disk must not end the agent.
+  #rememberTerm(term: number): void {
+    try {
+      this.#options.highestTerm.set(term);
+    } catch (thrown) {
+      this.#options.log.warn('The term could not be written to the data folder', {
+        error: coerceError(thrown).message,
+      });
+    }
   }
 
   // Leader work that fails for a reason nobody foresaw is begun again: MAIN work must not rest in silence.
@@ -222,8 +256,21 @@ export class Elector implements Service {
     leadership.abort.abort(leadershipLost(leadership.term));
     this.#leadership = null;
     this.#options.onChange(null);
-    await leadership.settled;
-    await this.#dispatch({ kind: 'work-settled' });
+    await this.#dispatch({ kind: (await this.#settles(leadership.settled)) ? 'work-settled' : 'work-left-behind' });
+  }
+
+  // Work that hangs must not keep the node out of every later election; what it may still do is refused by its term.
+  async #settles(settled: Promise<unknown>): Promise<boolean> {
+    const { clock, log, settleLimitMs = SETTLE_LIMIT_MS } = this.#options;
+    const inTime = new AbortController();
+    const late = clock.sleep(settleLimitMs, inTime.signal).then(
+      () => false,
+      () => true,
+    );
+    const isSettled = await Promise.race([settled.then(() => true), late]);
+    inTime.abort();
+    if (!isSettled) log.error('Leader work does not stop and is left behind; the lease is left to lapse');
+    return isSettled;
   }
 }
 

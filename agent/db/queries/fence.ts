@@ -40,7 +40,8 @@ function leadershipLost(holder: { readonly term: number }): IsgError {
   return new IsgError(
     'leadership-lost',
     `Another node leads: the write of term ${holder.term} changed nothing. This node stops its leader work.`,
-    { retry: 'permanent', fields: { term: holder.term } },
+    // Transient like every loss of leadership: it says nothing against the file or record the write was about.
+    { retry: 'transient', fields: { term: holder.term } },
   );
 }
 

@@ -109,7 +109,9 @@ const SELECTED = `
 selected AS (
   SELECT job.job_id FROM job_origin AS origin JOIN job ON job.job_id = origin.job_id, fence
   WHERE origin.settled_at IS NULL AND job.state IN ('queued', 'leased') AND origin.record_kind = ANY ($3::text[])
-    AND (origin.record_id = ANY ($4::text[]) OR job.origin_iconik_job_id = ANY ($5::text[])))`;
+    AND (origin.record_id = ANY ($4::text[]) OR job.origin_iconik_job_id = ANY ($5::text[]))
+  -- in the order in which renewals lock them (job.ts), so that neither waits for the other in a circle
+  ORDER BY job.job_id FOR UPDATE OF job)`;
 
 const CANCEL = `
 , ${SELECTED},

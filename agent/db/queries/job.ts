@@ -174,9 +174,9 @@ export async function renewJobs(
 }
 
 const CHECKPOINT = `
-UPDATE job SET checkpoint = $3::jsonb WHERE job_id = $1 AND lease_token = $2 AND state = 'leased'`;
+UPDATE job SET checkpoint = $3::jsonb WHERE job_id = $1 AND lease_token = $2 AND state IN ('leased', 'queued')`;
 
-/** Stores where to resume; false when the lease is not the caller's any more. */
+/** Stores where to resume, also when the job was freed but nobody leased it since; false when the lease is not the caller's any more. */
 export async function saveCheckpoint(
   sql: Sql,
   lease: { jobId: string; leaseToken: string },
@@ -271,7 +271,22 @@ export function freeExpiredJobs(sql: Sql): Promise<number> {
   return sql.execute(FREE_EXPIRED, []);
 }
 
-const CANCEL_QUEUED = `UPDATE job SET state = 'cancelled', finished_at = now() WHERE state = 'queued' AND cancel_requested`;
+// They were leased by a statement whose answer never arrived and have not run: the attempt is given back.
+const FREE_STRAY = `
+WITH locked AS (
+  SELECT job_id FROM job WHERE state = 'leased' AND leased_by = $1 AND job_id <> ALL ($2::bigint[]) ORDER BY job_id FOR UPDATE)
+UPDATE job SET state = 'queued', attempts = greatest(attempts - 1, 0), run_at = now(),
+  lease_token = NULL, leased_by = NULL, leased_worker = NULL, lease_expires_at = NULL
+FROM locked WHERE job.job_id = locked.job_id`;
+
+/** Frees jobs that a run has leased without knowing it; `knownJobIds` are all it does know. Not while it is claiming. */
+export function freeStrayJobs(sql: Sql, runId: string, knownJobIds: readonly string[]): Promise<number> {
+  return sql.execute(FREE_STRAY, [runId, knownJobIds]);
+}
+
+const CANCEL_QUEUED = `
+WITH locked AS (SELECT job_id FROM job WHERE state = 'queued' AND cancel_requested ORDER BY job_id FOR UPDATE)
+UPDATE job SET state = 'cancelled', finished_at = now() FROM locked WHERE job.job_id = locked.job_id AND state = 'queued'`;
 
 /** Ends queued jobs whose cancellation was asked for. */
 export function endCancelledQueuedJobs(sql: Sql): Promise<number> {

@@ -15,6 +15,18 @@ export async function hasPlacedMarker(sql: Sql, storageId: string): Promise<bool
   return row?.placed_marker ?? false;
 }
 
+const usedRow = z.object({ used: z.boolean() });
+
+const EVER_USED = `
+SELECT EXISTS (SELECT 1 FROM storage_file WHERE storage_id = $1)
+  OR EXISTS (SELECT 1 FROM storage_root WHERE storage_id = $1 AND (placed_marker OR files > 0)) AS used`;
+
+/** Whether the index knows or once knew of a file or of our marker on the storage: then its root cannot be new. */
+export async function hasEverHeldFiles(sql: Sql, storageId: string): Promise<boolean> {
+  const [row] = await sql.query(EVER_USED, [storageId], usedRow);
+  return row?.used ?? true;
+}
+
 const RECORD_MARKER = `,
 changed AS (
   INSERT INTO storage_root (storage_id, placed_marker) SELECT $3, true FROM fence

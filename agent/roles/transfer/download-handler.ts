@@ -15,6 +15,7 @@ import type { FileFacts, StorageAccess } from '../../storage/storage-access.ts';
 import { pathKey } from '../../storage/storage-path.ts';
 import { closeFile, ensureFile, ensureFileSet } from './destination-record.ts';
 import { type DownloadItem, planDownload } from './download-plan.ts';
+import { markFreshRoot } from './fresh-root.ts';
 import { postponement, storageAway } from './postponed.ts';
 import {
   adoptExisting,
@@ -89,8 +90,12 @@ async function runDownload(deps: DownloadDeps, context: Context): Promise<JobOut
     run = await prepare(deps, context, storage);
     return await download(run);
   } catch (thrown) {
+    if (run && isCancelled(context)) return await dropCancelled(run);
     context.signal.throwIfAborted();
     const postponed = postponement(thrown);
+    if (postponed?.kind === 'snooze' && (await markFreshRoot(deps.sql, context, storage))) {
+      return { ...postponed, afterMs: 0 };
+    }
     if (postponed) return postponed;
     const error = coerceError(thrown);
     if (error.retry === 'transient' || !run) throw error;
@@ -211,25 +216,36 @@ async function moveIntoPlace(run: Run, received: ReceivedItem): Promise<FileFact
  * its asset and format in the row, ingest finishes it under the same natural keys.
  */
 async function giveUp(run: Run, error: IsgError): Promise<JobOutcome> {
-  const { context, storage } = run;
   // The partial files have the same names for whoever holds the job now.
-  await context.confirmLease();
-  const absent: string[] = [];
-  for (const item of run.items) {
+  await run.context.confirmLease();
+  const withdrawn = await removeRemains(run);
+  return { kind: 'failed', error: errorRecord(error), alongside: (sql) => withdrawDownload(sql, withdrawn) };
+}
+
+function isCancelled({ signal }: Context): boolean {
+  return signal.aborted && coerceError(signal.reason).code === 'cancelled';
+}
+
+/** A cancelled order is nobody's any more, whoever holds the job: without this its partial files would stay for ever. */
+async function dropCancelled(run: Run): Promise<JobOutcome> {
+  await withdrawDownload(run.deps.sql, await removeRemains(run));
+  return { kind: 'cancelled' };
+}
+
+/** Removes the partial files; answers which files never came into place. */
+async function removeRemains({ context, storage, items }: Run) {
+  const { storageId, assetId } = context.payload;
+  const pathKeys: string[] = [];
+  for (const item of items) {
     try {
-      if (!(await storage.stat(item.finalPath))) absent.push(pathKey(item.finalPath));
+      if (!(await storage.stat(item.finalPath))) pathKeys.push(pathKey(item.finalPath));
       await removePartial(storage, item);
     } catch (thrown) {
       const fields = { path: item.partialPath, error: errorRecord(thrown) };
-      context.log.warn('Could not remove the partial file of a failed download; it may be deleted by hand.', fields);
+      context.log.warn('Could not remove the partial file of an ended download; it may be deleted by hand.', fields);
     }
   }
-  const { storageId, assetId } = context.payload;
-  return {
-    kind: 'failed',
-    error: errorRecord(error),
-    alongside: (sql) => withdrawDownload(sql, { storageId, pathKeys: absent, assetId }),
-  };
+  return { storageId, pathKeys, assetId };
 }
 
 function ownerOf(payload: DownloadPayload) {

@@ -68,13 +68,14 @@ export async function adoptExisting(receiving: Receiving, item: DownloadItem, th
 }
 
 /**
- * A partial file of full length needs no server: an earlier attempt died between receiving and moving it. One that cannot
- * be verified, or is no good, makes room for a transfer from the start.
+ * A partial file of full length needs no server: an earlier attempt died between receiving and moving it. One that is no
+ * good makes room for a transfer from the start; so does any part of a file whose MD5 nobody knows, because nothing would
+ * tell if an outage had torn it, or if the source was replaced since.
  */
 async function digestOfWholePartial(receiving: Receiving, item: DownloadItem): Promise<DigestResult | null> {
   const partial = await receiving.storage.stat(item.partialPath);
-  if (!partial || partial.sizeBytes < item.sizeBytes) return null;
   const expected = expectedMd5(receiving, item);
+  if (!partial || (partial.sizeBytes < item.sizeBytes && expected !== null)) return null;
   if (partial.sizeBytes === item.sizeBytes && expected !== null) {
     const digest = await receiving.storage.digest(item.partialPath, optionsOf(receiving));
     if (fits(digest, item, expected)) return digest;

@@ -50,6 +50,11 @@ const AWAY = new Set(
 /** The name or the thing itself: trying again gives the same. */
 const UNUSABLE = new Set(['ELOOP', 'EISDIR', 'ENAMETOOLONG', 'EINVAL', 'EILSEQ', 'EOVERFLOW', 'ENOTSUP', 'EOPNOTSUPP']);
 
+/** Whether a write failed only for want of room. */
+export function saysFull(thrown: unknown): boolean {
+  return FULL.has(systemCode(thrown));
+}
+
 /** Classifies an error of the file system; `path` is relative to the storage. Our own errors pass unchanged. */
 export function classifyFileError(thrown: unknown, path: string): IsgError {
   if (thrown instanceof IsgError) return thrown;

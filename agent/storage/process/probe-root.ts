@@ -1,7 +1,7 @@
 import { open, opendir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProbeResult } from '../storage-access.ts';
-import { systemCode } from './local-filesystem.ts';
+import { saysFull, systemCode } from './local-filesystem.ts';
 import { isRootEmpty, OWN_PREFIX, readMarker } from './root-marker.ts';
 
 const PROBE_PREFIX = `${OWN_PREFIX}probe-`;
@@ -33,7 +33,10 @@ export async function probeRoot(
   }
 }
 
-/** Makes, syncs and removes a small file; false when the storage refuses any of it (read-only, no rights, full). */
+/**
+ * Makes, syncs and removes a small file; false when the storage refuses any of it (read-only, no rights). A full one is
+ * not out of order: its files can be read and, above all, deleted. What needs room says itself that there is none.
+ */
 async function testWrite(mountPoint: string): Promise<boolean> {
   const path = join(mountPoint, `${PROBE_PREFIX}${process.pid}`);
   try {
@@ -49,9 +52,10 @@ async function testWrite(mountPoint: string): Promise<boolean> {
     await unlink(path);
     await removeStale(mountPoint, writtenAtMs);
     return true;
-  } catch {
-    // Any refusal is the answer; what the mount itself is was found before.
-    return false;
+  } catch (thrown) {
+    // Any other refusal is the answer; what the mount itself is was found before.
+    await unlink(path).catch(() => undefined);
+    return saysFull(thrown);
   }
 }
 

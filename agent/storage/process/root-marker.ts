@@ -87,15 +87,20 @@ export async function placeMarker(mountPoint: string, storageId: string): Promis
 
 async function publishMarker(mountPoint: string, storageId: string): Promise<boolean> {
   const temporary = join(mountPoint, `${MARKER_NAME}-${process.pid}-${Math.random().toString(36).slice(2)}`);
-  const handle = await open(temporary, 'wx', 0o644);
+  let published = false;
   try {
-    await handle.writeFile(`${JSON.stringify({ storageId })}\n`);
-    await handle.sync();
+    const handle = await open(temporary, 'wx', 0o644);
+    try {
+      await handle.writeFile(`${JSON.stringify({ storageId })}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    published = await publishFile(temporary, join(mountPoint, MARKER_NAME));
   } finally {
-    await handle.close();
+    // On a full storage each scan tries anew; what stayed would gather. Never hides why it failed.
+    if (!published) await unlink(temporary).catch(() => undefined);
   }
-  const published = await publishFile(temporary, join(mountPoint, MARKER_NAME));
   if (published) await syncDirectory(mountPoint);
-  else await unlink(temporary);
   return published;
 }

@@ -127,6 +127,27 @@ describe('the lease token', () => {
   });
 });
 
+describe('a lease whose answer got lost', () => {
+  it('is given back with its attempt, while known leases and those of others stay', async () => {
+    await enqueueJobs(test.database, [job(), job(), job()]);
+    const [mine, other] = [worker(), worker()];
+    const [known, unheard] = await mine.store.claim(lanesOf(2), reach);
+    const foreign = await claimOne(other.store);
+    expect(await mine.store.freeStray([known?.jobId ?? ''])).toBe(1);
+    expect(await stateOf(unheard?.jobId ?? '')).toEqual({ state: 'queued', attempts: 0 });
+    expect(await stateOf(known?.jobId ?? '')).toMatchObject({ state: 'leased' });
+    expect(await stateOf(foreign.jobId)).toMatchObject({ state: 'leased' });
+  });
+
+  it('may still save a checkpoint when the job was freed but not leased since', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const slow = worker();
+    const claimed = await claimOne(slow.store);
+    await freeJobsOfDeadRun(test.database, slow.runId, '0');
+    expect(await slow.store.saveCheckpoint(claimed, { part: 3 })).toBe(true);
+  });
+});
+
 describe('completion', () => {
   it('commits together with what follows from it, or not at all', async () => {
     await enqueueJobs(test.database, [job()]);

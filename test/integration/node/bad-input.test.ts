@@ -132,6 +132,35 @@ describe('a mount point that does not exist', () => {
   });
 });
 
+describe('an entity of iconik that makes no sense', () => {
+  it('a mount point that is no absolute path, typed in while the node runs, degrades it until it is corrected', async () => {
+    const target = await oneNode();
+    target.startNode('node-a');
+    await untilLogged(target, /leads the cluster \(term 1\)/);
+    const mountAt = (mountPoint: string) => {
+      for (const gateway of target.standIn.records.gateways.all()) {
+        const mounts = Object.keys(Object(gateway.storages)).map((id) => [id, { mount_point: mountPoint }]);
+        gateway.storages = Object.fromEntries(mounts);
+      }
+    };
+    mountAt('media/nas');
+    await untilLogged(target, /Storage "NAS Post" at media\/nas is not a directory/);
+    await untilLogged(target, /This node leads no longer/);
+    expect(isRunning(target)).toBe(true);
+    mountAt(target.mediaDir);
+    await untilLogged(target, /leads the cluster \(term 2\)/);
+  });
+
+  it('a storage that was deleted but is still named by the cluster is left out', async () => {
+    const target = await oneNode();
+    for (const cluster of target.standIn.records.clusters.all()) {
+      cluster.storage_ids = [...(cluster.storage_ids as string[]), '0c0ffee0-0000-4000-8000-000000000001'];
+    }
+    target.startNode('node-a');
+    await untilLogged(target, /leads the cluster \(term 1\)/);
+  });
+});
+
 describe('files that are no good', () => {
   it('a corrupt clip is ingested and its transcode fails with ffmpeg’s words; an empty file waits; others are unharmed', async () => {
     const target = await oneNode();

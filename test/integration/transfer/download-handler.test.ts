@@ -89,7 +89,7 @@ const sourceRecord = (name: string) =>
   [...iconik.files.values()].find((file) => file.name === name && file.storage_id === 'cloud');
 
 /** One run of the job, its end committed as the runner does it. */
-async function run(killSwitch?: KillSwitch) {
+async function run(killSwitch?: KillSwitch, signal?: AbortSignal) {
   const wrap = <T extends object>(target: T): T => killSwitch?.wrap(target) ?? target;
   const handler = createDownloadHandler({
     api: { ...iconik.api(), files: wrap(iconik.api().files) },
@@ -97,7 +97,13 @@ async function run(killSwitch?: KillSwitch) {
     sql: wrap({ query: db.database.query.bind(db.database), execute: db.database.execute.bind(db.database) }),
     storageOf: (storageId) => (storageId === 'local' ? wrap(storage) : null),
   });
-  const context = jobContext({ payload, memory, kind: 'download', ...(killSwitch ? { killSwitch } : {}) });
+  const context = jobContext({
+    payload,
+    memory,
+    kind: 'download',
+    ...(killSwitch ? { killSwitch } : {}),
+    ...(signal ? { signal } : {}),
+  });
   const outcome = await settle(handler.run(context));
   if (!killSwitch?.isDead && 'alongside' in outcome && outcome.alongside)
     await db.database.transaction(outcome.alongside);
@@ -209,6 +215,14 @@ describe('a download job', () => {
     expect(asked).toEqual([20_000, 0]);
   });
 
+  it('does not build on bytes that nothing can verify', async () => {
+    for (const file of iconik.files.values()) file.checksum = null;
+    await mkdir(join(folder, 'in'));
+    await writeFile(join(folder, 'in', `.isg-pro-part-${memory.jobId}-0`), Buffer.alloc(20_000));
+    expect(await run()).toMatchObject({ kind: 'done' });
+    await expectDownloaded();
+  });
+
   it('takes a file of the same content for its own, whoever put it there', async () => {
     await mkdir(join(folder, 'in'));
     await writeFile(join(folder, 'in', 'clip.mov'), contents['clip.mov']);
@@ -294,6 +308,24 @@ describe('a download job', () => {
     expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
     payload = { ...payload, storageId: 'elsewhere' };
     expect(await run()).toMatchObject({ kind: 'snooze' });
+  });
+
+  it('leaves no partial file when it is cancelled, but keeps it when the node stops', async () => {
+    const original = storage;
+    for (const code of ['cancelled', 'stopped'] as const) {
+      const stop = new AbortController();
+      storage = {
+        ...original,
+        receiveFile: async (receive) => {
+          await writeFile(join(folder, receive.path), 'part');
+          stop.abort(new IsgError(code, 'end', { retry: 'transient' }));
+          throw new IsgError(code, 'end', { retry: 'transient' });
+        },
+      };
+      await mkdir(join(folder, 'in'), { recursive: true });
+      await run(undefined, stop.signal);
+      expect(await readdir(join(folder, 'in'))).toHaveLength(code === 'cancelled' ? 0 : 1);
+    }
   });
 
   it('changes nothing once its lease is another node’s', async () => {

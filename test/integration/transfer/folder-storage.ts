@@ -44,7 +44,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
     storageId,
     mountPoint,
     absolutePath: at,
-    probe: notNeeded,
+    probe: async () => ({ kind: 'reachable', marker: 'right', empty: false, writable: true }),
     placeMarker: notNeeded,
     walk: notNeeded,
     stop: async () => undefined,

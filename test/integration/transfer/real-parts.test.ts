@@ -34,6 +34,7 @@ let guard: ChildGuard;
 let storage: StorageAccess;
 let handlers: Record<'upload' | 'download', JobHandler>;
 let storageId: string;
+let freshStorageId: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'transfer-'));
@@ -41,8 +42,12 @@ beforeAll(async () => {
   db = await createTestDatabase();
   standIn = await createStandIn({ dataDir: join(folder, 'stand-in') });
   const mountPoint = join(folder, 'mount');
-  account = standIn.seed({ storages: [{ name: 'nas', mountPoint }], gateways: [{ name: 'a', roles: ['TRANSFER'] }] });
-  [storageId = ''] = account.storageIds;
+  const storages = [
+    { name: 'nas', mountPoint },
+    { name: 'fresh', mountPoint: join(folder, 'fresh') },
+  ];
+  account = standIn.seed({ storages, gateways: [{ name: 'a', roles: ['TRANSFER'] }] });
+  [storageId = '', freshStorageId = ''] = account.storageIds;
   guard = await createChildGuard();
   storage = createStorageAccess({ storageId, mountPoint, guard, log: silentLogger });
   const parts = { clock: systemClock, random: Math.random, log: silentLogger };
@@ -153,6 +158,40 @@ describe('transfers with the real storage processes, client, database and a stan
       checksum: md5,
     });
     expect(standIn.state().violations).toEqual([]);
+  });
+
+  it('bring a file back to a storage that is new and empty, but not to one that has lost its files', async () => {
+    const payload = await uploadPayload('kept.mov', account.cloud.filesId);
+    const up = await runToEnd('upload', payload);
+    const mountPoint = join(folder, 'fresh');
+    await mkdir(mountPoint);
+    const fresh = createStorageAccess({ storageId: freshStorageId, mountPoint, guard, log: silentLogger });
+    const before = storage;
+    storage = fresh;
+    try {
+      const order = {
+        storageId: freshStorageId,
+        assetId: payload.assetId,
+        formatId: payload.formatId,
+        sourceFileSetId: up.result.fileSetId,
+        destinationDirectoryPath: 'restored',
+        destinationFileSetName: 'restored',
+      };
+      await runToEnd('download', order);
+      expect(await readdir(mountPoint)).toEqual(['.isg-pro-storage', 'restored']);
+      expect((await readFile(join(mountPoint, 'restored', 'kept.mov'))).equals(content)).toBe(true);
+      // The folder under a mount that has gone looks just as empty; but now the index knows a file.
+      await rm(mountPoint, { recursive: true });
+      await mkdir(mountPoint);
+      const lease = await insertLeasedJob(db.database, 'download');
+      const memory = { ...lease, checkpoint: null, confirmations: 0, attempts: 1 };
+      const again = jobContext({ payload: handlers.download.payload.parse(order), memory, kind: 'download' });
+      expect(await settle(handlers.download.run(again))).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
+      expect(await readdir(mountPoint)).toEqual([]);
+    } finally {
+      storage = before;
+      await fresh.stop();
+    }
   });
 
   it('bring a file to GCS', async () => {

@@ -47,6 +47,10 @@ describe('classification of an answer', () => {
     expect(error.message).not.toContain('<b>');
   });
 
+  test.each([404, 409])('%i of a load balancer says nothing about a record of iconik', (status) => {
+    expect(ofStatus(status, HTML_BODY).code).toBe('iconik-unreachable');
+  });
+
   test('a wrong token says where to correct it', () => {
     expect(ofStatus(401).message).toMatch(/app-id and auth-token in config\.ini/);
   });

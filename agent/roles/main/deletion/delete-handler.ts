@@ -53,6 +53,8 @@ async function runDelete(deps: DeleteDeps, context: JobContext<DeletePayload>): 
   if (away) return { kind: 'snooze', afterMs: AWAY_MS, why: away };
 
   const found = await findFile(deps, payload);
+  // Which of several is meant nobody can tell, and what is at the ordered path says nothing about them.
+  if (found.kind === 'ambiguous') return refuse('file-changed', found.why);
   if (found.kind === 'refused') {
     // Nothing to protect when there is no file; but its absence is believed only of a storage that is still there.
     const path = found.file?.path ?? payload.path;
@@ -77,13 +79,16 @@ async function runDelete(deps: DeleteDeps, context: JobContext<DeletePayload>): 
   }
 }
 
-type Found = { kind: 'file'; file: OrderedFile } | { kind: 'refused'; why: string; file: OrderedFile | null };
+type Found =
+  | { kind: 'file'; file: OrderedFile }
+  | { kind: 'refused'; why: string; file: OrderedFile | null }
+  | { kind: 'ambiguous'; why: string };
 
 /** The file of the index that the order means, if its recorded content is what iconik was told last. */
 async function findFile(deps: DeleteDeps, payload: DeletePayload): Promise<Found> {
   const named = await filesByIconikId(deps.database, payload.storageId, payload.fileId);
   if (named.length > 1)
-    return { kind: 'refused', why: `refused: ${named.length} files carry the iconik id of the order.`, file: null };
+    return { kind: 'ambiguous', why: `refused: ${named.length} files carry the iconik id of the order.` };
   const file = named[0] ?? (await fileAtPath(deps.database, payload.storageId, payload.path));
   if (!file) return { kind: 'refused', why: `refused: the node does not know the file ${payload.path}.`, file: null };
   if (file.iconikFileId !== payload.fileId || (file.state !== 'ingested' && file.state !== 'missing'))

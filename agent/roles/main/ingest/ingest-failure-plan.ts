@@ -8,13 +8,14 @@ const BACKOFF: BackoffShape = { baseMs: 1000, capMs: 300_000 };
 const DEFAULT_DOUBT_MS = 5000;
 
 /**
- * Trouble that is not the file's: iconik or the database is away, or the token is wrong. It makes every file fail alike, so
+ * Trouble that is not the file's: iconik or the database is away, or the token is wrong or lacks a right. It makes every file fail alike, so
  * it delays a file but never condemns it: no file is lost to an outage, however long.
  */
 const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'iconik-unreachable',
   'iconik-throttled',
   'iconik-unauthorized',
+  'iconik-forbidden',
   'database-unreachable',
   'database-refused',
   'database-conflict',
@@ -36,7 +37,8 @@ export function planIngestFailure(error: IsgError, attempts: number, random: () 
     return { kind: 'postpone', afterMs, attempts, error: null };
   }
   const count = attempts + 1;
-  const isOutage = OUTAGES.has(error.code);
+  // An answer that is not iconik's own (a proxy, a load balancer) says nothing of the file either.
+  const isOutage = OUTAGES.has(error.code) || error.fields.fromIconik === false;
   // What iconik does not find yet, it may find later: its lists lag behind its writes.
   const isFinal = error.retry === 'permanent' && error.code !== 'iconik-not-found';
   if (!isOutage && (isFinal || count > MAX_INGEST_ATTEMPTS)) {

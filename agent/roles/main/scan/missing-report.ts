@@ -29,7 +29,7 @@ const REPORTED: ErrorRecord = {
   retry: 'transient',
 };
 
-async function reportOne(context: MissingReportContext, file: UnreportedMissing): Promise<boolean> {
+async function reportOne(context: MissingReportContext, file: UnreportedMissing): Promise<void> {
   const { database, api, leadership, storageId, log } = context;
   const row = { storageId, pathKey: file.pathKey };
   const name = nameOf(file.path);
@@ -48,21 +48,20 @@ async function reportOne(context: MissingReportContext, file: UnreportedMissing)
       });
       const afterMs = backoffMs(file.attempts + 1, REPORT_BACKOFF, context.random);
       await postponeMissingReport(database, leadership, row, afterMs);
-      return false;
+      return;
     }
     // A record that is gone cannot look present either.
   }
   await recordMissingReported(database, leadership, row, REPORTED);
-  return true;
 }
 
 /**
  * Tells iconik of missing files (reference C.3: PATCH by storage and path). The row remembers whether iconik was told, so a
- * report is repeated after a crash and never lost; repeating it changes nothing. Answers whether all has been told.
+ * report is repeated after a crash and never lost; repeating it changes nothing. What is left or put off comes with a later
+ * round: only the rows know, since an answer that says that some became missing can get lost.
  */
-export async function reportMissing(context: MissingReportContext): Promise<boolean> {
-  const files = await unreportedMissing(context.database, context.storageId, REPORTS_PER_ROUND);
-  let told = 0;
-  for (const file of files) if (await reportOne(context, file)) told += 1;
-  return told === files.length && files.length < REPORTS_PER_ROUND;
+export async function reportMissing(context: MissingReportContext): Promise<void> {
+  for (const file of await unreportedMissing(context.database, context.storageId, REPORTS_PER_ROUND)) {
+    await reportOne(context, file);
+  }
 }

@@ -59,7 +59,6 @@ class StorageScan {
   private readonly storageId: string;
   private readonly log: Logger;
   private lastStuckCheckMs = Number.NEGATIVE_INFINITY;
-  private mayHaveUnreported = true;
   private lastProblem: string | null = null;
 
   constructor(deps: ScanDependencies, leadership: Leadership, storageId: string) {
@@ -110,7 +109,6 @@ class StorageScan {
     };
     const result = await runScanPass(context);
     const missing = await settleAbsence(context, result, () => this.confirmRoot(served, memory));
-    if (missing > 0) this.mayHaveUnreported = true;
     await this.recordPass(result, missing, (clock.monotonicMs() - startedMs) / 1000);
   }
 
@@ -191,9 +189,7 @@ class StorageScan {
       this.lastStuckCheckMs = clock.monotonicMs();
     }
     await orderChecksums(orders);
-    if (this.mayHaveUnreported) {
-      this.mayHaveUnreported = !(await reportMissing({ database, api, leadership, storageId, log, random }));
-    }
+    await reportMissing({ database, api, leadership, storageId, log, random });
   }
 
   private async reportProblem(problem: string): Promise<void> {

@@ -117,6 +117,14 @@ describe('a deletion', () => {
     expect(await run({ fileId: 'unknown' })).toMatchObject({ kind: 'done' });
   });
 
+  it('does not say done while several files carry the id of the order', async () => {
+    const { fileId } = await ingested('a/one.mov');
+    await ingested('a/two.mov');
+    await bench.database.execute('UPDATE storage_file SET iconik_file_id = $1', [fileId]);
+    expect(await run({ fileId })).toMatchObject({ kind: 'failed', error: { code: 'file-changed' } });
+    expect([onDisk('a/one.mov'), onDisk('a/two.mov'), await rowCount()]).toEqual([true, true, 2]);
+  });
+
   it('touches nothing when the source is to be kept, or the storage forbids deleting', async () => {
     const { fileId } = await ingested('a/clip.mov');
     expect(await run({ fileId, keepSource: true })).toMatchObject({ kind: 'done', result: { file: 'kept' } });

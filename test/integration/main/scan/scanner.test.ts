@@ -8,7 +8,7 @@ import {
   orderChecksums,
   settleStuckChecksums,
 } from '../../../../agent/roles/main/scan/checksum-orders.ts';
-import { takeOver } from './leading.ts';
+import { takeOver, until } from './leading.ts';
 import { ScanBench, STORAGE_ID } from './scan-bench.ts';
 
 let bench: ScanBench;
@@ -94,6 +94,24 @@ describe('a scan', () => {
     await rename(`${bench.folder}-aside`, file('a'));
     await bench.scan();
     expect((await bench.rows())[0]).toMatchObject({ state: 'hashed', error: null });
+  });
+
+  it('tells iconik later under the same leadership what it could not be told when it was due', async () => {
+    await put('a.mov', 'a');
+    await put('b.mov', 'b');
+    await bench.scan();
+    await bench.pretendIngested();
+    await rm(file('a.mov'));
+    bench.storage.settings.scan_interval_seconds = 0.1;
+    bench.patchFails = true;
+    const leadership = await takeOver(bench.database);
+    const running = bench.work({ random: () => 0.5 }).run(leadership);
+    const postponed = "SELECT 1 FROM storage_file WHERE state = 'missing' AND attempts = 1";
+    await until('the report was put off', async () => (await bench.database.execute(postponed, [])) === 1);
+    bench.patchFails = false;
+    await until('iconik was told', () => Promise.resolve(bench.patches.length === 1));
+    leadership.end();
+    await running;
   });
 
   it('places a marker in a root with files, and believes nothing of a root that lost it', async () => {

@@ -34,6 +34,7 @@ describe('planIngestFailure', () => {
       'iconik-unreachable',
       'iconik-throttled',
       'iconik-unauthorized',
+      'iconik-forbidden',
       'database-unreachable',
     ] as const) {
       let attempts = 0;
@@ -43,5 +44,10 @@ describe('planIngestFailure', () => {
         attempts = plan.attempts;
       }
     }
+  });
+
+  it('what something between here and iconik answered never condemns a file', () => {
+    const error = failed('iconik-answer-unreadable', 'transient', { fromIconik: false });
+    expect(planIngestFailure(error, MAX_INGEST_ATTEMPTS, almostOne).kind).toBe('postpone');
   });
 });

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import type { AgentCallHandlers, ProblemFile } from '../../contract/index.ts';
+import { type ProblemFileRow, problemFiles } from '../../db/queries/operator-files.ts';
+import type { Sql } from '../../runtime/sql.ts';
+import { makeCursor, readCursor } from './cursor.ts';
+
+const placeSchema = z.object({ pathKey: z.string() });
+
+/** What a state means when the index holds no words of its own. */
+const STATE_WORDS: Readonly<Record<string, string>> = {
+  missing: 'The file is gone from the storage; its asset stays in iconik. Put the file back, or delete it in iconik.',
+  skipped: 'The storage’s settings in iconik say that this file is left out.',
+  empty: 'The file holds no bytes. It is taken up as soon as something is written to it.',
+  faulty: 'The file could not be taken up; the log of the node that tried says more.',
+};
+
+/** Files of storages that need attention. */
+export function fileCalls(database: Sql): Pick<AgentCallHandlers, 'storages.problems'> {
+  return {
+    'storages.problems': async ({ storageId, cursor, limit }) => {
+      const place = readCursor(cursor, (value) => placeSchema.safeParse(value).data);
+      const rows = await problemFiles(database, storageId, { afterPathKey: place?.pathKey ?? '', limit });
+      const last = rows.length === limit ? rows.at(-1) : undefined;
+      return {
+        rows: rows.map(toProblem),
+        nextCursor: last === undefined ? null : makeCursor({ pathKey: last.path_key }),
+      };
+    },
+  };
+}
+
+function toProblem({ path, state, size_bytes: sizeBytes, message }: ProblemFileRow): ProblemFile {
+  return { path, state, sizeBytes, reason: message ?? STATE_WORDS[state] ?? '' };
+}

@@ -1,0 +1,148 @@
+import { createDatabase } from '../db/database.ts';
+import type { AgentCallHandlers } from '../contract/index.ts';
+import type { ParentLink } from '../link/parent-link.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { type Logger, silentLogger } from '../runtime/logger.ts';
+import type { Database } from '../runtime/sql.ts';
+import type { LogFilter, LogLook } from '../cache/log-store.ts';
+import { fileCalls } from './calls/file-calls.ts';
+import { jobCalls } from './calls/job-calls.ts';
+import { logCalls } from './calls/log-calls.ts';
+import { nodeCalls } from './calls/node-calls.ts';
+import { settingsCalls } from './calls/settings-calls.ts';
+import { setupCalls } from './calls/setup-calls.ts';
+import { FigureReader } from './figures.ts';
+import type { NodeObserver, RunningNode } from './operated-node.ts';
+import { type IdleNode, idleSnapshot, type NodeIdentity, runningSnapshot } from './snapshot.ts';
+import { SnapshotFeed } from './snapshot-feed.ts';
+
+/** What an operator's side is made of. */
+export interface OperatorOptions {
+  link: ParentLink;
+  identity: NodeIdentity;
+  log: Logger;
+  /** The stored log; absent while there is none (set-up). */
+  lookBack?: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook;
+  httpsProxy: string | undefined;
+  first: IdleNode;
+}
+
+/** Connections for figures and calls: their own, so that a slow count or search holds up no work. */
+const MAX_CONNECTIONS = 3;
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+interface Running {
+  parts: RunningNode;
+  database: Database;
+  figures: FigureReader;
+}
+
+/**
+ * The node as its operator meets it: sends snapshots over the link and answers its calls, from set-up to stop. Watches the
+ * node and never stands in its way.
+ */
+export class Operator implements NodeObserver {
+  readonly #options: OperatorOptions;
+  readonly #feed: SnapshotFeed;
+  #identity: NodeIdentity;
+  #idle: IdleNode;
+  #running: Running | null = null;
+  #isStopping = false;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    this.#identity = options.identity;
+    this.#idle = options.first;
+    this.#feed = new SnapshotFeed({
+      take: () => this.#take(),
+      send: (snapshot) => options.link.sendSnapshot(snapshot),
+      clock: systemClock,
+    });
+    options.link.serve(this.#handlers());
+    this.#feed.start();
+  }
+
+  /** The installation has been read. */
+  identify(workerId: string): void {
+    this.#identity = { ...this.#identity, workerId };
+  }
+
+  /** The node cannot start yet: another process has its data folder. */
+  heldUp(reason: string): void {
+    this.#setIdle({ ...this.#idle, reason, isDuplicate: true });
+  }
+
+  waiting(what: 'iconik' | 'database', reason: string): void {
+    this.#setIdle({ phase: `waiting-for-${what}`, reason, isDuplicate: false });
+  }
+
+  running(parts: RunningNode): void {
+    // Silent: whether the database answers is said by the node's own checks.
+    const database = createDatabase({
+      uri: parts.databaseUri,
+      log: silentLogger,
+      applicationName: 'isg-pro operator',
+      maxConnections: MAX_CONNECTIONS,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    });
+    const { log } = this.#options;
+    const figures = new FigureReader({ database, clock: systemClock, log, onRead: () => undefined });
+    this.#running = { parts, database, figures };
+    figures.start();
+    this.#options.link.serve(this.#handlers());
+    this.#feed.hurry();
+  }
+
+  changed(): void {
+    this.#running?.figures.hurry();
+    this.#feed.hurry();
+  }
+
+  stopping(): void {
+    this.#isStopping = true;
+    const { phase, ...rest } = this.#idle;
+    if (phase !== 'set-up') this.#idle = { ...rest, phase: 'stopping' };
+    this.#feed.hurry();
+  }
+
+  /** Sends the last snapshot and lets go of the database. */
+  async close(): Promise<void> {
+    this.#options.link.serve({});
+    await this.#feed.stop();
+    const running = this.#running;
+    this.#running = null;
+    await running?.figures.stop();
+    await running?.database.close();
+  }
+
+  #setIdle(idle: IdleNode): void {
+    this.#idle = idle;
+    this.#feed.hurry();
+  }
+
+  #take() {
+    const identity = this.#identity;
+    const atMs = systemClock.wallMs();
+    if (this.#running === null) return idleSnapshot(identity, this.#idle, atMs);
+    const { parts, figures } = this.#running;
+    return runningSnapshot({
+      identity,
+      view: parts.node.view(),
+      runId: parts.self.runId,
+      figures: figures.current(),
+      isStopping: this.#isStopping,
+      atMs,
+    });
+  }
+
+  #handlers(): Partial<AgentCallHandlers> {
+    const { log, httpsProxy, lookBack } = this.#options;
+    const always = { ...setupCalls({ log, httpsProxy }), ...(lookBack ? logCalls(lookBack) : {}) };
+    return this.#running === null ? always : { ...always, ...runningCalls(this.#running) };
+  }
+}
+
+/** What only a running node can answer. A call without handler does not compile. */
+function runningCalls({ parts, database }: Running): Omit<AgentCallHandlers, `setup.${string}` | 'logs.read'> {
+  return { ...jobCalls(database), ...fileCalls(database), ...nodeCalls(parts), ...settingsCalls(parts) };
+}

@@ -1,0 +1,43 @@
+import type { FileStorageSettings } from '../iconik/api.ts';
+
+/** Settings whose text may be shown: none of them holds a token or a signed address. */
+const SHOWN: Readonly<Record<keyof FileStorageSettings, true>> = {
+  mount_point: true,
+  scan: true,
+  scan_directories: true,
+  scan_interval_seconds: true,
+  growing_files_threshold: true,
+  scan_ignore: true,
+  scan_include: true,
+  transcode_ignore: true,
+  transcode_include: true,
+  upload_files: true,
+  upload_ignore: true,
+  remote_storage_id: true,
+  remote_path: true,
+  local_proxy_creation: true,
+  local_keyframe_creation: true,
+  title_includes_extension: true,
+  filename_is_external_id: true,
+  aggregate_identical_files: true,
+  aggregate_only_on_same_storage: true,
+  aggregate_ignore: true,
+  read: true,
+  write: true,
+  delete: true,
+};
+
+/**
+ * A storage's settings as text for people. Of settings that this version does not know only numbers and switches are shown:
+ * a text may be a secret (the headers of a metadata converter hold a token).
+ */
+export function settingsWords(settings: FileStorageSettings): Record<string, string> {
+  const words: Record<string, string> = {};
+  for (const [name, value] of Object.entries(settings)) {
+    const isPlain = typeof value === 'number' || typeof value === 'boolean';
+    if (!isPlain && !Object.hasOwn(SHOWN, name)) continue;
+    if (isPlain || typeof value === 'string') words[name] = String(value);
+    else if (Array.isArray(value)) words[name] = value.map(String).join(', ');
+  }
+  return words;
+}

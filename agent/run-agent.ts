@@ -1,0 +1,210 @@
+import { statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { type AgentLog, createAgentLog } from './agent-log.ts';
+import { runNode } from './app.ts';
+import { type FileLock, lockDataFolder } from './cache/data-folder-lock.ts';
+import { loadInstallation } from './cache/installation.ts';
+import { DuplicateRefusedError } from './cluster-node.ts';
+import { parseFlags } from './config/flags.ts';
+import { loadConfig, type NodeConfig } from './config/load-config.ts';
+import { EXIT } from './contract/index.ts';
+import { startBeatThread } from './link/beat-thread.ts';
+import type { ParentLink } from './link/parent-link.ts';
+import { toLogLine } from './operator/calls/log-calls.ts';
+import { Operator } from './operator/operator.ts';
+import type { NodeIdentity } from './operator/snapshot.ts';
+import { systemClock } from './runtime/clock.ts';
+import { coerceError } from './runtime/errors.ts';
+import { createConsoleSink } from './runtime/log-sinks.ts';
+import { createLogger, type Logger } from './runtime/logger.ts';
+import { listenForStop, type StopOrder } from './stop-order.ts';
+import { VERSION } from './version.ts';
+
+/** The agent: flags, configuration, data folder, then the node until a signal or its parent stops it. */
+
+const EXIT_OF_CODE: Partial<Record<string, number>> = {
+  'schema-too-new': EXIT.schemaTooNew,
+  'other-cluster': EXIT.otherCluster,
+  'config-invalid': EXIT.configInvalid,
+};
+
+/** How a run ended. */
+interface End {
+  code: number;
+  /** In words for people. */
+  reason: string;
+}
+
+const STOPPED: End = { code: EXIT.stopped, reason: 'The agent was stopped.' };
+
+/** Runs until stopped and ends the process with the fitting exit code; `link` is null when headless. */
+export async function runAgent(link: ParentLink | null): Promise<never> {
+  const argv = process.argv.slice(2);
+  process.on('uncaughtException', (thrown) => void crash(link, thrown));
+  const { beatSocket } = parseFlags(argv).flags;
+  if (link && beatSocket !== undefined) startBeatThread(beatSocket, link.counter);
+  const stop = listenForStop(link);
+  const end = await runConfigured(argv, stop, link);
+  if (stop.isParentLost()) process.exit(EXIT.parentLost);
+  await link?.goodbye(end.code, end.reason);
+  process.exit(end.code);
+}
+
+async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {
+  const loaded = loadConfig(argv, process.env);
+  if (loaded.kind === 'ok') return run(loaded.config, loaded.warnings, stop, link);
+  if (link && isConfigAbsent(argv)) return waitForSetUp(link, argv, stop.signal);
+  const problems = loaded.problems.map((problem) => `- ${problem}\n`).join('');
+  process.stderr.write(`The configuration is wrong; nothing was started.\n${problems}`);
+  return { code: EXIT.configInvalid, reason: loaded.problems.join('\n') };
+}
+
+async function crash(link: ParentLink | null, thrown: Error): Promise<never> {
+  process.stderr.write(`Ended by a mistake in the program: ${thrown.stack ?? thrown.message}\n`);
+  await link?.goodbye(EXIT.crash, `A mistake in the program: ${thrown.message}`);
+  process.exit(EXIT.crash);
+}
+
+/** Whether config.ini is named and does not exist yet: the case of the set-up assistant. A file that cannot be read exists. */
+function isConfigAbsent(argv: readonly string[]): boolean {
+  const { flags, problems } = parseFlags(argv);
+  if (problems.length > 0 || flags.config === undefined || Object.keys(flags.settings).length > 0) return false;
+  try {
+    return statSync(flags.config, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    // ignored because what cannot be looked at is no absent file; loading has said what is wrong
+    return false;
+  }
+}
+
+/** What this process is before it knows more. */
+const bareIdentity = (): NodeIdentity => ({
+  storageGatewayId: '',
+  workerId: '',
+  version: VERSION,
+  host: hostname(),
+  startedMs: Math.round(systemClock.wallMs() - process.uptime() * 1_000),
+  dataDir: '',
+  iconikUrl: '',
+});
+
+/** Without config.ini there is nothing to run: the agent helps the set-up assistant until it is started anew. */
+async function waitForSetUp(link: ParentLink, argv: readonly string[], signal: AbortSignal): Promise<End> {
+  const log = createLogger([createConsoleSink(process.stderr)], () => systemClock.wallMs());
+  const dataDir = parseFlags(argv).flags.dataDir ?? '';
+  const operator = new Operator({
+    link,
+    log,
+    identity: { ...bareIdentity(), dataDir },
+    httpsProxy: undefined,
+    first: {
+      phase: 'set-up',
+      reason: 'This node is not set up yet: there is no config.ini. The set-up assistant writes it.',
+      isDuplicate: false,
+    },
+  });
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await operator.close();
+  return STOPPED;
+}
+
+function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog): Operator {
+  link.redactBy(agentLog.redact);
+  link.onSilence((silentMs) =>
+    agentLog.log.warn(`The desktop application has been silent for ${Math.round(silentMs / 1_000)} s; the node goes on`),
+  );
+  const { storageGatewayId, dataDir, iconikUrl, httpsProxy } = config;
+  return new Operator({
+    link,
+    log: agentLog.log,
+    lookBack: agentLog.lookBack,
+    identity: { ...bareIdentity(), storageGatewayId, dataDir, iconikUrl },
+    httpsProxy,
+    first: { phase: 'waiting-for-iconik', reason: 'The node is starting: it asks iconik for its settings.', isDuplicate: false },
+  });
+}
+
+async function run(
+  config: NodeConfig,
+  warnings: readonly string[],
+  stop: StopOrder,
+  link: ParentLink | null,
+): Promise<End> {
+  const agentLog = createAgentLog(config, (records) => link?.sendLog(records.map(toLogLine)));
+  const { log } = agentLog;
+  process.prependListener('uncaughtException', (thrown) => {
+    log.error('Ended by a mistake in the program', { stack: thrown.stack ?? thrown.message });
+    agentLog.close();
+  });
+  stop.announce(log);
+  for (const warning of warnings) log.warn(warning);
+  const operator = link ? createOperator(link, config, agentLog) : undefined;
+  try {
+    return await runOnDataFolder(config, { agentLog, stop, operator });
+  } finally {
+    await operator?.close();
+    agentLog.close();
+  }
+}
+
+interface Parts {
+  agentLog: AgentLog;
+  stop: StopOrder;
+  operator: Operator | undefined;
+}
+
+async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator }: Parts): Promise<End> {
+  const { log } = agentLog;
+  const lock = await holdDataFolder(config, { log, operator, signal: stop.signal });
+  if (!lock) return stop.signal.aborted ? STOPPED : { code: EXIT.duplicateRefused, reason: folderTaken(config) };
+  try {
+    log.info(`ISG Pro ${VERSION} starts`, { storageGatewayId: config.storageGatewayId, dataDir: config.dataDir });
+    const installation = await loadInstallation(config.dataDir);
+    operator?.identify(installation.workerId);
+    await runNode({ config, installation, ...agentLog, stopSignal: stop.signal, ...(operator && { observer: operator }) });
+    log.info('Stopped');
+    return STOPPED;
+  } catch (thrown) {
+    return endOf(thrown, log);
+  } finally {
+    lock.release();
+  }
+}
+
+const folderTaken = ({ dataDir }: NodeConfig): string =>
+  `Another agent works with the data folder ${dataDir}. Stop it, or give this one a folder of its own.`;
+
+// Another process works with this data folder; it may be on its way out.
+async function holdDataFolder(
+  config: NodeConfig,
+  { log, operator, signal }: { log: Logger; operator: Operator | undefined; signal: AbortSignal },
+): Promise<FileLock | null> {
+  for (let said = false; !signal.aborted; said = true) {
+    const lock = lockDataFolder(config.dataDir);
+    if (lock) return lock;
+    if (config.noWait) {
+      log.error(folderTaken(config));
+      return null;
+    }
+    if (!said) log.warn(`Another agent works with the data folder ${config.dataDir}; waiting for it to end`);
+    operator?.heldUp(folderTaken(config));
+    await systemClock.sleep(1_000, signal).catch(() => {});
+  }
+  return null;
+}
+
+function endOf(thrown: unknown, log: Logger): End {
+  if (thrown instanceof DuplicateRefusedError) {
+    log.error(thrown.message);
+    return { code: EXIT.duplicateRefused, reason: thrown.message };
+  }
+  const error = coerceError(thrown);
+  log.error(error.message, { code: error.code });
+  const code = EXIT_OF_CODE[error.code];
+  if (code === undefined && error.cause instanceof Error)
+    log.error('Ended by a mistake in the program', { stack: error.cause.stack });
+  return { code: code ?? EXIT.crash, reason: error.message };
+}

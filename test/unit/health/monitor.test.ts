@@ -1,0 +1,33 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { type HealthCheck, ok } from '../../../agent/health/health-check.ts';
+import { HealthMonitor } from '../../../agent/health/monitor.ts';
+import { systemClock } from '../../../agent/runtime/clock.ts';
+import { silentLogger } from '../../../agent/runtime/logger.ts';
+
+let monitor: HealthMonitor;
+const startMonitor = async (ask: HealthCheck['ask']) => {
+  const check: HealthCheck = { name: 'storage:s1', everyMs: 20, timeoutMs: 30, ask };
+  monitor = new HealthMonitor({ checks: () => [check], clock: systemClock, log: silentLogger, onChange: () => {} });
+  await monitor.start();
+};
+const verdict = (status: string) =>
+  vi.waitFor(() => expect(monitor.verdict('storage:s1').status).toBe(status), { timeout: 3_000, interval: 10 });
+afterEach(() => monitor.stop());
+
+it('a check that was fine and then never answers is failing, is asked once, and recovers when it answers', async () => {
+  const answer = Promise.withResolvers<ReturnType<typeof ok>>();
+  let hangs = false;
+  let asked = 0;
+  await startMonitor(async () => {
+    if (!hangs) return ok('storage:s1');
+    asked += 1;
+    return answer.promise;
+  });
+  await verdict('ok');
+  hangs = true;
+  await verdict('failing');
+  expect(asked).toBe(1);
+  hangs = false;
+  answer.resolve(ok('storage:s1'));
+  await verdict('ok');
+});

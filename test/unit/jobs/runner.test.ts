@@ -1,0 +1,132 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
+import type { ClaimedJob, JobStore, Lease, LeaseEnd } from '../../../agent/jobs/job-store.ts';
+import { JobRunner } from '../../../agent/jobs/runner.ts';
+import { systemClock } from '../../../agent/runtime/clock.ts';
+import { IsgError } from '../../../agent/runtime/errors.ts';
+import { silentLogger } from '../../../agent/runtime/logger.ts';
+
+const claimedJob = (over: Partial<ClaimedJob> = {}): ClaimedJob => ({
+  jobId: '1',
+  leaseToken: '10',
+  role: 'CHECKSUM',
+  kind: 'checksum',
+  storageId: null,
+  payload: {},
+  attempts: 1,
+  maxAttempts: 8,
+  checkpoint: null,
+  origin: null,
+  ...over,
+});
+
+/** A queue that gives out what stands in `offers`, one list a claim. */
+class ScriptedStore implements JobStore {
+  offers: (() => Promise<ClaimedJob[]>)[] = [];
+  ends: (Lease & { end: LeaseEnd })[] = [];
+  strayCalls: string[][] = [];
+  refuseEndsWith: IsgError | null = null;
+
+  async claim() {
+    return (await this.offers.shift()?.()) ?? [];
+  }
+  async freeStray(knownJobIds: readonly string[]) {
+    this.strayCalls.push([...knownJobIds]);
+    return 0;
+  }
+  async renew(items: readonly { jobId: string; leaseToken: string }[]) {
+    return items.map(({ jobId, leaseToken }) => ({ jobId, leaseToken, cancelRequested: false }));
+  }
+  async saveCheckpoint() {
+    return true;
+  }
+  async end({ jobId, leaseToken }: Lease, end: LeaseEnd) {
+    if (this.refuseEndsWith && end.state === 'done') throw this.refuseEndsWith;
+    this.ends.push({ jobId, leaseToken, end });
+    return 'ended' as const;
+  }
+}
+
+describe('a runner', () => {
+  let runner: JobRunner;
+  let term: number | null = null;
+  const untilStopped: JobHandler['run'] = ({ signal }) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  const done = async (): Promise<JobOutcome> => ({ kind: 'done', result: {} });
+
+  const startRunner = async (store: JobStore, run: JobHandler['run']) => {
+    runner = new JobRunner({
+      store,
+      handlers: [
+        { role: 'CHECKSUM', kind: 'checksum', payload: z.unknown(), run },
+        { role: 'MAIN', kind: 'delete', payload: z.unknown(), run },
+      ],
+      lanes: [
+        { role: 'CHECKSUM', kinds: ['checksum'], limit: () => 4 },
+        { role: 'MAIN', kinds: ['delete'], limit: () => 4 },
+      ],
+      reach: () => ({ roles: new Set(['CHECKSUM', 'MAIN']), storageIds: [], term, visibilityTimeoutS: 3_600 }),
+      clock: systemClock,
+      random: Math.random,
+      log: silentLogger,
+      pollMs: 5,
+      strayMs: 10,
+    });
+    await runner.start();
+  };
+
+  afterEach(() => runner.stop());
+
+  it('gives back what it has leased without knowing, and names what it knows', async () => {
+    const store = new ScriptedStore();
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(store, untilStopped);
+    await vi.waitFor(() => expect(store.strayCalls.at(-1)).toEqual(['1']));
+  });
+
+  it('stops its old run of a job that it leases anew, and keeps the new lease from staying unused', async () => {
+    const store = new ScriptedStore();
+    store.offers.push(
+      async () => [claimedJob()],
+      async () => [claimedJob({ leaseToken: '11', attempts: 2 })],
+    );
+    await startRunner(store, untilStopped);
+    await vi.waitFor(() => expect(store.offers).toEqual([]));
+    await vi.waitFor(() => expect(runner.running()).toEqual([]));
+    expect(store.ends).toEqual([]);
+    await vi.waitFor(() => expect(store.strayCalls.at(-1)).toEqual([]));
+  });
+
+  it('stops a job that its last claim brought while the node was stopping', async () => {
+    const store = new ScriptedStore();
+    const answer = Promise.withResolvers<ClaimedJob[]>();
+    store.offers.push(() => answer.promise);
+    await startRunner(store, untilStopped);
+    await vi.waitFor(() => expect(store.offers).toEqual([]));
+    const stopped = runner.stop();
+    answer.resolve([claimedJob()]);
+    await stopped;
+    expect(store.ends).toMatchObject([{ jobId: '1', end: { state: 'queued', refund: true } }]);
+  });
+
+  it('runs no MAIN job whose claim was answered after the leadership had ended', async () => {
+    const store = new ScriptedStore();
+    term = 7;
+    store.offers.push(async () => {
+      term = null;
+      runner.leadershipEnded();
+      return [claimedJob({ role: 'MAIN', kind: 'delete' })];
+    });
+    await startRunner(store, untilStopped);
+    await vi.waitFor(() => expect(store.ends).toMatchObject([{ end: { state: 'queued', refund: true } }]));
+  });
+
+  it('fails a job whose end the database refuses for good instead of leaving it leased', async () => {
+    const store = new ScriptedStore();
+    store.refuseEndsWith = new IsgError('database-conflict', 'refused', { retry: 'permanent' });
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(store, done);
+    await vi.waitFor(() => expect(store.ends).toMatchObject([{ end: { state: 'failed' } }]), { timeout: 4_000 });
+  });
+});

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { countingSleep, systemClock } from '../../../agent/runtime/clock.ts';
+
+/** Two clocks of a machine; `uptime` is read to the hundredth of a second. */
+const machine = () => {
+  const time = { awakeMs: 1_000, asleepMs: 0, busyMs: 0 };
+  const awake = () => time.awakeMs;
+  const uptime = () => {
+    time.awakeMs += time.busyMs;
+    return Math.floor((50_000 + time.awakeMs + time.asleepMs) / 10) * 10;
+  };
+  return { time, now: countingSleep(awake, uptime) };
+};
+
+it('counts the time in which the machine was suspended, once', () => {
+  const { time, now } = machine();
+  const before = now();
+  time.awakeMs += 100;
+  time.asleepMs += 60_000;
+  expect(now() - before).toBeGreaterThan(60_000);
+  const woken = now();
+  time.awakeMs += 40;
+  expect(now() - woken).toBe(40);
+});
+
+it('takes neither coarse readings nor a pause between them for sleep, and never goes back', () => {
+  const { time, now } = machine();
+  let last = now();
+  for (let step = 0; step < 1_000; step++) {
+    time.awakeMs += 3.7;
+    time.busyMs = step % 100 === 0 ? 2_000 : 0;
+    const next = now();
+    expect(next - last).toBeCloseTo(3.7 + time.busyMs, 6);
+    last = next;
+  }
+});
+
+it('of this machine runs at the rate of its timers', async () => {
+  const before = systemClock.monotonicMs();
+  await systemClock.sleep(50);
+  const passed = systemClock.monotonicMs() - before;
+  expect(passed).toBeGreaterThan(45);
+  expect(passed).toBeLessThan(5_000);
+});
