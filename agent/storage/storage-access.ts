@@ -47,7 +47,7 @@ export type ProbeResult =
       marker: 'right' | 'absent' | 'wrong';
       /** No entries but our marker. */
       empty: boolean;
-      /** null = not asked for. */
+      /** Whether writing is allowed; a full storage counts as writable. null = not asked for. */
       writable: boolean | null;
     }
   | { kind: 'unreachable'; reason: 'absent' | 'not-a-directory' | 'unreadable' | 'hung'; detail: string };

@@ -30,7 +30,7 @@ export interface JobFilter {
   roles: readonly Role[];
   states: readonly JobState[];
   storageId: string | null;
-  /** Part of the path worked on, whatever the case, or the whole job id. */
+  /** Part of the path worked on, or the whole job id. Case counts only beyond ASCII: the database may know no other letters. */
   text: string;
 }
 
@@ -41,6 +41,7 @@ const MATCHES = `($1::text[] = '{}' OR role = ANY ($1)) AND ($2::text[] = '{}' O
   AND ($3::text IS NULL OR storage_id = $3)
   AND ($4 = '' OR strpos(lower(${SUBJECT}), lower($4)) > 0 OR job_id::text = $4)`;
 
+// Ordered by the number: by its bare name it would be the text that is selected.
 const LIST = `
 SELECT job_id::text, role, kind, state, ${SUBJECT} AS subject, storage_id, priority, attempts, progress, progress_note,
   (SELECT name FROM worker WHERE worker_id = job.leased_worker AND job.state = 'leased') AS node_name,
@@ -48,7 +49,7 @@ SELECT job_id::text, role, kind, state, ${SUBJECT} AS subject, storage_id, prior
   (extract(epoch FROM started_at) * 1000)::float8 AS started_ms,
   (extract(epoch FROM finished_at) * 1000)::float8 AS finished_ms, error
 FROM job WHERE ${MATCHES} AND ($5::bigint IS NULL OR job_id < $5)
-ORDER BY job_id DESC LIMIT $6`;
+ORDER BY job.job_id DESC LIMIT $6`;
 
 const values = ({ roles, states, storageId, text }: JobFilter) => [[...roles], [...states], storageId, text];
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { until, useStorages, withCode } from '../../integration/storage/storage-fixture.ts';
@@ -153,6 +153,17 @@ describe.runIf(canMount)('a full disk', () => {
       await expect(storage.receiveFile({ url, path: 'part', sizeBytes: 10_000_000 }, {})).rejects.toEqual(full);
       await expect(storage.receiveFile({ url, path: 'part', sizeBytes: 2 * half }, {})).rejects.toEqual(full);
       expect(statSync(join(directory, 'part')).size).toBeGreaterThanOrEqual(half);
+      // Full is not forbidden: with the storage out of order nothing could be deleted from it.
+      expect(await storage.probe({ testWrite: true, timeoutMs: 5_000 })).toMatchObject({
+        marker: 'right',
+        writable: true,
+      });
+      expect(readdirSync(directory).filter((name) => name.includes('probe'))).toEqual([]);
+      // A marker that finds no room leaves nothing behind, however often it is tried.
+      rmSync(join(directory, '.isg-pro-storage'));
+      execFileSync('sh', ['-c', 'cat /dev/zero >> "$1" || true', 'sh', join(directory, 'other')], { stdio: 'ignore' });
+      await expect(storage.placeMarker()).rejects.toEqual(full);
+      expect(readdirSync(directory).toSorted()).toEqual(['other', 'part']);
       await storage.stop();
     } finally {
       server.closeAllConnections();
