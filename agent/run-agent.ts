@@ -8,6 +8,7 @@ import { DuplicateRefusedError } from './cluster-node.ts';
 import { parseFlags } from './config/flags.ts';
 import { loadConfig, type NodeConfig } from './config/load-config.ts';
 import { EXIT } from './contract/index.ts';
+import { runDoctor } from './doctor/run-doctor.ts';
 import { startBeatThread } from './link/beat-thread.ts';
 import type { ParentLink } from './link/parent-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
@@ -52,6 +53,8 @@ export async function runAgent(link: ParentLink | null): Promise<never> {
 
 async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {
   const loaded = loadConfig(argv, process.env);
+  if (loaded.kind === 'ok' && loaded.config.doctor)
+    return { code: await runDoctor(loaded.config), reason: 'The diagnosis has ended.' };
   if (loaded.kind === 'ok') return run(loaded.config, loaded.warnings, stop, link);
   if (link && isConfigAbsent(argv)) return waitForSetUp(link, argv, stop.signal);
   const problems = loaded.problems.map((problem) => `- ${problem}\n`).join('');
@@ -59,8 +62,13 @@ async function runConfigured(argv: readonly string[], stop: StopOrder, link: Par
   return { code: EXIT.configInvalid, reason: loaded.problems.join('\n') };
 }
 
+/** Where a crash is written: standard error, until the log is open and strikes out the secrets. */
+let writeCrash = (stack: string): void => {
+  process.stderr.write(`Ended by a mistake in the program: ${stack}\n`);
+};
+
 async function crash(link: ParentLink | null, thrown: Error): Promise<never> {
-  process.stderr.write(`Ended by a mistake in the program: ${thrown.stack ?? thrown.message}\n`);
+  writeCrash(thrown.stack ?? thrown.message);
   await link?.goodbye(EXIT.crash, `A mistake in the program: ${thrown.message}`);
   process.exit(EXIT.crash);
 }
@@ -114,7 +122,9 @@ async function waitForSetUp(link: ParentLink, argv: readonly string[], signal: A
 function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog): Operator {
   link.redactBy(agentLog.redact);
   link.onSilence((silentMs) =>
-    agentLog.log.warn(`The desktop application has been silent for ${Math.round(silentMs / 1_000)} s; the node goes on`),
+    agentLog.log.warn(
+      `The desktop application has been silent for ${Math.round(silentMs / 1_000)} s; the node goes on`,
+    ),
   );
   const { storageGatewayId, dataDir, iconikUrl, httpsProxy } = config;
   return new Operator({
@@ -123,7 +133,11 @@ function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog
     lookBack: agentLog.lookBack,
     identity: { ...bareIdentity(), storageGatewayId, dataDir, iconikUrl },
     httpsProxy,
-    first: { phase: 'waiting-for-iconik', reason: 'The node is starting: it asks iconik for its settings.', isDuplicate: false },
+    first: {
+      phase: 'waiting-for-iconik',
+      reason: 'The node is starting: it asks iconik for its settings.',
+      isDuplicate: false,
+    },
   });
 }
 
@@ -135,10 +149,10 @@ async function run(
 ): Promise<End> {
   const agentLog = createAgentLog(config, (records) => link?.sendLog(records.map(toLogLine)));
   const { log } = agentLog;
-  process.prependListener('uncaughtException', (thrown) => {
-    log.error('Ended by a mistake in the program', { stack: thrown.stack ?? thrown.message });
+  writeCrash = (stack) => {
+    log.error('Ended by a mistake in the program', { stack });
     agentLog.close();
-  });
+  };
   stop.announce(log);
   for (const warning of warnings) log.warn(warning);
   const operator = link ? createOperator(link, config, agentLog) : undefined;
@@ -164,7 +178,13 @@ async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator }:
     log.info(`ISG Pro ${VERSION} starts`, { storageGatewayId: config.storageGatewayId, dataDir: config.dataDir });
     const installation = await loadInstallation(config.dataDir);
     operator?.identify(installation.workerId);
-    await runNode({ config, installation, ...agentLog, stopSignal: stop.signal, ...(operator && { observer: operator }) });
+    await runNode({
+      config,
+      installation,
+      ...agentLog,
+      stopSignal: stop.signal,
+      ...(operator && { observer: operator }),
+    });
     log.info('Stopped');
     return STOPPED;
   } catch (thrown) {

@@ -180,7 +180,10 @@ class LogFile {
 
   lookBack(beforeSeq: number | null, limit: number, filter: LogFilter): LogLook {
     const before = beforeSeq ?? Number.MAX_SAFE_INTEGER;
-    const end = this.database.prepare(STRETCH_END).pluck().get({ before, stretch: STRETCH - 1 });
+    const end = this.database
+      .prepare(STRETCH_END)
+      .pluck()
+      .get({ before, stretch: STRETCH - 1 });
     const from = typeof end === 'number' ? end : 0;
     const found = this.database.prepare(LOOK_BACK).all({
       before,

@@ -97,9 +97,14 @@ export class FigureReader {
       await read();
       this.#trouble = '';
     } catch (thrown) {
-      const { message } = coerceError(thrown);
-      if (message !== this.#trouble && !this.#life.signal.aborted)
-        this.#options.log.debug('The figures of the cluster could not be read; the last ones stay', { error: message });
+      const { message, retry } = coerceError(thrown);
+      if (message !== this.#trouble && !this.#life.signal.aborted) {
+        // That the database is away is said elsewhere; what it refuses for good is not.
+        const level = retry === 'permanent' ? 'warn' : 'debug';
+        this.#options.log[level]('The figures of the cluster could not be read; the last ones stay', {
+          error: message,
+        });
+      }
       this.#trouble = message;
     }
   }

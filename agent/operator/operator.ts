@@ -1,10 +1,10 @@
-import { createDatabase } from '../db/database.ts';
+import type { LogFilter, LogLook } from '../cache/log-store.ts';
 import type { AgentCallHandlers } from '../contract/index.ts';
+import { createDatabase } from '../db/database.ts';
 import type { ParentLink } from '../link/parent-link.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
 import type { Database } from '../runtime/sql.ts';
-import type { LogFilter, LogLook } from '../cache/log-store.ts';
 import { fileCalls } from './calls/file-calls.ts';
 import { jobCalls } from './calls/job-calls.ts';
 import { logCalls } from './calls/log-calls.ts';

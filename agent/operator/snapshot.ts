@@ -12,7 +12,7 @@ import { roleSchema } from '../contract/index.ts';
 import type { Figures } from './figures.ts';
 import { subjectOf } from './job-subject.ts';
 import type { NodeView } from './operated-node.ts';
-import { leadershipOf, leaderRunId } from './standing.ts';
+import { leaderRunId, leadershipOf } from './standing.ts';
 import { settingsWords } from './storage-settings.ts';
 
 // The one state object of a node, made of its facts and the cluster's figures. Pure.
@@ -166,7 +166,10 @@ function members({ view, figures, runId }: RunningFacts): ClusterMember[] {
   }));
 }
 
-function storageState({ storage, access }: NodeView['storages'][number], { view, figures }: RunningFacts): StorageState {
+function storageState(
+  { storage, access }: NodeView['storages'][number],
+  { view, figures }: RunningFacts,
+): StorageState {
   const counted = figures.storages.get(storage.id);
   const health: CheckResult = view.storageHealth(storage.id);
   return {

@@ -94,7 +94,7 @@ WITH counted AS (
     SELECT storage_id, state, count(*) AS n FROM storage_file GROUP BY storage_id, state) AS by_state
   GROUP BY storage_id
 )
-SELECT storage_id, coalesce(files, '{}') AS files, coalesce(root.folders, 0)::float8 AS folders,
+SELECT storage_id, coalesce(counted.files, '{}') AS files, coalesce(root.folders, 0)::float8 AS folders,
   ${ms('root.last_scan_ended_at')} AS last_scan_ended_ms, root.last_scan_seconds, root.problem
 FROM counted FULL JOIN storage_root AS root USING (storage_id)`;
 

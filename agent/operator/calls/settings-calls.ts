@@ -1,4 +1,4 @@
-import { TUNABLES, TUNABLE_NAMES, type TunableName, VISIBILITY_TIMEOUT } from '../../config/precedence.ts';
+import { TUNABLE_NAMES, TUNABLES, type TunableName, VISIBILITY_TIMEOUT } from '../../config/precedence.ts';
 import { type AgentCallHandlers, CONFIG_WORDS, type ConfigKey, type SettingRow } from '../../contract/index.ts';
 import type { IconikApi } from '../../iconik/api.ts';
 import { IsgError } from '../../runtime/errors.ts';
@@ -90,12 +90,15 @@ interface Change {
 // The settings are one object in iconik, which a PATCH replaces: what stands in it now goes back with the one change.
 async function writeNode(api: IconikApi, id: string, { name, value }: Change): Promise<void> {
   const { settings } = await api.gateways.get(id);
-  await api.gateways.patch(id, { settings: { ...settings, [name]: value } });
+  await api.gateways.patch(id, { settings: { ...whatIsSet(settings), [name]: value } });
 }
+
+const whatIsSet = (settings: Record<string, number | null>) =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
 
 async function writeCluster(api: IconikApi, id: string, { name, value }: Change): Promise<void> {
   // The cluster always says a lease time: without one of its own it has iconik's default.
   if (name === LEASE) return api.clusters.patch(id, { visibility_timeout: value ?? VISIBILITY_TIMEOUT.default });
   const { settings } = await api.clusters.get(id);
-  await api.clusters.patch(id, { settings: { ...settings, [name]: value } });
+  await api.clusters.patch(id, { settings: { ...whatIsSet(settings), [name]: value } });
 }

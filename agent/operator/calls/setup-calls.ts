@@ -78,7 +78,10 @@ async function withClient<T>(
 async function look(api: IconikApi, signal: AbortSignal) {
   // One call first: a token that is refused is refused once.
   const clusters = await api.clusters.list({ signal });
-  const [gateways, storages] = await Promise.all([api.gateways.list({ signal }), api.storages.list('FILE', { signal })]);
+  const [gateways, storages] = await Promise.all([
+    api.gateways.list({ signal }),
+    api.storages.list('FILE', { signal }),
+  ]);
   const storageIdsOf = new Map(clusters.map((cluster) => [cluster.id, cluster.storage_ids]));
   return {
     clusters: clusters.map(({ id, name }) => ({ id, name })),

@@ -1,7 +1,8 @@
 /** A small agent for tests of the link: links, beats, and blocks its main loop on order. */
+
+import { EXIT } from '../../../agent/contract/index.ts';
 import { startBeatThread } from '../../../agent/link/beat-thread.ts';
 import { openParentLink } from '../../../agent/link/parent-link.ts';
-import { EXIT } from '../../../agent/contract/index.ts';
 
 const link = openParentLink({ version: '1.2.3' });
 if (link === null) {

@@ -35,7 +35,8 @@ async function listen(path: string): Promise<{ server: Server; beats: { atMs: nu
   const server = createServer((socket) => {
     closing.push(() => socket.destroy());
     socket.on('data', (data) => {
-      for (const line of data.toString('utf8').trim().split('\n')) beats.push({ atMs: performance.now(), loop: Number(line) });
+      for (const line of data.toString('utf8').trim().split('\n'))
+        beats.push({ atMs: performance.now(), loop: Number(line) });
     });
     socket.on('error', () => undefined);
   });
@@ -54,9 +55,14 @@ function isAlive(pid: number): boolean {
 }
 
 /** A parent process of its own, with the program as its child. */
-async function startFamily(program: string, args: readonly string[]): Promise<{ parent: ChildProcess; childPid: number }> {
+async function startFamily(
+  program: string,
+  args: readonly string[],
+): Promise<{ parent: ChildProcess; childPid: number }> {
   const socket = join(dir, 'family.sock');
-  const parent = spawn(process.execPath, [PARENT_PROGRAM, program, socket, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const parent = spawn(process.execPath, [PARENT_PROGRAM, program, socket, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   closing.push(() => parent.kill('SIGKILL'));
   const [line] = await once(parent.stdout ?? parent, 'data');
   const childPid = Number(String(line));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AgentParams, AGENT_CALLS } from '../../../agent/contract/index.ts';
+import { AGENT_CALLS, type AgentParams } from '../../../agent/contract/index.ts';
 import { fileCalls } from '../../../agent/operator/calls/file-calls.ts';
 import { jobCalls } from '../../../agent/operator/calls/job-calls.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
@@ -51,7 +51,12 @@ async function insert(job: Job = {}): Promise<string> {
 }
 
 const stateOf = async (jobId: string) => {
-  const row = z.object({ state: z.string(), attempts: z.number(), cancel_requested: z.boolean(), priority: z.number() });
+  const row = z.object({
+    state: z.string(),
+    attempts: z.number(),
+    cancel_requested: z.boolean(),
+    priority: z.number(),
+  });
   const text = 'SELECT state, attempts, cancel_requested, priority FROM job WHERE job_id = $1';
   return (await test.database.query(text, [jobId], row))[0];
 };
@@ -75,11 +80,17 @@ describe('the list of jobs', () => {
   });
 
   it('is narrowed by role, state, storage and text, each and together', async () => {
-    const wanted = await insert({ state: 'failed', role: 'TRANSFER', kind: 'upload', payload: { path: 'Reel/Ä_100%.MOV' } });
+    const wanted = await insert({
+      state: 'failed',
+      role: 'TRANSFER',
+      kind: 'upload',
+      payload: { path: 'Reel/Ä_100%.MOV' },
+    });
     await insert({ state: 'failed', storageId: 'storage-b' });
     await insert({ state: 'done', role: 'TRANSFER', kind: 'upload' });
     await insert();
-    const ids = async (params: Partial<AgentParams<'jobs.list'>>) => (await list(params)).rows.map(({ jobId }) => jobId);
+    const ids = async (params: Partial<AgentParams<'jobs.list'>>) =>
+      (await list(params)).rows.map(({ jobId }) => jobId);
     expect(await ids({ states: ['failed'] })).toHaveLength(2);
     expect(await ids({ roles: ['TRANSFER', 'TRANSCODE'] })).toHaveLength(2);
     expect(await ids({ storageId: 'storage-b' })).toHaveLength(1);
@@ -136,7 +147,9 @@ describe('the list of jobs', () => {
     expect(second.ms).toBeLessThan(150);
     expect(failed.ms).toBeLessThan(400);
     for (const { ms } of [first, rare, none]) expect(ms).toBeLessThan(1_500);
-    const report = Object.entries({ first, second, failed, rare, none }).map(([name, { ms }]) => `${name} ${Math.round(ms)} ms`);
+    const report = Object.entries({ first, second, failed, rare, none }).map(
+      ([name, { ms }]) => `${name} ${Math.round(ms)} ms`,
+    );
     process.stderr.write(`jobs.list at 100,000: ${report.join(', ')}\n`);
   });
 });
@@ -208,7 +221,8 @@ describe('trying again', () => {
          VALUES ($1, $2, $2, '', $3, 5, '1', 'faulty', '{"code":"x","message":"unreadable","retry":"permanent"}')`,
         [STORAGE, path, size],
       );
-    for (const one of [payload, changed]) await calls['jobs.retry']({ jobId: await insert({ state: 'failed', payload: one }) });
+    for (const one of [payload, changed])
+      await calls['jobs.retry']({ jobId: await insert({ state: 'failed', payload: one }) });
     const row = z.object({ path_key: z.string(), state: z.string() });
     expect(await test.database.query('SELECT path_key, state FROM storage_file ORDER BY path_key', [], row)).toEqual([
       { path_key: 'b.mov', state: 'faulty' },
@@ -239,13 +253,18 @@ describe('files that need attention', () => {
     const seen: { path: string; state: string; reason: string }[] = [];
     let cursor: string | null = null;
     do {
-      const page = AGENT_CALLS['storages.problems'].answer.parse(await problems({ storageId: STORAGE, cursor, limit: 15 }));
+      const page = AGENT_CALLS['storages.problems'].answer.parse(
+        await problems({ storageId: STORAGE, cursor, limit: 15 }),
+      );
       seen.push(...page.rows);
       cursor = page.nextCursor;
     } while (cursor !== null);
     expect(seen).toHaveLength(41);
     expect(seen.every(({ reason }) => reason.length > 10)).toBe(true);
-    expect(seen.find(({ path }) => path === 'f00077')).toMatchObject({ state: 'ingested', reason: 'iconik refused it.' });
+    expect(seen.find(({ path }) => path === 'f00077')).toMatchObject({
+      state: 'ingested',
+      reason: 'iconik refused it.',
+    });
     expect(seen.map(({ path }) => path)).toEqual(seen.map(({ path }) => path).toSorted());
   });
 });

@@ -70,7 +70,11 @@ describe('making a gateway', () => {
   it('makes a cluster where there is none, and in it a gateway with all roles', async () => {
     const { storageGatewayId } = await calls['setup.create-gateway'](order());
     const gateway = standIn.records.gateways.get(storageGatewayId);
-    expect(gateway).toMatchObject({ name: 'edit-1', enabled: true, roles: ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'] });
+    expect(gateway).toMatchObject({
+      name: 'edit-1',
+      enabled: true,
+      roles: ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'],
+    });
     expect(standIn.records.clusters.get(gateway?.cluster_id)).toMatchObject({
       name: 'Post',
       enabled: true,
@@ -87,7 +91,10 @@ describe('making a gateway', () => {
   });
 
   it('tried again after it failed half-way makes no second cluster', async () => {
-    standIn.setFaults({ status: { rate: 1, code: 500 }, only: { methods: ['POST'], pathIncludes: '/storage_gateways/' } });
+    standIn.setFaults({
+      status: { rate: 1, code: 500 },
+      only: { methods: ['POST'], pathIncludes: '/storage_gateways/' },
+    });
     await expect(calls['setup.create-gateway'](order())).rejects.toMatchObject({ code: 'iconik-unreachable' });
     standIn.setFaults({});
     await calls['setup.create-gateway'](order());
@@ -139,7 +146,10 @@ describe('testing a mount point', () => {
 
   it('sees the marker of another storage', async () => {
     const folder = mkdtempSync(join(dir, 'media-'));
-    writeFileSync(join(folder, '.isg-pro-storage'), JSON.stringify({ storageId: 'storage-b', storage_id: 'storage-b' }));
+    writeFileSync(
+      join(folder, '.isg-pro-storage'),
+      JSON.stringify({ storageId: 'storage-b', storage_id: 'storage-b' }),
+    );
     const verdict = await test(folder);
     expect(verdict.ok).toBe(false);
   });

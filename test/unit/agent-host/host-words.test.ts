@@ -33,6 +33,22 @@ describe('the state in words', () => {
     expect(wordsAfter(exited(70)).reason).not.toContain('at file.ts');
   });
 
+  it('tells an agent that was ended for its silence from one that ended by itself', () => {
+    const drive = Drive.running();
+    drive.pass(15_000);
+    drive.on({ kind: 'exited', end: exit(9, { isCodeCertain: false }), random: 0 });
+    const state = agentStateOf(drive.state, { wallOffsetMs: 0, lastWords: [] });
+    expect(state).toMatchObject({ state: 'backing-off', lastExitCode: null });
+    expect(state.reason).toContain('was stuck for 15 seconds and was ended.');
+  });
+
+  it('finds the cause in a dump of the runtime', () => {
+    const drive = Drive.running();
+    drive.on(exited(134));
+    const lastWords = ['FATAL ERROR: Reached heap limit', '----- Native stack trace -----', '', ' 1: 0xb8 node::Abort()', ''];
+    expect(agentStateOf(drive.state, { wallOffsetMs: 0, lastWords }).reason).toContain('FATAL ERROR: Reached heap limit.');
+  });
+
   it('is a valid part of the app state, and in sentences, for every end', () => {
     for (const code of [0, 1, 2, 3, 4, 5, 6, 70, 99]) {
       const state = wordsAfter(exited(code));

@@ -1,0 +1,78 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { app, type BaseWindow, clipboard, dialog, shell } from 'electron';
+import type { ConfigStore } from '../config-file/config-store.ts';
+import type { MainCallHandlers } from '../ipc/guarded-ipc.ts';
+import { readLogFiles } from '../logging/read-log-files.ts';
+import { AppError } from '../support/app-error.ts';
+import type { AppStateStore } from './app-state-store.ts';
+
+/** What main's own calls work on. */
+export interface MainCallParts {
+  store: AppStateStore;
+  config: ConfigStore;
+  logFolder: string;
+  restartAgent: () => void;
+  /** Reads config.ini anew after a change of ours. */
+  followConfig: () => Promise<void>;
+  /** Parent of dialogs. */
+  window: () => BaseWindow | null;
+}
+
+/** Main's own calls. */
+export function createMainCalls(parts: MainCallParts): MainCallHandlers {
+  const { store, config, logFolder } = parts;
+  return {
+    'app.state': () => store.get(),
+    'app.open-log-folder': () => openFolder(logFolder),
+    'app.copy-text': async ({ text }) => {
+      await clipboard.writeText(text);
+      return {};
+    },
+    'app.export-text': ({ suggestedName, text }) => exportText(parts.window(), suggestedName, text),
+    'app.choose-folder': ({ title }) => chooseFolder(parts.window(), title),
+    'agent.restart': () => {
+      parts.restartAgent();
+      return {};
+    },
+    'config.read': async () => ({ path: config.path, entries: await config.readEntries() }),
+    'config.write': async ({ changes }) => {
+      const problems = await config.write(changes);
+      if (problems.length === 0) await parts.followConfig();
+      return { problems };
+    },
+    'logs.read-files': (request) => readLogFiles(logFolder, request),
+  };
+}
+
+async function openFolder(folder: string): Promise<Record<string, never>> {
+  const why = await shell.openPath(folder);
+  if (why === '') return {};
+  throw new AppError('folder-not-opened', `The folder ${folder} could not be opened: ${why}`, 'transient');
+}
+
+async function exportText(window: BaseWindow | null, suggestedName: string, text: string): Promise<{ saved: boolean }> {
+  // a name, never a path: where it goes is for the user to say
+  const name = suggestedName.replaceAll(/[^\w. -]+/g, '-').replace(/^[. ]+/, '') || 'export.txt';
+  const options = { defaultPath: join(app.getPath('documents'), name) };
+  const { canceled, filePath } = await (window === null
+    ? dialog.showSaveDialog(options)
+    : dialog.showSaveDialog(window, options));
+  if (canceled || filePath === '') return { saved: false };
+  try {
+    await writeFile(filePath, text, 'utf8');
+    return { saved: true };
+  } catch (thrown) {
+    const why = thrown instanceof Error && 'code' in thrown ? ` (${String(thrown.code)})` : '';
+    const words = `${filePath} could not be written${why}. Choose another folder, or free some space.`;
+    throw new AppError('export-failed', words, 'transient', thrown);
+  }
+}
+
+async function chooseFolder(window: BaseWindow | null, title: string): Promise<{ path: string | null }> {
+  const options = { title, properties: ['openDirectory' as const, 'createDirectory' as const] };
+  const { canceled, filePaths } = await (window === null
+    ? dialog.showOpenDialog(options)
+    : dialog.showOpenDialog(window, options));
+  return { path: canceled ? null : (filePaths[0] ?? null) };
+}

@@ -1,0 +1,121 @@
+import { tmpdir } from 'node:os';
+import { app, powerMonitor, session } from 'electron';
+import type { AgentCallName, AgentParams } from '../../agent/contract/index.ts';
+import type { AppState } from '../../preload/contract/app-state.ts';
+import { type AgentHost, createAgentHost } from '../agent-host/agent-host.ts';
+import { nodeAdapter } from '../agent-host/node-adapter.ts';
+import { utilityProcessAdapter } from '../agent-host/utility-process-adapter.ts';
+import { type ConfigStore, createConfigStore } from '../config-file/config-store.ts';
+import { watchConfig } from '../config-file/watch-config.ts';
+import { openGuardedIpc } from '../ipc/guarded-ipc.ts';
+import type { Log } from '../logging/main-log.ts';
+import { AppError } from '../support/app-error.ts';
+import { setAppMenu } from '../windows/app-menu.ts';
+import { serveApp } from '../windows/app-protocol.ts';
+import { type AppWindow, createAppWindow } from '../windows/app-window.ts';
+import { APP_ORIGIN } from '../windows/content-policy.ts';
+import { guardSession } from '../windows/guard-contents.ts';
+import { agentNodePath, PROGRAM_FILES, trayIconFolder } from './agent-program.ts';
+import type { AppLocations } from './app-locations.ts';
+import { type AppStateStore, createAppStateStore } from './app-state-store.ts';
+import { startAppTray } from './app-tray.ts';
+import { createConfigFollower } from './config-follower.ts';
+import { createMainCalls } from './main-calls.ts';
+import { quitOrderly } from './quit.ts';
+
+/** What a run of the application is made of besides itself. */
+export interface AppParts {
+  locations: AppLocations;
+  isTestBuild: boolean;
+  log: Log;
+}
+
+/** The application as later events (second start, macOS activation) see it. */
+export interface RunningApp {
+  showWindow(): void;
+}
+
+/** Builds and connects everything. Call when Electron is ready, once. */
+export async function startApp(parts: AppParts): Promise<RunningApp> {
+  const { locations, log } = parts;
+  const config = createConfigStore(locations.configPath);
+  const window = createAppWindow({ preloadPath: PROGRAM_FILES.preload, isPackaged: app.isPackaged, log });
+  const store = createAppStateStore(await initialState(locations, config));
+  const host = createHost(parts, store, window);
+  const followConfig = createConfigFollower({ config, store, host, log });
+  guardSession(session.defaultSession, log);
+  serveApp(session.defaultSession, PROGRAM_FILES.rendererFolder);
+  setAppMenu({ isMac: process.platform === 'darwin', isPackaged: app.isPackaged });
+  openGuardedIpc({
+    handlers: createMainCalls({
+      store,
+      config,
+      logFolder: locations.logFolder,
+      restartAgent: () => host.restart(),
+      followConfig,
+      window: () => window.native(),
+    }),
+    relay: (name, params) => relay(host, name, params),
+    trustedFrame: () => window.mainFrame(),
+    origin: APP_ORIGIN,
+    log,
+  });
+  if (!locations.isHidden) window.show();
+  host.start();
+  store.subscribe((state) => window.send('app-state', state));
+  const stopTray = startAppTray({ store, window, host, iconFolder: trayIconFolder(app.isPackaged), log });
+  const stopWatching = watchConfig(locations.configPath, () => void followConfig());
+  powerMonitor.on('resume', () => host.resumed());
+  powerMonitor.on('shutdown', () => app.quit());
+  quitOrderly({
+    app,
+    stopAgent: () => host.stop().finally(stopTray),
+    onQuitting: () => {
+      stopWatching();
+      window.allowClosing();
+    },
+    log,
+  });
+  return { showWindow: () => window.show() };
+}
+
+async function initialState(locations: AppLocations, config: ConfigStore): Promise<AppState> {
+  const { platform } = process;
+  return {
+    appVersion: app.getVersion(),
+    platform: platform === 'win32' || platform === 'darwin' ? platform : 'linux',
+    agent: { state: 'stopped', reason: '', sinceMs: Date.now(), nextStartMs: null, lastExitCode: null, lastWords: [] },
+    snapshot: null,
+    config: { path: config.path, ...(await config.check()) },
+    logFolder: locations.logFolder,
+    updateReady: null,
+  };
+}
+
+function createHost(parts: AppParts, store: AppStateStore, window: AppWindow): AgentHost {
+  const { locations, isTestBuild, log } = parts;
+  const nodePath = agentNodePath({ env: process.env, isPackaged: app.isPackaged, isTestBuild });
+  return createAgentHost({
+    spawn: nodePath === null ? utilityProcessAdapter : nodeAdapter(nodePath),
+    entry: PROGRAM_FILES.agentEntry,
+    configPath: locations.configPath,
+    dataDir: locations.dataDir,
+    temporaryFolder: tmpdir(),
+    environment: process.env,
+    log,
+    onState: (agent) => store.update({ agent }),
+    onSnapshot: (snapshot) => store.update({ snapshot }),
+    onLogLines: (lines) => window.send('log-lines', lines),
+    onOutput: (stream, line) => log.debug(`agent ${stream}: ${line}`),
+  });
+}
+
+/** Of all that can be in the way of a call, an agent that is not there has one code for the whole window. */
+async function relay<Name extends AgentCallName>(host: AgentHost, name: Name, params: unknown): Promise<unknown> {
+  try {
+    return await host.call(name, params as AgentParams<Name>);
+  } catch (thrown) {
+    const isDown = thrown instanceof Error && 'code' in thrown && thrown.code === 'agent-unavailable';
+    throw isDown ? new AppError('agent-down', thrown.message, 'transient', thrown) : thrown;
+  }
+}

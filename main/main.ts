@@ -1,0 +1,81 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { app } from 'electron';
+import { findLocations } from './lifecycle/app-locations.ts';
+import { type RunningApp, startApp } from './lifecycle/start-app.ts';
+import { createMainLog } from './logging/main-log.ts';
+import { declareAppScheme } from './windows/app-protocol.ts';
+import { guardAllContents } from './windows/guard-contents.ts';
+
+/** Entry of the desktop application. Everything that must precede Electron's readiness happens here, in this order. */
+
+/** An application that fails sooner than this after its start would fail again: it is not started anew. */
+const RELAUNCH_AFTER_MS = 60_000;
+const CRASH_EXIT_CODE = 70;
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // ignored because what is wrong with config.ini is told where it is used
+    return null;
+  }
+}
+
+const locations = findLocations({
+  argv: process.argv.slice(1),
+  env: process.env,
+  platform: process.platform,
+  homeDir: homedir(),
+  cwd: process.cwd(),
+  readText,
+});
+const log = createMainLog({ folder: locations.logFolder, least: 'info', echo: !app.isPackaged });
+
+const isTestBuild = app.isPackaged && existsSync(join(process.resourcesPath, 'test-build.json'));
+// root has no sandbox: tests in containers say --no-sandbox, which a release does not listen to
+if (!app.commandLine.hasSwitch('no-sandbox') || (app.isPackaged && !isTestBuild)) app.enableSandbox();
+if (!app.commandLine.hasSwitch('user-data-dir')) {
+  mkdirSync(locations.profileDir, { recursive: true });
+  app.setPath('userData', locations.profileDir);
+  app.setPath('sessionData', locations.profileDir);
+}
+app.setAppLogsPath(locations.logFolder);
+app.setAppUserModelId('io.isg-pro.desktop');
+
+/** The lock lies in the profile: there is one application per data folder. */
+if (app.requestSingleInstanceLock()) begin();
+else app.exit(0);
+
+function begin(): void {
+  declareAppScheme();
+  guardAllContents(app, log);
+  process.on('unhandledRejection', (thrown) => log.error('Something failed that nobody waited for', { error: thrown }));
+  process.on('uncaughtException', crash);
+  let running: RunningApp | null = null;
+  let isWindowWanted = false;
+  const show = () => {
+    if (running === null) isWindowWanted = true;
+    else running.showWindow();
+  };
+  app.on('second-instance', (_, argv) => {
+    if (!argv.includes('--hidden')) show();
+  });
+  app.on('activate', show);
+  log.info(`ISG Pro ${app.getVersion()} starts`, { electron: process.versions.electron, dataDir: locations.dataDir });
+  app
+    .whenReady()
+    .then(async () => {
+      running = await startApp({ locations, isTestBuild, log });
+      if (isWindowWanted) running.showWindow();
+    })
+    .catch(crash);
+}
+
+/** A mistake in the program: nothing is certain any more, so everything begins anew; the agent ends with its parent. */
+function crash(thrown: unknown): void {
+  log.error('Ended by a mistake in the program', { error: thrown });
+  if (process.uptime() * 1_000 > RELAUNCH_AFTER_MS) app.relaunch();
+  app.exit(CRASH_EXIT_CODE);
+}

@@ -1,0 +1,142 @@
+import type { AppState } from '../../preload/contract/app-state.ts';
+import { type TrayIcon, trayIconOf } from './tray-icon.ts';
+import {
+  agentSentence,
+  clip,
+  count,
+  healthLines,
+  healthSummary,
+  jobsLine,
+  leaderLine,
+  nodeSentence,
+} from './tray-words.ts';
+
+/** What a menu item does. `open` shows the window, at a screen when one is named. */
+export type TrayAction =
+  | { do: 'open'; screen: string | null }
+  | { do: 'pause' }
+  | { do: 'resume' }
+  | { do: 'restart-agent' }
+  | { do: 'about' }
+  | { do: 'quit' };
+
+/** A line of the menu. */
+export type TrayItem =
+  | { kind: 'item'; id: string; label: string; enabled: boolean; action: TrayAction }
+  | { kind: 'separator'; id: string };
+
+/** Everything the tray shows. */
+export interface TrayModel {
+  icon: TrayIcon;
+  /** Lines; at most 127 characters in all, the limit of Windows. */
+  tooltip: string;
+  items: TrayItem[];
+}
+
+const TOOLTIP_LIMIT = 127;
+/** More health lines than these would push the actions off a small screen. */
+const HEALTH_LINES = 4;
+
+const item = (id: string, label: string, action: TrayAction, enabled = true): TrayItem => ({
+  kind: 'item',
+  id,
+  label: clip(label),
+  enabled,
+  action,
+});
+const open = (screen: string | null): TrayAction => ({ do: 'open', screen });
+const separator = (id: string): TrayItem => ({ kind: 'separator', id });
+
+/** The tray of a state. `nowMs` is the wall clock; it only makes durations and the grace of a start. Pure. */
+export function trayModel(state: AppState, nowMs: number): TrayModel {
+  const isUp = state.agent.state === 'running' && state.snapshot !== null;
+  return {
+    icon: trayIconOf(state, nowMs),
+    tooltip: tooltipOf(state, nowMs, isUp),
+    items: [
+      ...(isUp ? statusItems(state, nowMs) : agentItems(state)),
+      ...updateItems(state),
+      separator('after-status'),
+      item('open', 'Open ISG Pro', open(null)),
+      item('logs', 'Open logs', open('logs')),
+      item('diagnostics', 'Diagnostics', open('diagnostics')),
+      item('settings', 'Settings', open('settings')),
+      separator('after-screens'),
+      ...nodeItems(state, isUp),
+      separator('after-node'),
+      item('about', 'About ISG Pro', { do: 'about' }),
+      item('quit', 'Quit ISG Pro', { do: 'quit' }),
+    ],
+  };
+}
+
+function statusItems({ snapshot, agent }: AppState, nowMs: number): TrayItem[] {
+  if (snapshot === null || agent.state !== 'running') return [];
+  const sentence = item('sentence', nodeSentence(snapshot), open(snapshot.phase === 'set-up' ? null : 'overview'));
+  if (snapshot.phase !== 'running')
+    return snapshot.reason === '' ? [sentence] : [sentence, item('reason', snapshot.reason, open('diagnostics'))];
+  // A duplicate leads nothing and runs nothing; what matters is who else has its id.
+  if (snapshot.status.availability === 'duplicate')
+    return [
+      sentence,
+      ...(snapshot.status.reason === '' ? [] : [item('reason', snapshot.status.reason, open('cluster'))]),
+    ];
+  const lines = healthLines(snapshot);
+  const shown = lines.length > HEALTH_LINES ? lines.slice(0, HEALTH_LINES - 1) : lines;
+  const health = shown.map((line, index) => item(`health-${index}`, line, open('diagnostics')));
+  if (shown.length < lines.length)
+    health.push(item('health-more', `and ${count(lines.length - shown.length, 'more problem')}`, open('diagnostics')));
+  return [
+    sentence,
+    item('leader', leaderLine(snapshot, nowMs), open('cluster')),
+    ...health,
+    item('jobs', jobsLine(snapshot), open('jobs')),
+  ];
+}
+
+// Nothing is said of leader, health and jobs: what was true when the agent was last heard may not be true now.
+function agentItems(state: AppState): TrayItem[] {
+  const sentence = agentSentence(state);
+  const { problems } = state.config;
+  const why = state.config.status === 'invalid' ? (problems[0] ?? '') : state.agent.reason;
+  // The supervisor's words often begin with the same sentence.
+  const news = (why.startsWith(sentence) ? why.slice(sentence.length) : why).trim();
+  const first = item('sentence', sentence, open('overview'));
+  return news === '' ? [first] : [first, item('reason', news, open('diagnostics'))];
+}
+
+function updateItems({ updateReady }: AppState): TrayItem[] {
+  if (updateReady === null) return [];
+  return [item('update', `Version ${updateReady} is ready and is installed when ISG Pro quits`, open('overview'))];
+}
+
+function nodeItems({ snapshot, agent }: AppState, isUp: boolean): TrayItem[] {
+  const isWorking = isUp && snapshot?.phase === 'running' && snapshot.status.availability !== 'duplicate';
+  const jobs = isWorking ? snapshot.running.length : 0;
+  const finish = jobs === 0 ? '' : ` (${count(jobs, 'running job')} will finish)`;
+  const interrupted = jobs === 0 ? '' : ` (interrupts ${count(jobs, 'running job')})`;
+  const pause = snapshot?.isPaused
+    ? item('resume', 'Resume this node', { do: 'resume' }, isWorking)
+    : item('pause', `Pause this node${finish}`, { do: 'pause' }, isWorking);
+  const restart =
+    agent.state === 'stopped' || agent.state === 'backing-off' || agent.state === 'gave-up-for-now'
+      ? item('restart-agent', 'Start agent now', { do: 'restart-agent' })
+      : item('restart-agent', `Restart agent${interrupted}`, { do: 'restart-agent' }, agent.state !== 'stopping');
+  return [pause, restart];
+}
+
+function tooltipOf(state: AppState, nowMs: number, isUp: boolean): string {
+  const { snapshot } = state;
+  const name = snapshot === null || snapshot.node.name === '' ? 'ISG Pro' : `ISG Pro · ${snapshot.node.name}`;
+  const lines = isUp && snapshot !== null ? nodeTooltip(snapshot, nowMs) : [agentSentence(state)];
+  if (state.updateReady !== null) lines.push(`Version ${state.updateReady} is ready`);
+  return clip([clip(name, 40), ...lines].join('\n'), TOOLTIP_LIMIT);
+}
+
+function nodeTooltip(snapshot: NonNullable<AppState['snapshot']>, nowMs: number): string[] {
+  if (snapshot.phase !== 'running') return [nodeSentence(snapshot)];
+  if (snapshot.status.availability === 'duplicate') return ['Duplicate storage gateway id: this node does no work'];
+  const rest = snapshot.isPaused ? 'Paused' : 'Cluster disabled';
+  const standing = snapshot.isPaused || !snapshot.cluster.enabled ? rest : leaderLine(snapshot, nowMs);
+  return [clip(standing, 44), clip(healthSummary(snapshot), 40), jobsLine(snapshot)];
+}

@@ -1,0 +1,177 @@
+import type { CheckResult, NodeSnapshot } from '../../agent/contract/index.ts';
+import type { AppState } from '../../preload/contract/app-state.ts';
+import { isResting } from './tray-icon.ts';
+
+/** Words of tooltip and menu. Pure. */
+
+/** A menu line longer than this is cut at a word; systems cut less kindly. */
+const LINE_LIMIT = 96;
+
+/** Cuts at a word and says so with an ellipsis. */
+export function clip(text: string, limit = LINE_LIMIT): string {
+  if (text.length <= limit) return text;
+  const cut = text.slice(0, limit - 1);
+  const space = cut.lastIndexOf(' ');
+  return `${(space > limit / 2 ? cut.slice(0, space) : cut).replace(/[ .,:;]+$/, '')}…`;
+}
+
+/** `1 job`, `2 jobs`. */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
+
+/** `40 s`, `3 min`, `2 h`: coarse, so that a line that shows it seldom changes. */
+function duration(ms: number): string {
+  const seconds = Math.max(0, ms) / 1_000;
+  if (seconds < 60) return `${Math.floor(seconds / 10) * 10} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3_600)} h`;
+}
+
+/** What the agent does when it is not simply running, short. */
+export function agentSentence(state: AppState): string {
+  switch (state.agent.state) {
+    case 'running':
+      return 'The agent is running.';
+    case 'starting':
+      return 'The agent is starting.';
+    case 'stopping':
+      return 'The agent is stopping.';
+    case 'unresponsive':
+      return 'The agent does not answer.';
+    case 'backing-off':
+      return 'The agent ended and will be started again.';
+    case 'gave-up-for-now':
+      return 'The agent ended again and again; it is tried once a minute.';
+    case 'stopped':
+      return state.config.status === 'invalid'
+        ? `The agent is stopped: config.ini has ${count(state.config.problems.length, 'problem')}.`
+        : 'The agent is stopped.';
+  }
+}
+
+/** The answer before the data: one sentence about the node. */
+export function nodeSentence(snapshot: NodeSnapshot): string {
+  switch (snapshot.phase) {
+    case 'set-up':
+      return 'ISG Pro is not set up yet.';
+    case 'waiting-for-iconik':
+      return 'This node is waiting for iconik.';
+    case 'waiting-for-database':
+      return 'This node is waiting for its database.';
+    case 'stopping':
+      return 'The agent is stopping.';
+    case 'running':
+      return runningSentence(snapshot);
+  }
+}
+
+function runningSentence(snapshot: NodeSnapshot): string {
+  const { leadership, cluster, status } = snapshot;
+  if (status.availability === 'duplicate')
+    return 'Another node uses the storage gateway id of this one, so this node does no work.';
+  if (!cluster.enabled) return 'The cluster is disabled; no node does work.';
+  if (snapshot.isPaused) return 'This node is paused; it takes no new work.';
+  if (isResting(snapshot)) return `This node is ${status.availability}; it takes no new work.`;
+  switch (leadership.standing) {
+    case 'leader':
+      return `This node leads the cluster. ${nodesAvailable(snapshot)}`;
+    case 'follower':
+    case 'worker':
+      return `${leadership.leaderName ?? 'Another node'} leads the cluster. ${nodesAvailable(snapshot)}`;
+    case 'cannot-lead':
+      return leadership.leaderName === null
+        ? 'Nobody leads the cluster, and this node cannot.'
+        : `${leadership.leaderName} leads the cluster; this node could not take over.`;
+    case 'nobody':
+      return 'Nobody leads the cluster.';
+    case 'unknown':
+      return 'This node is finding out who leads the cluster.';
+  }
+}
+
+function nodesAvailable({ cluster }: NodeSnapshot): string {
+  const total = cluster.members.length;
+  const available = cluster.members.filter((member) => member.isAlive && member.availability === 'available').length;
+  if (total <= 1) return 'It is the only node.';
+  return `${available} of ${total} nodes are available.`;
+}
+
+/** The leader line: how this node stands, in the words of its badge. */
+export function leaderLine({ leadership }: NodeSnapshot, nowMs: number): string {
+  const term = leadership.term === null ? '' : ` · term ${leadership.term}`;
+  const leader = leadership.leaderName;
+  switch (leadership.standing) {
+    case 'leader':
+      return `Primary${term}`;
+    case 'follower':
+      return `Follower${leader === null ? '' : ` of ${leader}`}${term}`;
+    case 'worker':
+      return `Worker${leader === null ? '' : ` · ${leader} leads`}`;
+    case 'cannot-lead':
+      return `Cannot lead: ${leadership.why}`;
+    case 'nobody':
+      return leadership.sinceMs === null ? 'No Primary' : `No Primary for ${duration(nowMs - leadership.sinceMs)}`;
+    case 'unknown':
+      return 'Leadership not known yet';
+  }
+}
+
+/** Name of a check as people call what it checks. */
+export function checkName({ check }: CheckResult, snapshot: NodeSnapshot): string {
+  const storageId = /^storage:(.+)$/.exec(check)?.[1];
+  if (storageId !== undefined) return snapshot.storages.find(({ id }) => id === storageId)?.name ?? 'Storage';
+  const names: Partial<Record<string, string>> = {
+    database: 'Database',
+    disk: 'Disk',
+    iconik: 'iconik',
+    ffmpeg: 'ffmpeg',
+  };
+  return names[check] ?? check;
+}
+
+/** Checks that are not fine, worst first; `unknown` is not fine. */
+export function problemChecks(snapshot: NodeSnapshot): CheckResult[] {
+  const order = ['failing', 'warning', 'unknown'];
+  return snapshot.checks
+    .filter(({ status }) => status !== 'ok')
+    .toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
+}
+
+/** One line per problem, or one line that all is well. */
+export function healthLines(snapshot: NodeSnapshot): string[] {
+  const problems = problemChecks(snapshot).map((check) =>
+    check.status === 'unknown'
+      ? `${checkName(check, snapshot)}: not checked yet`
+      : `${checkName(check, snapshot)}: ${check.reason}`,
+  );
+  const { uncoveredRoles } = snapshot.cluster;
+  if (uncoveredRoles.length > 0) problems.unshift(`No node works on ${uncoveredRoles.join(', ')}`);
+  if (problems.length > 0) return problems;
+  if (snapshot.checks.length === 0) return ['Health not checked yet'];
+  const storages = snapshot.checks.filter(({ check }) => check.startsWith('storage:')).length;
+  return [
+    storages === 0
+      ? 'Database and iconik are healthy'
+      : `Database, iconik and ${count(storages, 'storage')} are healthy`,
+  ];
+}
+
+/** Health in few words, for the tooltip. */
+export function healthSummary(snapshot: NodeSnapshot): string {
+  const problems = problemChecks(snapshot).filter(({ status }) => status !== 'unknown');
+  const { uncoveredRoles } = snapshot.cluster;
+  const names = problems.map((check) => checkName(check, snapshot));
+  if (uncoveredRoles.length > 0) names.unshift(`no ${uncoveredRoles.join(', ')} node`);
+  if (names.length > 0) return `${count(names.length, 'problem')}: ${names.join(', ')}`;
+  return snapshot.checks.some(({ status }) => status === 'ok') ? 'Healthy' : 'Health not checked yet';
+}
+
+/** Running jobs of this node by role. */
+export function jobsLine({ running }: NodeSnapshot): string {
+  if (running.length === 0) return 'No running jobs';
+  const roles = new Map<string, number>();
+  for (const { role } of running) roles.set(role, (roles.get(role) ?? 0) + 1);
+  const parts = [...roles].map(([role, number]) => (roles.size === 1 ? role : `${number} ${role}`));
+  return `${count(running.length, 'running job')}: ${parts.join(', ')}`;
+}

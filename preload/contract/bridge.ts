@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { AGENT_CALLS, logLineSchema } from '../../agent/contract/index.ts';
+import { appStateSchema } from './app-state.ts';
+
+/**
+ * The bridge between window and main: every call and every event, one table. The preload script, main's handlers and the
+ * test doubles derive from it. `window.isg.call(name, params)` and `window.isg.on(event, listener)` are all the window sees.
+ */
+
+const none = z.object({});
+const done = z.object({});
+
+/** One entry of config.ini as the settings screen shows it; secrets are never sent, only whether they are set. */
+export const configEntrySchema = z.object({
+  key: z.string(),
+  /** Text of the value; null for a secret or when not set. */
+  value: z.string().nullable(),
+  isSecret: z.boolean(),
+  isSet: z.boolean(),
+  explanation: z.string(),
+  /** Default in words; empty when required. */
+  default: z.string(),
+});
+/** One entry of config.ini. */
+export type ConfigEntry = z.infer<typeof configEntrySchema>;
+
+/** Calls that main answers itself. */
+export const MAIN_CALLS = {
+  'app.state': { params: none, answer: appStateSchema },
+  'app.open-log-folder': { params: none, answer: done },
+  'app.copy-text': { params: z.object({ text: z.string().max(1_000_000) }), answer: done },
+  /** Saves text where the user says; `saved` is false when the user cancels. */
+  'app.export-text': {
+    params: z.object({ suggestedName: z.string().max(200), text: z.string().max(20_000_000) }),
+    answer: z.object({ saved: z.boolean() }),
+  },
+  /** Asks for a folder; null when the user cancels. */
+  'app.choose-folder': { params: z.object({ title: z.string().max(200) }), answer: z.object({ path: z.string().nullable() }) },
+  'agent.restart': { params: none, answer: done },
+  /** The keys that may be set, with their values. */
+  'config.read': { params: none, answer: z.object({ path: z.string(), entries: z.array(configEntrySchema) }) },
+  /** Changes keys (null removes one); everything else in the file keeps every byte. Refused with all problems when wrong. */
+  'config.write': {
+    params: z.object({ changes: z.record(z.string(), z.string().max(10_000).nullable()) }),
+    answer: z.object({ problems: z.array(z.string()) }),
+  },
+  /** Log lines from the text files, for times when the agent is down. Newest page first, oldest first within a page. */
+  'logs.read-files': {
+    params: z.object({
+      minLevel: z.enum(['debug', 'info', 'warn', 'error']),
+      text: z.string().max(200),
+      cursor: z.string().nullable(),
+      limit: z.number().int().min(1).max(500),
+    }),
+    answer: z.object({ lines: z.array(logLineSchema), nextCursor: z.string().nullable() }),
+  },
+} as const;
+
+/** All calls of the bridge. */
+export const BRIDGE_CALLS = { ...MAIN_CALLS, ...AGENT_CALLS } as const;
+
+/** Events that main sends. */
+export const BRIDGE_EVENTS = {
+  /** The whole state, at once at subscription time and then at every change (at most 4 a second). */
+  'app-state': appStateSchema,
+  /** New log lines of this node, in order. */
+  'log-lines': z.array(logLineSchema),
+  /** The menu or a notification asks for a screen, e.g. `logs`. */
+  navigate: z.object({ screen: z.string() }),
+} as const;
+
+/** Name of a call. */
+export type BridgeCallName = keyof typeof BRIDGE_CALLS;
+/** Parameters of a call. */
+export type BridgeParams<Name extends BridgeCallName> = z.input<(typeof BRIDGE_CALLS)[Name]['params']>;
+/** Answer of a call. */
+export type BridgeAnswer<Name extends BridgeCallName> = z.output<(typeof BRIDGE_CALLS)[Name]['answer']>;
+/** Name of an event. */
+export type BridgeEventName = keyof typeof BRIDGE_EVENTS;
+/** What an event carries. */
+export type BridgeEvent<Name extends BridgeEventName> = z.output<(typeof BRIDGE_EVENTS)[Name]>;
+
+/** What a call resolves with across the process border: errors keep their code. */
+export type BridgeResult<Name extends BridgeCallName> =
+  | { ok: true; value: BridgeAnswer<Name> }
+  | { ok: false; error: { code: string; message: string; retry: 'transient' | 'permanent' } };
+
+/** `window.isg`. */
+export interface IsgBridge {
+  call<Name extends BridgeCallName>(name: Name, params: BridgeParams<Name>): Promise<BridgeResult<Name>>;
+  /** Calls back at each event until the returned function is called. */
+  on<Name extends BridgeEventName>(event: Name, listener: (payload: BridgeEvent<Name>) => void): () => void;
+}
+
+/** The two IPC channels; nothing else passes. */
+export const CHANNELS = { call: 'isg:call', event: 'isg:event' } as const;

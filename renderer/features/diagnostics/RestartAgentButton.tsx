@@ -1,0 +1,51 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
+import { asBridgeError, callBridge } from '../../bridge/call.ts';
+import { useAppState } from '../../state/use-app-state.ts';
+import { ConfirmDialog } from '../../ui/ConfirmDialog.tsx';
+import { plural } from '../../ui/format.ts';
+
+/** Restarts the agent; asks first when jobs run on this node. A refusal is said below the button. */
+export function RestartAgentButton({ onRestarted }: { onRestarted?: () => void }) {
+  const state = useAppState();
+  const [isAsking, setIsAsking] = useState(false);
+  const [isBusy, setIsBusy] = useState(false);
+  const [failure, setFailure] = useState('');
+  const running = state?.agent.state === 'running' ? (state.snapshot?.running.length ?? 0) : 0;
+  const restart = async () => {
+    await callBridge('agent.restart', {});
+    onRestarted?.();
+  };
+  const restartAtOnce = async () => {
+    setIsBusy(true);
+    setFailure('');
+    try {
+      await restart();
+    } catch (thrown) {
+      setFailure(asBridgeError(thrown).message);
+    } finally {
+      setIsBusy(false);
+    }
+  };
+  return (
+    <>
+      <Button
+        variant="default"
+        loading={isBusy}
+        onClick={() => (running > 0 ? setIsAsking(true) : void restartAtOnce())}
+        data-testid="restart-agent"
+      >
+        Restart agent
+      </Button>
+      {failure === '' ? null : <span role="alert">{failure}</span>}
+      <ConfirmDialog
+        opened={isAsking}
+        onClose={() => setIsAsking(false)}
+        title="Restart the agent?"
+        body={`${plural(running, 'job')} on this node ${running === 1 ? 'stops and is' : 'stop and are'} queued again; this node or another goes on with ${running === 1 ? 'it' : 'them'}. If this node leads, another takes over meanwhile.`}
+        confirmLabel="Restart agent"
+        onConfirm={restart}
+      />
+    </>
+  );
+}

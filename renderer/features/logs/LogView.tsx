@@ -1,0 +1,193 @@
+import { Button } from '@mantine/core';
+import { IconPlayerPause, IconPlayerTrackNext } from '@tabler/icons-react';
+import { useRef, useState } from 'react';
+import { asBridgeError, callBridge } from '../../bridge/call.ts';
+import { useAppState } from '../../state/use-app-state.ts';
+import { EmptyState } from '../../ui/EmptyState.tsx';
+import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
+import { formatAbsolute, formatCount, plural } from '../../ui/format.ts';
+import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
+import { StatusShape } from '../../ui/StatusMark.tsx';
+import { followLabel } from './follow-state.ts';
+import { LogList } from './LogList.tsx';
+import { LogToolbar } from './LogToolbar.tsx';
+import type { LogFilter, LogLevel } from './log-filter.ts';
+import type { LogReaderState } from './log-reader.ts';
+import { exportName, plainText } from './log-text.ts';
+import { type LineSelection, selectedOf } from './selection-state.ts';
+import { useLogReader } from './use-log-reader.ts';
+import './logs.css';
+
+/** Longest texts the contract takes for copying and for a file. */
+const MOST_COPIED = 1_000_000;
+const MOST_EXPORTED = 20_000_000;
+
+const isNarrowed = (filter: LogFilter, lowest: LogLevel) =>
+  filter.text.trim() !== '' || filter.range.kind !== 'all' || filter.minLevel !== lowest;
+
+function FilesNotice({ folder }: { folder: string }) {
+  return (
+    <div className="isg-log-files" role="status" title={folder}>
+      <StatusShape status="unknown" />
+      <span className="isg-log-files-words">The agent is not running: these lines come from its log files.</span>
+      <Button variant="default" onClick={() => void callBridge('app.open-log-folder', {}).catch(() => undefined)}>
+        Open log folder
+      </Button>
+    </div>
+  );
+}
+
+function Placeholder({ state, isNarrow }: { state: LogReaderState; isNarrow: boolean }) {
+  if (!state.isLoaded && state.error !== null) {
+    return (
+      <ErrorNotice
+        cause={state.error}
+        consequence="Log lines cannot be read now."
+        remedy="It is tried again every 3 s."
+        isLive
+      />
+    );
+  }
+  if (!state.isLoaded) return <SkeletonRows rows={12} height={24} label="Reading log lines" />;
+  if (!state.buffer.isWhole) return <EmptyState title="Looking further back">No line found so far.</EmptyState>;
+  if (isNarrow) return <EmptyState title="No line matches">Lines that match and arrive now are shown here.</EmptyState>;
+  return <EmptyState title="No lines yet">They appear here as the node writes them.</EmptyState>;
+}
+
+function countWords({ buffer, isLoaded }: LogReaderState): string {
+  const first = buffer.lines[0];
+  if (!isLoaded || !first) return '';
+  const more = buffer.isWhole ? '' : '; scroll up for older ones';
+  return `${plural(buffer.lines.length, 'line')} since ${formatAbsolute(first.atMs)}${more}`;
+}
+
+/** Copies and exports, and says how it went. */
+function useTextOut(state: LogReaderState, selection: LineSelection | null, nodeName: string) {
+  const [said, setSaid] = useState('');
+  const { lines } = state.buffer;
+  const chosen = () => (selection ? selectedOf(lines, selection) : lines);
+  const run = async (work: () => Promise<string>) => {
+    try {
+      setSaid(await work());
+    } catch (thrown) {
+      setSaid(asBridgeError(thrown).message);
+    }
+  };
+  const copy = () =>
+    run(async () => {
+      const wanted = chosen();
+      const { text, left } = plainText(wanted, MOST_COPIED);
+      await callBridge('app.copy-text', { text });
+      return left === 0
+        ? `Copied ${plural(wanted.length, 'line')}.`
+        : `Copied the newest ${formatCount(wanted.length - left)} of ${plural(wanted.length, 'line')}; Export takes them all.`;
+    });
+  const exportLines = () =>
+    run(async () => {
+      const wanted = chosen();
+      const { text, left } = plainText(wanted, MOST_EXPORTED);
+      const { saved } = await callBridge('app.export-text', { suggestedName: exportName(nodeName, Date.now()), text });
+      if (!saved) return '';
+      return `Exported ${left === 0 ? '' : 'the newest '}${plural(wanted.length - left, 'line')}.`;
+    });
+  return { said, copy: () => void copy(), exportLines: () => void exportLines() };
+}
+
+function FollowButton({
+  state,
+  onPause,
+  onFollow,
+}: {
+  state: LogReaderState;
+  onPause: () => void;
+  onFollow: () => void;
+}) {
+  const { follow } = state;
+  const isFollowing = follow.kind === 'following';
+  const hasNew = !isFollowing && follow.arrived > 0;
+  return (
+    <Button
+      className="isg-log-follow"
+      variant={hasNew ? 'filled' : 'default'}
+      leftSection={
+        isFollowing ? <IconPlayerPause size={16} aria-hidden /> : <IconPlayerTrackNext size={16} aria-hidden />
+      }
+      onClick={isFollowing ? onPause : onFollow}
+      data-testid="log-follow"
+    >
+      {followLabel(follow)}
+    </Button>
+  );
+}
+
+function useLogFilter(storageId: string | null, lowest: LogLevel) {
+  const [filter, setFilter] = useState<LogFilter>({ minLevel: lowest, text: '', range: { kind: 'all' }, storageId });
+  const [change] = useState(() => (part: Partial<LogFilter>) => setFilter((last) => ({ ...last, ...part })));
+  return { filter, change };
+}
+
+/** Log lines of this node: filter, list that follows its end, copy, export. Fills its parent's height. */
+export function LogView({
+  storageId,
+  label,
+  lowestLevel,
+}: {
+  /** Only lines about this storage; null = all. */
+  storageId: string | null;
+  label: string;
+  /** `error`: only errors, and no choice of level. */
+  lowestLevel: LogLevel;
+}) {
+  const app = useAppState();
+  const source = app?.agent.state === 'running' ? 'agent' : 'files';
+  const { filter, change } = useLogFilter(storageId, lowestLevel);
+  const { reader, state } = useLogReader(source, filter);
+  const [selection, setSelection] = useState<LineSelection | null>(null);
+  const toEnd = useRef<() => void>(() => undefined);
+  const { said, copy, exportLines } = useTextOut(state, selection, app?.snapshot?.node.name ?? 'node');
+  const hasLines = state.buffer.lines.length > 0;
+  const what = selection ? 'selection' : 'all';
+  return (
+    <div className="isg-log-view" data-testid="log-view" data-source={source}>
+      {source === 'files' ? <FilesNotice folder={app?.logFolder ?? ''} /> : null}
+      <LogToolbar filter={filter} onChange={change} hasLevels={lowestLevel !== 'error'} />
+      <div className="isg-log-area">
+        <LogList
+          reader={reader}
+          state={state}
+          label={label}
+          selection={selection}
+          onSelect={setSelection}
+          onCopy={copy}
+          endRef={toEnd}
+          placeholder={<Placeholder state={state} isNarrow={isNarrowed(filter, lowestLevel)} />}
+        />
+        {hasLines && state.isReadingOlder ? <div className="isg-log-older">Reading older lines</div> : null}
+        {hasLines && state.error !== null ? (
+          <div className="isg-log-older isg-log-older-error" role="status">
+            Older lines could not be read: {state.error}
+          </div>
+        ) : null}
+      </div>
+      <div className="isg-log-foot">
+        <span className="isg-log-count isg-dim" data-testid="log-count">
+          {countWords(state)}
+        </span>
+        <span className="isg-log-said" role="status">
+          {said}
+        </span>
+        <Button variant="default" disabled={!hasLines} onClick={copy}>
+          Copy {what}
+        </Button>
+        <Button variant="default" disabled={!hasLines} onClick={exportLines}>
+          Export {what}
+        </Button>
+        <FollowButton
+          state={state}
+          onPause={() => reader.dispatch({ kind: 'pause-pressed' })}
+          onFollow={() => toEnd.current()}
+        />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,36 @@
+import { Tabs } from '@mantine/core';
+import { useState } from 'react';
+import { useRoute } from '../../state/navigation.ts';
+import { useAppState } from '../../state/use-app-state.ts';
+import { ScreenHeader } from '../../ui/ScreenHeader.tsx';
+import { LogView } from './LogView.tsx';
+import './logs.css';
+
+/** Log lines and error log of this node, live or from its files. Opened with `tab` (`lines` or `errors`). */
+export function LogsScreen() {
+  const { params } = useRoute();
+  const app = useAppState();
+  const [tab, setTab] = useState<string | null>(params.tab === 'errors' ? 'errors' : 'lines');
+  const name = app?.snapshot?.node.name ?? 'this node';
+  const sentence =
+    app?.agent.state === 'running'
+      ? `What ${name} writes, as it happens.`
+      : `What ${name} wrote until the agent stopped.`;
+  return (
+    <div className="isg-fill isg-logs">
+      <ScreenHeader sentence={sentence} />
+      <Tabs value={tab} onChange={setTab} keepMounted={false} className="isg-log-tabs">
+        <Tabs.List>
+          <Tabs.Tab value="lines">Log lines</Tabs.Tab>
+          <Tabs.Tab value="errors">Error log</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="lines" className="isg-log-panel">
+          <LogView storageId={null} label="Log lines" lowestLevel="debug" />
+        </Tabs.Panel>
+        <Tabs.Panel value="errors" className="isg-log-panel">
+          <LogView storageId={null} label="Error log" lowestLevel="error" />
+        </Tabs.Panel>
+      </Tabs>
+    </div>
+  );
+}

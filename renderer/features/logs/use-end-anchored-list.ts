@@ -1,0 +1,92 @@
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { type RefObject, useCallback, useLayoutEffect, useRef } from 'react';
+import { END_THRESHOLD_PX, type ScrollMove, scrollMove } from './follow-state.ts';
+
+/** Until the element has been looked at. */
+const USUAL_WIDTH_PX = 900;
+
+/** What the list needs to know. */
+export interface EndAnchoredListOptions {
+  count: number;
+  /** A row's own number: the same for the same row, whatever joins before or after it. Must change only with the rows. */
+  keyAt: (index: number) => number;
+  /** Guessed height of a row that has not been measured, when the list is so wide. */
+  guessHeight: (index: number, widthPx: number) => number;
+  /** Whether the end is to stay in view. */
+  isFollowing: boolean;
+  /** Told when the reader left the end or came to it. */
+  onMove: (move: ScrollMove) => void;
+}
+
+/**
+ * A virtual list anchored at its end. It holds four claims: rows that join above keep the view still; rows that join below do
+ * not pull down a reader of history; they do keep the end in view while following; and a last row that grows stays in view.
+ * The first and the last are the virtualizer's (`anchorTo: 'end'`, measured rows); the others follow from `isFollowing`.
+ */
+export function useEndAnchoredList({ count, keyAt, guessHeight, isFollowing, onMove }: EndAnchoredListOptions) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const widthPx = useRef(USUAL_WIDTH_PX);
+  const virtualizer = useVirtualizer({
+    count,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => guessHeight(index, widthPx.current),
+    getItemKey: keyAt,
+    anchorTo: 'end',
+    followOnAppend: isFollowing,
+    scrollEndThreshold: END_THRESHOLD_PX,
+    overscan: 16,
+  });
+
+  const newest = useRef({ isFollowing, onMove });
+  newest.current = { isFollowing, onMove };
+  const lastTop = useRef(0);
+  const look = useCallback((): ScrollMove => {
+    const element = scroller.current;
+    if (!element) return 'none';
+    const { scrollTop, scrollHeight, clientHeight } = element;
+    const move = scrollMove(lastTop.current, scrollTop, scrollHeight - clientHeight - scrollTop);
+    lastTop.current = scrollTop;
+    if (move !== 'none') newest.current.onMove(move);
+    return move;
+  }, []);
+
+  // While following, whatever changed the layout (rows, their heights, the window), the end is where the view belongs;
+  // unless the reader has moved it and the event that says so is still on its way.
+  useLayoutEffect(() => {
+    if (!isFollowing || count === 0 || look() === 'left-end') return;
+    if (!virtualizer.isAtEnd(1)) virtualizer.scrollToEnd();
+  });
+
+  useWidthChange(scroller, (width) => {
+    widthPx.current = width;
+    const top = scroller.current?.scrollTop ?? 0;
+    const first = virtualizer.getVirtualItemForOffset(top);
+    virtualizer.measure();
+    if (newest.current.isFollowing) return virtualizer.scrollToEnd();
+    virtualizer.getTotalSize();
+    const now = first ? virtualizer.measurementsCache[first.index] : undefined;
+    if (first && now) virtualizer.scrollToOffset(now.start + (top - first.start));
+  });
+
+  return { scroller, virtualizer, onScroll: look };
+}
+
+/** Calls back with the element's inner width, at first and whenever it has changed: rows wrap anew then. */
+function useWidthChange(element: RefObject<HTMLDivElement | null>, onChange: (widthPx: number) => void): void {
+  const newest = useRef(onChange);
+  newest.current = onChange;
+  useLayoutEffect(() => {
+    const watched = element.current;
+    if (!watched) return;
+    let last = 0;
+    const look = () => {
+      if (watched.clientWidth === last) return;
+      last = watched.clientWidth;
+      newest.current(last);
+    };
+    look();
+    const observer = new ResizeObserver(look);
+    observer.observe(watched);
+    return () => observer.disconnect();
+  }, [element]);
+}

@@ -1,0 +1,37 @@
+import { useSyncExternalStore } from 'react';
+import { type DraftEvent, EMPTY_DRAFT, nextDraft, type SettingsDraft } from './settings-draft.ts';
+
+/** What outlives the screen while the window lives, so that a look at another screen loses nothing that was typed. */
+export interface SettingsSession {
+  draft: SettingsDraft;
+  /** When config.ini was last changed here, milliseconds since the epoch; null = not. */
+  configSavedMs: number | null;
+}
+
+let session: SettingsSession = { draft: EMPTY_DRAFT, configSavedMs: null };
+const listeners = new Set<() => void>();
+
+function set(next: SettingsSession): void {
+  session = next;
+  for (const listener of listeners) listener();
+}
+
+const subscribe = (listener: () => void) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+/** Applies an event to the draft. */
+export function tellDraft(event: DraftEvent): void {
+  set({ ...session, draft: nextDraft(session.draft, event) });
+}
+
+/** Notes that config.ini was changed now. */
+export function noteConfigSaved(atMs: number): void {
+  set({ ...session, configSavedMs: atMs });
+}
+
+/** The session, kept current. */
+export function useSettingsSession(): SettingsSession {
+  return useSyncExternalStore(subscribe, () => session);
+}

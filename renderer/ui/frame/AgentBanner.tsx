@@ -1,0 +1,59 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
+import type { AppState } from '../../../preload/contract/app-state.ts';
+import { asBridgeError, callBridge } from '../../bridge/call.ts';
+import { useNavigate } from '../../state/navigation.ts';
+import { useNow } from '../../state/use-now.ts';
+import { ErrorNotice } from '../ErrorNotice.tsx';
+import { agentBanner } from './agent-banner-model.ts';
+
+function RestartButton() {
+  const [isBusy, setIsBusy] = useState(false);
+  const [failure, setFailure] = useState('');
+  const restart = async () => {
+    setIsBusy(true);
+    try {
+      await callBridge('agent.restart', {});
+      setFailure('');
+    } catch (thrown) {
+      setFailure(asBridgeError(thrown).message);
+    } finally {
+      setIsBusy(false);
+    }
+  };
+  return (
+    <>
+      <Button variant="default" loading={isBusy} onClick={() => void restart()}>
+        Restart agent
+      </Button>
+      {failure === '' ? null : <div role="alert">{failure}</div>}
+    </>
+  );
+}
+
+/** Says above every screen that the agent is down, silent, starting or waiting, with its reason and last words. */
+export function AgentBanner({ state }: { state: AppState }) {
+  const navigate = useNavigate();
+  const banner = agentBanner(state, useNow());
+  if (banner === null) return null;
+  const { action, lines, ...words } = banner;
+  return (
+    <div className="isg-banner" data-testid="agent-banner">
+      <ErrorNotice
+        {...words}
+        isLive
+        action={
+          action === 'restart-agent' ? (
+            <RestartButton />
+          ) : action === 'open-settings' ? (
+            <Button variant="default" onClick={() => navigate('settings')}>
+              Open settings
+            </Button>
+          ) : null
+        }
+      >
+        {lines.length === 0 ? null : <pre className="isg-last-words">{lines.join('\n')}</pre>}
+      </ErrorNotice>
+    </div>
+  );
+}

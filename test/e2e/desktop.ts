@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { _electron, type ElectronApplication, type Page } from '@playwright/test';
+import type { Role } from '../../agent/contract/index.ts';
+import type { AppState } from '../../preload/contract/app-state.ts';
+import type { IsgBridge } from '../../preload/contract/bridge.ts';
+import { MediaCluster, type MediaClusterOptions } from '../support/media-cluster.ts';
+
+declare global {
+  interface Window {
+    isg: IsgBridge;
+  }
+}
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const EVERYTHING: Role[] = ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'];
+
+/** The desktop application in a real Electron, with its window. */
+export interface Desktop {
+  app: ElectronApplication;
+  page: Page;
+  /** The state that tray and window are drawn from, as main tells it. */
+  state(): Promise<AppState>;
+  close(): Promise<void>;
+}
+
+/** Fails, rather than skips, when there is no Electron to run. */
+function electronPath(): string {
+  const dist = process.env.ELECTRON_OVERRIDE_DIST_PATH;
+  if (dist) return join(dist, process.platform === 'win32' ? 'electron.exe' : 'electron');
+  const path: unknown = createRequire(import.meta.url)('electron');
+  if (typeof path !== 'string') throw new Error('There is no Electron to test with: set ELECTRON_OVERRIDE_DIST_PATH');
+  return path;
+}
+
+/** Starts the built application; run `npm run build` first. */
+export async function openDesktop(place: { configPath: string; dataDir: string; userDataDir: string }): Promise<Desktop> {
+  const { ELECTRON_RUN_AS_NODE: _, ...env } = process.env;
+  const app = await _electron.launch({
+    executablePath: electronPath(),
+    args: ['--no-sandbox', `--user-data-dir=${place.userDataDir}`, ROOT],
+    cwd: ROOT,
+    env: {
+      ...(env as Record<string, string>),
+      ISG_PRO_CONFIG: place.configPath,
+      ISG_PRO_DATA_DIR: place.dataDir,
+      ISG_PRO_AGENT_NODE: process.execPath,
+    },
+  });
+  const page = await app.firstWindow();
+  return {
+    app,
+    page,
+    state: async () => {
+      const result = await page.evaluate(() => window.isg.call('app.state', {}));
+      if (!result.ok) throw new Error(result.error.message);
+      return result.value;
+    },
+    close: () => app.close(),
+  };
+}
+
+/** A cluster on this machine, whose `node-a` runs in the desktop application; other nodes are plain agents. */
+export interface DesktopCluster {
+  cluster: MediaCluster;
+  desktop: Desktop;
+  dir: string;
+  close(): Promise<void>;
+}
+
+/** Starts database, stand-in and the application as node-a. */
+export async function openCluster(
+  options: Partial<MediaClusterOptions> & { beforeStart?: (cluster: MediaCluster) => Promise<void> } = {},
+): Promise<DesktopCluster> {
+  const dir = mkdtempSync(join(tmpdir(), 'isg-pro-e2e-'));
+  const { beforeStart, ...over } = options;
+  const cluster = await MediaCluster.create({
+    dir,
+    nodes: [{ name: 'node-a', roles: EVERYTHING }],
+    storageSettings: () => ({ growing_files_threshold: 1 }),
+    config: {},
+    ...over,
+  });
+  try {
+    await beforeStart?.(cluster);
+    const folder = join(dir, 'node-a');
+    const desktop = await openDesktop({
+      configPath: join(folder, 'config.ini'),
+      dataDir: join(folder, 'data'),
+      userDataDir: join(dir, 'electron'),
+    });
+    return {
+      cluster,
+      desktop,
+      dir,
+      close: async () => {
+        await desktop.close();
+        await cluster.stop();
+        rmSync(dir, { recursive: true, force: true });
+      },
+    };
+  } catch (thrown) {
+    await cluster.stop();
+    throw thrown;
+  }
+}

@@ -1,0 +1,417 @@
+import { describe, expect, it } from 'vitest';
+import type { BridgeCallName } from '../../../../preload/contract/bridge.ts';
+import { configLines, MASKED } from '../../../../renderer/features/setup/config-plan.ts';
+import { createSetupSession } from '../../../../renderer/features/setup/setup-session.ts';
+import { mayOpen, SETUP_STEPS } from '../../../../renderer/features/setup/setup-state.ts';
+
+const CONTENTS = {
+  clusters: [{ id: 'cl-1', name: 'Studio' }],
+  gateways: [
+    { id: 'gw-1', name: 'node-a', clusterId: 'cl-1', storageIds: ['st-1', 'st-2'] },
+    { id: 'gw-2', name: 'node-b', clusterId: 'cl-1', storageIds: [] },
+  ],
+  storages: [
+    { id: 'st-1', name: 'NAS', mountPoint: '/mnt/nas' },
+    { id: 'st-2', name: 'SAN', mountPoint: '' },
+  ],
+};
+
+class Refusal extends Error {
+  readonly retry: 'transient' | 'permanent';
+
+  constructor(message: string, retry: 'transient' | 'permanent') {
+    super(message);
+    this.retry = retry;
+  }
+}
+
+function memoryStorage() {
+  const kept = new Map<string, string>();
+  return {
+    kept,
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void kept.set(key, value),
+    removeItem: (key: string) => void kept.delete(key),
+  };
+}
+
+/** An assistant over scripted answers; each call is noted. A function is called with the parameters, and may throw. */
+function open(answers: Partial<Record<BridgeCallName, unknown>> = {}, storage = memoryStorage()) {
+  const calls: { name: BridgeCallName; params: unknown }[] = [];
+  const table: Partial<Record<BridgeCallName, unknown>> = {
+    'setup.look': CONTENTS,
+    'setup.test-mount': { ok: true, reason: '', remedy: '' },
+    'setup.set-mounts': {},
+    'config.write': { problems: [] },
+    'agent.restart': {},
+    ...answers,
+  };
+  const call = async (name: BridgeCallName, params: unknown) => {
+    calls.push({ name, params });
+    const answer = table[name];
+    if (answer === undefined) throw new Error(`${name} is not scripted`);
+    return typeof answer === 'function' ? answer(params) : answer;
+  };
+  const setup = createSetupSession({ call: call as never, storage, nowMs: () => 1000 });
+  return { setup, calls, storage, table, made: () => calls.map(({ name }) => name) };
+}
+
+type Opened = ReturnType<typeof open>;
+
+async function connect({ setup }: Opened) {
+  setup.tell({
+    type: 'account-typed',
+    account: { iconikUrl: ' https://iconik.test/ ', appId: ' app ', authToken: ' tok ' },
+  });
+  await setup.continue();
+}
+async function choose(opened: Opened, gatewayId = 'gw-1') {
+  await connect(opened);
+  opened.setup.tell({ type: 'gateway-chosen', gatewayId });
+  await opened.setup.continue();
+}
+async function mount(opened: Opened) {
+  await choose(opened);
+  opened.setup.tell({ type: 'mount-typed', storageId: 'st-2', path: '/mnt/san' });
+  await opened.setup.continue();
+}
+const openable = ({ setup }: Opened) => SETUP_STEPS.filter((step) => mayOpen(setup.get(), step));
+
+describe('the first step', () => {
+  it('opens the second when iconik accepts the account; texts are trimmed', async () => {
+    const opened = open();
+    expect(openable(opened)).toEqual(['account']);
+    await connect(opened);
+    expect(opened.calls).toEqual([
+      { name: 'setup.look', params: { iconikUrl: 'https://iconik.test/', appId: 'app', authToken: 'tok' } },
+    ]);
+    expect(opened.setup.get().step).toBe('gateway');
+  });
+
+  it('stays with the reason when iconik refuses', async () => {
+    const opened = open({ 'setup.look': () => Promise.reject(new Refusal('iconik does not accept it.', 'permanent')) });
+    await connect(opened);
+    expect(opened.setup.get()).toMatchObject({ step: 'account', error: 'iconik does not accept it.', work: null });
+    expect(openable(opened)).toEqual(['account']);
+  });
+
+  it.each([{ iconikUrl: 'iconik' }, { iconikUrl: 'ftp://iconik.test' }, { appId: '' }, { authToken: 'two words' }])(
+    'asks nobody with %j',
+    async (account) => {
+      const opened = open();
+      opened.setup.tell({ type: 'account-typed', account: { appId: 'app', authToken: 'tok', ...account } });
+      await opened.setup.continue();
+      expect(opened.calls).toEqual([]);
+    },
+  );
+
+  it('a change of the account closes what was opened with the old one', async () => {
+    const opened = open();
+    await mount(opened);
+    opened.setup.tell({ type: 'went', step: 'account' });
+    opened.setup.tell({ type: 'account-typed', account: { appId: 'other' } });
+    expect(openable(opened)).toEqual(['account']);
+  });
+
+  it('two presses of the button ask once', async () => {
+    const opened = open();
+    opened.setup.tell({ type: 'account-typed', account: { appId: 'app', authToken: 'tok' } });
+    await Promise.all([opened.setup.continue(), opened.setup.continue()]);
+    expect(opened.made()).toEqual(['setup.look']);
+  });
+});
+
+describe('the second step', () => {
+  it('a single gateway is chosen already; an account without any begins with a new one', async () => {
+    const one = open({ 'setup.look': { ...CONTENTS, gateways: CONTENTS.gateways.slice(0, 1) } });
+    await connect(one);
+    expect(one.setup.get()).toMatchObject({ gatewayId: 'gw-1', mode: 'existing' });
+    const none = open({ 'setup.look': { ...CONTENTS, gateways: [] } });
+    await connect(none);
+    expect(none.setup.get().mode).toBe('new');
+  });
+
+  it('does not go on without a choice', async () => {
+    const opened = open();
+    await connect(opened);
+    await opened.setup.continue();
+    expect(opened.setup.get().step).toBe('gateway');
+  });
+
+  const newGateway = { clusterId: null, clusterName: ' Two ', gatewayName: ' node-c ', storageIds: ['st-1'] };
+  const afterCreation = {
+    ...CONTENTS,
+    gateways: [...CONTENTS.gateways, { id: 'gw-3', name: 'node-c', clusterId: 'cl-2', storageIds: ['st-1'] }],
+  };
+  async function create(opened: Opened) {
+    await connect(opened);
+    opened.setup.tell({ type: 'mode-chosen', mode: 'new' });
+    opened.setup.tell({ type: 'new-gateway-typed', gateway: newGateway });
+    await opened.setup.continue();
+  }
+
+  it('makes cluster and gateway, and goes on with it', async () => {
+    const opened = open({ 'setup.create-gateway': { storageGatewayId: 'gw-3' } });
+    await create(opened);
+    expect(opened.calls.find(({ name }) => name === 'setup.create-gateway')?.params).toMatchObject({
+      clusterId: null,
+      clusterName: 'Two',
+      gatewayName: 'node-c',
+      storageIds: ['st-1'],
+      authToken: 'tok',
+    });
+    expect(opened.setup.get()).toMatchObject({ step: 'mounts', gatewayId: 'gw-3', mode: 'existing' });
+  });
+
+  it('going back and on again does not make a second one', async () => {
+    const opened = open({ 'setup.create-gateway': { storageGatewayId: 'gw-3' } });
+    await create(opened);
+    opened.setup.tell({ type: 'went', step: 'gateway' });
+    await opened.setup.continue();
+    expect(opened.made().filter((name) => name === 'setup.create-gateway')).toHaveLength(1);
+    expect(opened.setup.get().step).toBe('mounts');
+  });
+
+  it('a creation whose answer was lost is found again instead of repeated', async () => {
+    const opened = open();
+    opened.table['setup.create-gateway'] = () => {
+      opened.table['setup.look'] = afterCreation;
+      throw new Refusal('No answer within 10 s.', 'transient');
+    };
+    await create(opened);
+    expect(opened.setup.get()).toMatchObject({ step: 'mounts', gatewayId: 'gw-3', error: null });
+  });
+
+  it('a gateway of that name that was there before is not taken for the new one', async () => {
+    const before = { ...CONTENTS, gateways: [{ id: 'gw-9', name: 'node-c', clusterId: null, storageIds: [] }] };
+    const opened = open({
+      'setup.look': before,
+      'setup.create-gateway': () => Promise.reject(new Refusal('No answer within 10 s.', 'transient')),
+    });
+    await create(opened);
+    expect(opened.setup.get()).toMatchObject({ step: 'gateway', error: 'No answer within 10 s.' });
+  });
+
+  it('a refusal is told and nothing is looked for', async () => {
+    const opened = open({
+      'setup.create-gateway': () => Promise.reject(new Refusal('The token may not do that.', 'permanent')),
+    });
+    await create(opened);
+    expect(opened.setup.get().error).toBe('The token may not do that.');
+    expect(opened.made()).toEqual(['setup.look', 'setup.create-gateway']);
+  });
+});
+
+describe('the third step', () => {
+  it('begins with what iconik knows, and waits for a folder for each storage', async () => {
+    const opened = open();
+    await choose(opened);
+    await opened.setup.continue();
+    expect(opened.setup.get().step).toBe('mounts');
+    expect(opened.made()).not.toContain('setup.set-mounts');
+  });
+
+  it('tests every folder before iconik is told', async () => {
+    const opened = open();
+    await mount(opened);
+    expect(opened.made().slice(-3)).toEqual(['setup.test-mount', 'setup.test-mount', 'setup.set-mounts']);
+    expect(opened.calls.at(-1)?.params).toMatchObject({
+      storageGatewayId: 'gw-1',
+      mounts: { 'st-1': '/mnt/nas', 'st-2': '/mnt/san' },
+    });
+    expect(opened.setup.get().step).toBe('review');
+  });
+
+  it('a folder that fails its test says why and keeps iconik from being told', async () => {
+    const opened = open({ 'setup.test-mount': { ok: false, reason: 'It is empty.', remedy: 'Mount it.' } });
+    await mount(opened);
+    expect(opened.setup.get().step).toBe('mounts');
+    expect(opened.setup.get().work).toBeNull();
+    expect(opened.setup.get().mounts['st-2']?.test).toEqual({ ok: false, reason: 'It is empty.', remedy: 'Mount it.' });
+    expect(opened.made()).not.toContain('setup.set-mounts');
+  });
+
+  it('a verdict about a path that was changed meanwhile is dropped', async () => {
+    const opened = open();
+    await choose(opened);
+    opened.setup.tell({ type: 'mount-typed', storageId: 'st-2', path: '/one' });
+    const test = opened.setup.testMount('st-2');
+    opened.setup.tell({ type: 'mount-typed', storageId: 'st-2', path: '/two' });
+    await test;
+    expect(opened.setup.get().mounts['st-2']).toEqual({ path: '/two', test: null });
+  });
+
+  it('a test that cannot be made counts as failed, in words', async () => {
+    const opened = open({ 'setup.test-mount': () => Promise.reject(new Error('The agent is down.')) });
+    await mount(opened);
+    expect(opened.setup.get().mounts['st-2']?.test).toMatchObject({ ok: false });
+  });
+
+  it('a chosen folder is taken and tested; a cancelled choice changes nothing', async () => {
+    const opened = open({ 'app.choose-folder': { path: '/picked' } });
+    await choose(opened);
+    await opened.setup.chooseFolder('st-2', 'SAN');
+    expect(opened.setup.get().mounts['st-2']).toMatchObject({ path: '/picked', test: { ok: true } });
+    opened.table['app.choose-folder'] = { path: null };
+    await opened.setup.chooseFolder('st-2', 'SAN');
+    expect(opened.setup.get().mounts['st-2']?.path).toBe('/picked');
+  });
+
+  it('a changed folder closes the steps after it', async () => {
+    const opened = open();
+    await mount(opened);
+    expect(openable(opened)).toContain('review');
+    opened.setup.tell({ type: 'mount-typed', storageId: 'st-2', path: '/other' });
+    expect(openable(opened)).not.toContain('review');
+  });
+
+  it('a gateway without storages goes on', async () => {
+    const opened = open();
+    await choose(opened, 'gw-2');
+    await opened.setup.continue();
+    expect(opened.setup.get().step).toBe('review');
+  });
+});
+
+describe('the last steps', () => {
+  it('shows every line that will be written, the token masked, and what it replaces', async () => {
+    const opened = open();
+    await mount(opened);
+    const entry = { isSecret: false, isSet: true, explanation: '', default: '' };
+    const lines = configLines(opened.setup.get(), [
+      { ...entry, key: 'app-id', value: 'old-app' },
+      { ...entry, key: 'auth-token', value: null, isSecret: true },
+    ]);
+    expect(lines).toEqual([
+      { key: 'iconik-url', shown: 'https://iconik.test/', replaces: null },
+      { key: 'app-id', shown: 'app', replaces: 'old-app' },
+      { key: 'auth-token', shown: MASKED, replaces: 'the token that is set' },
+      { key: 'storage-gateway-id', shown: 'gw-1', replaces: null },
+    ]);
+    expect(JSON.stringify(lines)).not.toContain('tok"');
+  });
+
+  it('writes exactly those keys, restarts the agent and forgets the token', async () => {
+    const opened = open();
+    await mount(opened);
+    await opened.setup.continue();
+    expect(opened.calls.slice(-2)).toEqual([
+      {
+        name: 'config.write',
+        params: {
+          changes: {
+            'iconik-url': 'https://iconik.test/',
+            'app-id': 'app',
+            'auth-token': 'tok',
+            'storage-gateway-id': 'gw-1',
+          },
+        },
+      },
+      { name: 'agent.restart', params: {} },
+    ]);
+    expect(opened.setup.get()).toMatchObject({ step: 'start', writtenMs: 1000, account: { authToken: '' } });
+    expect(openable(opened)).toEqual(['start']);
+  });
+
+  it('lists what main refuses and restarts nothing', async () => {
+    const opened = open({ 'config.write': { problems: ['app-id must be one word'] } });
+    await mount(opened);
+    await opened.setup.continue();
+    expect(opened.setup.get()).toMatchObject({ step: 'review', problems: ['app-id must be one word'], work: null });
+    expect(opened.made()).not.toContain('agent.restart');
+  });
+
+  it('a restart that fails is told in the last step: the file is written all the same', async () => {
+    const opened = open({ 'agent.restart': () => Promise.reject(new Error('It does not stop.')) });
+    await mount(opened);
+    await opened.setup.continue();
+    expect(opened.setup.get()).toMatchObject({ step: 'start', error: 'It does not stop.' });
+  });
+
+  it('can be started over with what was typed but the token', async () => {
+    const opened = open();
+    await mount(opened);
+    await opened.setup.continue();
+    opened.setup.tell({ type: 'started-over' });
+    expect(opened.setup.get()).toMatchObject({
+      step: 'account',
+      writtenMs: null,
+      account: { appId: ' app ', authToken: '' },
+    });
+  });
+});
+
+describe('a window that was closed', () => {
+  it('finds again what was typed, but not the token', async () => {
+    const first = open();
+    await choose(first);
+    first.setup.tell({ type: 'mount-typed', storageId: 'st-2', path: '/mnt/san' });
+    const kept = [...first.storage.kept.values()].join();
+    expect(kept).not.toContain('tok');
+    const second = open({}, first.storage);
+    expect(second.setup.wasResumed).toBe(true);
+    expect(second.setup.get()).toMatchObject({ step: 'account', account: { appId: ' app ', authToken: '' } });
+    second.setup.tell({ type: 'account-typed', account: { authToken: 'tok' } });
+    await second.setup.continue();
+    expect(second.setup.get().gatewayId).toBe('gw-1');
+    await second.setup.continue();
+    await second.setup.continue();
+    expect(second.setup.get().step).toBe('review');
+  });
+
+  it('a gateway that is gone meanwhile is not chosen any more', async () => {
+    const first = open();
+    await choose(first);
+    const second = open({ 'setup.look': { ...CONTENTS, gateways: [] } }, first.storage);
+    second.setup.tell({ type: 'account-typed', account: { authToken: 'tok' } });
+    await second.setup.continue();
+    expect(second.setup.get()).toMatchObject({ gatewayId: null, mode: 'new' });
+  });
+
+  it('nothing is kept once config.ini is written', async () => {
+    const opened = open();
+    await mount(opened);
+    await opened.setup.continue();
+    expect(opened.storage.kept.size).toBe(0);
+  });
+
+  it.each(['{', '[]', '{"iconikUrl":1}', '{"iconikUrl":"x","appId":"y"}'])('a draft like %s is passed over', (text) => {
+    const storage = memoryStorage();
+    storage.setItem('isg-pro.set-up', text);
+    expect(open({}, storage).setup.wasResumed).toBe(false);
+  });
+});
+
+describe('an installation that is set up already', () => {
+  const entry = (key: string, value: string) => ({
+    key,
+    value,
+    isSecret: false,
+    isSet: true,
+    explanation: '',
+    default: '',
+  });
+  const config = {
+    path: '/c.ini',
+    entries: [entry('iconik-url', 'https://own.test/'), entry('app-id', 'own'), entry('storage-gateway-id', 'gw-2')],
+  };
+
+  it('begins with what config.ini says', async () => {
+    const opened = open({ 'config.read': config });
+    await opened.setup.prefill();
+    expect(opened.setup.get()).toMatchObject({
+      account: { iconikUrl: 'https://own.test/', appId: 'own' },
+      gatewayId: 'gw-2',
+    });
+  });
+
+  it('never over what was typed, and without config.ini not at all', async () => {
+    const opened = open({ 'config.read': config });
+    opened.setup.tell({ type: 'account-typed', account: { appId: 'typed' } });
+    await opened.setup.prefill();
+    expect(opened.setup.get().account.appId).toBe('typed');
+    const without = open();
+    await without.setup.prefill();
+    expect(without.setup.get().account.appId).toBe('');
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { TRAY_ICONS } from '../../../main/tray/tray-icon.ts';
+import { type TrayModel, trayModel } from '../../../main/tray/tray-model.ts';
+import { appStateSchema } from '../../../preload/contract/app-state.ts';
+import { agentIn, appState, CASES, NOW_MS, snapshot } from './app-states.ts';
+
+/** The model as one reads it on screen. */
+function drawn({ icon, tooltip, items }: TrayModel): string {
+  const lines = items.map((item) =>
+    item.kind === 'separator'
+      ? '---'
+      : `${item.label}${item.enabled ? '' : ' (grey)'}  [${Object.values(item.action).join(' ')}]`,
+  );
+  return [`icon: ${icon}`, ...tooltip.split('\n').map((line) => `tip: ${line}`), ...lines].join('\n');
+}
+
+describe('the tray', () => {
+  it.each(Object.entries(CASES))('shows: %s', (_name, state) => {
+    expect(appStateSchema.parse(state)).toEqual(state);
+    expect(drawn(trayModel(state, NOW_MS))).toMatchSnapshot();
+  });
+
+  it('tells nine states apart by the icon', () => {
+    const icons = new Set(Object.values(CASES).map((state) => trayModel(state, NOW_MS).icon));
+    expect([...icons].toSorted()).toEqual([...TRAY_ICONS].toSorted());
+  });
+
+  it('keeps the tooltip within what Windows shows, in whole words', () => {
+    const long = 'a storage with a very long name that nobody can remember ';
+    const checks = [1, 2, 3].map((n) => ({ check: long + n, status: 'failing' as const, reason: long, remedy: '' }));
+    const { tooltip } = trayModel(
+      appState({ updateReady: '1.0.0' }, { checks, node: { ...snapshot().node, name: long } }),
+      NOW_MS,
+    );
+    expect(tooltip.length).toBeLessThanOrEqual(127);
+    expect(tooltip).toContain('Primary · term 42');
+  });
+
+  it('says nothing of leader and health while the agent is down, for it does not know', () => {
+    const { items, tooltip } = trayModel(agentIn('backing-off', 'It ended.'), NOW_MS);
+    expect(items.map(({ id }) => id)).not.toContain('leader');
+    expect(tooltip).not.toMatch(/Primary|Healthy/);
+  });
+
+  it('a problem of the node shows before an update that waits', () => {
+    const state = appState({ updateReady: '0.2.0' }, { cluster: { ...snapshot().cluster, uncoveredRoles: ['MAIN'] } });
+    expect(trayModel(state, NOW_MS).icon).toBe('degraded');
+  });
+
+  it('a warning alone leaves the icon calm, and is told in the menu', () => {
+    const checks = [{ check: 'disk', status: 'warning' as const, reason: 'Less than 1 GB is free.', remedy: '' }];
+    const model = trayModel(appState({}, { checks }), NOW_MS);
+    expect(model.icon).toBe('leader');
+    expect(drawn(model)).toContain('Disk: Less than 1 GB is free.');
+  });
+
+  it('has no item for what the agent does not offer, and quit comes last', () => {
+    for (const state of Object.values(CASES)) {
+      const { items } = trayModel(state, NOW_MS);
+      expect(items.at(-1)?.id).toBe('quit');
+      expect(items.map(({ id }) => id).join()).not.toMatch(/drill|check-for-updates/);
+      expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
+    }
+  });
+
+  it('does not change while nothing happens', () => {
+    for (const state of Object.values(CASES))
+      expect(trayModel(state, NOW_MS + 2_000)).toEqual(trayModel(state, NOW_MS));
+  });
+});
