@@ -33,9 +33,6 @@ function copyMigrations(): Plugin {
         const fileName = file.replaceAll('\\', '/');
         this.emitFile({ type: 'asset', fileName, source: readFileSync(inRoot('agent', file)) });
       }
-      // agent/storage/storage-process.ts looks for its built entry beside itself
-      const fileName = 'storage/storage-process-main.js';
-      this.emitFile({ type: 'asset', fileName, source: "import './process/storage-process-main.js';\n" });
     },
   };
 }

@@ -13,7 +13,7 @@ export const phaseSchema = z.enum(['set-up', 'waiting-for-iconik', 'waiting-for-
 export type Phase = z.infer<typeof phaseSchema>;
 
 /** How this node stands in the election. */
-export const leadershipSchema = z.object({
+const leadershipSchema = z.object({
   /** `worker`: no MAIN role. `nobody`: MAIN, but the lease is free or its holder is silent. `cannot-lead`: MAIN but not fit. */
   standing: z.enum(['leader', 'follower', 'cannot-lead', 'worker', 'nobody', 'unknown']),
   /** Term of the current leadership, ours or another's. */

@@ -29,7 +29,7 @@ export interface ParentLink {
   sendSnapshot(snapshot: NodeSnapshot): void;
   /** Lines in order; sent in batches. Lines that the parent is too slow for are left out: the log store has them. */
   sendLog(lines: readonly LogLine[]): void;
-  /** Called once, also when it happened before. */
+  /** The listener takes the place of an earlier one. Called once, also when it happened before. */
   onStop(listener: (cause: StopCause) => void): void;
   /** Called each time the parent has been silent for 10 s although the channel stands. */
   onSilence(listener: (silentMs: number) => void): void;

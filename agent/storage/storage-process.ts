@@ -40,7 +40,8 @@ const STALL_STEPS = 4;
 
 /** The entry: TypeScript from source, its bundle beside ours when built. */
 function entryPath(): string {
-  const entry = import.meta.url.endsWith('.ts') ? './process/storage-process-main.ts' : './storage-process-main.js';
+  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+  const entry = `./process/storage-process-main${extension}`;
   return fileURLToPath(new URL(entry, import.meta.url));
 }
 

@@ -25,8 +25,8 @@ export const STOP_TERM_MS = 5_000;
 export const STABLE_MS = 60_000;
 
 /** Back-off: first wait, factor, longest wait. At the longest wait the host is said to have given up for now. */
-export const BACKOFF_FIRST_MS = 500;
-export const BACKOFF_FACTOR = 2.5;
+const BACKOFF_FIRST_MS = 500;
+const BACKOFF_FACTOR = 2.5;
 export const BACKOFF_LONGEST_MS = 60_000;
 /** Jitter lengthens a wait by at most this share, and never shortens one: the bound on starts must hold. */
 const BACKOFF_JITTER = 0.2;

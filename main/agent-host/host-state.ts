@@ -214,13 +214,16 @@ function onExited(state: HostState, nowMs: number, end: RunEnd, random: number):
     if (state.afterwards === 'stop') return stopped(state, nowMs);
     if (state.afterwards === 'start') return spawn(state, nowMs, { failures: 0, lastEnd: null });
     if (state.why === 'protocol')
-      return go(state, { state: 'stopped', sinceMs: nowMs, why: 'protocol' }, [], { lastEnd: { ...end, endedFor: state.why } });
+      return go(state, { state: 'stopped', sinceMs: nowMs, why: 'protocol' }, [], {
+        lastEnd: { ...end, endedFor: state.why },
+      });
     return failed(state, nowMs, end, random);
   }
   const why = end.code === null ? undefined : PERMANENT[end.code];
   // Where codes and signals look alike (an abort is a "6"), only the agent's own word makes an end permanent.
   const isSure = end.isCodeCertain || state.goodbye?.code === end.code;
-  if (why !== undefined && isSure) return go(state, { state: 'stopped', sinceMs: nowMs, why }, [], { lastEnd: { ...end, endedFor: null } });
+  if (why !== undefined && isSure)
+    return go(state, { state: 'stopped', sinceMs: nowMs, why }, [], { lastEnd: { ...end, endedFor: null } });
   return failed(state, nowMs, end, random);
 }
 

@@ -131,7 +131,7 @@ export function checkName({ check }: CheckResult, snapshot: NodeSnapshot): strin
 }
 
 /** Checks that are not fine, worst first; `unknown` is not fine. */
-export function problemChecks(snapshot: NodeSnapshot): CheckResult[] {
+function problemChecks(snapshot: NodeSnapshot): CheckResult[] {
   const order = ['failing', 'warning', 'unknown'];
   return snapshot.checks
     .filter(({ status }) => status !== 'ok')

@@ -1,7 +1,7 @@
 import type { AppState } from '../../preload/contract/app-state.ts';
 
 /** Older data than this say how old they are (ui brief, principle 1). */
-export const FRESH_MS = 5_000;
+const FRESH_MS = 5_000;
 
 /** How far the snapshot may be believed now. */
 export type Freshness =

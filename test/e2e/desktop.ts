@@ -8,6 +8,7 @@ import type { Role } from '../../agent/contract/index.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
 import type { IsgBridge } from '../../preload/contract/bridge.ts';
 import { MediaCluster, type MediaClusterOptions } from '../support/media-cluster.ts';
+import { recordTray } from './tray-recorder.ts';
 
 declare global {
   interface Window {
@@ -36,10 +37,19 @@ function electronPath(): string {
   return path;
 }
 
-/** Starts the built application; run `npm run build` first. */
-export async function openDesktop(place: { configPath: string; dataDir: string; userDataDir: string }): Promise<Desktop> {
+/** Files of one installation of the application. */
+export interface DesktopPlace {
+  configPath: string;
+  dataDir: string;
+  userDataDir: string;
+  /** Program that runs the agent; default: the Node that runs the tests. */
+  agentNode?: string;
+}
+
+/** How the built application is started. */
+export function desktopCommand(place: DesktopPlace) {
   const { ELECTRON_RUN_AS_NODE: _, ...env } = process.env;
-  const app = await _electron.launch({
+  return {
     executablePath: electronPath(),
     args: ['--no-sandbox', `--user-data-dir=${place.userDataDir}`, ROOT],
     cwd: ROOT,
@@ -47,9 +57,15 @@ export async function openDesktop(place: { configPath: string; dataDir: string; 
       ...(env as Record<string, string>),
       ISG_PRO_CONFIG: place.configPath,
       ISG_PRO_DATA_DIR: place.dataDir,
-      ISG_PRO_AGENT_NODE: process.execPath,
+      ISG_PRO_AGENT_NODE: place.agentNode ?? process.execPath,
     },
-  });
+  };
+}
+
+/** Starts the built application; run `npm run build` first. */
+export async function openDesktop(place: DesktopPlace): Promise<Desktop> {
+  const app = await _electron.launch(desktopCommand(place));
+  await recordTray(app);
   const page = await app.firstWindow();
   return {
     app,
@@ -67,6 +83,8 @@ export async function openDesktop(place: { configPath: string; dataDir: string; 
 export interface DesktopCluster {
   cluster: MediaCluster;
   desktop: Desktop;
+  /** Where the application of node-a keeps its things. */
+  place: DesktopPlace;
   dir: string;
   close(): Promise<void>;
 }
@@ -87,14 +105,16 @@ export async function openCluster(
   try {
     await beforeStart?.(cluster);
     const folder = join(dir, 'node-a');
-    const desktop = await openDesktop({
+    const place = {
       configPath: join(folder, 'config.ini'),
       dataDir: join(folder, 'data'),
       userDataDir: join(dir, 'electron'),
-    });
+    };
+    const desktop = await openDesktop(place);
     return {
       cluster,
       desktop,
+      place,
       dir,
       close: async () => {
         await desktop.close();

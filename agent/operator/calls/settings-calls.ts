@@ -32,7 +32,7 @@ export function settingsCalls({ node, api }: RunningNode): Pick<AgentCallHandler
 }
 
 /** All settings with the value that counts, who says it and whom it beats. */
-export function settingRows(view: NodeView): SettingRow[] {
+function settingRows(view: NodeView): SettingRow[] {
   const isInCluster = view.entities.cluster !== null;
   const tunables = TUNABLE_NAMES.map((name): SettingRow => {
     const { value, wonBy, beaten } = view.tunables[name];

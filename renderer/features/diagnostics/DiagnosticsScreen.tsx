@@ -65,7 +65,9 @@ export function DiagnosticsScreen() {
         </Button>
       </ScreenHeader>
       <div className="isg-diagnosis-said isg-small isg-dim">
-        Last report of this node: <RelativeTime atMs={state.snapshot?.atMs ?? null} never="none yet" />
+        <span>
+          Last report of this node: <RelativeTime atMs={state.snapshot?.atMs ?? null} never="none yet" />
+        </span>
         <span role="status">{[said, copied].filter((text) => text !== '').join(' ')}</span>
       </div>
       {findings.length === 0 ? null : (

@@ -44,7 +44,7 @@ const STATE_WORDS: Readonly<Record<AppState['agent']['state'], string>> = {
 };
 
 /** Whether the agent is down because config.ini is wrong or missing, which is then the one finding. */
-export const isConfigTheCause = (state: AppState): boolean => state.config.status !== 'ok';
+const isConfigTheCause = (state: AppState): boolean => state.config.status !== 'ok';
 
 /** Problems of config.ini; they come first, since nothing else can be judged without it. Pure. */
 export function configFindings(state: AppState): Finding[] {

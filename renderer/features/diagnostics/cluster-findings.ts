@@ -45,7 +45,10 @@ const cannotLead = ({ leadership }: NodeSnapshot): Finding => ({
 });
 
 function nobodyLeads({ cluster: { members, history } }: NodeSnapshot, nowMs: number): Finding {
-  const candidates = members.filter(({ roles }) => roles.includes('MAIN'));
+  const candidates = members.filter(
+    // a duplicate never leads, and is a finding of its own
+    ({ roles, availability }) => roles.includes('MAIN') && availability !== 'duplicate',
+  );
   const sinceMs = leaderlessSinceMs(history);
   const since = sinceMs === null ? '' : ` for ${formatDuration(nowMs - sinceMs)}`;
   const [why, remedy] =

@@ -5,7 +5,7 @@ import { type Finding, type Severity, sentence } from './finding.ts';
 import { checkFindings, phaseFindings, statusFindings } from './node-findings.ts';
 
 /** How grave a severity is; smaller = graver. */
-export const SEVERITY_ORDER: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, note: 2 };
+const SEVERITY_ORDER: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, note: 2 };
 
 /**
  * Everything that is wrong, in the order of cause: what explains other findings comes before them (configuration, agent,

@@ -9,7 +9,7 @@ import { kindWord } from './job-words.ts';
 import './jobs.css';
 
 /** The last time that says something about a job: its end, its start, or when it came. */
-export function tellingTime(job: JobRow): number {
+function tellingTime(job: JobRow): number {
   return job.finishedMs ?? job.startedMs ?? job.createdMs;
 }
 
@@ -31,7 +31,7 @@ function What({ job }: { job: JobRow }) {
   const trouble = job.state === 'failed' && job.error ? job.error.message : job.note;
   const below = trouble === '' ? job.subject.slice(0, Math.max(0, slash)) : trouble;
   return (
-    <span {...GRID_CELL} className="isg-job-what">
+    <span {...GRID_CELL} className="isg-job-file">
       <span className="isg-truncate isg-mono" title={job.subject}>
         {job.subject.slice(slash + 1) || <span className="isg-dim">Job {job.jobId}</span>}
       </span>

@@ -11,6 +11,7 @@ import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
 import { plural } from '../../ui/format.ts';
 import { ScreenHeader } from '../../ui/ScreenHeader.tsx';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
+import { agentAbsence } from '../logs/agent-words.ts';
 import { JobFilters } from './JobFilters.tsx';
 import { JobPanel } from './JobPanel.tsx';
 import { JobTable } from './JobTable.tsx';
@@ -33,11 +34,7 @@ function countSentence({ list, filter }: JobReaderState, shown: number): string 
 
 function Placeholder({ state, isDown, onClear }: { state: JobReaderState; isDown: boolean; onClear: () => void }) {
   if (isDown) {
-    return (
-      <EmptyState title="Jobs cannot be listed while the agent is down">
-        They are listed again as soon as it runs.
-      </EmptyState>
-    );
+    return <EmptyState title="Jobs cannot be listed now">They are listed as soon as the agent answers.</EmptyState>;
   }
   if (state.error !== null) {
     return (
@@ -113,7 +110,11 @@ function JobsBody({ params }: { params: RouteParams }) {
     table.current?.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true });
   };
   const snapshot = app?.snapshot ?? null;
-  const sentence = isDown || !snapshot ? 'The agent is not running; the queue is kept.' : jobsSentence(snapshot, nowMs);
+  const absence = agentAbsence(app?.agent.state);
+  const sentence =
+    absence !== null || !snapshot
+      ? `${absence ?? 'The agent is starting'}; the queue is kept.`
+      : jobsSentence(snapshot, nowMs);
   return (
     <div className="isg-fill isg-jobs">
       <ScreenHeader sentence={sentence} />

@@ -14,7 +14,6 @@ export const GRID_HEADING = { role: 'columnheader' } as const;
 /** States a row can be in, for screen readers. */
 export interface GridRowStates {
   'aria-selected'?: boolean;
-  'aria-expanded'?: boolean;
   'aria-busy'?: boolean;
 }
 

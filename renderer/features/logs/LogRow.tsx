@@ -45,7 +45,7 @@ export const LogRow = memo(function LogRow(props: LogRowProps) {
   return (
     <div
       ref={measure}
-      {...gridRow(index + 1, { 'aria-selected': isSelected, 'aria-expanded': isUnfolded })}
+      {...gridRow(index + 1, { 'aria-selected': isSelected })}
       id={id}
       data-index={index}
       data-seq={line.seq}

@@ -8,6 +8,7 @@ import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
 import { formatAbsolute, formatCount, plural } from '../../ui/format.ts';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
 import { StatusShape } from '../../ui/StatusMark.tsx';
+import { agentAbsence } from './agent-words.ts';
 import { followLabel } from './follow-state.ts';
 import { LogList } from './LogList.tsx';
 import { LogToolbar } from './LogToolbar.tsx';
@@ -25,11 +26,11 @@ const MOST_EXPORTED = 20_000_000;
 const isNarrowed = (filter: LogFilter, lowest: LogLevel) =>
   filter.text.trim() !== '' || filter.range.kind !== 'all' || filter.minLevel !== lowest;
 
-function FilesNotice({ folder }: { folder: string }) {
+function FilesNotice({ absence, folder }: { absence: string; folder: string }) {
   return (
     <div className="isg-log-files" role="status" title={folder}>
       <StatusShape status="unknown" />
-      <span className="isg-log-files-words">The agent is not running: these lines come from its log files.</span>
+      <span className="isg-log-files-words">{absence}: these lines come from its log files.</span>
       <Button variant="default" onClick={() => void callBridge('app.open-log-folder', {}).catch(() => undefined)}>
         Open log folder
       </Button>
@@ -57,7 +58,7 @@ function Placeholder({ state, isNarrow }: { state: LogReaderState; isNarrow: boo
 function countWords({ buffer, isLoaded }: LogReaderState): string {
   const first = buffer.lines[0];
   if (!isLoaded || !first) return '';
-  const more = buffer.isWhole ? '' : '; scroll up for older ones';
+  const more = buffer.isWhole ? '' : '; older ones above';
   return `${plural(buffer.lines.length, 'line')} since ${formatAbsolute(first.atMs)}${more}`;
 }
 
@@ -139,7 +140,8 @@ export function LogView({
   lowestLevel: LogLevel;
 }) {
   const app = useAppState();
-  const source = app?.agent.state === 'running' ? 'agent' : 'files';
+  const absence = agentAbsence(app?.agent.state);
+  const source = absence === null ? 'agent' : 'files';
   const { filter, change } = useLogFilter(storageId, lowestLevel);
   const { reader, state } = useLogReader(source, filter);
   const [selection, setSelection] = useState<LineSelection | null>(null);
@@ -149,7 +151,7 @@ export function LogView({
   const what = selection ? 'selection' : 'all';
   return (
     <div className="isg-log-view" data-testid="log-view" data-source={source}>
-      {source === 'files' ? <FilesNotice folder={app?.logFolder ?? ''} /> : null}
+      {absence !== null ? <FilesNotice absence={absence} folder={app?.logFolder ?? ''} /> : null}
       <LogToolbar filter={filter} onChange={change} hasLevels={lowestLevel !== 'error'} />
       <div className="isg-log-area">
         <LogList

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useRoute } from '../../state/navigation.ts';
 import { useAppState } from '../../state/use-app-state.ts';
 import { ScreenHeader } from '../../ui/ScreenHeader.tsx';
+import { agentAbsence } from './agent-words.ts';
 import { LogView } from './LogView.tsx';
 import './logs.css';
 
@@ -12,10 +13,9 @@ export function LogsScreen() {
   const app = useAppState();
   const [tab, setTab] = useState<string | null>(params.tab === 'errors' ? 'errors' : 'lines');
   const name = app?.snapshot?.node.name ?? 'this node';
+  const absence = agentAbsence(app?.agent.state);
   const sentence =
-    app?.agent.state === 'running'
-      ? `What ${name} writes, as it happens.`
-      : `What ${name} wrote until the agent stopped.`;
+    absence === null ? `What ${name} writes, as it happens.` : `${absence}; this is what ${name} wrote so far.`;
   return (
     <div className="isg-fill isg-logs">
       <ScreenHeader sentence={sentence} />

@@ -6,7 +6,7 @@ import type { LogLine } from '../../../agent/contract/index.ts';
 export type LogLevel = LogLine['level'];
 
 /** Levels from the quietest to the gravest. */
-export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 /** A span of time: the last so many minutes, a fixed span, or all. Instants are milliseconds since the epoch. */
 export type TimeRange =

@@ -20,7 +20,7 @@ export function timeOfDay(atMs: number): string {
 }
 
 /** The day of this machine, as day separators and file names show it: 2026-07-01. */
-export function dayOf(atMs: number): string {
+function dayOf(atMs: number): string {
   const at = new Date(atMs);
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }

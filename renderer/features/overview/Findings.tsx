@@ -30,7 +30,7 @@ export function Findings({ state }: { state: AppState }) {
   const rest = findings.length - SHOWN;
   if (findings.length === 0) return null;
   return (
-    <section className="isg-findings" aria-label="What needs attention">
+    <section className="isg-overview-findings" aria-label="What needs attention">
       {findings.slice(0, SHOWN).map((finding) => {
         const goal = goalOf(finding);
         return (

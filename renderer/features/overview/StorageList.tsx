@@ -13,7 +13,7 @@ function StorageRow({ storage, isLive }: { storage: StorageState; isLive: boolea
   const status: Status = !isLive ? 'unknown' : health.status === 'ok' && problem !== null ? 'warning' : health.status;
   const trouble = health.reason || problem;
   return (
-    <li className="isg-storage">
+    <li className="isg-storage-row">
       <div className="isg-row">
         <StatusShape status={status} size={14} />
         <span className="isg-visually-hidden">{isLive ? status : 'unknown'}</span>

@@ -17,12 +17,16 @@ export interface OverviewSentence {
 const TO_DIAGNOSTICS = { label: 'Open diagnostics', screen: 'diagnostics' } as const;
 const TO_CLUSTER = { label: 'Open cluster', screen: 'cluster' } as const;
 
-/** Ends with a full stop, begins with a capital: reasons of checks come in either form. */
-function asSentence(text: string): string {
+/** With its full stop. */
+function closed(text: string): string {
   const trimmed = text.trim();
-  if (trimmed === '') return '';
-  const first = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
-  return /[.?]$/.test(first) ? first : `${first}.`;
+  return trimmed === '' || /[.?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
+
+/** A reason of a check as a sentence; iconik is always written small. */
+function asSentence(reason: string): string {
+  const text = closed(reason);
+  return text.startsWith('iconik') ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** A node that works as it should; a node that is down, degraded, a duplicate or paused does not. */
@@ -92,11 +96,11 @@ function leadershipWords({ leadership, cluster }: NodeSnapshot): { status: Statu
     };
   }
   if (leadership.standing === 'nobody' || (leader === null && leadership.standing !== 'unknown')) {
-    return { status: 'failing', words: asSentence(`Nobody leads the cluster${why}`) };
+    return { status: 'failing', words: closed(`Nobody leads the cluster${why}`) };
   }
   if (leadership.standing === 'unknown') return { status: 'unknown', words: 'Who leads the cluster is not known yet.' };
   if (leadership.standing === 'cannot-lead') {
-    return { status: 'warning', words: asSentence(`${leader} leads the cluster; this node cannot lead${why}`) };
+    return { status: 'warning', words: closed(`${leader} leads the cluster; this node cannot lead${why}`) };
   }
   const part = leadership.standing === 'worker' ? 'is a worker' : 'follows';
   return { status: 'ok', words: `${leader} leads the cluster; this node ${part}.` };
@@ -137,7 +141,7 @@ function workWords(snapshot: NodeSnapshot): string {
   }
   if (running + queued + files === 0) return 'Everything is up to date.';
   if (running + queued === 0) return `${plural(files, 'file')} ${files === 1 ? 'waits' : 'wait'} to be ingested.`;
-  const jobs = `${plural(running, 'job')} ${running === 1 ? 'runs' : 'run'}`;
+  const jobs = running === 0 ? 'No job runs' : `${plural(running, 'job')} ${running === 1 ? 'runs' : 'run'}`;
   return queued === 0 ? `${jobs}, none waits.` : `${jobs}, ${formatCount(queued)} ${queued === 1 ? 'waits' : 'wait'}.`;
 }
 

@@ -13,7 +13,7 @@ const CHIP_WORDS: Readonly<Record<Tier, string>> = {
 };
 
 /** Who decided a value. */
-export function WonByChip({ tier }: { tier: Tier }) {
+function WonByChip({ tier }: { tier: Tier }) {
   return (
     <span className="isg-won-by" data-testid="won-by" data-tier={tier}>
       <span className="isg-visually-hidden">Decided by </span>

@@ -12,7 +12,7 @@ import { RestartAgentButton } from '../diagnostics/RestartAgentButton.tsx';
 import { SetupDialog } from '../setup/SetupDialog.tsx';
 import { ConfigField } from './ConfigField.tsx';
 import { groupEntries, matchesSearch } from './config-presentation.ts';
-import { sortProblems } from './config-problems.ts';
+import { sortProblems, withoutPath } from './config-problems.ts';
 import { SettingItem } from './SettingItem.tsx';
 import { saveChanges } from './save-settings.ts';
 import { configKeyOf } from './setting-tiers.ts';
@@ -93,7 +93,7 @@ function ConfigGroups({ saved, draft, search }: { saved: SavedState; draft: Sett
     );
   }
   const keys = config.entries.map(({ key }) => key);
-  const inFile = sortProblems(state?.config.problems ?? [], keys);
+  const inFile = sortProblems(withoutPath(state?.config.problems ?? [], config.path), keys);
   const above = new Set((rows ?? []).map(({ name }) => configKeyOf(name)));
   return groupEntries(config.entries, above).map(({ title, about, entries }) => {
     const shown = entries.filter((entry) => matchesSearch(search, entry.key, entry.explanation, title));
@@ -151,13 +151,16 @@ function useSave(saved: ReturnType<typeof useSavedSettings>, onRefused: () => vo
     setIsSaving(true);
     const settled: DraftEvent[] = [];
     const keys = shown.entries.map(({ key }) => key);
-    const outcome = await saveChanges(changes, CALLS, (event) => settled.push(event), keys);
+    const path = saved.config?.path ?? '';
+    const tell = (event: DraftEvent) =>
+      settled.push(event.type === 'config-refused' ? { ...event, problems: withoutPath(event.problems, path) } : event);
+    const outcome = await saveChanges(changes, CALLS, tell, keys);
     if (outcome.configChanged) noteConfigSaved(Date.now());
     await saved.reload();
     for (const event of settled) tellDraft(event);
     setIsSaving(false);
     const refused = outcome.refused === 0 ? '' : ` ${plural(outcome.refused, 'change')} refused.`;
-    setSaid(`${plural(outcome.saved, 'change')} saved.${refused}`);
+    setSaid(outcome.saved === 0 ? 'Nothing was saved.' : `${plural(outcome.saved, 'change')} saved.${refused}`);
     if (outcome.refused > 0) onRefused();
   };
   return { draft, changes, effects: effectsOf(draft, shown), wrong: countWrong(draft, shown), isSaving, said, save };

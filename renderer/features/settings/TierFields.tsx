@@ -1,4 +1,4 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { IconCheck } from '@tabler/icons-react';
 import type { SettingRow } from '../../../agent/contract/index.ts';
 import { TIER_WORDS, type Tier, type TierCell, type TierEdits, tierCells, whyNotAllowed } from './setting-tiers.ts';
@@ -48,14 +48,14 @@ function TakeAway({ row, cell }: { row: SettingRow; cell: TierCell }) {
   if (tier === 'default' || (text === '' && saved === null)) return null;
   const isRemoved = text === '';
   return (
-    <Button
-      size="compact-xs"
-      variant="subtle"
+    <button
+      type="button"
+      className="isg-link"
       aria-label={`${isRemoved ? 'Keep' : 'Remove'} ${row.name} in ${TIER_WORDS[tier]}`}
       onClick={() => tellDraft({ type: 'tier-typed', row, tier, text: isRemoved ? String(saved) : '' })}
     >
       {isRemoved ? 'Keep' : 'Remove'}
-    </Button>
+    </button>
   );
 }
 

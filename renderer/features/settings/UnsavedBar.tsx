@@ -72,7 +72,7 @@ export function UnsavedBar({ changes, effects, wrong, isSaving, onSave, onDiscar
           {hindrance}
         </strong>
         {changes.length === 0 ? null : (
-          <Button variant="subtle" aria-expanded={isOpen} aria-controls={diffId} onClick={() => setIsOpen(!isOpen)}>
+          <Button variant="default" aria-expanded={isOpen} aria-controls={diffId} onClick={() => setIsOpen(!isOpen)}>
             {isOpen ? 'Hide changes' : 'Show changes'}
           </Button>
         )}

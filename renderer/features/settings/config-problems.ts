@@ -16,6 +16,11 @@ function names(problem: string, key: string): boolean {
   return new RegExp(`(^|[\\s("'×])${escapePattern(key)}(?=$|[\\s)"':,;.])`).test(problem);
 }
 
+/** The sentences without the path of the file before them: the screen shows the path once. */
+export function withoutPath(problems: readonly string[], path: string): string[] {
+  return problems.map((problem) => (problem.startsWith(`${path}: `) ? problem.slice(path.length + 2) : problem));
+}
+
 /** Sorts the sentences of `config.write` (and of AppState.config) to the keys they name. */
 export function sortProblems(problems: readonly string[], keys: readonly string[]): SortedProblems {
   const byKey = new Map<string, string[]>();

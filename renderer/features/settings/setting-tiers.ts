@@ -6,7 +6,7 @@ export type Tier = SettingRow['wonBy'];
 export type EditableTier = Exclude<Tier, 'default'>;
 
 /** All tiers, strongest first: the order of precedence and of the columns (design: settings). */
-export const TIER_ORDER: readonly Tier[] = ['config.ini', 'node', 'cluster', 'default'];
+const TIER_ORDER: readonly Tier[] = ['config.ini', 'node', 'cluster', 'default'];
 
 /** Tiers as people read them. */
 export const TIER_WORDS: Readonly<Record<Tier, string>> = {

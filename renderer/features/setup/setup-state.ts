@@ -82,7 +82,7 @@ export type SetupEvent =
   | { type: 'started-over' };
 
 /** iconik's usual address (reference A.3). */
-export const USUAL_ICONIK_URL = 'https://app.iconik.io/';
+const USUAL_ICONIK_URL = 'https://app.iconik.io/';
 
 /** Before anything was typed. */
 export const FRESH_SETUP: SetupState = {

@@ -45,6 +45,9 @@ function Troubles({ storage, isLive }: { storage: StorageState; isLive: boolean 
   );
 }
 
+/** Kept free above a card that is brought into view. */
+const MARGIN_PX = 16;
+
 /** One storage: health, files by state, counters; problem files, settings and log lines unfold below. */
 export function StorageCard({
   storage,
@@ -65,11 +68,13 @@ export function StorageCard({
   const [tab, setTab] = useState(initialTab);
   const card = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (isWanted) card.current?.scrollIntoView({ block: 'start' });
+    const screen = card.current?.closest('main');
+    // Not scrollIntoView: that would move the frame around the screen, too.
+    if (isWanted && card.current) screen?.scrollTo({ top: card.current.offsetTop - screen.offsetTop - MARGIN_PX });
   }, [isWanted]);
   const problems = problemCount(storage);
   return (
-    <section ref={card} className="isg-storage" aria-label={storage.name} data-testid="storage-card">
+    <section ref={card} className="isg-storage-card" aria-label={storage.name} data-testid="storage-card">
       <div className="isg-storage-head">
         <h2>{storage.name}</h2>
         <StatusMark status={isLive ? storage.health.status : 'unknown'} label={isLive ? undefined : 'Unknown now'} />

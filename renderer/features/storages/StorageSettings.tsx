@@ -37,9 +37,9 @@ export function StorageSettings({ storage }: { storage: StorageState }) {
           />
         ) : null}
       </div>
-      <dl className="isg-setting-list">
+      <dl className="isg-storage-setting-list">
         {shown.map(({ name, label, value }) => (
-          <div key={name} className="isg-setting">
+          <div key={name} className="isg-storage-setting">
             <dt title={name}>{label}</dt>
             <dd className={value === 'Not set' ? 'isg-dim' : undefined}>{value}</dd>
           </div>

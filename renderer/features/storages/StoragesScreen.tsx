@@ -4,6 +4,7 @@ import { useAppState, useFreshness } from '../../state/use-app-state.ts';
 import { EmptyState } from '../../ui/EmptyState.tsx';
 import { ScreenHeader } from '../../ui/ScreenHeader.tsx';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
+import { agentAbsence } from '../logs/agent-words.ts';
 import { StorageCard } from './StorageCard.tsx';
 import { storagesSentence } from './storage-words.ts';
 import './storages.css';
@@ -33,11 +34,13 @@ export function StoragesScreen() {
     <>
       <ScreenHeader
         sentence={
-          isLive ? storagesSentence(storages) : 'The agent is not running; the storages are shown as last known.'
+          isLive
+            ? storagesSentence(storages)
+            : `${agentAbsence(app?.agent.state) ?? 'The newest data are old'}; the storages are shown as last known.`
         }
       />
       {storages.length === 0 ? (
-        <div className="isg-storage">
+        <div className="isg-storage-card">
           <EmptyState title="No storage">
             Assign a storage to this gateway or its cluster in iconik; it appears here within a minute.
           </EmptyState>

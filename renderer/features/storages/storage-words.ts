@@ -126,6 +126,7 @@ export function storagesSentence(storages: readonly StorageState[]): string {
   const missing = storages.reduce((total, storage) => total + sum(storage, 'missing'), 0);
   const faulty = storages.reduce((total, storage) => total + sum(storage, 'faulty'), 0);
   const subject = storages.length === 1 ? 'The storage is' : `All ${storages.length} storages are`;
+  const unscanned = storages.filter(({ scans, lastScanEndedMs }) => scans && lastScanEndedMs === null).length;
   const state =
     unknown > 0
       ? `${unknown === storages.length ? 'The storages have' : countHave(unknown)} not been checked yet.`
@@ -135,7 +136,9 @@ export function storagesSentence(storages: readonly StorageState[]): string {
     ...(missing > 0 ? [`${files(missing)} ${missing === 1 ? 'is' : 'are'} missing`] : []),
     ...(faulty > 0 ? [`${files(faulty)} could not be ingested`] : []),
   ];
-  return `${state} ${open.length === 0 ? 'Everything is up to date.' : `${formatList(open)}.`}`;
+  if (open.length > 0) return `${state} ${formatList(open)}.`;
+  if (unscanned === 0) return `${state} Everything is up to date.`;
+  return `${state} ${unscanned === storages.length ? 'No scan has ended yet.' : `${countHave(unscanned)} not been scanned yet.`}`;
 }
 
 function countHave(count: number): string {

@@ -55,11 +55,12 @@ async function examine(page: Page, name: string): Promise<void> {
 
 async function shoot(browser: Browser, { url, screen, scene, theme, size }: Shot): Promise<void> {
   const [width = 1180, height = 760] = size.split('x').map(Number);
-  const page = await browser.newPage({
+  const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: theme === 'dark' ? 'dark' : 'light',
     reducedMotion: 'reduce',
   });
+  const page = await context.newPage();
   const name = `${screen}-${scene}-${theme}-${size}`;
   page.on('pageerror', (error) => process.stdout.write(`${name}: ${error.message}\n`));
   page.on('console', (message) => {
@@ -83,7 +84,7 @@ async function shoot(browser: Browser, { url, screen, scene, theme, size }: Shot
   if (wide) process.stdout.write(`${name}: wider than the window\n`);
   if (values.axe) await examine(page, name);
   await page.screenshot({ path: join(shots, `${name}.png`) });
-  await page.close();
+  await context.close();
 }
 
 if (!values['no-build']) await build({ ...site, build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 4_000 } });

@@ -45,8 +45,16 @@ describe('the state in words', () => {
   it('finds the cause in a dump of the runtime', () => {
     const drive = Drive.running();
     drive.on(exited(134));
-    const lastWords = ['FATAL ERROR: Reached heap limit', '----- Native stack trace -----', '', ' 1: 0xb8 node::Abort()', ''];
-    expect(agentStateOf(drive.state, { wallOffsetMs: 0, lastWords }).reason).toContain('FATAL ERROR: Reached heap limit.');
+    const lastWords = [
+      'FATAL ERROR: Reached heap limit',
+      '----- Native stack trace -----',
+      '',
+      ' 1: 0xb8 node::Abort()',
+      '',
+    ];
+    expect(agentStateOf(drive.state, { wallOffsetMs: 0, lastWords }).reason).toContain(
+      'FATAL ERROR: Reached heap limit.',
+    );
   });
 
   it('is a valid part of the app state, and in sentences, for every end', () => {

@@ -5,7 +5,7 @@ import {
   matchesSearch,
   presentationOf,
 } from '../../../../renderer/features/settings/config-presentation.ts';
-import { sortProblems } from '../../../../renderer/features/settings/config-problems.ts';
+import { sortProblems, withoutPath } from '../../../../renderer/features/settings/config-problems.ts';
 import { type SettingsCalls, saveChanges } from '../../../../renderer/features/settings/save-settings.ts';
 import type { Change, DraftEvent } from '../../../../renderer/features/settings/settings-draft.ts';
 import { settingsSentence } from '../../../../renderer/features/settings/settings-summary.ts';
@@ -71,6 +71,10 @@ describe('problems of config.ini', () => {
 
   it('what names no key is kept apart, not lost', () => {
     expect(sortProblems(['the file cannot be written'], keys).general).toEqual(['the file cannot be written']);
+  });
+
+  it('the path of the file is said once, not in every problem', () => {
+    expect(withoutPath(['/c.ini: line 2: x', 'y'], '/c.ini')).toEqual(['line 2: x', 'y']);
   });
 
   it('the path of the file names no key', () => {

@@ -73,7 +73,7 @@ describe('bar of states', () => {
 
 describe('sentence', () => {
   test('says that all is well', () => {
-    expect(storagesSentence([storage({ files: { ingested: 3 } })])).toBe(
+    expect(storagesSentence([storage({ files: { ingested: 3 }, lastScanEndedMs: 1 })])).toBe(
       'The storage is reachable. Everything is up to date.',
     );
   });
@@ -138,4 +138,12 @@ describe('problem files', () => {
       ['b.mov', 'New.'],
     ]);
   });
+});
+
+test('a storage that no scan has seen is not called up to date', () => {
+  expect(storagesSentence([storage()])).toBe('The storage is reachable. No scan has ended yet.');
+  expect(storagesSentence([storage(), storage({ lastScanEndedMs: 1 })])).toContain(
+    '1 storage has not been scanned yet.',
+  );
+  expect(storagesSentence([storage({ scans: false })])).toContain('up to date');
 });

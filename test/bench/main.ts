@@ -1,0 +1,16 @@
+import { parseArgs } from 'node:util';
+import { benchStartup } from './startup.ts';
+
+/** `npm run bench -- NAME [--json]`: measures one thing; the last line is JSON with the figures. */
+
+const BENCHES = { startup: benchStartup } as const;
+
+const { positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
+const [name = ''] = positionals;
+if (!(name in BENCHES)) {
+  process.stderr.write(`There is no bench "${name}". Say one of: ${Object.keys(BENCHES).join(', ')}\n`);
+  process.exit(2);
+}
+const result = await BENCHES[name as keyof typeof BENCHES]();
+process.stdout.write(`${JSON.stringify(result)}\n`);
+process.exit(0);
