@@ -13,7 +13,7 @@ export interface Lane {
   role: Role;
   kinds: readonly string[];
   /** Slots of this lane now; read at every poll, so that a changed setting applies at once. */
-  limit(): number;
+  limit: () => number;
 }
 
 /** What the node can work on at this instant. */

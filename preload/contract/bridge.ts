@@ -35,7 +35,10 @@ export const MAIN_CALLS = {
     answer: z.object({ saved: z.boolean() }),
   },
   /** Asks for a folder; null when the user cancels. */
-  'app.choose-folder': { params: z.object({ title: z.string().max(200) }), answer: z.object({ path: z.string().nullable() }) },
+  'app.choose-folder': {
+    params: z.object({ title: z.string().max(200) }),
+    answer: z.object({ path: z.string().nullable() }),
+  },
   'agent.restart': { params: none, answer: done },
   /** The keys that may be set, with their values. */
   'config.read': { params: none, answer: z.object({ path: z.string(), entries: z.array(configEntrySchema) }) },

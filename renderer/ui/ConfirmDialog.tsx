@@ -13,8 +13,8 @@ export interface ConfirmDialogProps {
   body: ReactNode;
   /** The verb, e.g. "Disable cluster". */
   confirmLabel: string;
-  /** Does it. While it runs the dialog stays; a thrown error is shown in it; otherwise it closes. */
-  onConfirm: () => Promise<unknown> | unknown;
+  /** Does it; may return a promise. While it runs the dialog stays; a thrown error is shown in it; otherwise it closes. */
+  onConfirm: () => unknown;
   /** `danger` for what stops or removes; default `plain`. */
   tone?: 'plain' | 'danger';
   /** Default "Cancel"; name it where "Cancel" is what the dialog does. */

@@ -78,7 +78,9 @@ async function agentTime({ desktop }: DesktopCluster): Promise<number> {
 
 /** Processor time of a process so far, in clock ticks of 10 ms (Linux). */
 function cpuTicks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   return Number(fields[11]) + Number(fields[12]);
 }
 

@@ -29,9 +29,9 @@ export async function recordTray(app: ElectronApplication): Promise<void> {
       record.told.push({ ...before, ...change, atMs: Date.now() });
     };
     const paths = new WeakMap<NativeImage, string>();
-    const createFromPath = electron.nativeImage.createFromPath;
+    const createFromPath = electron.nativeImage.createFromPath.bind(electron.nativeImage);
     electron.nativeImage.createFromPath = (path) => {
-      const image = createFromPath.call(electron.nativeImage, path);
+      const image = createFromPath(path);
       paths.set(image, path);
       return image;
     };

@@ -21,7 +21,7 @@ export async function watchWindow(page: Page): Promise<void> {
     const isFirst = window.windowSeen === undefined;
     window.windowSeen = { states: [], banners: [], badges: [] };
     const note = (list: { atMs: number; text: string }[] | undefined, testId: string) => {
-      const text = document.querySelector<HTMLElement>(`[data-testid="${testId}"]`)?.innerText ?? '';
+      const text = document.querySelector<HTMLElement>(`[data-testid="${testId}"]`)?.textContent ?? '';
       if (list && list.at(-1)?.text !== text) list.push({ atMs: Date.now(), text });
     };
     const look = () => {

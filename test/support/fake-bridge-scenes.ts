@@ -51,7 +51,7 @@ const READ_ONLY = bad(
 );
 
 /** Ids in the shape of iconik's. */
-export const IDS = {
+const IDS = {
   gateway: '3f0c7a52-8d3e-11f0-9b1c-5e2d8a64c0f1',
   cluster: 'b6a1d0c8-8d3d-11f0-a7c2-5e2d8a64c0f1',
   nasPost: 'st-nas-post',
@@ -216,7 +216,7 @@ function running(nowMs: number): RunningJob[] {
 }
 
 /** A leader with nothing to complain of; the other scenes start from it. */
-export function calmSnapshot(nowMs: number): NodeSnapshot {
+function calmSnapshot(nowMs: number): NodeSnapshot {
   return {
     atMs: nowMs,
     phase: 'running',

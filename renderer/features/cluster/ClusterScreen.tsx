@@ -52,7 +52,7 @@ export function ClusterScreen() {
           <EmptyState title="No node yet">A node appears here when it has registered in the database.</EmptyState>
         ) : (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling table must be reachable by keyboard.
-          <section className="isg-members-place" tabIndex={0} aria-label="Nodes">
+          <section className="isg-members-place" tabIndex={0} aria-label="Table of nodes">
             <MembersTable snapshot={snapshot} isLive={isLive} />
           </section>
         )}

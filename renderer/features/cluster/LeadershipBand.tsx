@@ -23,7 +23,7 @@ function Band({ parts, fills }: { parts: readonly BandPart[]; fills: ReadonlyMap
           <span
             key={`${part.kind}${part.startedMs}`}
             className={`isg-band-part ${part.span === null ? 'isg-band-gap' : `isg-band-${fills.get(part.span.name) ?? 1}`}`}
-            style={{ left: `${part.from * 100}%`, width: `${(part.to - part.from) * 100}%` }}
+            style={{ left: `min(${part.from * 100}%, 100% - 4px)`, width: `${(part.to - part.from) * 100}%` }}
             title={title(part)}
           >
             {part.to - part.from > ROOM_FOR_NAME ? (part.span?.name ?? 'nobody') : ''}

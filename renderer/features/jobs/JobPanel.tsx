@@ -190,6 +190,14 @@ export function JobPanel(props: JobPanelProps) {
   useEffect(() => {
     if (focusTurn > 0) heading.current?.focus();
   }, [focusTurn]);
+  useEffect(() => {
+    // A button that did its work is gone and with it the keyboard's place; Escape must still lead back to the table.
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.key === 'Escape' && !event.defaultPrevented && document.activeElement === document.body) onClose();
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  }, [onClose]);
   return (
     <aside
       className="isg-job-panel"

@@ -120,11 +120,11 @@ export function LogToolbar({
         onChange={(choice) => onChange({ range: chosenRange(choice, range) })}
       />
       {range.kind === 'between' ? (
-        <>
+        <span className="isg-log-span">
           <Instant label="From" atMs={range.fromMs} onChange={(fromMs) => onChange({ range: { ...range, fromMs } })} />
           <span className="isg-dim">to</span>
           <Instant label="To" atMs={range.toMs} onChange={(toMs) => onChange({ range: { ...range, toMs } })} />
-        </>
+        </span>
       ) : null}
     </search>
   );

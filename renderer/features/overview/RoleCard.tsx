@@ -53,7 +53,7 @@ export function RoleCard({ card }: { card: RoleCardModel }) {
       data-testid={`role-${role}`}
     >
       <div className="isg-card-head">
-        <h3>{role}</h3>
+        <h2>{role}</h2>
         {isQuiet ? (
           <span className="isg-dim">{word}</span>
         ) : (

@@ -164,7 +164,7 @@ export function ThroughputPlot({ points, untilMs }: { points: readonly Throughpu
           onChange={setHours}
         />
       ) : null}
-      <Button size="compact-sm" variant="subtle" onClick={() => setAsTable(!asTable)} aria-pressed={asTable}>
+      <Button size="compact-sm" variant="subtle" onClick={() => setAsTable(!asTable)}>
         {asTable ? 'Show plot' : 'Show as table'}
       </Button>
     </div>

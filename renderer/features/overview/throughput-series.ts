@@ -31,8 +31,8 @@ export function throughputSeries(points: readonly ThroughputPoint[], nowMs: numb
   const minutes = Array.from({ length: count }, (_, at) => startMs + at * MINUTE_MS);
   const series = ROLES.map((role) => ({
     role,
-    jobsPerMinute: new Array<number>(count).fill(0),
-    bytesPerSecond: new Array<number>(count).fill(0),
+    jobsPerMinute: minutes.map(() => 0),
+    bytesPerSecond: minutes.map(() => 0),
   }));
   let isEmpty = true;
   for (const { role, minuteMs, jobs, bytes } of points) {

@@ -57,6 +57,7 @@ function SecretField({ entry, typed, error, describedBy }: FieldProps) {
           autoComplete="off"
           value={typed ?? ''}
           error={error}
+          aria-invalid={error !== null}
           onChange={(event) => {
             const text = event.currentTarget.value;
             if (text === '') tellDraft({ type: 'config-reverted', key: entry.key });

@@ -12,7 +12,7 @@ import { RestartAgentButton } from '../diagnostics/RestartAgentButton.tsx';
 import { SetupDialog } from '../setup/SetupDialog.tsx';
 import { ConfigField } from './ConfigField.tsx';
 import { groupEntries, matchesSearch } from './config-presentation.ts';
-import { sortProblems, withoutPath } from './config-problems.ts';
+import { sortProblems, typedProblems, withoutPath } from './config-problems.ts';
 import { SettingItem } from './SettingItem.tsx';
 import { saveChanges } from './save-settings.ts';
 import { configKeyOf } from './setting-tiers.ts';
@@ -93,6 +93,7 @@ function ConfigGroups({ saved, draft, search }: { saved: SavedState; draft: Sett
     );
   }
   const keys = config.entries.map(({ key }) => key);
+  const typed = typedProblems(config.entries, draft.config);
   const inFile = sortProblems(withoutPath(state?.config.problems ?? [], config.path), keys);
   const above = new Set((rows ?? []).map(({ name }) => configKeyOf(name)));
   return groupEntries(config.entries, above).map(({ title, about, entries }) => {
@@ -107,6 +108,7 @@ function ConfigGroups({ saved, draft, search }: { saved: SavedState; draft: Sett
               entry={entry}
               typed={draft.config[entry.key]}
               problems={
+                typed.get(entry.key) ??
                 draft.problems.byKey.get(entry.key) ??
                 (draft.config[entry.key] === undefined ? inFile.byKey.get(entry.key) : undefined) ??
                 []

@@ -1,6 +1,7 @@
+import { isSecretValue } from '../../../agent/contract/config-keys.ts';
 import type { SettingRow } from '../../../agent/contract/index.ts';
 import type { ConfigEntry } from '../../../preload/contract/bridge.ts';
-import { NO_PROBLEMS, type SortedProblems, sortProblems } from './config-problems.ts';
+import { NO_PROBLEMS, relationProblems, type SortedProblems, sortProblems, typedProblem } from './config-problems.ts';
 import {
   configKeyOf,
   type EditableTier,
@@ -179,9 +180,10 @@ function tierChange(row: SettingRow, tier: EditableTier, text: string): Change |
 }
 
 function configChange(entry: ConfigEntry, value: string | null): Change {
-  const [from, to] = entry.isSecret
-    ? [entry.isSet ? 'set' : NOT_SET, value === null ? NOT_SET : 'a new value']
-    : [entry.value ?? NOT_SET, value ?? NOT_SET];
+  const from = entry.isSecret ? (entry.isSet ? 'set' : NOT_SET) : (entry.value ?? NOT_SET);
+  // a proxy URL becomes a secret by what is typed into it
+  const isHidden = value !== null && (entry.isSecret || isSecretValue(entry.key, value));
+  const to = isHidden ? 'a new value' : (value ?? NOT_SET);
   const shown = { from, to, where: TIER_WORDS['config.ini'], label: entry.key };
   return { kind: 'config', id: changeId(entry.key, 'config.ini'), key: entry.key, value, ...shown };
 }
@@ -198,14 +200,19 @@ export function changesOf(draft: SettingsDraft, saved: SavedSettings): Change[] 
   for (const entry of saved.entries) {
     const value = draft.config[entry.key];
     // what was typed may have been saved meanwhile by somebody else
-    if (value !== undefined && (entry.isSecret || value !== entry.value)) changes.push(configChange(entry, value));
+    if (value === undefined || typedProblem(entry, value) !== null) continue;
+    if (entry.isSecret || value !== entry.value) changes.push(configChange(entry, value));
   }
   return changes;
 }
 
 /** How many typed texts are refused as they stand; nothing is saved until it is 0. */
 export function countWrong(draft: SettingsDraft, saved: SavedSettings): number {
-  let wrong = 0;
+  let wrong = relationProblems(saved.entries, draft.config).length;
+  for (const entry of saved.entries) {
+    const value = draft.config[entry.key];
+    if (value !== undefined && typedProblem(entry, value) !== null) wrong += 1;
+  }
   for (const row of saved.rows ?? []) {
     for (const text of Object.values(draft.tiers[row.name] ?? {})) {
       if (parseTierText(row, text).kind === 'wrong') wrong += 1;

@@ -163,13 +163,19 @@ class Session implements SetupSession {
   }
 
   async #write(): Promise<void> {
+    const startedMs = this.#world.nowMs();
+    // without a file main starts the agent anew by itself as soon as there is one
+    const wasAbsent = await this.#world.call('app.state', {}).then(
+      ({ config }) => config.status === 'absent',
+      () => false,
+    );
     const { problems } = await this.#world.call('config.write', { changes: configChanges(this.#state) });
     if (problems.length > 0) {
       this.tell({ type: 'config-refused', problems });
       return;
     }
-    this.tell({ type: 'config-written', atMs: this.#world.nowMs() });
-    await this.#world.call('agent.restart', {});
+    this.tell({ type: 'config-written', atMs: startedMs });
+    if (!wasAbsent) await this.#world.call('agent.restart', {});
   }
 
   async testMount(storageId: string): Promise<void> {

@@ -53,7 +53,7 @@ export interface SetupState {
   error: string | null;
   /** What main refused in config.ini. */
   problems: readonly string[];
-  /** When config.ini was written, milliseconds since the epoch; null = not yet. */
+  /** When the writing of config.ini began, milliseconds since the epoch; null = not written. */
   writtenMs: number | null;
 }
 

@@ -36,9 +36,9 @@ function reached(state: AppState | null, writtenMs: number): Reached {
   if (isNew && (isDown || agent.state === 'backing-off' || agent.state === 'unresponsive')) {
     return { at: 1, detail: agent.reason, isFailure: isDown };
   }
-  // a snapshot from before the restart speaks of the old configuration
+  // an agent that was started before speaks of the old configuration
   if (agent.state !== 'running' || !isNew) return { at: 1, detail: isNew ? agent.reason : '', isFailure: false };
-  if (snapshot === null || snapshot.atMs < writtenMs) return { at: 2, detail: '', isFailure: false };
+  if (snapshot === null || snapshot.node.startedMs < writtenMs) return { at: 2, detail: '', isFailure: false };
   switch (snapshot.phase) {
     case 'set-up':
     case 'waiting-for-iconik':

@@ -68,7 +68,7 @@ describe('readLogFiles', () => {
   it('filters by level and by text in message or fields, whatever the case', async () => {
     write(
       'agent.log',
-      line(1, 'Scan of NAS') + line(2, 'nas gone', 'error') + `${formatLogLine('warn', 'x', { at: 'NAS' }, 3)}\n`,
+      `${line(1, 'Scan of NAS') + line(2, 'nas gone', 'error')}${formatLogLine('warn', 'x', { at: 'NAS' }, 3)}\n`,
     );
     expect(messages((await read({ text: 'nas' })).lines)).toEqual(['Scan of NAS', 'nas gone', 'x']);
     expect(messages((await read({ minLevel: 'warn' })).lines)).toEqual(['nas gone', 'x']);

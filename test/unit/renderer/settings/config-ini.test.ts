@@ -5,7 +5,12 @@ import {
   matchesSearch,
   presentationOf,
 } from '../../../../renderer/features/settings/config-presentation.ts';
-import { sortProblems, withoutPath } from '../../../../renderer/features/settings/config-problems.ts';
+import {
+  sortProblems,
+  typedProblem,
+  typedProblems,
+  withoutPath,
+} from '../../../../renderer/features/settings/config-problems.ts';
 import { type SettingsCalls, saveChanges } from '../../../../renderer/features/settings/save-settings.ts';
 import type { Change, DraftEvent } from '../../../../renderer/features/settings/settings-draft.ts';
 import { settingsSentence } from '../../../../renderer/features/settings/settings-summary.ts';
@@ -79,6 +84,39 @@ describe('problems of config.ini', () => {
 
   it('the path of the file names no key', () => {
     expect(sortProblems(['/srv/leader-ttl-ms/config.ini: the file cannot be read'], keys).byKey.size).toBe(0);
+  });
+});
+
+describe('values as they are typed', () => {
+  it('are judged by the schema of agent and main', () => {
+    const level = { ...entry('log-level'), default: 'info' };
+    expect(typedProblem(level, 'loud')).toBe('Must be debug, info, warn or error.');
+    expect(typedProblem(level, ' warn ')).toBeNull();
+    expect(typedProblem({ ...entry('leader-ttl-ms'), default: '3000' }, '10')).toContain('from 1000 to 120000');
+  });
+
+  it('a required key cannot be removed, another can', () => {
+    expect(typedProblem(entry('app-id'), null)).toContain('Required');
+    expect(typedProblem({ ...entry('log-level'), default: 'info' }, null)).toBeNull();
+  });
+
+  it('a key that nobody knows is not judged', () => {
+    expect(typedProblem({ ...entry('odd-key'), default: 'none' }, 'anything')).toBeNull();
+  });
+
+  it('a relation between keys is told at each of them, with defaults for what is not set', () => {
+    const timing = ['leader-ttl-ms', 'leader-renew-ms', 'leader-margin-ms'].map((key) => ({
+      ...entry(key),
+      default: '1',
+    }));
+    expect([...typedProblems(timing, { 'leader-renew-ms': '2000' }).keys()].sort()).toEqual([
+      'leader-margin-ms',
+      'leader-renew-ms',
+      'leader-ttl-ms',
+    ]);
+    expect(typedProblems(timing, { 'leader-renew-ms': '2000', 'leader-ttl-ms': '9000' }).size).toBe(0);
+    expect([...typedProblems(timing, { 'leader-renew-ms': 'x' }).keys()]).toEqual(['leader-renew-ms']);
+    expect(typedProblems(timing, {}).size).toBe(0);
   });
 });
 

@@ -80,6 +80,18 @@ describe('what is unsaved', () => {
     expect(JSON.stringify(shown)).not.toContain('very-secret');
   });
 
+  it('a proxy URL with a password is not shown in the list of changes', () => {
+    const proxy = entry('https-proxy', null);
+    const draft = draftOf(typedKey(proxy, 'http://me:pass@proxy:3128'));
+    expect(changesOf(draft, { rows: [], entries: [proxy] })).toMatchObject([{ to: 'a new value' }]);
+  });
+
+  it('a value that the schema refuses is counted and is no change yet', () => {
+    const draft = draftOf(typedKey(logLevel, 'loud'));
+    expect(countWrong(draft, saved)).toBe(1);
+    expect(changesOf(draft, saved)).toEqual([]);
+  });
+
   it('the edit of a secret can be taken back without knowing it', () => {
     expect(draftOf(typedKey(token, 'x'), { type: 'config-reverted', key: 'auth-token' })).toEqual(EMPTY_DRAFT);
   });

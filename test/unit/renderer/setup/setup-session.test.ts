@@ -44,6 +44,7 @@ function open(answers: Partial<Record<BridgeCallName, unknown>> = {}, storage = 
     'setup.set-mounts': {},
     'config.write': { problems: [] },
     'agent.restart': {},
+    'app.state': { config: { status: 'ok' } },
     ...answers,
   };
   const call = async (name: BridgeCallName, params: unknown) => {
@@ -311,6 +312,14 @@ describe('the last steps', () => {
     ]);
     expect(opened.setup.get()).toMatchObject({ step: 'start', writtenMs: 1000, account: { authToken: '' } });
     expect(openable(opened)).toEqual(['start']);
+  });
+
+  it('leaves the restart to main where there was no config.ini', async () => {
+    const opened = open({ 'app.state': { config: { status: 'absent' } } });
+    await mount(opened);
+    await opened.setup.continue();
+    expect(opened.made()).not.toContain('agent.restart');
+    expect(opened.setup.get()).toMatchObject({ step: 'start', error: null });
   });
 
   it('lists what main refuses and restarts nothing', async () => {

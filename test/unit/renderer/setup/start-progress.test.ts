@@ -13,7 +13,10 @@ function stateWith(agent: Partial<AppState['agent']>, snapshot: Partial<NodeSnap
   return {
     ...state,
     agent: { ...state.agent, state: 'running', sinceMs: WRITTEN + 500, reason: '', ...agent },
-    snapshot: snapshot === null ? null : { ...state.snapshot, atMs: WRITTEN + 600, ...snapshot },
+    snapshot:
+      snapshot === null
+        ? null
+        : { ...state.snapshot, node: { ...state.snapshot.node, startedMs: WRITTEN + 200 }, ...snapshot },
   };
 }
 const stages = (state: AppState | null) => startProgress(state, WRITTEN).stages.map(({ status }) => status);
@@ -21,7 +24,9 @@ const stages = (state: AppState | null) => startProgress(state, WRITTEN).stages.
 describe('after config.ini was written', () => {
   it('the node that ran before does not count as the new one', () => {
     expect(startProgress(stateWith({ sinceMs: WRITTEN - 1 }), WRITTEN).isRunning).toBe(false);
-    expect(startProgress(stateWith({}, { atMs: WRITTEN - 1 }), WRITTEN).isRunning).toBe(false);
+    const before = stateWith({});
+    const node = { ...before.snapshot?.node, startedMs: WRITTEN - 1 } as NodeSnapshot['node'];
+    expect(startProgress(stateWith({}, { node }), WRITTEN).isRunning).toBe(false);
   });
 
   it('waits for the agent, iconik, the database, the node in turn', () => {

@@ -15,7 +15,7 @@ describe('the state store', () => {
     const late = sceneState('follower', NOW);
     if (late === null) throw new Error('this scene has no state');
     const bridge = createFakeBridge('calm', { nowMs, handlers: { 'app.state': () => late } });
-    const store = createAppStateStore({ call: bridge.call, on: () => () => undefined });
+    const store = createAppStateStore({ ...bridge, on: () => () => undefined });
     expect(store.get()).toBeNull();
     await vi.waitFor(() => expect(store.get()).toEqual(late));
   });

@@ -1,0 +1,202 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, type Locator, type Page, test } from '@playwright/test';
+import { createLogStore } from '../../agent/cache/log-store.ts';
+import { type DesktopCluster, openCluster } from './desktop.ts';
+import { type FrameSeen, recordFrames } from './log-frames.ts';
+import { agentPid } from './main-record.ts';
+
+// One application lives through all of it; the last test takes its agent away.
+test.describe.configure({ mode: 'serial' });
+
+const SEEDED = 100_000;
+/** Most lines of one commit of the store. */
+const BATCH = 5_000;
+/** How far a view that stays still may be off, for fractions of pixels. */
+const STILL_PX = 1;
+const NEEDLE = 'One clip of a kind went by';
+const LONG = 'a path that is so long that its row takes more than one line of the list, '.repeat(4);
+
+let open: DesktopCluster;
+let page: Page;
+let list: Locator;
+let follow: Locator;
+let dropped = 0;
+
+test.beforeAll(async () => {
+  open = await openCluster({
+    config: { 'log-level': 'debug' },
+    beforeStart: async ({ mediaDir }) => seedLog(join(dirname(mediaDir), 'node-a', 'data')),
+  });
+  page = open.desktop.page;
+  list = page.getByTestId('log-list');
+  follow = page.getByTestId('log-follow');
+  await expect.poll(async () => (await open.desktop.state()).snapshot?.phase, { timeout: 30_000 }).toBe('running');
+});
+
+test.afterAll(() => open.close());
+
+/** Puts a history into the store as an earlier run of the agent would have left it: every hundredth line an error. */
+function seedLog(dataDir: string): void {
+  const store = createLogStore({ path: join(dataDir, 'cache', 'log.db') });
+  const firstMs = Date.now() - SEEDED * 100;
+  for (let at = 0; at < SEEDED; at += 1) {
+    const level = at % 100 === 0 ? 'error' : at % 10 === 5 ? 'warn' : 'info';
+    const message = at === SEEDED / 2 ? NEEDLE : `Seeded line ${at}${at % 7 === 0 ? `, ${LONG}` : ''}`;
+    store.sink({ atMs: firstMs + at * 100, level, message, fields: { nth: at } });
+    if (at % BATCH === BATCH - 1) store.flush();
+  }
+  const { dropped: lost } = store.counts();
+  store.close();
+  if (lost > 0) throw new Error(`the log store refused ${lost} lines`);
+}
+
+/** The log screen at its end, following; whatever was there before. */
+async function openLogs(tab: 'lines' | 'errors' = 'lines'): Promise<void> {
+  await page.evaluate(() => {
+    location.hash = '#/overview';
+  });
+  await expect(list).toHaveCount(0);
+  await page.evaluate((to) => {
+    location.hash = to;
+  }, `#/logs?tab=${tab}`);
+  await expect.poll(lineCount).toBeGreaterThan(0);
+  await expect(list).toHaveAttribute('data-follow', 'following');
+  await expect.poll(distanceFromEnd).toBeLessThanOrEqual(STILL_PX);
+}
+
+const lineCount = async () => Number(await list.getAttribute('data-line-count'));
+const distanceFromEnd = () => list.evaluate((box) => box.scrollHeight - box.clientHeight - box.scrollTop);
+const newLines = async () =>
+  Number(/([\d,]+) new line/.exec((await follow.textContent()) ?? '')?.[1]?.replace(',', ''));
+
+/** Makes the agent write about this many lines: it logs each file that it takes in. */
+function dropFiles(count: number): void {
+  for (let nth = 0; nth < count; nth += 1) {
+    dropped += 1;
+    writeFileSync(join(open.cluster.mediaDir, `note-${dropped}.txt`), `note ${dropped}`);
+  }
+}
+
+const furthest = (frames: readonly FrameSeen[]) =>
+  Math.max(...frames.map(({ offPx }) => (offPx === null ? Number.POSITIVE_INFINITY : Math.abs(offPx))));
+
+test('older pages that join above leave every line in view where it was, in each frame', async () => {
+  await openLogs();
+  for (let pages = 0; pages < 4; pages += 1) {
+    const before = await lineCount();
+    // Far enough from the top that nothing is read yet, and then one step nearer.
+    await list.evaluate((box) => {
+      box.scrollTop = 1_300;
+    });
+    await expect.poll(() => list.getByTestId('log-line').first().getAttribute('data-index')).not.toBeNull();
+    await expect(list).toHaveAttribute('data-follow', 'reading');
+    const frames = await recordFrames(list, { scrollByPx: -150, untilMoreThan: before, framesAfter: 20 });
+    expect(await lineCount()).toBeGreaterThanOrEqual(before + 500);
+    expect(furthest(frames), JSON.stringify(frames.slice(0, 40))).toBeLessThanOrEqual(STILL_PX);
+  }
+});
+
+test('lines that arrive do not pull down a reader of history, and the button counts them', async () => {
+  await openLogs();
+  await list.evaluate((box) => {
+    box.scrollTop = 4_000;
+  });
+  await expect(list).toHaveAttribute('data-follow', 'reading');
+  const before = await lineCount();
+  dropFiles(5);
+  const frames = await recordFrames(list, { scrollByPx: 0, untilMoreThan: before + 5, framesAfter: 20 });
+  expect(furthest(frames), JSON.stringify(frames.slice(0, 40))).toBeLessThanOrEqual(STILL_PX);
+  await expect(follow).toContainText(/^Follow newest · \d+ new lines$/);
+  expect(await newLines()).toBeGreaterThanOrEqual(5);
+});
+
+test('at the end, lines that arrive keep the end in view', async () => {
+  await follow.click();
+  await expect(list).toHaveAttribute('data-follow', 'following');
+  await expect(follow).toHaveText('Pause following');
+  const before = await lineCount();
+  dropFiles(5);
+  await expect.poll(lineCount).toBeGreaterThanOrEqual(before + 5);
+  await expect.poll(distanceFromEnd).toBeLessThanOrEqual(STILL_PX);
+  await expect(list).toHaveAttribute('data-follow', 'following');
+  const last = await lineCount();
+  await expect(list.locator(`[data-index="${last - 1}"]`)).toBeInViewport();
+});
+
+test('a last line that grows stays in view down to its foot', async () => {
+  await openLogs('errors');
+  const last = list.locator(`[data-index="${(await lineCount()) - 1}"]`);
+  const low = await last.boundingBox();
+  await last.dblclick();
+  await expect.poll(async () => (await last.boundingBox())?.height).toBeGreaterThan((low?.height ?? 0) + 10);
+  await expect.poll(distanceFromEnd).toBeLessThanOrEqual(STILL_PX);
+  await expect(last).toBeInViewport({ ratio: 1 });
+  await expect(list).toHaveAttribute('data-follow', 'following');
+});
+
+test('the error log has nothing but errors, and all of them back to the first', async () => {
+  await openLogs('errors');
+  await expect(page.getByRole('tab', { name: 'Error log' })).toHaveAttribute('aria-selected', 'true');
+  await expect(page.getByLabel('Level', { exact: true })).toHaveCount(0);
+  await expect
+    .poll(async () => {
+      await list.evaluate((box) => {
+        box.scrollTop = 0;
+      });
+      return list.getAttribute('aria-rowcount');
+    })
+    .toMatch(/^\d+$/);
+  expect(await lineCount()).toBeGreaterThanOrEqual(SEEDED / 100);
+  await expect(list.locator('[data-level="error"]').first()).toBeVisible();
+  await expect(list.locator('[data-testid="log-line"]:not([data-level="error"])')).toHaveCount(0);
+  await expect(list.getByTestId('log-line').first()).toContainText('Seeded line 0');
+});
+
+test('a rare line is found among 100,000 by its text, and the level narrows what is shown', async () => {
+  await openLogs();
+  await page.getByRole('combobox', { name: 'Search log lines' }).fill(NEEDLE.toUpperCase());
+  await expect.poll(lineCount).toBe(1);
+  await expect(list.getByTestId('log-line')).toContainText(NEEDLE);
+  await page.getByRole('button', { name: 'Clear search' }).click();
+  await expect.poll(lineCount).toBeGreaterThan(100);
+  await page.getByRole('combobox', { name: 'Level' }).click();
+  await page.getByRole('option', { name: 'Warnings and errors' }).click();
+  await expect(list.locator('[data-level="info"], [data-level="debug"]')).toHaveCount(0);
+  await expect(list.locator('[data-level="warn"]').first()).toBeVisible();
+  await page.getByRole('combobox', { name: 'Search log lines' }).fill('no line says this');
+  await expect(page.getByText('No line matches')).toBeVisible({ timeout: 30_000 });
+});
+
+test('a pause holds the view, says how many lines arrived meanwhile, and ends when asked', async () => {
+  await openLogs();
+  await follow.click();
+  await expect(list).toHaveAttribute('data-follow', 'paused');
+  const before = await lineCount();
+  const frames = recordFrames(list, { scrollByPx: 0, untilMoreThan: before + 5, framesAfter: 10 });
+  dropFiles(5);
+  expect(furthest(await frames)).toBeLessThanOrEqual(STILL_PX);
+  await expect.poll(async () => (await newLines()) - ((await lineCount()) - before)).toBe(0);
+  await follow.click();
+  await expect(follow).toHaveText('Pause following');
+  await expect.poll(distanceFromEnd).toBeLessThanOrEqual(STILL_PX);
+});
+
+test('while the agent is down the lines come from its text files, and the screen says so', async () => {
+  await openLogs();
+  const { configPath, dataDir } = open.place;
+  const good = readFileSync(configPath, 'utf8');
+  writeFileSync(configPath, good.replace('log-level = debug', 'log-level = loud'));
+  process.kill(agentPid(dataDir), 'SIGKILL');
+  const view = page.getByTestId('log-view');
+  await expect(view).toHaveAttribute('data-source', 'files');
+  await expect(view.getByText('The agent is not running: these lines come from its log files.')).toBeVisible();
+  await expect(view.getByRole('button', { name: 'Open log folder' })).toBeVisible();
+  await page.getByRole('combobox', { name: 'Search log lines' }).fill('This node holds its storage gateway id');
+  await expect(list.getByTestId('log-line').last()).toContainText('This node holds its storage gateway id');
+  await page.getByRole('button', { name: 'Clear search' }).click();
+
+  writeFileSync(configPath, good);
+  await expect(view).toHaveAttribute('data-source', 'agent', { timeout: 30_000 });
+  await expect.poll(lineCount, { message: 'the store speaks again' }).toBeGreaterThanOrEqual(500);
+});
