@@ -103,7 +103,9 @@ async function lookAtCopies({ config, log }: NodeHost): Promise<FirstLook | null
 }
 
 async function lookAtIconik(host: NodeHost): Promise<FirstLook> {
-  const api = clientOf(host, FIRST_LOOK_PER_SECOND);
+  // Each look begins with a client that knows nothing yet; that iconik answers it is news only once.
+  const quiet = { ...host.log, info: host.log.debug };
+  const api = clientOf({ ...host, log: quiet }, FIRST_LOOK_PER_SECOND);
   try {
     let entities = await fetchEntities(api, host.config.storageGatewayId);
     const nodes = entities.cluster ? await api.clusters.nodes(entities.cluster.id) : [];

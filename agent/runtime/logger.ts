@@ -18,11 +18,11 @@ export type LogSink = (record: LogRecord) => void;
 
 /** Writes log records. `child` adds fields to every record. */
 export interface Logger {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
-  child(fields: LogFields): Logger;
+  debug: (message: string, fields?: LogFields) => void;
+  info: (message: string, fields?: LogFields) => void;
+  warn: (message: string, fields?: LogFields) => void;
+  error: (message: string, fields?: LogFields) => void;
+  child: (fields: LogFields) => Logger;
 }
 
 /** A logger that hands each record to all sinks. */

@@ -83,8 +83,8 @@ test('unsaved changes stand in a bar with their difference, and are discarded as
   await bar.getByRole('button', { name: 'Show changes' }).click();
   const changes = page.getByTestId('unsaved-diff').getByRole('row');
   await expect(changes.filter({ hasText: 'checksum_max_workers' })).toContainText('7');
-  await expect(changes.filter({ hasText: 'config.ini' }).locator('del')).toHaveText('3');
-  await expect(changes.filter({ hasText: 'config.ini' }).locator('ins')).toHaveText('4');
+  await expect(changes.filter({ hasText: 'config.ini' }).locator('del')).toHaveText('3 jobs');
+  await expect(changes.filter({ hasText: 'config.ini' }).locator('ins')).toHaveText('4 jobs');
   await bar.getByRole('button', { name: 'Discard' }).click();
   await expect(bar).toHaveCount(0);
   await expect(field('checksum_max_workers', 'node')).toHaveValue('');
@@ -102,17 +102,34 @@ test('a key of config.ini is changed in its place and every other byte is kept',
   await expect(page.getByTestId('restart-hint')).toBeVisible();
 });
 
-test('a wrong value is refused with its problem beside the field and the file stays as it is', async () => {
+test('a wrong value is refused as it is typed, with its reason beside the field', async () => {
   const { page } = all.desktop;
   const before = configText();
-  const rate = page.getByTestId('key-iconik-requests-per-second').getByRole('textbox');
-  await rate.fill('plenty');
-  await save();
-  await expect(page.getByTestId('config-problems')).toContainText('config.ini was not changed: 1 problem.');
-  await expect(rate).toHaveAttribute('aria-invalid', 'true');
-  await expect(page.getByTestId('key-iconik-requests-per-second')).toContainText('whole number');
-  expect(configText()).toBe(before);
+  const rate = page.getByTestId('key-iconik-requests-per-second');
+  await rate.getByRole('textbox').fill('plenty');
+  await expect(rate.getByRole('textbox')).toHaveAttribute('aria-invalid', 'true');
+  await expect(rate).toContainText('number');
+  await expect(page.getByRole('button', { name: 'Save', exact: true })).toBeDisabled();
   await page.getByTestId('unsaved-bar').getByRole('button', { name: 'Discard' }).click();
+  expect(configText()).toBe(before);
+});
+
+test('every problem of a config.ini that was edited by hand is listed with its line, until it is mended', async () => {
+  const { page } = all.desktop;
+  const before = configText();
+  const path = join(all.dir, 'node-a/config.ini');
+  writeFileSync(
+    path,
+    before.replace('[main]\n', '[main]\nlog-level = shouting\niconik-requests-per-second = plenty\n'),
+  );
+  const banner = page.getByTestId('agent-banner');
+  await expect(banner).toContainText('config.ini has 2 problems.');
+  await expect(banner).toContainText(/line \d+: log-level/);
+  await expect(banner).toContainText(/line \d+: iconik-requests-per-second/);
+  await expect(page.getByTestId('key-log-level').getByRole('combobox')).toHaveAttribute('aria-invalid', 'true');
+  writeFileSync(path, before);
+  await expect(banner).toHaveCount(0);
+  expect((await all.desktop.state()).agent.state).toBe('running');
 });
 
 test('secrets are neither shown on the screen nor sent to the window', async () => {

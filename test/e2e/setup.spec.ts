@@ -134,7 +134,7 @@ test('from nothing, five steps lead to a node that runs and leads', async () => 
     await desktop?.close();
     desktop = null;
     await cluster.stop();
-    if (!process.env.KEEP) rmSync(dir, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true });
   }
 });
 
@@ -180,6 +180,6 @@ test('for an account without cluster and gateway the assistant makes both', asyn
     await desktop?.close();
     desktop = null;
     await standIn.close();
-    if (!process.env.KEEP) rmSync(dir, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true });
   }
 });

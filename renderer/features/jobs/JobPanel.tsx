@@ -217,11 +217,12 @@ export function JobPanel(props: JobPanelProps) {
           <IconX size={18} stroke={1.6} aria-hidden />
         </ActionIcon>
       </div>
-      <div className="isg-job-panel-body">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long details scroll, and the keyboard must reach them. */}
+      <section className="isg-job-panel-body" aria-label="What is known of the job" tabIndex={0}>
         <JobProgress job={job} />
         <Trouble job={job} />
         <Facts job={job} storageName={storageName} />
-      </div>
+      </section>
       {canAct && job.state !== 'done' ? <Actions key={job.jobId} job={job} onChange={onChange} /> : null}
     </aside>
   );

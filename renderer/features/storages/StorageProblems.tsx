@@ -5,7 +5,7 @@ import { EmptyState } from '../../ui/EmptyState.tsx';
 import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
 import { formatBytes, formatCount, plural } from '../../ui/format.ts';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
-import { StatusShape } from '../../ui/StatusMark.tsx';
+import { type Status, StatusShape } from '../../ui/StatusMark.tsx';
 import { groupProblems, type ProblemGroup } from './problem-groups.ts';
 import { fileStateWord, problemCount } from './storage-words.ts';
 import { useProblemFiles } from './use-problem-files.ts';
@@ -13,6 +13,8 @@ import './storages.css';
 
 /** Files of a group drawn at once. */
 const STEP = 50;
+/** Only what the tab's number counts is marked as trouble; empty and skipped files are told, no more. */
+const SHAPES: Readonly<Record<string, Status>> = { faulty: 'failing', missing: 'warning' };
 
 function FileList({ files }: { files: readonly ProblemFile[] }) {
   const [most, setMost] = useState(STEP);
@@ -39,7 +41,7 @@ function Group({ group, isOpen, hasMore }: { group: ProblemGroup; isOpen: boolea
   return (
     <details className="isg-problem-group" open={isOpen} data-testid="problem-group">
       <summary>
-        <StatusShape status={group.state === 'faulty' ? 'failing' : 'warning'} size={14} />
+        <StatusShape status={SHAPES[group.state] ?? 'unknown'} size={14} />
         <span className="isg-problem-state">{fileStateWord(group.state)}</span>
         <span className="isg-problem-reason">{group.reason}</span>
         <span className="isg-num">
