@@ -175,7 +175,12 @@ class StorageScan {
     if (result.unreadable !== null && result.unreadable !== this.lastProblem) this.log.warn(result.unreadable);
     this.lastProblem = result.unreadable;
     const level = result.changed + missing > 0 ? 'info' : 'debug';
-    this.log[level]('storage scanned', { files: summary.files, changed: result.changed, missing, seconds });
+    this.log[level]('storage scanned', {
+      files: summary.files,
+      changed: result.changed,
+      missing,
+      seconds: Math.round(seconds * 1000) / 1000,
+    });
   }
 
   /** What follows from the index, whether or not a pass was possible. */
