@@ -2,27 +2,30 @@ import { expect, test } from '@playwright/test';
 import { makeClips } from '../demo/clips.ts';
 import { openCluster } from './desktop.ts';
 import { openScreen, placeVideo, untilQuiet } from './screens.ts';
+
 test('shots', async () => {
   test.setTimeout(240_000);
   const all = await openCluster({
-    nodes: [ { name: 'node-a', roles: ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'] }, { name: 'node-b', roles: ['MAIN', 'TRANSFER'] } ],
+    nodes: [
+      { name: 'node-a', roles: ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'] },
+      { name: 'node-b', roles: ['MAIN', 'TRANSFER'] },
+    ],
     config: { 'max-transcoding-jobs': 3 },
     beforeStart: async (c) => {
-      const cl = c.standIn.records.clusters.get(c.account.clusterId); if (cl) { cl.name = 'Post production'; cl.settings = { max_transcoding_jobs: 4, file_upload_parallel_uploads_num: 6 }; }
-      const g = c.standIn.records.gateways.get(c.account.gatewayIds[0]); if (g) g.settings = { checksum_max_workers: 4 };
+      const cl = c.standIn.records.clusters.get(c.account.clusterId);
+      if (cl) {
+        cl.name = 'Post production';
+        cl.settings = { max_transcoding_jobs: 4, file_upload_parallel_uploads_num: 6 };
+      }
+      const g = c.standIn.records.gateways.get(c.account.gatewayIds[0]);
+      if (g) g.settings = { checksum_max_workers: 4 };
       await makeClips(c.mediaDir);
     },
   });
   try {
     const { page } = all.desktop;
-    await untilQuiet(all.cluster, 12).catch(async () => console.log(JSON.stringify(await all.cluster.counts())));
+    await untilQuiet(all.cluster, 13).catch(async () => console.log(JSON.stringify(await all.cluster.counts())));
     all.cluster.startNode('node-b');
-    await all.cluster.database.execute(
-      `INSERT INTO job (role, kind, storage_id, payload, dedupe_key, state, attempts, started_at, finished_at)
-       SELECT (ARRAY['CHECKSUM', 'TRANSCODE', 'TRANSFER'])[1 + n % 3], (ARRAY['checksum', 'transcode', 'upload'])[1 + n % 3],
-       $1, jsonb_build_object('path', 'archive/Clip ' || n || '.mov', 'sizeBytes', (100000000 + 3000000 * (n * 37 % 100))), 'past ' || n, 'done', 1,
-       now() - (n * (6 + n % 7)) * interval '1 second', now() - (n * (6 + n % 7)) * interval '1 second' FROM generate_series(1, 380) n`,
-      [all.cluster.storageId]);
     for (const n of [3, 4, 5]) await placeVideo(all.cluster, `dailies/Take ${n}.mp4`, 16 + n);
     await openScreen(page, 'overview');
     await expect(page.getByRole('progressbar')).toHaveCount(3, { timeout: 60_000 });
@@ -30,11 +33,16 @@ test('shots', async () => {
     await page.mouse.move(90, 700);
     const shot = (n: string) => page.screenshot({ path: `/tmp/e2ew/r-${n}.png` });
     await shot('overview');
-    await openScreen(page, 'logs'); await expect(page.getByTestId('log-line').first()).toBeVisible();
-    await page.mouse.move(90, 700); await shot('logs');
+    await openScreen(page, 'logs');
+    await expect(page.getByTestId('log-line').first()).toBeVisible();
+    await page.mouse.move(90, 700);
+    await shot('logs');
     await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
     await openScreen(page, 'settings');
     await page.getByTestId('setting-max_transcoding_jobs').getByRole('button').first().click();
-    await page.mouse.move(90, 700); await shot('settings');
-  } finally { await all.close(); }
+    await page.mouse.move(90, 700);
+    await shot('settings');
+  } finally {
+    await all.close();
+  }
 });
