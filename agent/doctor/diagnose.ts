@@ -22,6 +22,9 @@ export interface DiagnosisOptions {
   log: Logger;
 }
 
+/** Longest wait for the process that looks at a storage to be there. */
+const START_PATIENCE_MS = 15_000;
+
 /**
  * Looks once at everything the node depends on, in the order in which one thing needs the other, and says of each what is
  * wrong and what to do. Changes nothing: no table is made, no marker is placed, nothing is registered. Never throws.
