@@ -105,6 +105,8 @@ function checkStorages(entities: Entities, { config, guard }: DiagnosisOptions):
       httpsProxy: config.httpsProxy ?? null,
     });
     try {
+      // A node has its storage processes running; here the first one is only being started, however busy the machine is.
+      await access.probe({ testWrite: false, timeoutMs: START_PATIENCE_MS });
       return await verdictOf(
         createStorageCheck(
           () => storage,
