@@ -86,7 +86,10 @@ function written(value: string, quote: string): string {
 }
 
 function withNewKey(lines: readonly Line[], key: string, value: string): Line[] {
-  const end = lines.find((line) => line.end !== '')?.end ?? '\n';
+  // behind the last line of [main] that says something: blank lines before the next section stay where they are
+  const last = lines.findLastIndex((line) => line.isInMain && line.text.trim() !== '');
+  // the end of the line before: another one of a file that mixes them could join with the line behind ("\r" + "\n")
+  const end = lines[last]?.end || lines.find((line) => line.end !== '')?.end || '\n';
   const added: Line = {
     text: `${key} = ${written(value, '')}`,
     end,
@@ -94,8 +97,6 @@ function withNewKey(lines: readonly Line[], key: string, value: string): Line[] 
     isRead: true,
     isInMain: true,
   };
-  // behind the last line of [main] that says something: blank lines before the next section stay where they are
-  const last = lines.findLastIndex((line) => line.isInMain && line.text.trim() !== '');
   const header: Line = { ...added, text: '[main]', read: { kind: 'section', name: 'main' } };
   const before = last < 0 ? lines : lines.slice(0, last + 1);
   const behind = last < 0 ? [] : lines.slice(last + 1);

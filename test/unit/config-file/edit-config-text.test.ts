@@ -6,7 +6,8 @@ import { editConfigText, valueProblem } from '../../../main/config-file/edit-con
 const word = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);
 /** Anything that fits one line: quotes, signs, spaces at the ends. */
 const value = fc.string({ unit: fc.constantFrom(...Array.from('ab =;#"\'[]\\%é\t')), maxLength: 12 });
-const lineEnd = fc.constantFrom('\n', '\r\n', '\r');
+/** Line ends as editors leave them: both new styles mixed, or the old one throughout. */
+const lineEnds = fc.constantFrom(['\n', '\r\n'], ['\n'], ['\r\n'], ['\r']);
 const space = fc.constantFrom('', ' ', '\t', '  ');
 const setting = fc
   .tuple(space, word, space, space, value, space)
@@ -16,12 +17,11 @@ const content = fc.oneof(
   fc.string({ unit: fc.constantFrom(...Array.from('ab #;=')), maxLength: 6 }).map((text) => `# ${text}`),
   fc.constantFrom('', '   ', '[main]', ' [MAIN] ; note', '[other]', 'no setting here', '; comment = 1'),
 );
-const file = fc
-  .tuple(fc.boolean(), fc.array(fc.tuple(content, lineEnd), { maxLength: 14 }), fc.boolean())
-  .map(([hasMark, lines, isClosed]) => {
-    const text = lines.map(([line, end], i) => (i === lines.length - 1 && !isClosed ? line : line + end)).join('');
-    return (hasMark ? '\uFEFF' : '') + text;
-  });
+const lines = lineEnds.chain((ends) => fc.array(fc.tuple(content, fc.constantFrom(...ends)), { maxLength: 14 }));
+const file = fc.tuple(fc.boolean(), lines, fc.boolean()).map(([hasMark, parts, isClosed]) => {
+  const text = parts.map(([line, end], i) => (i === parts.length - 1 && !isClosed ? line : line + end)).join('');
+  return (hasMark ? '\uFEFF' : '') + text;
+});
 const key = word.map((text) => text.replaceAll('_', '-'));
 
 const meaningOf = (text: string) => new Map(parseConfigFile(text).entries.map((entry) => [entry.key, entry.value]));
@@ -84,6 +84,10 @@ describe('editConfigText', () => {
     expect(editConfigText(text, { 'log-level': 'debug' })).toBe(
       '[main]\r\na = 1\r\nlog-level = debug\r\n\r\n[other]\r\nb = 2',
     );
+  });
+
+  it('joins no lines of a file that mixes line ends', () => {
+    expect(editConfigText('[MAIN]\ra=\n\n', { aa: '' })).toBe('[MAIN]\ra=\naa = \n\n');
   });
 
   it('makes [main] in an empty file', () => {
