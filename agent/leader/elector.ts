@@ -70,6 +70,7 @@ export class Elector implements Service {
     atMs: Number.NEGATIVE_INFINITY,
   };
   #trouble = '';
+  #aside: { untilMs: number; why: string } | null = null;
 
   constructor(options: ElectorOptions) {
     this.#options = options;
@@ -104,6 +105,17 @@ export class Elector implements Service {
     return state.state === 'leading' && this.#options.clock.monotonicMs() < state.trustedUntilMs ? state.term : null;
   }
 
+  /** Gives up the leadership, or does not stand for it, for a while; `why` stands in the history of leaderships. */
+  stepAside(why: string, forMs: number): void {
+    this.#aside = { untilMs: this.#options.clock.monotonicMs() + forMs, why };
+  }
+
+  #eligibility(): Eligibility {
+    const aside = this.#aside;
+    if (aside && this.#options.clock.monotonicMs() < aside.untilMs) return { eligible: false, why: aside.why };
+    return this.#options.eligibility();
+  }
+
   async #run(): Promise<void> {
     while (!this.#life.signal.aborted) {
       await this.#cycle();
@@ -119,7 +131,7 @@ export class Elector implements Service {
   }
 
   async #cycle(): Promise<void> {
-    const eligibility = this.#options.eligibility();
+    const eligibility = this.#eligibility();
     if (this.#state.state === 'leading') {
       if (!eligibility.eligible) return this.#dispatch({ kind: 'not-eligible', why: eligibility.why });
       return this.#renew(this.#state.term, this.#state.trustedUntilMs);
