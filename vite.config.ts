@@ -37,6 +37,24 @@ function copyMigrations(): Plugin {
   };
 }
 
+/** Puts the style sheets behind the frame of index.html: one in the head would keep it from being painted. */
+function paintFrameFirst(): Plugin {
+  return {
+    name: 'paint-frame-first',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html) => {
+        const sheets: string[] = [];
+        const rest = html.replaceAll(/\s*<link rel="stylesheet"[^>]*>/g, (sheet) => {
+          sheets.push(sheet);
+          return '';
+        });
+        return rest.replace('</body>', `${sheets.join('')}\n  </body>`);
+      },
+    },
+  };
+}
+
 /** One program that runs in Node: main, preload or agent. */
 function nodeProgram(outDir: string, rolldownOptions: object): EnvironmentOptions {
   return {
@@ -60,7 +78,7 @@ export default defineConfig({
   base: './',
   publicDir: false,
   clearScreen: false,
-  plugins: [react(), copyMigrations()],
+  plugins: [react(), copyMigrations(), paintFrameFirst()],
   // main/windows/app-protocol.ts puts a fresh nonce in this place at each load
   html: { cspNonce: '__CSP_NONCE__' },
   environments: {
@@ -94,7 +112,14 @@ export default defineConfig({
         modulePreload: { polyfill: false },
         // one program read from disk: size warnings are about the web
         chunkSizeWarningLimit: 4_000,
-        rolldownOptions: { input: inRoot('renderer/index.html') },
+        rolldownOptions: {
+          input: inRoot('renderer/index.html'),
+          // the window gets parsed values: of the contract it needs lists and words, not the schemas made beside them
+          treeshake: {
+            manualPureFunctions: ['z'],
+            moduleSideEffects: [{ test: /[\\/](agent[\\/]contract|node_modules[\\/]zod)[\\/]/, sideEffects: false }],
+          },
+        },
       },
     },
   },

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { app } from 'electron';
+import { createConfigStore } from './config-file/config-store.ts';
 import { findLocations } from './lifecycle/app-locations.ts';
 import { type RunningApp, startApp } from './lifecycle/start-app.ts';
 import { createMainLog } from './logging/main-log.ts';
@@ -63,11 +64,14 @@ function begin(): void {
     if (!argv.includes('--hidden')) show();
   });
   app.on('activate', show);
+  const config = createConfigStore(locations.configPath);
+  // read while Electron gets ready: the window waits for nothing then
+  const firstCheck = config.check();
   log.info(`ISG Pro ${app.getVersion()} starts`, { electron: process.versions.electron, dataDir: locations.dataDir });
   app
     .whenReady()
     .then(async () => {
-      running = await startApp({ locations, isTestBuild, log });
+      running = await startApp({ locations, config, firstCheck: await firstCheck, isTestBuild, log });
       if (isWindowWanted) running.showWindow();
     })
     .catch(crash);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { errorDetailSchema } from './error-detail.ts';
 import { jobStateSchema } from './job.ts';
-import { roleSchema } from './roles.ts';
+import { roleSchema } from './role-schema.ts';
 
 /**
  * Every call that the desktop application may make to its agent: name, parameters, answer. Agent, main, preload bridge

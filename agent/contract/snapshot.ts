@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { availabilitySchema, checkResultSchema } from './health.ts';
-import { roleSchema } from './roles.ts';
+import { roleSchema } from './role-schema.ts';
 
 /**
  * The one state object of a node. Tray, tooltip, menu and window are drawn from it and from nothing else; it is sent

@@ -39,7 +39,7 @@ export interface ParentLink {
 
 /** The main loop counts this often: several times per beat, so that a living loop never looks still. */
 const COUNT_MS = BEAT_INTERVAL_MS / 2;
-/** A parent beats every second. */
+/** A parent beats every few seconds. */
 const PARENT_SILENT_MS = 10_000;
 const LOG_BATCH_MS = 200;
 /** Most lines waiting for the parent. */
@@ -115,7 +115,8 @@ class ChannelLink implements ParentLink {
   }
 
   #tick(): void {
-    if (this.counter.count() % 2 === 0) this.#beat();
+    // The beat thread tells of the same turns; this is for a parent that cannot hear it.
+    if (this.counter.count() % 4 === 0) this.#beat();
     const nowMs = performance.now();
     // A pause of this process itself says nothing about the parent.
     if (nowMs - this.#tickedMs > PARENT_SILENT_MS / 2) this.#heardMs = nowMs;

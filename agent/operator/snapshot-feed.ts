@@ -12,7 +12,7 @@ export interface SnapshotFeedOptions {
 /** How often the facts are compared with what was sent: at most four snapshots a second, a change is out in this time. */
 const LOOK_MS = 250;
 /** Without any change a snapshot goes out this often, so that views know how fresh what they show is. */
-const ANYWAY_MS = 2_000;
+const ANYWAY_MS = 5_000;
 
 /** Sends the snapshot whenever something in it changed. */
 export class SnapshotFeed {

@@ -14,13 +14,13 @@ import type { AgentProcess, SpawnAgent } from './agent-process.ts';
 import { type BeatSocket, openBeatSocket } from './beat-socket.ts';
 import { childEnvironment } from './child-environment.ts';
 import type { HostCommand, HostEvent, HostState, RunEnd } from './host-situation.ts';
-import { hasChild, initialHost, nextHost } from './host-state.ts';
+import { hasChild, initialHost, nextHost, waitToJudge } from './host-state.ts';
 import { agentStateOf } from './host-words.ts';
 import { createRunOutput, type RunOutput } from './run-output.ts';
 import { createTicker } from './ticker.ts';
 
-/** Every how many ticks main tells the agent that it is there: once a second. */
-const TICKS_PER_BEAT = 4;
+/** Main tells the agent that it is there at ticks at least this far apart. */
+const BEAT_MS = 1_000;
 
 /** Where the host writes its own log. */
 export interface HostLog {
@@ -92,8 +92,11 @@ class Host implements AgentHost {
   /** Wall clock minus monotonic clock when the present state began, so that its times stand still. */
   #wallOffsetMs = Date.now() - monotonicMs();
   #published = '';
-  readonly #ticker = createTicker((nowMs, mainWasLate) => this.#onTick(nowMs, mainWasLate));
-  #ticks = 0;
+  readonly #ticker = createTicker({
+    waitMs: () => waitToJudge(this.#state, monotonicMs()),
+    onTick: (nowMs, mainWasLate) => this.#onTick(nowMs, mainWasLate),
+  });
+  #beatMs = Number.NEGATIVE_INFINITY;
   #wake: NodeJS.Timeout | null = null;
   #whenStopped: (() => void)[] = [];
   readonly #calls = createCallTable((message) => this.#sendCall(message));
@@ -215,8 +218,9 @@ class Host implements AgentHost {
 
   #onTick(nowMs: number, mainWasLate: boolean): void {
     this.#dispatch({ kind: 'tick', nowMs, mainWasLate });
-    this.#ticks += 1;
-    if (this.#ticks % TICKS_PER_BEAT === 0) this.#child?.send({ type: 'beat' });
+    if (nowMs - this.#beatMs < BEAT_MS) return;
+    this.#beatMs = nowMs;
+    this.#child?.send({ type: 'beat' });
   }
 
   #spawn(): void {

@@ -1,6 +1,6 @@
 /** Durations and bounds of the supervision, milliseconds unless named otherwise. Each says which failure it guards against. */
 
-/** How often silence is measured. Small against the shortest limit below, and cheap: four turns a second. */
+/** How often silence is measured while something may be wrong. Small against the shortest limit below. */
 export const TICK_MS = 250;
 /**
  * A tick that comes this much later than planned means that main itself stood still (busy, or the machine slept). Beats
@@ -9,8 +9,8 @@ export const TICK_MS = 250;
 export const LATE_MS = 1_000;
 /** From spawn to `hello`. A healthy agent needs less than a second; a cold disk with a virus scanner needs many. */
 export const START_LIMIT_MS = 20_000;
-/** Silence of the main loop after which the agent is shown as unresponsive: five beats. With one tick this stays below 3 s. */
-export const UNRESPONSIVE_MS = 2_500;
+/** Silence of the main loop after which the agent is shown as unresponsive: four beats. With a beat on its way, below 3 s. */
+export const UNRESPONSIVE_MS = 2_250;
 /** Silence of the main loop after which the agent is replaced. Long garbage collections and slow disks end before. */
 export const LOOP_SILENCE_LIMIT_MS = 15_000;
 /** Silence of every thread: the whole process is frozen, which no load explains. */

@@ -12,6 +12,7 @@ import {
   STOP_ASK_UNRESPONSIVE_MS,
   STOP_TERM_MS,
   THREAD_SILENCE_LIMIT_MS,
+  TICK_MS,
   UNRESPONSIVE_MS,
 } from './host-limits.ts';
 
@@ -48,6 +49,16 @@ export const initialHost: HostState = {
 /** Whether a child process exists in this state. */
 export function hasChild(state: HostStateName): boolean {
   return state === 'starting' || state === 'running' || state === 'unresponsive' || state === 'stopping';
+}
+
+/**
+ * How long a tick would change nothing, milliseconds: while the agent runs and speaks, nothing can be judged before its
+ * silence would be too long. Otherwise the shortest time between two looks.
+ */
+export function waitToJudge(state: HostState, nowMs: number): number {
+  if (state.state !== 'running') return TICK_MS;
+  const silentMs = state.silence.loopMs + (nowMs - state.silence.loopCountedMs);
+  return Math.min(UNRESPONSIVE_MS, Math.max(TICK_MS, UNRESPONSIVE_MS - silentMs));
 }
 
 const PERMANENT: Partial<Record<number, StopWhy>> = {

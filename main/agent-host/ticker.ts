@@ -1,29 +1,44 @@
-import { LATE_MS, TICK_MS } from './host-limits.ts';
+import { LATE_MS } from './host-limits.ts';
 
 /** Ticks that know whether main itself stood still since the last one. */
 export interface Ticker {
+  /** Begins, or plans the next tick anew. */
   start(): void;
   stop(): void;
 }
 
-/** A ticker that stands. `onTick` gets the monotonic time and whether the tick came too late to prove anything. */
-export function createTicker(onTick: (nowMs: number, mainWasLate: boolean) => void): Ticker {
-  let timer: NodeJS.Timeout | null = null;
-  let lastMs = 0;
+/** What a ticker calls. */
+export interface TickerOptions {
+  /** Milliseconds until the next tick, asked after each one: a supervisor that has nothing to judge yet lets main sleep. */
+  waitMs: () => number;
+  /** Gets the monotonic time and whether the tick came too late to prove anything. */
+  onTick: (nowMs: number, mainWasLate: boolean) => void;
+}
+
+/** A ticker that stands. */
+export function createTicker({ waitMs, onTick }: TickerOptions): Ticker {
+  let timer: NodeJS.Timeout | undefined;
+  let runs = false;
+  const plan = () => {
+    const wait = waitMs();
+    const dueMs = performance.now() + wait;
+    timer = setTimeout(() => {
+      const nowMs = performance.now();
+      timer = undefined;
+      onTick(nowMs, nowMs - dueMs > LATE_MS);
+      if (runs && timer === undefined) plan();
+    }, wait);
+  };
   return {
     start: () => {
-      if (timer !== null) return;
-      lastMs = performance.now();
-      timer = setInterval(() => {
-        const nowMs = performance.now();
-        const mainWasLate = nowMs - lastMs > TICK_MS + LATE_MS;
-        lastMs = nowMs;
-        onTick(nowMs, mainWasLate);
-      }, TICK_MS);
+      clearTimeout(timer);
+      runs = true;
+      plan();
     },
     stop: () => {
-      if (timer !== null) clearInterval(timer);
-      timer = null;
+      clearTimeout(timer);
+      timer = undefined;
+      runs = false;
     },
   };
 }

@@ -5,7 +5,7 @@ import type { AppState } from '../../preload/contract/app-state.ts';
 import { type AgentHost, createAgentHost } from '../agent-host/agent-host.ts';
 import { nodeAdapter } from '../agent-host/node-adapter.ts';
 import { utilityProcessAdapter } from '../agent-host/utility-process-adapter.ts';
-import { type ConfigStore, createConfigStore } from '../config-file/config-store.ts';
+import type { ConfigStatus, ConfigStore } from '../config-file/config-store.ts';
 import { watchConfig } from '../config-file/watch-config.ts';
 import { openGuardedIpc } from '../ipc/guarded-ipc.ts';
 import type { Log } from '../logging/main-log.ts';
@@ -26,6 +26,9 @@ import { quitOrderly } from './quit.ts';
 /** What a run of the application is made of besides itself. */
 export interface AppParts {
   locations: AppLocations;
+  config: ConfigStore;
+  /** What the store said of config.ini at the start. */
+  firstCheck: ConfigStatus;
   isTestBuild: boolean;
   log: Log;
 }
@@ -36,16 +39,14 @@ export interface RunningApp {
 }
 
 /** Builds and connects everything. Call when Electron is ready, once. */
-export async function startApp(parts: AppParts): Promise<RunningApp> {
-  const { locations, log } = parts;
-  const config = createConfigStore(locations.configPath);
+export function startApp(parts: AppParts): RunningApp {
+  const { locations, config, log } = parts;
   const window = createAppWindow({ preloadPath: PROGRAM_FILES.preload, isPackaged: app.isPackaged, log });
-  const store = createAppStateStore(await initialState(locations, config));
+  const store = createAppStateStore(initialState(parts));
   const host = createHost(parts, store, window);
   const followConfig = createConfigFollower({ config, store, host, log });
   guardSession(session.defaultSession, log);
   serveApp(session.defaultSession, PROGRAM_FILES.rendererFolder);
-  setAppMenu({ isMac: process.platform === 'darwin', isPackaged: app.isPackaged });
   openGuardedIpc({
     handlers: createMainCalls({
       store,
@@ -60,8 +61,10 @@ export async function startApp(parts: AppParts): Promise<RunningApp> {
     origin: APP_ORIGIN,
     log,
   });
-  if (!locations.isHidden) window.show();
-  host.start();
+  if (locations.isHidden) host.start();
+  // two programs that start at once make each other slow, and people look at the window
+  else window.showFirst(() => host.start());
+  setAppMenu({ isMac: process.platform === 'darwin', isPackaged: app.isPackaged });
   store.subscribe((state) => window.send('app-state', state));
   const stopTray = startAppTray({ store, window, host, iconFolder: trayIconFolder(app.isPackaged), log });
   const stopWatching = watchConfig(locations.configPath, () => void followConfig());
@@ -79,14 +82,14 @@ export async function startApp(parts: AppParts): Promise<RunningApp> {
   return { showWindow: () => window.show() };
 }
 
-async function initialState(locations: AppLocations, config: ConfigStore): Promise<AppState> {
+function initialState({ locations, config, firstCheck }: AppParts): AppState {
   const { platform } = process;
   return {
     appVersion: app.getVersion(),
     platform: platform === 'win32' || platform === 'darwin' ? platform : 'linux',
     agent: { state: 'stopped', reason: '', sinceMs: Date.now(), nextStartMs: null, lastExitCode: null, lastWords: [] },
     snapshot: null,
-    config: { path: config.path, ...(await config.check()) },
+    config: { path: config.path, ...firstCheck },
     logFolder: locations.logFolder,
     updateReady: null,
   };

@@ -8,6 +8,8 @@ import { APP_PAGE } from './content-policy.ts';
 export interface AppWindow {
   /** Shows it, in front; makes it first when there is none. */
   show(): void;
+  /** Shows it for the first time, and calls back when it is painted, or cannot be within a second. */
+  showFirst(whenPainted: () => void): void;
   isShown(): boolean;
   /** Frame that calls may come from; null while there is none. */
   mainFrame(): SenderFrame | null;
@@ -35,6 +37,8 @@ const HUNG_LIMIT_MS = 15_000;
 /** A page that crashes more often than this within a minute is left alone until the window is opened again. */
 const MOST_RELOADS = 3;
 const RELOAD_WINDOW_MS = 60_000;
+/** What waits for the first paint of the window waits no longer than this. */
+const PAINT_LIMIT_MS = 1_000;
 /** The page's own background (renderer/ui/colours.ts), so that nothing flashes before it is drawn. */
 const BACKGROUND = { light: '#ffffff', dark: '#191d23' };
 
@@ -82,6 +86,16 @@ export function createAppWindow(options: AppWindowOptions): AppWindow {
   };
   return {
     show,
+    showFirst: (whenPainted) => {
+      show();
+      const limit = setTimeout(onPainted, PAINT_LIMIT_MS);
+      function onPainted(): void {
+        clearTimeout(limit);
+        window?.off('ready-to-show', onPainted);
+        whenPainted();
+      }
+      window?.once('ready-to-show', onPainted);
+    },
     isShown: () => window?.isVisible() === true,
     mainFrame: () => window?.webContents.mainFrame ?? null,
     send,

@@ -1,17 +1,17 @@
 import {
-  Badge,
-  Button,
+  type BadgeProps,
+  type ButtonProps,
   type CSSVariablesResolver,
   createTheme,
-  Drawer,
-  Modal,
-  NumberInput,
-  Popover,
-  Select,
-  Tabs,
-  Textarea,
-  TextInput,
-  Tooltip,
+  type DrawerProps,
+  type ModalProps,
+  type NumberInputProps,
+  type PopoverProps,
+  type SelectProps,
+  type TabsProps,
+  type TextareaProps,
+  type TextInputProps,
+  type TooltipProps,
 } from '@mantine/core';
 import { DARK, LIGHT, type Palette, paletteVariables } from './colours.ts';
 
@@ -19,6 +19,7 @@ const SYSTEM_FONTS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans",
 const MONOSPACE_FONTS = 'ui-monospace, "SF Mono", "Cascadia Mono", Consolas, "Liberation Mono", monospace';
 
 /**
+ * Defaults of components stand here as data, without importing the components: each is read with the screen that uses it.
  * The one look: 13–14 px, 8 px grid, one accent, borders before shadows. `primaryShade` 8 gives white text on the accent
  * AA contrast in both schemes (Mantine's own 6 and 8 do not).
  */
@@ -63,33 +64,39 @@ export const theme = createTheme({
   respectReducedMotion: true,
   focusRing: 'auto',
   components: {
-    Button: Button.extend({
-      defaultProps: { size: 'sm' },
+    Button: {
+      defaultProps: { size: 'sm' } satisfies Partial<ButtonProps>,
       styles: { label: { fontWeight: 500 } },
-      vars: (_theme, { size }) => ({
+      vars: (_theme: unknown, { size }: ButtonProps) => ({
         root: size === 'sm' ? { '--button-height': '32px', '--button-fz': '13px', '--button-padding-x': '12px' } : {},
       }),
-    }),
-    Badge: Badge.extend({ defaultProps: { tt: 'none', fw: 500, radius: 'sm', variant: 'default' } }),
-    Drawer: Drawer.extend({ defaultProps: { lockScroll: false } }),
-    Modal: Modal.extend({
-      defaultProps: { centered: true, padding: 'lg', shadow: 'md', size: 480, lockScroll: false },
-    }),
-    NumberInput: NumberInput.extend({ defaultProps: { size: 'sm' } }),
-    Popover: Popover.extend({ defaultProps: { shadow: 'sm', withinPortal: true } }),
-    Select: Select.extend({ defaultProps: { size: 'sm' } }),
-    Tabs: Tabs.extend({ defaultProps: { keepMounted: false } }),
-    Textarea: Textarea.extend({ defaultProps: { size: 'sm' } }),
-    TextInput: TextInput.extend({ defaultProps: { size: 'sm' } }),
-    Tooltip: Tooltip.extend({
+    },
+    Badge: { defaultProps: { tt: 'none', fw: 500, radius: 'sm', variant: 'default' } satisfies Partial<BadgeProps> },
+    Drawer: { defaultProps: { lockScroll: false } satisfies Partial<DrawerProps> },
+    Modal: {
+      defaultProps: {
+        centered: true,
+        padding: 'lg',
+        shadow: 'md',
+        size: 480,
+        lockScroll: false,
+      } satisfies Partial<ModalProps>,
+    },
+    NumberInput: { defaultProps: { size: 'sm' } satisfies Partial<NumberInputProps> },
+    Popover: { defaultProps: { shadow: 'sm', withinPortal: true } satisfies Partial<PopoverProps> },
+    Select: { defaultProps: { size: 'sm' } satisfies Partial<SelectProps> },
+    Tabs: { defaultProps: { keepMounted: false } satisfies Partial<TabsProps> },
+    Textarea: { defaultProps: { size: 'sm' } satisfies Partial<TextareaProps> },
+    TextInput: { defaultProps: { size: 'sm' } satisfies Partial<TextInputProps> },
+    Tooltip: {
       defaultProps: {
         openDelay: 300,
         events: { hover: true, focus: true, touch: false },
         multiline: true,
         maw: 360,
         withinPortal: true,
-      },
-    }),
+      } satisfies Partial<TooltipProps>,
+    },
   },
 });
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { restartWaitMs } from '../../../main/agent-host/host-limits.ts';
 import { HOST_EDGES } from '../../../main/agent-host/host-situation.ts';
+import { waitToJudge } from '../../../main/agent-host/host-state.ts';
 import { Drive, exit, type Happening } from './host-drive.ts';
 
 const beatLoop: Happening = { kind: 'beat-loop' };
@@ -91,7 +92,7 @@ describe('silence', () => {
   it('in time in which main was late is not counted', () => {
     const drive = Drive.running();
     drive.on(beatThread);
-    drive.pass(2_000);
+    drive.pass(1_750);
     drive.nowMs += 3_600_000;
     expect(drive.on(late)).toEqual([]);
     expect(drive.state.state).toBe('running');
@@ -99,6 +100,20 @@ describe('silence', () => {
     expect(drive.state.state).toBe('running');
     drive.pass(250);
     expect(drive.state.state).toBe('unresponsive');
+  });
+
+  it('needs no look before it would be too long while the agent speaks, and one each 250 ms otherwise', () => {
+    const drive = Drive.running();
+    expect(waitToJudge(drive.state, drive.nowMs)).toBe(2_250);
+    drive.nowMs += 1_000;
+    expect(waitToJudge(drive.state, drive.nowMs)).toBe(1_250);
+    drive.on(beatLoop);
+    expect(waitToJudge(drive.state, drive.nowMs)).toBe(2_250);
+    drive.nowMs += 10_000;
+    expect(waitToJudge(drive.state, drive.nowMs)).toBe(250);
+    drive.pass(2_250);
+    expect(drive.state.state).toBe('unresponsive');
+    expect(waitToJudge(drive.state, drive.nowMs)).toBe(250);
   });
 
   it('during the start is not counted either while main was late', () => {
