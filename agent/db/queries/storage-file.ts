@@ -36,7 +36,11 @@ const indexedRow = z
     quietSeconds: row.quiet_seconds,
     isHeld: row.is_held,
   }));
-/** One row of the index. */
+/**
+ * One row of the index as far as a scan needs it. `hasDigests`: both are there and belong to these facts. `quietSeconds`:
+ * since a scan last saw the file differ, by the database's clock. `isHeld`: its writer holds the row until a later time (a
+ * download that is not in place yet).
+ */
 export type IndexedFileRow = z.infer<typeof indexedRow>;
 
 const READ_DIRECTORIES = `

@@ -1,9 +1,10 @@
 import type { FileRecord, IconikApi } from '../../iconik/api.ts';
+import { createLiving } from '../../iconik/creation/create-living.ts';
 import type { CreateOnce } from '../../iconik/creation/create-once.ts';
 import { findFile, findFileSet } from '../../iconik/creation/find.ts';
 import { isSamePath } from '../../iconik/record-path.ts';
 import { coerceError, IsgError } from '../../runtime/errors.ts';
-import { createLiving, type LeaseContext } from './create-living.ts';
+import { type LeaseContext, leaseRight } from './lease-right.ts';
 
 /** What making records at a destination needs. */
 export interface DestinationDeps {
@@ -51,7 +52,7 @@ const INDEX_LAG_MS = 20_000;
 export function ensureFileSet(deps: DestinationDeps, context: LeaseContext, set: DestinationFileSet): Promise<string> {
   const { api } = deps;
   const limits = { signal: context.signal };
-  return createLiving(deps.createOnce, context, {
+  return createLiving(deps.createOnce, leaseRight(context), {
     kind: 'file-set',
     key: `${set.formatId}/${set.storageId}/${set.baseDir}/${set.name}`,
     create: (signal) => api.files.createFileSet(set.assetId, fileSetBody(set), { signal }),
@@ -83,7 +84,7 @@ export async function ensureFile(
   const { api } = deps;
   const limits = { signal: context.signal };
   const known = new Map<string, FileRecord>();
-  const fileId = await createLiving(deps.createOnce, context, {
+  const fileId = await createLiving(deps.createOnce, leaseRight(context), {
     kind: 'file',
     key: `${file.storageId}/${file.directoryPath}/${file.name}`,
     create: async (signal) => {

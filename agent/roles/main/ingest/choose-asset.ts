@@ -1,11 +1,12 @@
 import type { IngestRow } from '../../../db/queries/ingest.ts';
 import { assetsWithContent, hasRecentFileIntent, pathsWithContent, useOfAsset } from '../../../db/queries/ingest.ts';
 import type { Asset } from '../../../iconik/api.ts';
+import { createLiving } from '../../../iconik/creation/create-living.ts';
 import { findAsset } from '../../../iconik/creation/find.ts';
 import { IsgError } from '../../../runtime/errors.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
 import type { IngestContext } from './ingest-context.ts';
-import { createLiving } from './ingest-context.ts';
+import { leaderRight } from './ingest-context.ts';
 import type { CompleteIds } from './ingest-plan.ts';
 import { adoptableIds, assetBody, assetIdentity, assetTitle, fileKey, isLivingRecord } from './ingest-plan.ts';
 
@@ -118,7 +119,7 @@ async function createAsset(context: IngestContext, row: IngestRow): Promise<Asse
   const limits = { signal: context.leadership.signal };
   const identity = assetIdentity(row, storage.settings);
   let asset: Asset | null = null;
-  const assetId = await createLiving(context, {
+  const assetId = await createLiving(context.createOnce, leaderRight(context), {
     kind: 'asset',
     key: identity.key,
     create: async (signal) => {

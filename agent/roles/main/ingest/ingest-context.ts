@@ -1,6 +1,7 @@
 import type { IconikIds, IngestRow } from '../../../db/queries/ingest.ts';
 import { checkpointIngest } from '../../../db/queries/ingest.ts';
 import type { IconikApi, Storage } from '../../../iconik/api.ts';
+import type { CreationRight } from '../../../iconik/creation/create-living.ts';
 import type { CreateOnce, Creation } from '../../../iconik/creation/create-once.ts';
 import type { Leadership } from '../../../leader/leadership.ts';
 import type { Logger } from '../../../runtime/logger.ts';
@@ -32,47 +33,19 @@ export async function checkpoint(
   return isStored ? after : CONTENT_CHANGED;
 }
 
+/** A leader creates under its term, while it is trusted. */
+export function leaderRight({ leadership }: IngestContext): CreationRight {
+  return {
+    fence: () => ({ kind: 'leader', term: leadership.term, runId: leadership.runId }),
+    assertAllowed: () => leadership.assertTrusted(),
+  };
+}
+
 /** Creates one thing under the current leadership. */
 export function createFenced(
   context: IngestContext,
   creation: Pick<Creation, 'kind' | 'key' | 'create' | 'find'>,
 ): Promise<string> {
-  const { leadership } = context;
-  return context.createOnce({
-    ...creation,
-    fence: { kind: 'leader', term: leadership.term, runId: leadership.runId },
-    assertAllowed: () => leadership.assertTrusted(),
-  });
-}
-
-/** A creation that may have to be repeated because iconik lost what an earlier one made. */
-export interface LivingCreation extends Pick<Creation, 'kind' | 'key' | 'find'> {
-  create(signal: AbortSignal): Promise<{ id: string }>;
-  /** Whether an id of an earlier creation may still be used. */
-  isUsable(id: string): Promise<boolean>;
-}
-
-/** How often a thing may have been deleted and made again before we stop believing the answers. */
-const MAX_GENERATIONS = 50;
-
-/**
- * Creates a thing once for each of its lives. An intent remembers its id for ever; when the user has deleted the thing in
- * iconik since, the next life gets a key of its own, derived from the id that is gone, so that every node and every
- * attempt comes to the same key without remembering anything.
- */
-export async function createLiving(context: IngestContext, creation: LivingCreation): Promise<string> {
-  const { kind, find } = creation;
-  let key = creation.key;
-  for (let generation = 0; generation < MAX_GENERATIONS; generation += 1) {
-    let fresh: string | undefined;
-    const create = async (signal: AbortSignal) => {
-      const made = await creation.create(signal);
-      fresh = made.id;
-      return made;
-    };
-    const id = await createFenced(context, { kind, key, create, find });
-    if (id === fresh || (await creation.isUsable(id))) return id;
-    key = `${creation.key}!after:${id}`;
-  }
-  throw new Error(`"${creation.key}" was created ${MAX_GENERATIONS} times and never stayed.`);
+  const right = leaderRight(context);
+  return context.createOnce({ ...creation, fence: right.fence(), assertAllowed: right.assertAllowed });
 }

@@ -2,12 +2,13 @@ import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IngestRow } from '../../../db/queries/ingest.ts';
 import { finishIngest, isFirstOfOwnAsset, lockContent, useOfAsset } from '../../../db/queries/ingest.ts';
 import type { FileRecord } from '../../../iconik/api.ts';
+import { createLiving } from '../../../iconik/creation/create-living.ts';
 import { findFile, findFileSet, findFormat } from '../../../iconik/creation/find.ts';
 import { IsgError } from '../../../runtime/errors.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
 import { chooseAsset, livingAsset } from './choose-asset.ts';
 import type { IngestContext } from './ingest-context.ts';
-import { CONTENT_CHANGED, checkpoint, createFenced, createLiving } from './ingest-context.ts';
+import { CONTENT_CHANGED, checkpoint, createFenced, leaderRight } from './ingest-context.ts';
 import type { CompleteIds, IngestStep } from './ingest-plan.ts';
 import {
   closeBody,
@@ -100,7 +101,7 @@ async function stepFile(
   const limits = { signal: context.leadership.signal };
   const { assetId, formatId, fileSetId } = step;
   const { storageId, path } = row;
-  const fileId = await createLiving(context, {
+  const fileId = await createLiving(context.createOnce, leaderRight(context), {
     kind: 'file',
     key: fileKey(row),
     create: (signal) => api.files.createFile(assetId, fileBody(row, { formatId, fileSetId }), { signal }),

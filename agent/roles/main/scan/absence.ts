@@ -1,7 +1,7 @@
+import type { IndexedFileRow } from '../../../db/queries/storage-file.ts';
 import { markMissing, nextDirectories, readDirectories } from '../../../db/queries/storage-file.ts';
 import type { StorageAccess } from '../../../storage/storage-access.ts';
 import type { PassContext, PassResult } from './scan-pass.ts';
-import type { IndexedFile } from './scan-plan.ts';
 import { isDirectoryGone, isPresent } from './scan-plan.ts';
 
 /** Directories of the index looked at per query. */
@@ -18,8 +18,8 @@ async function isGone(access: StorageAccess, path: string): Promise<boolean> {
 }
 
 /** Those of `rows` whose file is really not there: a listing can miss a file, and patterns can have begun to ignore it. */
-async function provenGone(access: StorageAccess, rows: readonly IndexedFile[]): Promise<IndexedFile[]> {
-  const gone: IndexedFile[] = [];
+async function provenGone(access: StorageAccess, rows: readonly IndexedFileRow[]): Promise<IndexedFileRow[]> {
+  const gone: IndexedFileRow[] = [];
   const queue = rows.values();
   const lane = async () => {
     for (const row of queue) if (await isGone(access, row.path)) gone.push(row);
@@ -29,7 +29,7 @@ async function provenGone(access: StorageAccess, rows: readonly IndexedFile[]): 
 }
 
 /** Rows of directories that the index knows and the storage shows no more. */
-async function* rowsOfGoneDirectories(context: PassContext, pass: PassResult): AsyncIterable<IndexedFile[]> {
+async function* rowsOfGoneDirectories(context: PassContext, pass: PassResult): AsyncIterable<IndexedFileRow[]> {
   const { database, storage } = context;
   for (let after = ''; ; ) {
     const page = await nextDirectories(database, storage.id, after, DIRECTORY_PAGE);
@@ -53,7 +53,7 @@ export async function settleAbsence(
 ): Promise<number> {
   const { database, storage, access, leadership } = context;
   let marked = 0;
-  const settle = async (rows: readonly IndexedFile[]) => {
+  const settle = async (rows: readonly IndexedFileRow[]) => {
     for (let from = 0; from < rows.length; from += PROOF_GROUP) {
       leadership.assertTrusted();
       const gone = await provenGone(access, rows.slice(from, from + PROOF_GROUP));

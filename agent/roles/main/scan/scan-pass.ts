@@ -1,10 +1,11 @@
+import type { IndexedFileRow } from '../../../db/queries/storage-file.ts';
 import { applyChanges, readDirectories } from '../../../db/queries/storage-file.ts';
 import type { Storage } from '../../../iconik/api.ts';
 import type { Leadership } from '../../../leader/leadership.ts';
 import type { Database } from '../../../runtime/sql.ts';
 import type { DirectoryListing, StorageAccess, WalkSummary } from '../../../storage/storage-access.ts';
 import { pathKey } from '../../../storage/storage-path.ts';
-import type { DirectoryKnowledge, FileChange, IndexedFile } from './scan-plan.ts';
+import type { DirectoryKnowledge, FileChange } from './scan-plan.ts';
 import { planDirectory } from './scan-plan.ts';
 import { growingThresholdS } from './scan-settings.ts';
 
@@ -34,7 +35,7 @@ export interface PassResult {
   skipped: number;
   changed: number;
   /** Rows whose file was not listed; nothing is proven yet. */
-  candidates: IndexedFile[];
+  candidates: IndexedFileRow[];
   known: DirectoryKnowledge;
   /** First directory that could not be listed, in words. */
   unreadable: string | null;
@@ -102,7 +103,7 @@ class PassRecorder {
     await this.write(changes);
   }
 
-  private remember(key: string, plan: { children: string[]; gone: IndexedFile[]; skipped: number }): void {
+  private remember(key: string, plan: { children: string[]; gone: IndexedFileRow[]; skipped: number }): void {
     const { known, candidates } = this.result;
     known.set(key, 'listed');
     for (const child of plan.children) if (!known.has(child)) known.set(child, 'named');

@@ -1,4 +1,5 @@
 import type { FileState } from '../../../contract/index.ts';
+import type { IndexedFileRow } from '../../../db/queries/storage-file.ts';
 import type { DirectoryEntry } from '../../../storage/storage-access.ts';
 import { directoryOf, joinPath, pathKey } from '../../../storage/storage-path.ts';
 
@@ -6,23 +7,6 @@ import { directoryOf, joinPath, pathKey } from '../../../storage/storage-path.ts
  * What one pass of a scan changes in the index: pure comparisons of what a directory shows with what the index holds.
  * It never declares anything missing: it names candidates, and the scanner demands proof.
  */
-
-/** A row of the index as far as a scan needs it. */
-export interface IndexedFile {
-  pathKey: string;
-  path: string;
-  directory: string;
-  sizeBytes: number;
-  mtimeNs: string;
-  fileId: string;
-  state: FileState;
-  /** Both digests are there and belong to these facts. */
-  hasDigests: boolean;
-  /** Seconds since a scan last saw the file differ, by the database's clock. */
-  quietSeconds: number;
-  /** Its writer holds the row until a later time: a download that is not in place yet. */
-  isHeld: boolean;
-}
 
 /** One row to write. `before` null = insert; otherwise the write holds only while the row still is `before`. */
 export interface FileChange {
@@ -35,14 +19,14 @@ export interface FileChange {
   state: FileState;
   /** The content is the one the row knew: digests and the time of the last change stay. */
   keepContent: boolean;
-  before: IndexedFile | null;
+  before: IndexedFileRow | null;
 }
 
 /** What one directory asks for. */
 export interface DirectoryPlan {
   changes: FileChange[];
   /** Rows whose file was not in the listing: candidates, to be proven absent. */
-  gone: IndexedFile[];
+  gone: IndexedFileRow[];
   /** Keys of child directories (and whatever else is no regular file): their contents are not absent for want of a listing. */
   children: string[];
   /** Entries that are no regular file or clash with another entry's name. */
@@ -55,17 +39,17 @@ export interface PlanSettings {
   growingFilesThresholdS: number;
 }
 
-const sameFacts = (row: IndexedFile, entry: DirectoryEntry): boolean =>
+const sameFacts = (row: IndexedFileRow, entry: DirectoryEntry): boolean =>
   row.sizeBytes === entry.sizeBytes && row.mtimeNs === entry.mtimeNs && row.fileId === entry.fileId;
 
 /** State of a file whose content is new to the index. */
-function stateOfNewContent(entry: DirectoryEntry, row: IndexedFile | undefined): FileState {
+function stateOfNewContent(entry: DirectoryEntry, row: IndexedFileRow | undefined): FileState {
   if (entry.sizeBytes === 0) return 'empty';
   return row?.state === 'seen' || row?.state === 'growing' ? 'growing' : 'seen';
 }
 
 /** State of an unchanged file, or null when its row stays as it is. */
-function stateOfUnchanged(row: IndexedFile, settings: PlanSettings): FileState | null {
+function stateOfUnchanged(row: IndexedFileRow, settings: PlanSettings): FileState | null {
   switch (row.state) {
     case 'seen':
     case 'growing':
@@ -83,7 +67,7 @@ function stateOfUnchanged(row: IndexedFile, settings: PlanSettings): FileState |
 function compareFile(
   directory: string,
   entry: DirectoryEntry,
-  row: IndexedFile | undefined,
+  row: IndexedFileRow | undefined,
   settings: PlanSettings,
 ): FileChange | null {
   const path = joinPath(directory, entry.name);
@@ -113,7 +97,7 @@ function compareFile(
 function uniqueFiles(
   directory: string,
   files: readonly DirectoryEntry[],
-  rows: ReadonlyMap<string, IndexedFile>,
+  rows: ReadonlyMap<string, IndexedFileRow>,
 ): Map<string, DirectoryEntry> {
   const chosen = new Map<string, DirectoryEntry>();
   for (const entry of files) {
@@ -134,7 +118,7 @@ function uniqueFiles(
 export function planDirectory(
   directory: string,
   entries: readonly DirectoryEntry[],
-  indexed: readonly IndexedFile[],
+  indexed: readonly IndexedFileRow[],
   settings: PlanSettings,
 ): DirectoryPlan {
   const rows = new Map(indexed.map((row) => [row.pathKey, row]));
@@ -154,7 +138,7 @@ export function planDirectory(
 }
 
 /** Whether the index expects to see the row's file. */
-export function isPresent(row: Pick<IndexedFile, 'state' | 'isHeld'>): boolean {
+export function isPresent(row: Pick<IndexedFileRow, 'state' | 'isHeld'>): boolean {
   return row.state !== 'missing' && row.state !== 'skipped' && !row.isHeld;
 }
 

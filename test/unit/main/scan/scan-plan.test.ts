@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { IndexedFileRow } from '../../../../agent/db/queries/storage-file.ts';
 import {
   type DirectoryKnowledge,
-  type IndexedFile,
   isDirectoryGone,
   isPresent,
   planDirectory,
@@ -16,7 +16,7 @@ function entry(name: string, over: Partial<DirectoryEntry> = {}): DirectoryEntry
   return { name, kind: 'file', sizeBytes: 10, mtimeNs: '1000', fileId: '7', ...over };
 }
 
-function row(path: string, over: Partial<IndexedFile> = {}): IndexedFile {
+function row(path: string, over: Partial<IndexedFileRow> = {}): IndexedFileRow {
   return {
     pathKey: pathKey(path),
     path,
@@ -32,7 +32,7 @@ function row(path: string, over: Partial<IndexedFile> = {}): IndexedFile {
   };
 }
 
-const stateAfter = (listed: DirectoryEntry, indexed: IndexedFile[]) =>
+const stateAfter = (listed: DirectoryEntry, indexed: IndexedFileRow[]) =>
   planDirectory('', [listed], indexed, THRESHOLD).changes.map((change) => [change.state, change.keepContent]);
 
 describe('what a listed file does to its row', () => {
@@ -150,7 +150,7 @@ function listing(tree: Tree, directory: string): DirectoryEntry[] {
 }
 
 /** One pass without a database: plans applied to a map, then absence by the rules of absence.ts. */
-function pass(tree: Tree, index: Map<string, IndexedFile>, unreadable: ReadonlySet<string>): void {
+function pass(tree: Tree, index: Map<string, IndexedFileRow>, unreadable: ReadonlySet<string>): void {
   const known: DirectoryKnowledge = new Map();
   const rowsIn = (directory: string) => [...index.values()].filter((file) => file.directory === directory);
   const isHidden = (path: string): boolean => {
@@ -159,7 +159,7 @@ function pass(tree: Tree, index: Map<string, IndexedFile>, unreadable: ReadonlyS
       if (at === '') return false;
     }
   };
-  const gone: IndexedFile[] = [];
+  const gone: IndexedFileRow[] = [];
   for (const directory of directoriesOf(tree)) {
     if (isHidden(directory)) {
       if (directory === '' || !isHidden(directoryOf(directory))) known.set(directory, 'unreadable');
@@ -182,7 +182,7 @@ function pass(tree: Tree, index: Map<string, IndexedFile>, unreadable: ReadonlyS
   for (const file of gone) index.set(file.pathKey, { ...file, state: 'missing' });
 }
 
-const presentOf = (index: Map<string, IndexedFile>) =>
+const presentOf = (index: Map<string, IndexedFileRow>) =>
   new Map(
     [...index.values()].filter(isPresent).map((file) => [file.path, [file.sizeBytes, file.mtimeNs, file.fileId]]),
   );
@@ -204,7 +204,7 @@ describe('after a pass', () => {
   it('the present rows of the index are exactly the files of the tree, whatever happened between passes', () => {
     fc.assert(
       fc.property(fc.array(tree, { minLength: 1, maxLength: 5 }), (trees) => {
-        const index = new Map<string, IndexedFile>();
+        const index = new Map<string, IndexedFileRow>();
         for (const current of trees) {
           pass(current, index, new Set());
           expect(presentOf(index)).toEqual(factsOf(current));
@@ -218,7 +218,7 @@ describe('after a pass', () => {
       fc.property(tree, tree, fc.constantFrom('a', 'b', 'a/b', 'c/a', ''), (before, after, unreadable) => {
         // The unreadable directory itself must still be there, or it is simply gone.
         fc.pre(directoriesOf(after).has(unreadable));
-        const index = new Map<string, IndexedFile>();
+        const index = new Map<string, IndexedFileRow>();
         pass(before, index, new Set());
         pass(after, index, new Set([unreadable]));
         const isUnder = (file: string) => unreadable === '' || file.startsWith(joinPath(unreadable, ''));
