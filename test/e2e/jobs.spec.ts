@@ -109,6 +109,22 @@ test('with the keyboard alone a queued job is found, put first and cancelled', a
   await page.getByRole('button', { name: 'Clear filters' }).click();
 });
 
+/** Median time between two frames while `element` is scrolled by so many pixels a frame. */
+function medianFrameMs(grid: Locator, pixels: number): Promise<number> {
+  return grid.evaluate(async (element, by) => {
+    const gaps: number[] = [];
+    let last = performance.now();
+    for (let frame = 0; frame < 90; frame += 1) {
+      element.scrollTop += by;
+      await new Promise(requestAnimationFrame);
+      const now = performance.now();
+      gaps.push(now - last);
+      last = now;
+    }
+    return gaps.sort((a, b) => a - b)[45] ?? 0;
+  }, pixels);
+}
+
 test('100,000 jobs are read page by page as the table is scrolled, with few rows drawn and no frame lost for long', async () => {
   test.setTimeout(120_000);
   const { page } = all.desktop;
@@ -121,19 +137,9 @@ test('100,000 jobs are read page by page as the table is scrolled, with few rows
   await chip(page, 'CHECKSUM').click();
   await expect(total(page)).toHaveText(/^100,00\d jobs/, { timeout: 20_000 });
   const grid = page.getByRole('grid', { name: 'Jobs' });
-  const frameMs = await grid.evaluate(async (element) => {
-    const gaps: number[] = [];
-    let last = performance.now();
-    for (let frame = 0; frame < 90; frame += 1) {
-      element.scrollTop += 400;
-      await new Promise(requestAnimationFrame);
-      const now = performance.now();
-      gaps.push(now - last);
-      last = now;
-    }
-    return gaps.sort((a, b) => a - b)[45] ?? 0;
-  });
-  expect(frameMs).toBeLessThan(50);
+  const [restMs, scrollMs] = [await medianFrameMs(grid, 0), await medianFrameMs(grid, 400)];
+  // against the frames of the same window at rest: how fast this machine draws is not the question
+  expect(scrollMs).toBeLessThan(restMs * 3 + 20);
   await grid.evaluate((element) => {
     element.scrollTop = element.scrollHeight / 2;
   });

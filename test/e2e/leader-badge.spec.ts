@@ -24,7 +24,7 @@ test.beforeAll(async () => {
     ],
     beforeStart: async (started) => {
       started.startNode('node-b');
-      await expect.poll(() => leaderOf(started)).toBe('node-b');
+      await expect.poll(() => leaderOf(started), { timeout: 60_000 }).toBe('node-b');
     },
   });
   cluster = open.cluster;
