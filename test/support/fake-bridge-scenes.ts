@@ -262,6 +262,8 @@ function calmSnapshot(nowMs: number): NodeSnapshot {
       ],
       uncoveredRoles: [],
       history: history(nowMs),
+      leaderless: null,
+      drill: { refusal: null, last: null },
     },
     storages: storages(nowMs),
     running: running(nowMs),
