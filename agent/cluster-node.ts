@@ -127,6 +127,10 @@ export class ClusterNode implements Service, OperatedNode {
         this.#iconikReadMs = systemClock.wallMs();
         void this.#follow(read).catch((thrown) => this.#sayNotFollowed(thrown));
       },
+      onNewerCopy: (newest) => {
+        host.observer?.changed();
+        void this.#follow(newest).catch((thrown) => this.#sayNotFollowed(thrown));
+      },
     });
   }
 
