@@ -1,10 +1,8 @@
 import { chooseDatabase, describeDatabase } from '../cluster/cluster-database.ts';
 import { type Entities, fetchEntities, mountPointOf } from '../cluster/entities.ts';
-import { leaderlessCauses, leaderlessFinding } from '../cluster/leaderless.ts';
 import type { NodeConfig } from '../config/load-config.ts';
 import type { CheckResult } from '../contract/index.ts';
 import { createDatabase } from '../db/database.ts';
-import { lookAtLeadership } from '../db/queries/leader-doctor.ts';
 import { createDiskCheck } from '../health/checks/disk-check.ts';
 import { createFfmpegCheck } from '../health/checks/ffmpeg-check.ts';
 import { createStorageCheck } from '../health/checks/storage-check.ts';
@@ -16,6 +14,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
 import { createStorageAccess } from '../storage/create-storage-access.ts';
+import { checkLeadership } from './check-leadership.ts';
 
 /** What a diagnosis needs. */
 export interface DiagnosisOptions {
@@ -48,7 +47,7 @@ export async function diagnose(options: DiagnosisOptions): Promise<CheckResult[]
     const entities = await checkIconik(api, config.storageGatewayId);
     if (entities.found === null) return [entities.result, ...local];
     const database = await checkDatabase(api, entities.found, options);
-    const leadership = database.status === 'ok' ? await checkLeadership(entities.found, config) : [];
+    const leadership = database.status === 'ok' ? await leadershipOf(entities.found, config) : [];
     return [entities.result, database, ...leadership, ...(await checkStorages(entities.found, options)), ...local];
   } finally {
     await api.close();
@@ -93,21 +92,12 @@ async function checkConnection(uri: string, log: Logger): Promise<CheckResult> {
   }
 }
 
-// Only where others run: a cluster that stands still has no leader, and that is no finding.
-async function checkLeadership({ cluster }: Entities, config: NodeConfig): Promise<CheckResult[]> {
+async function leadershipOf({ cluster }: Entities, config: NodeConfig): Promise<CheckResult[]> {
   const uri = cluster?.db_connection_uri ?? '';
   if (uri === '') return [];
   const database = createDatabase({ uri, log: silentLogger, maxConnections: 1 });
   try {
-    const look = await lookAtLeadership(database);
-    const members = (look?.members ?? []).map((member) => ({
-      ...member,
-      isAlive: member.age_ms < config.heartbeatLapseMs && member.availability !== 'unavailable',
-    }));
-    const leaderlessMs = look?.leaderless_ms ?? 0;
-    if (leaderlessMs <= 2 * config.leaderTtlMs || !members.some(({ isAlive }) => isAlive))
-      return [ok('leadership').result];
-    return [failing('leadership', leaderlessFinding(leaderlessCauses(members))).result];
+    return [await checkLeadership(database, { lapseMs: config.heartbeatLapseMs, ttlMs: config.leaderTtlMs })];
   } catch (thrown) {
     return [failing('leadership', { reason: coerceError(thrown).message, remedy: '' }).result];
   } finally {

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,17 +15,14 @@ const run = promisify(execFile);
 let dir = '';
 let cluster: MediaCluster | null = null;
 let test: TestDatabase | null = null;
-let role = '';
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'isg-pro-database-'));
-  role = `r_${randomBytes(6).toString('hex')}`;
 });
 afterEach(async () => {
   await cluster?.stop();
   cluster = null;
   await test?.drop();
   test = null;
-  await asSuperuser([`DROP ROLE IF EXISTS ${role}`]);
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -63,56 +59,16 @@ describe('times of the election that contradict each other', () => {
   });
 });
 
-describe('a database user without the rights it needs', () => {
-  it('to make tables is named with the statements that give them, and used as soon as it has them', async () => {
-    test = await createTestDatabase({ isBare: true });
-    await asSuperuser([`CREATE ROLE ${role} LOGIN PASSWORD 'pw-7f3a'`]);
-    const uri = new URL(test.uri);
-    uri.username = role;
-    uri.password = 'pw-7f3a';
-    const target = await startNode(uri.href);
-    await untilLogged(
-      target,
-      new RegExp(`Waiting for the database: .*${role}.* may not create tables\\. Run: CREATE SCHEMA`),
-    );
-    expect(isRunning(target)).toBe(true);
-    expect(target.tail('node-a', 100)).not.toContain('pw-7f3a');
-    await asSuperuser([`ALTER DATABASE ${nameOf(test)} OWNER TO ${role}`]);
-    await test.database.execute('SELECT 1', []);
-    await asSuperuser([`GRANT ${role} TO isg`]);
-    await test.database.execute(`CREATE SCHEMA isg AUTHORIZATION ${role}`, []);
-    await asSuperuser([`ALTER ROLE ${role} IN DATABASE ${nameOf(test)} SET search_path = isg`]);
-    await untilLogged(target, /holds its storage gateway id/);
-  });
-
-  it('on the tables is named, and waited for', async () => {
-    test = await createTestDatabase();
-    await asSuperuser([`CREATE ROLE ${role} LOGIN PASSWORD 'pw-7f3a'`]);
-    await asSuperuser([`ALTER ROLE ${role} IN DATABASE ${nameOf(test)} SET search_path = isg`]);
-    await test.database.execute(`GRANT USAGE ON SCHEMA isg TO ${role}`, []);
-    const uri = new URL(test.uri);
-    uri.username = role;
-    uri.password = 'pw-7f3a';
-    const target = await startNode(uri.href);
-    await untilLogged(target, /Waiting for the database: .*lacks a right.*GRANT/);
-    expect(isRunning(target)).toBe(true);
-  });
-});
-
 describe('a schema that is newer than the node', () => {
-  it('that still serves it is used; one that needs a newer version ends it with exit code 3 and says which', async () => {
+  it('ends it with exit code 3 and says which version it needs', async () => {
     test = await createTestDatabase();
     await test.database.execute(
-      `INSERT INTO schema_migration (version, name, min_version) VALUES (900000, 'later', '0.0.0')`,
+      `INSERT INTO schema_migration (version, name, min_version) VALUES (900000, 'later', '99.1.0')`,
       [],
     );
     const target = await startNode(test.uri);
-    await untilLogged(target, /holds its storage gateway id/);
-    await target.endNode('node-a', 'SIGTERM');
-    await test.database.execute(`UPDATE schema_migration SET min_version = '99.1.0' WHERE version = 900000`, []);
-    const child = target.startNode('node-a').process;
-    const code = await new Promise((resolve) => child?.once('exit', resolve));
-    expect(code).toBe(3);
+    const child = target.node('node-a').process;
+    expect(await new Promise((resolve) => child?.once('exit', resolve))).toBe(3);
     expect(target.tail('node-a', 100)).toMatch(/needs version 99\.1\.0 or newer, this node is .*Update this node/);
   });
 });
@@ -127,16 +83,6 @@ describe('a read-only database', () => {
     await untilLogged(target, /Waiting for the database: .*read-only.*target_session_attrs=read-write/);
     expect(isRunning(target)).toBe(true);
     await readOnly('off');
-    await untilLogged(target, /holds its storage gateway id/);
-  });
-
-  it('is refused by target_session_attrs=read-write, by the name of that demand', async () => {
-    test = await createTestDatabase();
-    await asSuperuser([`ALTER DATABASE ${nameOf(test)} SET default_transaction_read_only = on`]);
-    const target = await startNode(`${test.uri}&target_session_attrs=read-write`);
-    await untilLogged(target, /Waiting for the database: .*not read-write, which target_session_attrs demands/);
-    expect(isRunning(target)).toBe(true);
-    await asSuperuser([`ALTER DATABASE ${nameOf(test)} SET default_transaction_read_only = off`]);
     await untilLogged(target, /holds its storage gateway id/);
   });
 });
