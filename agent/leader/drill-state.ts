@@ -20,6 +20,8 @@ export interface OpenDrill {
   toRun: string;
   toName: string;
   isHandedOver: boolean;
+  /** The successor has led for its time and wanted to hand back. */
+  isTurnOver: boolean;
   /** Since it was asked for, by the database's clock, milliseconds. */
   ageMs: number;
 }
@@ -73,5 +75,8 @@ export function partIn(drill: OpenDrill, { runId, term }: { runId: string; term:
       : { kind: 'turn' };
   }
   if (runId !== drill.fromRun) return end(notCompleted('a third node took the leadership'));
-  return drill.isHandedOver ? end(COMPLETED) : end(notCompleted(`${drill.toName} did not take the leadership`));
+  if (drill.isTurnOver) return end(COMPLETED);
+  return drill.isHandedOver
+    ? end(notCompleted(`${drill.toName} led but did not hand back`))
+    : end(notCompleted(`${drill.toName} did not take the leadership`));
 }

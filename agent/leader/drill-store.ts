@@ -22,6 +22,7 @@ export interface DrillStore {
   /** The newest open drill. */
   open(): Promise<OpenDrill | null>;
   markHandedOver(leadership: Leadership, drillId: string): Promise<void>;
+  markTurnOver(leadership: Leadership, drillId: string): Promise<void>;
   /** Ends a drill; the outcome `completed` also stamps the hand-back. */
   end(leadership: Leadership, drillId: string, outcome: string): Promise<void>;
   report(drillId: string): Promise<DrillReport | null>;

@@ -138,6 +138,7 @@ export class FailoverDrill implements LeaderWork {
         notCompleted(`the leadership was not handed back to ${who}, because ${unfit}`),
       );
     }
+    await store.markTurnOver(leadership, drill.drillId);
     nameSuccessor(drill.fromRun);
     stepAside(`failover drill: ${initiator?.name} leads again`, asideMs);
   }

@@ -7,6 +7,7 @@ export function createPgDrillStore(sql: Sql): DrillStore {
   return {
     begin: (leadership, to) => queries.beginDrill(sql, leadership, to),
     markHandedOver: (leadership, drillId) => queries.markHandedOver(sql, leadership, drillId),
+    markTurnOver: (leadership, drillId) => queries.markTurnOver(sql, leadership, drillId),
     end: (leadership, drillId, outcome) => queries.endDrill(sql, leadership, { drillId, outcome }),
     open: async () => {
       const row = await queries.openDrill(sql);
@@ -18,6 +19,7 @@ export function createPgDrillStore(sql: Sql): DrillStore {
         toRun: row.to_run,
         toName: row.to_name,
         isHandedOver: row.is_handed_over,
+        isTurnOver: row.is_turn_over,
         ageMs: row.age_ms,
       };
     },

@@ -11,6 +11,8 @@ CREATE TABLE leader_drill (
   to_name text NOT NULL,
   requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   handed_over_at timestamptz,
+  -- the successor has done its part and steps aside
+  turn_ended_at timestamptz,
   handed_back_at timestamptz,
   outcome text
 );

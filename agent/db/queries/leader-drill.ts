@@ -28,11 +28,12 @@ const openRow = z.object({
   to_run: z.string(),
   to_name: z.string(),
   is_handed_over: z.boolean(),
+  is_turn_over: z.boolean(),
   age_ms: z.number(),
 });
 const OPEN = `
 SELECT drill_id::text, from_run, from_term, to_run, to_name, handed_over_at IS NOT NULL AS is_handed_over,
-  (extract(epoch FROM clock_timestamp() - requested_at) * 1000)::float8 AS age_ms
+  turn_ended_at IS NOT NULL AS is_turn_over, (extract(epoch FROM clock_timestamp() - requested_at) * 1000)::float8 AS age_ms
 FROM leader_drill WHERE outcome IS NULL ORDER BY drill_id DESC LIMIT 1`;
 
 /** The newest open drill, or null. */
@@ -49,6 +50,16 @@ const HANDED_OVER = `, changed AS (
 /** Stamps that the successor leads. */
 export async function markHandedOver(sql: Sql, holder: FenceHolder, drillId: string): Promise<void> {
   await fencedExecute(sql, holder, HANDED_OVER, [drillId]);
+}
+
+const TURN_OVER = `, changed AS (
+  UPDATE leader_drill SET turn_ended_at = clock_timestamp() FROM fence
+  WHERE drill_id = $3::bigint AND outcome IS NULL RETURNING 1
+)`;
+
+/** Stamps that the successor has led for its time and is about to hand back. */
+export async function markTurnOver(sql: Sql, holder: FenceHolder, drillId: string): Promise<void> {
+  await fencedExecute(sql, holder, TURN_OVER, [drillId]);
 }
 
 const END = `, changed AS (
@@ -75,12 +86,16 @@ const reportRow = z.object({
 });
 const between = (from: string, to: string): string => `(extract(epoch FROM ${to} - ${from}) * 1000)::float8`;
 
+// A leadership that lapsed ends, in the history, when the next one begins; that is no measure of the time without a leader.
+const gap = (ended: string, next: string): string =>
+  `CASE WHEN ${ended}.end_why IS DISTINCT FROM ${next}.why THEN ${between(`${ended}.ended_at`, `${next}.started_at`)} END`;
+
 const REPORT = `
 SELECT d.handed_over_at IS NOT NULL AS is_handed_over, d.outcome,
   ${between('d.requested_at', 'd.handed_over_at')} AS hand_over_ms,
   ${between('d.requested_at', 'd.handed_back_at')} AS total_ms,
-  ${between('first.ended_at', 'second.started_at')} AS out_gap_ms,
-  ${between('second.ended_at', 'third.started_at')} AS back_gap_ms
+  ${gap('first', 'second')} AS out_gap_ms,
+  ${gap('second', 'third')} AS back_gap_ms
 FROM leader_drill d
 LEFT JOIN leader_history first ON first.term = d.from_term
 LEFT JOIN LATERAL (SELECT * FROM leader_history h WHERE h.term > d.from_term ORDER BY h.term LIMIT 1) second

@@ -26,6 +26,7 @@ const drill = (over: Partial<OpenDrill> = {}): OpenDrill => ({
   toRun: 'run-b',
   toName: 'b',
   isHandedOver: false,
+  isTurnOver: false,
   ageMs: 1_000,
   ...over,
 });
@@ -58,7 +59,7 @@ describe('the successor of a drill', () => {
 describe('who begins to lead while a drill is open', () => {
   it('takes its turn as the named successor, and completes the drill as the first leader afterwards', () => {
     expect(part({}, 'b')).toEqual({ kind: 'turn' });
-    expect(part({ isHandedOver: true }, 'a', 6)).toEqual({ kind: 'end', outcome: COMPLETED });
+    expect(part({ isHandedOver: true, isTurnOver: true }, 'a', 6)).toEqual({ kind: 'end', outcome: COMPLETED });
   });
 
   it('leaves it alone in the leadership that asked for it', () => expect(part({}, 'a', 4)).toEqual({ kind: 'none' }));
@@ -66,6 +67,7 @@ describe('who begins to lead while a drill is open', () => {
   it.each([
     ['a third node leads', {}, 'c', /third node/],
     ['the first leads again at once', {}, 'a', /b did not take/],
+    ['the successor died while it led', { isHandedOver: true }, 'a', /did not hand back/],
     ['the successor leads a second time', { isHandedOver: true }, 'b', /came back to b/],
     ['it was forgotten', { ageMs: DRILL_LIMIT_MS + 1 }, 'b', /interrupted/],
   ] as const)('ends it as not completed when %s', (_, over, name, why) => {
