@@ -82,7 +82,7 @@ export const EDGES = [
  * So long a candidate leaves a lease that was released in favour of another run to that run, by its own monotonic time
  * since the end of the first read that showed the release. Nobody waits longer: a named successor may have died.
  */
-export const SUCCESSOR_HEAD_START_MS = 1_000;
+const SUCCESSOR_HEAD_START_MS = 1_000;
 
 const FOLLOWING: ElectionState = { state: 'following', lease: null, stood: null };
 

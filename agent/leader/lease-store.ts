@@ -12,7 +12,7 @@ export interface LeaseStore {
   renew(term: number, ttlMs: number): Promise<boolean>;
   /**
    * Marks the lease released; no effect when it is another's. With a successor every other run lets that one go first for
-   * `SUCCESSOR_HEAD_START_MS`.
+   * one second (election-state.ts).
    */
   release(term: number, why: string, successorRunId?: string): Promise<void>;
 }
