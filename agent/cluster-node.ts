@@ -24,8 +24,11 @@ import { HealthMonitor } from './health/monitor.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import { createPgJobStore } from './jobs/pg-job-store.ts';
 import { JobRunner, type Lane, type Reach } from './jobs/runner.ts';
+import { FailoverDrill } from './leader/drill.ts';
 import { Elector } from './leader/elector.ts';
 import { openHighestTerm } from './leader/highest-term.ts';
+import { createHandOverStore, type HandOverStore } from './leader/lease-store.ts';
+import { createPgDrillStore } from './leader/pg-drill-store.ts';
 import { createPgLeaseStore } from './leader/pg-lease-store.ts';
 import type { NodeHost } from './node-host.ts';
 import { createNodeRoles, type NodeRoles } from './node-roles.ts';
@@ -67,6 +70,8 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #health: HealthMonitor;
   readonly #roles: NodeRoles;
   readonly #runner: JobRunner;
+  readonly #lease: HandOverStore;
+  readonly #drill: FailoverDrill;
   readonly #elector: Elector;
   readonly #markers = new Set<string>();
   readonly #checks = new Map<string, { access: unknown; check: HealthCheck }>();
@@ -91,6 +96,8 @@ export class ClusterNode implements Service, OperatedNode {
       onChange: (result) => this.#onHealth(result),
     });
     this.#runner = this.#createRunner();
+    this.#lease = this.#createLease();
+    this.#drill = this.#createDrill();
     this.#elector = this.#createElector();
   }
 
@@ -119,6 +126,10 @@ export class ClusterNode implements Service, OperatedNode {
       onRead: (read) => {
         this.#iconikReadMs = systemClock.wallMs();
         void this.#follow(read).catch((thrown) => this.#sayNotFollowed(thrown));
+      },
+      onNewerCopy: (newest) => {
+        host.observer?.changed();
+        void this.#follow(newest).catch((thrown) => this.#sayNotFollowed(thrown));
       },
     });
   }
@@ -178,18 +189,53 @@ export class ClusterNode implements Service, OperatedNode {
     });
   }
 
-  #createElector(): Elector {
+  #createLease(): HandOverStore {
     const { host, database } = this.#options;
+    const store = createPgLeaseStore(database.pulse, this.#self, {
+      onEnded: (backend) =>
+        host.log.warn('Ended a connection whose open transaction blocked the take-over of the leadership', {
+          ...backend,
+        }),
+    });
+    return createHandOverStore(store);
+  }
+
+  #createDrill(): FailoverDrill {
+    const { host, database } = this.#options;
+    return new FailoverDrill({
+      store: createPgDrillStore(database.work),
+      runId: this.#self.runId,
+      members: () =>
+        this.#membership.members().map((member) => ({
+          runId: member.run_id,
+          name: member.name,
+          isAlive: member.alive,
+          availability: member.availability_status,
+          roles: member.roles,
+          health: member.health,
+        })),
+      nameSuccessor: (runId) => this.#lease.nameSuccessor(runId),
+      stepAside: (why, forMs) => this.#elector.stepAside(why, forMs),
+      // The elector looks at least at each renewal.
+      asideMs: host.config.leaderRenewMs + 500,
+      clock: systemClock,
+      log: host.log,
+      onChange: () => host.observer?.changed(),
+    });
+  }
+
+  #createElector(): Elector {
+    const { host } = this.#options;
     const { leaderTtlMs: ttlMs, leaderRenewMs: renewMs, leaderMarginMs: marginMs, dataDir } = host.config;
     return new Elector({
-      store: createPgLeaseStore(database.pulse, this.#self),
+      store: this.#lease,
       runId: this.#self.runId,
       times: { ttlMs, renewMs, marginMs, lookMs: LOOK_MS },
       clock: systemClock,
       random: Math.random,
       log: host.log,
       eligibility: () => leadership(this.#facts()),
-      work: this.#roles.leaderWork,
+      work: [...this.#roles.leaderWork, this.#drill],
       highestTerm: openHighestTerm(dataDir),
       onChange: (term) => this.#onLeadership(term),
     });
@@ -209,6 +255,7 @@ export class ClusterNode implements Service, OperatedNode {
   /** Stops in reverse order: leadership is handed over before jobs are given back and the heartbeat ends. */
   async stop(): Promise<void> {
     this.#draining = true;
+    this.#drill.stop();
     for (const service of this.#started.toReversed()) {
       await service.stop().catch((thrown) => {
         this.#options.host.log.error('A part of the node did not stop cleanly', { error: coerceError(thrown).message });
@@ -245,7 +292,13 @@ export class ClusterNode implements Service, OperatedNode {
       storageHealth: (id) => this.#health.verdict(storageCheckName(id)),
       tunables: this.#tunables(),
       visibilityTimeout: resolveVisibilityTimeout(cluster ? { ...cluster } : null),
+      drill: { refusal: this.#drill.refusal(), last: this.#drill.last() },
     };
+  }
+
+  /** Begins a failover drill; throws with the reason when none can begin. */
+  beginDrill(): Promise<{ successor: string }> {
+    return this.#drill.begin();
   }
 
   /** Stops taking jobs and leading until resumed; running jobs finish. */
@@ -283,6 +336,7 @@ export class ClusterNode implements Service, OperatedNode {
       clusterEnabled: cluster?.enabled ?? true,
       nodeEnabled: gateway.enabled,
       draining: this.#draining || this.#isPaused,
+      paused: this.#isPaused && !this.#draining,
       holdsGatewayId: this.#membership.holds(),
       otherHolder: holder ? `${holder.host} (worker ${holder.worker_id})` : null,
       idleReason: this.#idleReason(),

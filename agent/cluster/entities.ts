@@ -7,6 +7,7 @@ import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { newestEntities } from './newest-entities.ts';
 
 /** The entities a node works by. */
 export interface Entities {
@@ -123,6 +124,8 @@ export interface EntityWatchOptions {
   log: Logger;
   /** Told after each successful read, changed or not. */
   onRead(entities: Entities): void;
+  /** Told when another node has kept something newer while iconik did not answer this one. */
+  onNewerCopy(entities: Entities): void;
   /** Poll period; changes must reach running nodes within 10 s. */
   pollMs?: number;
 }
@@ -180,6 +183,23 @@ export class EntityWatch implements Service {
       if (message !== this.#trouble)
         log.warn('Gateway, cluster and storages could not be read; the last copy counts', { error: message });
       this.#trouble = message;
+      await this.#followCopies();
+    }
+  }
+
+  // All nodes are to use one `enabled` and one `visibility_timeout`: the newest that any of them has seen.
+  async #followCopies(): Promise<void> {
+    const { database, storageGatewayId, onNewerCopy, log } = this.#options;
+    try {
+      const copy = await entitiesFromCopy(database, storageGatewayId);
+      if (copy === null) return;
+      const newest = newestEntities(this.#current, copy);
+      if (newest === this.#current) return;
+      this.#current = newest;
+      log.info('Another node has read newer settings from iconik; they count for this node, too');
+      onNewerCopy(newest);
+    } catch {
+      // ignored because that the database is away is said by its own check; what was read last goes on to count
     }
   }
 }

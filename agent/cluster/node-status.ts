@@ -7,6 +7,8 @@ export interface NodeFacts {
   clusterEnabled: boolean;
   nodeEnabled: boolean;
   draining: boolean;
+  /** Whether the operator paused it; then it drains, too. */
+  paused?: boolean;
   /** Whether this run holds its storage gateway id. */
   holdsGatewayId: boolean;
   /** "host (worker …)" of the run that holds it instead. */
@@ -30,6 +32,9 @@ export interface NodeStatus {
   /** Cause and remedy in words; empty when all is well. */
   reason: string;
 }
+
+/** How the status of a node that its operator paused begins; the diagnosis tells pauses by it. */
+export const PAUSED = 'Paused by its operator';
 
 const words = (check: CheckResult): string => `${check.reason} ${check.remedy}`.trim();
 
@@ -57,7 +62,9 @@ export function nodeStatus(facts: NodeFacts): NodeStatus {
     return {
       availability: 'draining',
       telemetry: 'WARNING',
-      reason: 'This node is draining: it finishes its jobs and takes no new ones.',
+      reason: facts.paused
+        ? `${PAUSED}: it finishes its jobs, takes no new ones and does not lead until it is resumed.`
+        : 'This node is stopping: it finishes its jobs and takes no new ones.',
     };
   const warnings = facts.checks.filter(({ status }) => status === 'warning').map(words);
   if (facts.uncoveredRoles.length > 0) {

@@ -119,6 +119,11 @@ export const AGENT_CALLS = {
   'node.resume': { params: none, answer: done },
   /** Sets `enabled` of the cluster in iconik; all nodes follow within 10 s. */
   'cluster.set-enabled': { params: z.object({ enabled: z.boolean() }), answer: done },
+  /**
+   * Failover drill: hands the leadership to a healthy follower and back. Only while this node leads; refused with the reason
+   * when no other node is fit. Answers when it has begun; progress and result stand in the snapshot.
+   */
+  'cluster.drill': { params: none, answer: z.object({ successor: z.string() }) },
   'settings.read': { params: none, answer: z.object({ rows: z.array(settingRowSchema) }) },
   /** Changes a setting of the node's or the cluster's tier in iconik; null removes it from the tier. */
   'settings.write': {

@@ -5,7 +5,7 @@ import { z } from 'zod';
  * Every problem names cause (`reason`) and what to do (`remedy`), in words for people.
  */
 export const checkResultSchema = z.object({
-  /** `database`, `iconik`, or `storage:<id>`; local warnings are `disk`, `ffmpeg`. */
+  /** `database`, `iconik`, or `storage:<id>`; local warnings are `disk`, `ffmpeg`; `leadership` only from the doctor. */
   check: z.string(),
   status: z.enum(['ok', 'failing', 'warning', 'unknown']),
   /** What was found, in one sentence; empty when ok. */

@@ -76,6 +76,52 @@ export const leadershipSpanSchema = z.object({
 /** One leadership of the past 24 hours. */
 export type LeadershipSpan = z.infer<typeof leadershipSpanSchema>;
 
+/** A failover drill that this node asked for. Times in milliseconds by the database's clock; null while not known. */
+export const drillStateSchema = z.object({
+  phase: z.enum(['handing-over', 'handing-back', 'completed', 'not-completed']),
+  /** The node that is to lead meanwhile. */
+  toName: z.string(),
+  /** Why it was not completed; empty otherwise. */
+  why: z.string(),
+  /** When it was asked for, milliseconds since the epoch by this machine. */
+  startedMs: z.number(),
+  /** From the request until the other node led, and until this one led again. */
+  handOverMs: z.number().nullable(),
+  totalMs: z.number().nullable(),
+  /** Without a leader on the way out and on the way back: from release to take-over. */
+  outGapMs: z.number().nullable(),
+  backGapMs: z.number().nullable(),
+});
+/** A failover drill that this node asked for. */
+export type DrillState = z.infer<typeof drillStateSchema>;
+
+/** One reason for which nobody leads, and the nodes it holds for. */
+export const leaderlessCauseSchema = z.object({
+  /** Closed list, for programs. */
+  code: z.enum([
+    'not-alive',
+    'no-main-role',
+    'disabled',
+    'paused',
+    'stopping',
+    'duplicate',
+    'database-differs',
+    'database',
+    'iconik',
+    'storage',
+    'not-known',
+    'about-to-lead',
+  ]),
+  /** Names of the nodes. */
+  nodes: z.array(z.string()).min(1),
+  /** What is so, in one sentence without the names. */
+  cause: z.string(),
+  /** What to do about it. */
+  remedy: z.string(),
+});
+/** One reason for which nobody leads. */
+export type LeaderlessCause = z.infer<typeof leaderlessCauseSchema>;
+
 /** A storage as this node serves it, with the counters of the report (reference C.5). */
 export const storageStateSchema = z.object({
   id: z.string(),
@@ -159,6 +205,20 @@ export const nodeSnapshotSchema = z.object({
     members: z.array(memberSchema),
     uncoveredRoles: z.array(roleSchema),
     history: z.array(leadershipSpanSchema),
+    /** Set once nobody has led for longer than twice the time to live of the lease. */
+    leaderless: z
+      .object({
+        /** Since when, milliseconds since the epoch by this machine. */
+        sinceMs: z.number(),
+        causes: z.array(leaderlessCauseSchema),
+      })
+      .nullable(),
+    drill: z.object({
+      /** Why none can begin now; null when one can (`cluster.drill`). */
+      refusal: z.string().nullable(),
+      /** The one that this node asked for last. */
+      last: drillStateSchema.nullable(),
+    }),
   }),
   storages: z.array(storageStateSchema),
   running: z.array(runningJobSchema),

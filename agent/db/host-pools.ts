@@ -48,9 +48,13 @@ async function checkTarget(client: PoolClient, wanted: ConnectionUri['targetSess
   const { standby, read_only: readOnly } = row as { standby: boolean; read_only: boolean };
   const fits = { primary: !standby, standby, 'read-write': !readOnly, 'read-only': readOnly }[wanted];
   if (fits) return;
-  throw new IsgError('database-refused', `The database server is not ${wanted}, which target_session_attrs demands.`, {
-    retry: 'transient',
-  });
+  throw new IsgError(
+    'database-refused',
+    `The database server is not ${wanted}, which target_session_attrs demands. Name a server in db_connection_uri that is; during a fail-over the node goes on as soon as one of those named is.`,
+    {
+      retry: 'transient',
+    },
+  );
 }
 
 function createPool(uri: ConnectionUri, target: Target, options: HostPoolsOptions, sockets: Set<PoolClient>): Pool {

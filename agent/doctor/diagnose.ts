@@ -14,6 +14,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
 import { createStorageAccess } from '../storage/create-storage-access.ts';
+import { checkLeadership } from './check-leadership.ts';
 
 /** What a diagnosis needs. */
 export interface DiagnosisOptions {
@@ -46,7 +47,8 @@ export async function diagnose(options: DiagnosisOptions): Promise<CheckResult[]
     const entities = await checkIconik(api, config.storageGatewayId);
     if (entities.found === null) return [entities.result, ...local];
     const database = await checkDatabase(api, entities.found, options);
-    return [entities.result, database, ...(await checkStorages(entities.found, options)), ...local];
+    const leadership = database.status === 'ok' ? await leadershipOf(entities.found, config) : [];
+    return [entities.result, database, ...leadership, ...(await checkStorages(entities.found, options)), ...local];
   } finally {
     await api.close();
   }
@@ -85,6 +87,19 @@ async function checkConnection(uri: string, log: Logger): Promise<CheckResult> {
   } catch (thrown) {
     const remedy = `The cluster's database is ${place}; its URI stands in the cluster's settings in iconik.`;
     return failing('database', { reason: coerceError(thrown).message, remedy }).result;
+  } finally {
+    await database.close();
+  }
+}
+
+async function leadershipOf({ cluster }: Entities, config: NodeConfig): Promise<CheckResult[]> {
+  const uri = cluster?.db_connection_uri ?? '';
+  if (uri === '') return [];
+  const database = createDatabase({ uri, log: silentLogger, maxConnections: 1 });
+  try {
+    return [await checkLeadership(database, { lapseMs: config.heartbeatLapseMs, ttlMs: config.leaderTtlMs })];
+  } catch (thrown) {
+    return [failing('leadership', { reason: coerceError(thrown).message, remedy: '' }).result];
   } finally {
     await database.close();
   }

@@ -16,6 +16,8 @@ export interface LeaseRow {
   released: boolean;
   /** Run that holds or held it. */
   runId: string | null;
+  /** True when it was released in favour of another run than the reading one; absent means no. */
+  isForAnother?: boolean;
 }
 
 /** When a statement was begun and answered, monotonic milliseconds. */
@@ -31,7 +33,7 @@ export interface Attempt {
  */
 export type ElectionState =
   | { state: 'following'; lease: LeaseRow | null; stood: Standstill | null }
-  | { state: 'taking-over'; lease: LeaseRow; why: string }
+  | { state: 'taking-over'; lease: LeaseRow; why: string; stood: Standstill }
   | { state: 'verifying'; term: number }
   | { state: 'leading'; term: number; trustedUntilMs: number }
   | { state: 'stepping-down'; term: number; release: boolean; why: string };
@@ -76,6 +78,12 @@ export const EDGES = [
   ['stepping-down', 'following'],
 ] as const;
 
+/**
+ * So long a candidate leaves a lease that was released in favour of another run to that run, by its own monotonic time
+ * since the end of the first read that showed the release. Nobody waits longer: a named successor may have died.
+ */
+const SUCCESSOR_HEAD_START_MS = 1_000;
+
 const FOLLOWING: ElectionState = { state: 'following', lease: null, stood: null };
 
 /** A run that knows nothing yet. */
@@ -112,13 +120,16 @@ function onRead(
   const read: CounterRead = { value: `${lease.term}/${lease.renewals}`, ...attempt };
   // A gap longer than the ttl between two reads is an outage or a pause of ours: the count begins anew.
   const seen = observeCounter(stood, read, times.ttlMs);
-  const why = lease.released
-    ? 'the lease was released'
-    : seen.stoodMs >= times.ttlMs
-      ? 'the lease was not renewed'
-      : null;
+  const why = whyFree(lease, seen, times);
   if (!eligible || why === null) return stay({ state: 'following', lease, stood: seen });
-  return { state: { state: 'taking-over', lease, why }, commands: [{ kind: 'take-over', lease, why }] };
+  return { state: { state: 'taking-over', lease, why, stood: seen }, commands: [{ kind: 'take-over', lease, why }] };
+}
+
+/** Why the lease may be taken now; null while it may not. */
+function whyFree(lease: LeaseRow, { stoodMs }: Standstill, times: ElectionTimes): string | null {
+  if (!lease.released) return stoodMs >= times.ttlMs ? 'the lease was not renewed' : null;
+  if (!lease.isForAnother) return 'the lease was released';
+  return stoodMs >= SUCCESSOR_HEAD_START_MS ? 'the lease was released, and the named successor did not take it' : null;
 }
 
 function onTakeOverAnswer(
@@ -133,8 +144,11 @@ function onTakeOverAnswer(
     }
     return lead(event.term, trustedUntilMs);
   }
-  // Unanswered: it may have won. The next read shows our run as holder of a lease nobody renews; it lapses or is won again.
-  if (event.kind === 'take-over-lost' || event.kind === 'take-over-unanswered') return stay(FOLLOWING);
+  if (event.kind === 'take-over-lost') return stay(FOLLOWING);
+  // Unanswered: it may have won; then the next read shows another term, and the count begins anew. If it did not win
+  // (a lock held by a half-dead leader), what was seen of the lease is as true as before, and the next read tries again.
+  if (event.kind === 'take-over-unanswered')
+    return stay({ state: 'following', lease: state.lease, stood: state.stood });
   return stay(state);
 }
 

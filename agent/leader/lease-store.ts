@@ -10,6 +10,36 @@ export interface LeaseStore {
   takeOver(seen: LeaseRow, take: { highestSeen: number; why: string }): Promise<number | null>;
   /** False when the lease is another's, or was released. */
   renew(term: number, ttlMs: number): Promise<boolean>;
-  /** Marks the lease released; no effect when it is another's. */
-  release(term: number, why: string): Promise<void>;
+  /**
+   * Marks the lease released; no effect when it is another's. With a successor every other run lets that one go first for
+   * one second (election-state.ts).
+   */
+  release(term: number, why: string, successorRunId?: string): Promise<void>;
+}
+
+/** A lease store whose next release may name a successor. */
+export interface HandOverStore extends LeaseStore {
+  /** The next release names this run; null takes it back. Forgotten with each release and each take-over. */
+  nameSuccessor(runId: string | null): void;
+}
+
+/** Lets a planned hand-over name its successor while the elector, which knows of none, performs the release. */
+export function createHandOverStore(store: LeaseStore): HandOverStore {
+  let successor: string | null = null;
+  return {
+    read: () => store.read(),
+    renew: (term, ttlMs) => store.renew(term, ttlMs),
+    takeOver: (seen, take) => {
+      successor = null;
+      return store.takeOver(seen, take);
+    },
+    release: (term, why, runId) => {
+      const named = runId ?? successor ?? undefined;
+      successor = null;
+      return store.release(term, why, named);
+    },
+    nameSuccessor: (runId) => {
+      successor = runId;
+    },
+  };
 }

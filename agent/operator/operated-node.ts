@@ -3,7 +3,7 @@ import type { Member } from '../cluster/membership.ts';
 import type { NodeFacts, NodeStatus } from '../cluster/node-status.ts';
 import type { ServedStorage } from '../cluster/served-storages.ts';
 import type { ResolvedSetting, ResolvedTunables } from '../config/precedence.ts';
-import type { CheckResult, Role } from '../contract/index.ts';
+import type { CheckResult, DrillState, Role } from '../contract/index.ts';
 import type { IconikApi } from '../iconik/api.ts';
 import type { RunningJobView } from '../jobs/runner.ts';
 import type { ElectionView } from '../leader/elector.ts';
@@ -30,6 +30,7 @@ export interface NodeView {
   storageHealth: (storageId: string) => CheckResult;
   tunables: ResolvedTunables;
   visibilityTimeout: ResolvedSetting;
+  drill: { refusal: string | null; last: DrillState | null };
 }
 
 /** What operators may see of a running node and ask of it. */
@@ -37,6 +38,8 @@ export interface OperatedNode {
   view(): NodeView;
   /** Paused: takes no jobs and does not lead; running jobs finish. */
   setPaused(isPaused: boolean): Promise<void>;
+  /** Begins a failover drill; throws with the reason when none can begin. */
+  beginDrill(): Promise<{ successor: string }>;
   /** Reads gateway, cluster and storages now; never throws. */
   rereadEntities(): Promise<void>;
 }

@@ -12,9 +12,11 @@ import { nodeCalls } from './calls/node-calls.ts';
 import { settingsCalls } from './calls/settings-calls.ts';
 import { setupCalls } from './calls/setup-calls.ts';
 import { FigureReader } from './figures.ts';
+import { LeaderlessWatch } from './leaderless-watch.ts';
 import type { NodeObserver, RunningNode } from './operated-node.ts';
 import { type IdleNode, idleSnapshot, type NodeIdentity, runningSnapshot } from './snapshot.ts';
 import { SnapshotFeed } from './snapshot-feed.ts';
+import { leaderRunId } from './standing.ts';
 
 /** What an operator's side is made of. */
 export interface OperatorOptions {
@@ -48,6 +50,7 @@ export class Operator implements NodeObserver {
   #idle: IdleNode;
   #running: Running | null = null;
   #isStopping = false;
+  readonly #leaderless = new LeaderlessWatch();
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -125,9 +128,13 @@ export class Operator implements NodeObserver {
     const atMs = systemClock.wallMs();
     if (this.#running === null) return idleSnapshot(identity, this.#idle, atMs);
     const { parts, figures } = this.#running;
+    const view = parts.node.view();
+    const isLeaderless = leaderRunId(view, parts.self.runId) === null;
+    const now = { monotonicMs: systemClock.monotonicMs(), wallMs: atMs };
     return runningSnapshot({
       identity,
-      view: parts.node.view(),
+      view,
+      leaderlessSinceMs: this.#leaderless.observe(isLeaderless, now, 2 * view.leaderTtlMs),
       runId: parts.self.runId,
       figures: figures.current(),
       isStopping: this.#isStopping,

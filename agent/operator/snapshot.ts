@@ -1,3 +1,4 @@
+import { leaderlessCauses } from '../cluster/leaderless.ts';
 import type {
   CheckResult,
   ClusterMember,
@@ -37,6 +38,8 @@ export interface IdleNode {
   isDuplicate: boolean;
 }
 
+const NO_DRILL = { refusal: 'This node does not run yet.', last: null };
+
 /** The snapshot of a node that has nothing to show but what it waits for. */
 export function idleSnapshot(identity: NodeIdentity, idle: IdleNode, atMs: number): NodeSnapshot {
   return {
@@ -49,7 +52,16 @@ export function idleSnapshot(identity: NodeIdentity, idle: IdleNode, atMs: numbe
     leadership: { standing: 'unknown', term: null, leaderName: null, sinceMs: null, why: '' },
     roles: [],
     checks: [],
-    cluster: { id: null, name: '', enabled: true, members: [], uncoveredRoles: [], history: [] },
+    cluster: {
+      id: null,
+      name: '',
+      enabled: true,
+      members: [],
+      uncoveredRoles: [],
+      history: [],
+      leaderless: null,
+      drill: NO_DRILL,
+    },
     storages: [],
     running: [],
     throughput: [],
@@ -64,6 +76,8 @@ export interface RunningFacts {
   figures: Figures;
   /** Whether the node is on its way out. */
   isStopping: boolean;
+  /** Since when nobody has led, once that is worth a diagnosis. */
+  leaderlessSinceMs?: number | null;
   atMs: number;
 }
 
@@ -96,6 +110,8 @@ export function runningSnapshot(facts: RunningFacts): NodeSnapshot {
         endedMs: span.ended_ms,
         endWhy: span.end_why,
       })),
+      leaderless: leaderless(facts),
+      drill: view.drill,
     },
     storages: view.storages.map((served) => storageState(served, facts)),
     running: view.running.map(runningJob),
@@ -106,6 +122,12 @@ export function runningSnapshot(facts: RunningFacts): NodeSnapshot {
       bytes,
     })),
   };
+}
+
+function leaderless(facts: RunningFacts): NodeSnapshot['cluster']['leaderless'] {
+  const { leaderlessSinceMs = null } = facts;
+  if (leaderlessSinceMs === null || facts.isStopping) return null;
+  return { sinceMs: leaderlessSinceMs, causes: leaderlessCauses(members(facts)) };
 }
 
 function roleState(role: Role, { view, figures }: RunningFacts): RoleState {

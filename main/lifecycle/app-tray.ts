@@ -69,6 +69,10 @@ function perform(action: TrayAction, { window, host, log }: AppTrayOptions): voi
     case 'resume':
       isCalled(host.call('node.resume', {}));
       break;
+    case 'drill':
+      isCalled(host.call('cluster.drill', {}));
+      window.navigate('cluster');
+      break;
     case 'restart-agent':
       host.restart();
       break;

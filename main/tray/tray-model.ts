@@ -16,6 +16,7 @@ export type TrayAction =
   | { do: 'open'; screen: string | null }
   | { do: 'pause' }
   | { do: 'resume' }
+  | { do: 'drill' }
   | { do: 'restart-agent' }
   | { do: 'about' }
   | { do: 'quit' };
@@ -122,7 +123,16 @@ function nodeItems({ snapshot, agent }: AppState, isUp: boolean): TrayItem[] {
     agent.state === 'stopped' || agent.state === 'backing-off' || agent.state === 'gave-up-for-now'
       ? item('restart-agent', 'Start agent now', { do: 'restart-agent' })
       : item('restart-agent', `Restart agent${interrupted}`, { do: 'restart-agent' }, agent.state !== 'stopping');
-  return [pause, restart];
+  return [pause, ...(isWorking ? drillItems(snapshot) : []), restart];
+}
+
+// Only the leading node can begin one.
+function drillItems({ leadership, cluster }: NonNullable<AppState['snapshot']>): TrayItem[] {
+  if (leadership.standing !== 'leader') return [];
+  const { refusal, last } = cluster.drill;
+  const goesOn = last?.phase === 'handing-over' || last?.phase === 'handing-back';
+  const words = goesOn ? ' (goes on)' : refusal === null ? '' : ' (not possible now)';
+  return [item('drill', `Run failover drill${words}`, { do: 'drill' }, refusal === null)];
 }
 
 function tooltipOf(state: AppState, nowMs: number, isUp: boolean): string {

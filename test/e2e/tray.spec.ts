@@ -46,6 +46,7 @@ test('a leader’s tray says so in icon, tooltip and menu, and offers exactly wh
     'diagnostics',
     'settings',
     'pause',
+    'drill',
     'restart-agent',
     'about',
     'quit',

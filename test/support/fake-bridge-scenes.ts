@@ -262,6 +262,8 @@ function calmSnapshot(nowMs: number): NodeSnapshot {
       ],
       uncoveredRoles: [],
       history: history(nowMs),
+      leaderless: null,
+      drill: { refusal: null, last: null },
     },
     storages: storages(nowMs),
     running: running(nowMs),
@@ -370,6 +372,19 @@ function problemsSnapshot(nowMs: number): NodeSnapshot {
           ? { ...span, endedMs: nowMs - 40 * SECOND, endWhy: 'Resigned: storage NAS Post is mounted read-only.' }
           : span,
       ),
+      leaderless: {
+        sinceMs: nowMs - 40 * SECOND,
+        causes: [
+          { code: 'storage', nodes: ['node-a'], cause: READ_ONLY.reason, remedy: READ_ONLY.remedy },
+          {
+            code: 'not-alive',
+            nodes: ['node-b'],
+            cause: 'Has the role MAIN but is not seen alive.',
+            remedy: 'Start the agent there, or check that it reaches the database.',
+          },
+        ],
+      },
+      drill: { refusal: 'This node does not lead; a drill begins at the leading node.', last: null },
     },
     storages: [
       {

@@ -109,6 +109,7 @@ function agentHandlers(scene: Scene, nowMs: () => number) {
     'node.pause': done,
     'node.resume': done,
     'cluster.set-enabled': done,
+    'cluster.drill': () => ({ successor: 'node-b' }),
     'settings.read': () => ({ rows: settingRows() }),
     'settings.write': done,
     'setup.look': () => ({

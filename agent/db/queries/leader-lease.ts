@@ -6,14 +6,22 @@ const leaseRow = z.object({
   renewals: z.coerce.number(),
   released: z.boolean(),
   run_id: z.string().nullable(),
+  successor_run_id: z.string().nullable(),
 });
-const READ = 'SELECT term, renewals, released, run_id FROM leader_lease';
+const READ = 'SELECT term, renewals, released, run_id, successor_run_id FROM leader_lease';
 
-/** The lease row. */
-export async function readLease(sql: Sql) {
+/** The lease row, as the run `readerRunId` sees it. */
+export async function readLease(sql: Sql, readerRunId: string) {
   const [row] = await sql.query(READ, [], leaseRow);
   if (!row) throw new Error('leader_lease has no row; the schema is damaged');
-  return { term: row.term, renewals: row.renewals, released: row.released, runId: row.run_id };
+  const successor = row.released ? row.successor_run_id : null;
+  return {
+    term: row.term,
+    renewals: row.renewals,
+    released: row.released,
+    runId: row.run_id,
+    isForAnother: successor !== null && successor !== readerRunId,
+  };
 }
 
 /** Who takes over, from what, and why. */
@@ -30,10 +38,14 @@ export interface TakeOver {
 
 const termRow = z.object({ term: z.coerce.number() });
 
+/** How a take-over is recognised among the statements of pg_stat_activity: one candidate must not end another's. */
+export const TAKE_OVER_MARK = 'isg take-over';
+
 // leader_term is updated only here: holders of its FOR SHARE lock finish first, later ones see the new term.
-const TAKE_OVER = `
+const TAKE_OVER = `/* ${TAKE_OVER_MARK} */
 WITH won AS (
-  UPDATE leader_lease SET term = greatest(term, $3::bigint) + 1, renewals = 0, released = false, run_id = $4, expires_at = NULL
+  UPDATE leader_lease SET term = greatest(term, $3::bigint) + 1, renewals = 0, released = false, run_id = $4, expires_at = NULL,
+    successor_run_id = NULL
   WHERE term = $1 AND renewals = $2 RETURNING term
 ), named AS (
   UPDATE leader_term SET term = won.term, run_id = $4, why = $7 FROM won RETURNING leader_term.term
@@ -63,12 +75,15 @@ export async function renewLease(sql: Sql, term: number, runId: string, ttlMs: n
 
 const RELEASE = `
 WITH freed AS (
-  UPDATE leader_lease SET released = true, renewals = renewals + 1, expires_at = now()
+  UPDATE leader_lease SET released = true, renewals = renewals + 1, expires_at = now(), successor_run_id = $4
   WHERE term = $1 AND run_id = $2 AND NOT released RETURNING term
 )
 UPDATE leader_history SET ended_at = clock_timestamp(), end_why = $3 FROM freed WHERE leader_history.term = freed.term`;
 
-/** Marks the lease released, so that a candidate may take over at once. */
-export async function releaseLease(sql: Sql, term: number, runId: string, why: string): Promise<void> {
-  await sql.execute(RELEASE, [term, runId, why]);
+/** Marks the lease released, so that a candidate may take over at once; the named successor first. */
+export async function releaseLease(
+  sql: Sql,
+  release: { term: number; runId: string; why: string; successorRunId: string | null },
+): Promise<void> {
+  await sql.execute(RELEASE, [release.term, release.runId, release.why, release.successorRunId]);
 }

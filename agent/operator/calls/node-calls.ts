@@ -2,7 +2,7 @@ import type { AgentCallHandlers } from '../../contract/index.ts';
 import { IsgError } from '../../runtime/errors.ts';
 import type { RunningNode } from '../operated-node.ts';
 
-type NodeCalls = Pick<AgentCallHandlers, 'node.pause' | 'node.resume' | 'cluster.set-enabled'>;
+type NodeCalls = Pick<AgentCallHandlers, 'node.pause' | 'node.resume' | 'cluster.set-enabled' | 'cluster.drill'>;
 
 /** Orders to this node and to its cluster. */
 export function nodeCalls({ node, api }: RunningNode): NodeCalls {
@@ -15,6 +15,7 @@ export function nodeCalls({ node, api }: RunningNode): NodeCalls {
       await node.setPaused(false);
       return {};
     },
+    'cluster.drill': () => node.beginDrill(),
     'cluster.set-enabled': async ({ enabled }) => {
       const { cluster } = node.view().entities;
       if (cluster === null) {

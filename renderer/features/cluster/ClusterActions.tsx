@@ -4,8 +4,9 @@ import type { NodeSnapshot } from '../../../agent/contract/index.ts';
 import { callBridge } from '../../bridge/call.ts';
 import { ConfirmDialog } from '../../ui/ConfirmDialog.tsx';
 import { disableConsequences, enableConsequences, pauseConsequences } from './consequences.ts';
+import { drillConsequences, drillOffer } from './drill-words.ts';
 
-type Asked = 'pause' | 'resume' | 'disable' | 'enable';
+type Asked = 'pause' | 'resume' | 'disable' | 'enable' | 'drill';
 
 interface Question {
   title: string;
@@ -44,9 +45,16 @@ const QUESTIONS: Record<Asked, Question> = {
     lines: enableConsequences,
     act: () => callBridge('cluster.set-enabled', { enabled: true }),
   },
+  drill: {
+    title: 'Run a failover drill?',
+    confirmLabel: 'Run failover drill',
+    tone: 'plain',
+    lines: drillConsequences,
+    act: () => callBridge('cluster.drill', {}),
+  },
 };
 
-/** Pause or resume this node, disable or enable the cluster; each says first what happens to running jobs. */
+/** Pause or resume this node, disable or enable the cluster, run a failover drill; each says first what happens to running jobs. */
 export function ClusterActions({ snapshot }: { snapshot: NodeSnapshot }) {
   const [asked, setAsked] = useState<Asked>('pause');
   const [isOpen, setIsOpen] = useState(false);
@@ -55,8 +63,19 @@ export function ClusterActions({ snapshot }: { snapshot: NodeSnapshot }) {
     setIsOpen(true);
   };
   const { title, confirmLabel, tone, lines, act } = QUESTIONS[asked];
+  const drill = drillOffer(snapshot);
   return (
     <>
+      {drill.isOffered ? (
+        <Button
+          variant="default"
+          onClick={ask('drill')}
+          disabled={drill.refusal !== null}
+          title={drill.refusal ?? undefined}
+        >
+          Run failover drill
+        </Button>
+      ) : null}
       {snapshot.cluster.enabled ? (
         <Button variant="default" onClick={ask(snapshot.isPaused ? 'resume' : 'pause')}>
           {snapshot.isPaused ? 'Resume this node' : 'Pause this node'}

@@ -6,6 +6,7 @@ import { plural } from '../../ui/format.ts';
 import { ScreenHeader, Section } from '../../ui/ScreenHeader.tsx';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
 import { ClusterActions } from './ClusterActions.tsx';
+import { ClusterNotices } from './ClusterNotices.tsx';
 import { clusterSentence } from './cluster-sentence.ts';
 import { LeadershipHistory } from './LeadershipBand.tsx';
 import { MembersTable } from './MembersTable.tsx';
@@ -42,6 +43,7 @@ export function ClusterScreen() {
       <ScreenHeader sentence={sentence} status={status}>
         {isLive ? <ClusterActions snapshot={snapshot} /> : null}
       </ScreenHeader>
+      {isLive ? <ClusterNotices snapshot={snapshot} /> : null}
       <RoleCoverageStrip snapshot={snapshot} isLive={isLive} />
       <Section
         title="Nodes"

@@ -17,6 +17,10 @@ export interface MemberRow {
   isDuplicate: boolean;
 }
 
+// What a paused node says of itself begins with this word (contract: cluster.leaderless has it as a code).
+const isPaused = ({ availability, reason }: ClusterMember): boolean =>
+  availability === 'draining' && reason.startsWith('Paused');
+
 const WORDS: Record<Availability, { status: Status; word: string }> = {
   available: { status: 'ok', word: 'Available' },
   degraded: { status: 'warning', word: 'Degraded' },
@@ -59,7 +63,8 @@ export function memberRows(
         a.workerId.localeCompare(b.workerId),
     )
     .map((member) => {
-      const said = member.isAlive ? WORDS[member.availability] : { status: 'failing' as const, word: 'Not seen alive' };
+      const own = isPaused(member) ? { status: 'warning' as const, word: 'Paused' } : WORDS[member.availability];
+      const said = member.isAlive ? own : { status: 'failing' as const, word: 'Not seen alive' };
       const words = isLive ? said : { status: 'unknown' as const, word: `Unknown (was ${said.word.toLowerCase()})` };
       const health = isLive
         ? healthOf(member, storageNames)

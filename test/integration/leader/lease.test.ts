@@ -57,6 +57,17 @@ describe('take-over', () => {
     expect(await a.store.renew(1, 3_000)).toBe(false);
     expect(await b.store.takeOver(released, take)).toBe(2);
   });
+
+  it('shows a release that names a successor as free to that run and as another’s to every other, until it is taken', async () => {
+    const [a, b, c] = [node('a'), node('b'), node('c')];
+    await a.store.takeOver(await a.store.read(), take);
+    await a.store.release(1, 'drill', b.runId);
+    expect(await c.store.read()).toMatchObject({ released: true, isForAnother: true });
+    expect(await b.store.read()).toMatchObject({ released: true, isForAnother: false });
+    expect(await b.store.takeOver(await b.store.read(), take)).toBe(2);
+    await b.store.release(2, 'stopping');
+    expect(await c.store.read()).toMatchObject({ released: true, isForAnother: false });
+  });
 });
 
 describe('the fence', () => {

@@ -62,6 +62,33 @@ describe('when a candidate may take over', () => {
     expect(drive(readsAt(0, 10_000)).commands).toEqual([]);
   });
 
+  it('a lease released in favour of another run is left to it for one second of our own time, and no longer', () => {
+    const released = lease({ released: true, isForAnother: true });
+    const at = (...starts: number[]) => starts.map((startedMs) => read(startedMs, released));
+    expect(drive(at(0, 250, 500, 1_004)).commands).toEqual([]);
+    expect(drive(at(0, 250, 500, 1_005)).commands).toEqual(['take-over']);
+    expect(drive([read(0, { ...released, isForAnother: false })]).commands).toEqual(['take-over']);
+  });
+
+  it('the second begins at the release, not at what was seen of the lease before', () => {
+    const events = [
+      ...readsAt(0, 900, 1_800),
+      read(2_000, lease({ renewals: 10, released: true, isForAnother: true })),
+    ];
+    expect(drive(events).commands).toEqual([]);
+  });
+
+  it('a take-over that got no answer is tried again at the next read that shows the same lease', () => {
+    const unanswered = drive([...readsAt(0, 1_000, 2_000, 3_100), { kind: 'take-over-unanswered' }]);
+    expect(unanswered.state.state).toBe('following');
+    expect(drive([read(3_900)], unanswered.state).commands).toEqual(['take-over']);
+  });
+
+  it('but not when that read shows that somebody, perhaps this very attempt, has won', () => {
+    const unanswered = drive([...readsAt(0, 1_000, 2_000, 3_100), { kind: 'take-over-unanswered' }]);
+    expect(drive([read(3_900, lease({ term: 5, renewals: 0 }))], unanswered.state).commands).toEqual([]);
+  });
+
   it('a node that is not eligible never takes over', () => {
     expect(drive([read(0, lease({ released: true }), false)]).commands).toEqual([]);
   });

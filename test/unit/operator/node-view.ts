@@ -78,6 +78,7 @@ export function nodeView(over: Partial<NodeView> = {}): NodeView {
     storageHealth: (id) => ok(`storage:${id}`),
     tunables: resolveTunables({}),
     visibilityTimeout: resolveVisibilityTimeout(null),
+    drill: { refusal: 'This node does not lead; a drill begins at the leading node.', last: null },
     ...over,
   };
 }

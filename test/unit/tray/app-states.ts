@@ -72,6 +72,8 @@ export function snapshot(over: Partial<NodeSnapshot> = {}): NodeSnapshot {
       members: [member('node-a', { isSelf: true, isLeader: true }), member('node-b'), member('node-c')],
       uncoveredRoles: [],
       history: [],
+      leaderless: null,
+      drill: { refusal: null, last: null },
     },
     storages: [
       {

@@ -54,11 +54,21 @@ describe('the tray', () => {
     expect(drawn(model)).toContain('Disk: Less than 1 GB is free.');
   });
 
+  it('offers the failover drill to the leading node only, and greys it while none can begin', () => {
+    const drillOf = (over: Parameters<typeof snapshot>[0]) =>
+      trayModel(appState({}, over), NOW_MS).items.find(({ id }) => id === 'drill');
+    const { cluster, leadership } = snapshot();
+    const blocked = { ...cluster, drill: { refusal: 'There is no other node.', last: null } };
+    expect(drillOf({})).toMatchObject({ label: 'Run failover drill', enabled: true, action: { do: 'drill' } });
+    expect(drillOf({ cluster: blocked })).toMatchObject({ enabled: false });
+    expect(drillOf({ leadership: { ...leadership, standing: 'follower' } })).toBeUndefined();
+  });
+
   it('has no item for what the agent does not offer, and quit comes last', () => {
     for (const state of Object.values(CASES)) {
       const { items } = trayModel(state, NOW_MS);
       expect(items.at(-1)?.id).toBe('quit');
-      expect(items.map(({ id }) => id).join()).not.toMatch(/drill|check-for-updates/);
+      expect(items.map(({ id }) => id).join()).not.toMatch(/check-for-updates/);
       expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
     }
   });

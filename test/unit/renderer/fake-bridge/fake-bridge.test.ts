@@ -26,6 +26,7 @@ const PARAMS: { [Name in BridgeCallName]: BridgeParams<Name> } = {
   'logs.read': { minLevel: 'debug', text: '', storageId: null, fromMs: null, toMs: null, ...page },
   'node.pause': {},
   'node.resume': {},
+  'cluster.drill': {},
   'cluster.set-enabled': { enabled: true },
   'settings.read': {},
   'settings.write': { name: 'uploads', tier: 'node', value: 4 },
