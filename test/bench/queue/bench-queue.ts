@@ -8,7 +8,7 @@ import type { QueueSystem, ZombieCount } from './queue-system.ts';
 import { measureScaleOut, type ScaleOutFigures } from './scale-out.ts';
 import { type BenchServer, startBenchServer } from './server.ts';
 import { rounded } from './statistics.ts';
-import { measureThroughput, type Throughput } from './throughput.ts';
+import { type Contestant, measureThroughput } from './throughput.ts';
 
 const PARTS = ['single', 'batched', 'pgbouncer', 'backlog', 'zombies', 'enqueueStart', 'crash', 'scaleOut'] as const;
 type Part = (typeof PARTS)[number];
@@ -16,9 +16,11 @@ const isPart = (name: string): name is Part => (PARTS as readonly string[]).incl
 
 /** Server connections that pgBouncer shares out: as many as our pool has. */
 const POOL_SIZE = 10;
-const SINGLE_JOBS = 2_000;
-const BATCHED_JOBS = 20_000;
 const ZOMBIES = 10_000;
+const OURS_DIRECT = 'ours direct';
+
+/** Median jobs per second by system; `ours direct` is ours without pgBouncer in a comparison of pooled ones. */
+type Throughput = Record<string, number>;
 
 /** What was measured; a part that was not asked for is missing. */
 interface Measured {
@@ -54,20 +56,24 @@ async function measureZombies(systems: readonly QueueSystem[]): Promise<Record<Q
   return counts;
 }
 
+const direct = (systems: readonly QueueSystem[]): Contestant[] =>
+  systems.map((system) => ({ key: system.name, system, isPooled: false }));
+
+const pooledAndOurs = (systems: readonly QueueSystem[]): Contestant[] => [
+  ...systems.slice(0, 1).map((system) => ({ key: OURS_DIRECT, system, isPooled: false })),
+  ...systems.map((system) => ({ key: system.name, system, isPooled: true })),
+];
+
 const MEASURE: Record<Part, (bench: Bench) => Promise<void>> = {
   single: async ({ systems, measured }) => {
-    measured.single = await measureThroughput(systems, { mode: 'single', isPooled: false, jobs: SINGLE_JOBS }, say);
+    measured.single = await measureThroughput(direct(systems), 'single', say);
   },
   batched: async ({ systems, measured }) => {
-    measured.batched = await measureThroughput(systems, { mode: 'batched', isPooled: false, jobs: BATCHED_JOBS }, say);
+    measured.batched = await measureThroughput(direct(systems), 'batched', say);
   },
   pgbouncer: async ({ systems, measured }) => {
-    measured.pooledSingle = await measureThroughput(systems, { mode: 'single', isPooled: true, jobs: SINGLE_JOBS }, say);
-    measured.pooledBatched = await measureThroughput(
-      systems,
-      { mode: 'batched', isPooled: true, jobs: BATCHED_JOBS },
-      say,
-    );
+    measured.pooledSingle = await measureThroughput(pooledAndOurs(systems), 'single', say);
+    measured.pooledBatched = await measureThroughput(pooledAndOurs(systems), 'batched', say);
   },
   backlog: async ({ server, measured }) => {
     measured.backlog = await measureBacklog(server, say);
@@ -86,18 +92,19 @@ const MEASURE: Record<Part, (bench: Bench) => Promise<void>> = {
   },
 };
 
-function ratiosOf({ single, batched, pooledBatched, backlog }: Measured) {
-  const against = (figures: Throughput | undefined, peer: 'pg-boss' | 'graphile-worker') =>
-    figures && rounded(figures.ours / figures[peer], 2);
-  const faster = (figures: Throughput | undefined) =>
-    figures && rounded(figures.ours / Math.max(figures['pg-boss'], figures['graphile-worker']), 2);
+const ratio = (figures: Throughput | undefined, ours: string, ...others: string[]): number | undefined =>
+  figures && rounded((figures[ours] ?? Number.NaN) / Math.max(...others.map((key) => figures[key] ?? Number.NaN)), 2);
+
+function ratiosOf({ single, batched, pooledSingle, pooledBatched, backlog }: Measured) {
   return {
-    single: single && {
-      'pg-boss': against(single, 'pg-boss'),
-      'graphile-worker': against(single, 'graphile-worker'),
+    single: {
+      'pg-boss': ratio(single, 'ours', 'pg-boss'),
+      'graphile-worker': ratio(single, 'ours', 'graphile-worker'),
     },
-    batched: faster(batched),
-    pgbouncer: batched && pooledBatched && rounded(pooledBatched.ours / batched.ours, 2),
+    batched: ratio(batched, 'ours', 'pg-boss', 'graphile-worker'),
+    pgbouncer: ratio(pooledBatched, 'ours', OURS_DIRECT),
+    pgbouncerSingle: ratio(pooledSingle, 'ours', OURS_DIRECT),
+    pooledBatched: ratio(pooledBatched, 'ours', 'pg-boss', 'graphile-worker'),
     backlogP99: backlog?.ratio,
   };
 }
@@ -117,7 +124,8 @@ function partsOf(only: string | undefined): readonly Part[] {
   if (only === undefined) return PARTS;
   const asked = only.split(',');
   const unknown = asked.find((name) => !isPart(name));
-  if (unknown !== undefined) throw new Error(`The queue bench has no part "${unknown}". Say some of: ${PARTS.join(', ')}`);
+  if (unknown !== undefined)
+    throw new Error(`The queue bench has no part "${unknown}". Say some of: ${PARTS.join(', ')}`);
   return asked.filter(isPart);
 }
 

@@ -18,7 +18,15 @@ const database = openDatabase(uri);
 const owner = { runId: randomUUID(), workerId };
 const membership = new Membership({
   database,
-  self: { ...owner, storageGatewayId: workerId, name, host: 'bench', machineId: 'bench', bootId: 'bench', version: '0' },
+  self: {
+    ...owner,
+    storageGatewayId: workerId,
+    name,
+    host: 'bench',
+    machineId: 'bench',
+    bootId: 'bench',
+    version: '0',
+  },
   lapseMs: LAPSE_MS,
   clock: systemClock,
   log: silentLogger,

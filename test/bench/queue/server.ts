@@ -72,6 +72,14 @@ export async function startBenchServer(poolSize: number): Promise<BenchServer> {
   const uriOf = (user: string, name: string) => `postgresql://${user}:${password}@127.0.0.1:${port}/${name}`;
   await ask(uriOf('postgres', 'postgres'), `CREATE ROLE isg LOGIN PASSWORD '${password}'`);
   let bouncer: TestPgBouncer | null = null;
+  const stop = async () => {
+    await bouncer?.stop();
+    await stopServer(place, 5_000);
+    await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  };
+  // The server is detached: a bench that is ended from outside must take it along.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void stop().then(() => process.exit(1)));
   return {
     createDatabase: async (name, isOurs) => {
       await ask(uriOf('postgres', 'postgres'), `CREATE DATABASE ${name} OWNER isg`);
@@ -82,10 +90,6 @@ export async function startBenchServer(poolSize: number): Promise<BenchServer> {
       pooled.pathname = `/${name}`;
       return { direct, pooled: pooled.href, asSuperuser: (text) => ask(uriOf('postgres', name), text) };
     },
-    stop: async () => {
-      await bouncer?.stop();
-      await stopServer(place, 5_000);
-      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-    },
+    stop,
   };
 }
