@@ -93,7 +93,7 @@ export class NodeFleet {
   }
 
   async close(): Promise<void> {
-    for (const name of [...this.#nodes.keys()]) await this.kill(name);
+    for (const name of this.#nodes.keys()) await this.kill(name);
     await this.database.close();
   }
 }

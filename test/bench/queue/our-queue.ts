@@ -16,7 +16,7 @@ const isEmpty = async (database: Database) => {
 };
 
 /** Puts jobs into our queue, as leader work does. */
-export async function fillOurs(database: Database, jobs: number): Promise<void> {
+async function fillOurs(database: Database, jobs: number): Promise<void> {
   for (let from = 0; from < jobs; from += 1_000) {
     const some = Array.from({ length: Math.min(1_000, jobs - from) }, (_, at) => benchJob(from + at));
     await enqueueJobs(database, some);

@@ -47,7 +47,7 @@ export interface OurRunnerOptions {
   owner?: Owner;
   /** Told of every look at the queue. */
   onClaim?: () => void;
-  work(at: number, signal: AbortSignal): Promise<void> | void;
+  work: (at: number, signal: AbortSignal) => Promise<void> | void;
 }
 
 /** The product's own runner over its own store. */
