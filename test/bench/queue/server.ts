@@ -72,10 +72,15 @@ export async function startBenchServer(poolSize: number): Promise<BenchServer> {
   const uriOf = (user: string, name: string) => `postgresql://${user}:${password}@127.0.0.1:${port}/${name}`;
   await ask(uriOf('postgres', 'postgres'), `CREATE ROLE isg LOGIN PASSWORD '${password}'`);
   let bouncer: TestPgBouncer | null = null;
-  const stop = async () => {
+  const stopOnce = async () => {
     await bouncer?.stop();
     await stopServer(place, 5_000);
     await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  };
+  let stopping: Promise<void> | null = null;
+  const stop = () => {
+    stopping ??= stopOnce();
+    return stopping;
   };
   // The server is detached: a bench that is ended from outside must take it along.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
