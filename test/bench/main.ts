@@ -1,16 +1,24 @@
 import { parseArgs } from 'node:util';
+import { benchQueue } from './queue/bench-queue.ts';
 import { benchStartup } from './startup.ts';
 
-/** `npm run bench -- NAME [--json]`: measures one thing; the last line is JSON with the figures. */
+/** `npm run bench -- NAME [--json] [--only PART,…]`: measures one thing; the last line is JSON with the figures. */
 
-const BENCHES = { startup: benchStartup } as const;
+const BENCHES: Record<string, (options: { only?: string | undefined }) => Promise<object>> = {
+  queue: benchQueue,
+  startup: benchStartup,
+};
 
-const { positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' }, only: { type: 'string' } },
+});
 const [name = ''] = positionals;
-if (!(name in BENCHES)) {
+const bench = BENCHES[name];
+if (!bench) {
   process.stderr.write(`There is no bench "${name}". Say one of: ${Object.keys(BENCHES).join(', ')}\n`);
   process.exit(2);
 }
-const result = await BENCHES[name as keyof typeof BENCHES]();
+const result = await bench({ only: values.only });
 process.stdout.write(`${JSON.stringify(result)}\n`);
 process.exit(0);
