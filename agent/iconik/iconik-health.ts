@@ -15,6 +15,8 @@ export interface IconikHealth {
 
 /** One admitted call: exactly one of its functions is to be called when it ends. */
 interface Pass {
+  /** It is the one call that tries whether iconik is back, and is not to wait long. */
+  isProbe: boolean;
   succeeded(): void;
   failed(error: IsgError): void;
 }
@@ -26,6 +28,15 @@ export interface HealthWatch {
   health(): IconikHealth;
   breakerState(): BreakerState['state'];
 }
+
+/**
+ * Calls that wait while nothing at all has been answered for this long mean that iconik is lost: a connection that fell
+ * silent (a firewall that drops, a cable pulled behind a switch) would else be noticed only at the calls' own time limit.
+ * One slow call among others that are answered means nothing.
+ */
+const SILENCE_MS = 3_500;
+/** A longer gap between two looks was a pause of this process (suspend, starved machine); answers may be waiting to be read. */
+const MAX_LOOK_GAP_MS = 1_500;
 
 const UNKNOWN: IconikHealth = { status: 'unknown', reason: 'No call to iconik has ended yet.', remedy: '' };
 const OK: IconikHealth = { status: 'ok', reason: '', remedy: '' };
@@ -60,6 +71,24 @@ export function createHealthWatch(options: {
   let trouble = '';
   let throttledAtMs: number | null = null;
   let told: IconikHealth = UNKNOWN;
+  let heardMs = Number.NEGATIVE_INFINITY;
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  /** Calls on their way, with their start; in the order of their starts. */
+  const waiting = new Map<object, number>();
+
+  /** Opens the breaker when calls wait in silence. Looked at whenever somebody asks: the health check does, twice a second. */
+  function listen(): void {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - lookedMs > MAX_LOOK_GAP_MS) heardMs = nowMs;
+    lookedMs = nowMs;
+    const [oldestMs] = waiting.values();
+    if (breaker.state !== 'closed' || oldestMs === undefined) return;
+    const silentMs = nowMs - Math.max(oldestMs, heardMs);
+    if (silentMs < SILENCE_MS) return;
+    trouble = `iconik has not answered any call for ${Math.round(silentMs / 1_000)} s.`;
+    breaker = nextBreaker(breaker, { kind: 'silence', nowMs, jitter: random() });
+    tell();
+  }
 
   function health(): IconikHealth {
     if (refusal !== null) {
@@ -93,6 +122,7 @@ export function createHealthWatch(options: {
 
   function failed(error: IsgError, call: { isProbe: boolean; startedAtMs: number }): void {
     const nowMs = clock.monotonicMs();
+    if (error.fields.fromIconik) heardMs = nowMs;
     const meaning = meaningOf(error);
     if (meaning === 'failure') {
       trouble = error.message;
@@ -109,9 +139,13 @@ export function createHealthWatch(options: {
   }
 
   return {
-    health,
+    health: () => {
+      listen();
+      return health();
+    },
     breakerState: () => breaker.state,
     admit({ mayProbe }) {
+      listen();
       const startedAtMs = clock.monotonicMs();
       const verdict = admission(breaker, startedAtMs, mayProbe);
       if (verdict === 'refuse') {
@@ -122,14 +156,22 @@ export function createHealthWatch(options: {
       }
       const isProbe = verdict === 'probe';
       if (isProbe) breaker = nextBreaker(breaker, { kind: 'probing' });
+      const call = {};
+      waiting.set(call, startedAtMs);
       return {
+        isProbe,
         succeeded() {
+          waiting.delete(call);
+          heardMs = clock.monotonicMs();
           breaker = nextBreaker(breaker, { kind: 'alive' });
           wasAlive = true;
           refusal = null;
           tell();
         },
-        failed: (error) => failed(error, { isProbe, startedAtMs }),
+        failed: (error) => {
+          waiting.delete(call);
+          failed(error, { isProbe, startedAtMs });
+        },
       };
     },
   };

@@ -45,12 +45,22 @@ export interface FaultProxyOptions {
   /** Port to listen on; default any free one. */
   port?: number;
   faults?: NetworkFaults;
+  /** Sees, and may replace, each piece of a direction before anything else happens to it. */
+  through?: (bytes: Buffer, direction: Direction) => Buffer;
   /** Uniform in [0, 1). */
   random?: () => number;
 }
 
+/** What all connections share. */
+interface Setting {
+  faults: () => NetworkFaults;
+  random: () => number;
+  through: (bytes: Buffer, direction: Direction) => Buffer;
+}
+
 /** One direction of one connection. */
 class Flow {
+  readonly #through: (bytes: Buffer, direction: Direction) => Buffer;
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #direction: Direction;
@@ -59,18 +69,14 @@ class Flow {
   readonly #queue: { bytes: Buffer | null; dueMs: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(
-    sockets: { from: Socket; to: Socket },
-    direction: Direction,
-    faults: () => NetworkFaults,
-    random: () => number,
-  ) {
+  constructor(sockets: { from: Socket; to: Socket }, direction: Direction, { faults, random, through }: Setting) {
+    this.#through = through;
     this.#from = sockets.from;
     this.#to = sockets.to;
     this.#direction = direction;
     this.#faults = faults;
     this.#random = random;
-    this.#from.on('data', (bytes) => this.#take(bytes));
+    this.#from.on('data', (bytes) => this.#take(this.#through(bytes, this.#direction)));
     this.#from.on('end', () => this.#take(null));
     this.#from.on('close', () => clearTimeout(this.#timer));
   }
@@ -124,20 +130,16 @@ class Link {
   /** Directions whose bytes have been dropped. */
   readonly #dropped = new Set<Direction>();
 
-  constructor(
-    sockets: { client: Socket; server: Socket },
-    faults: () => NetworkFaults,
-    random: () => number,
-    onGone: () => void,
-  ) {
+  constructor(sockets: { client: Socket; server: Socket }, setting: Setting, onGone: () => void) {
+    const { faults, random } = setting;
     const { client, server } = sockets;
     this.#client = client;
     this.#server = server;
     this.#faults = faults;
     this.#random = random;
     this.#flows = [
-      new Flow({ from: client, to: server }, 'up', faults, random),
-      new Flow({ from: server, to: client }, 'down', faults, random),
+      new Flow({ from: client, to: server }, 'up', setting),
+      new Flow({ from: server, to: client }, 'down', setting),
     ];
     for (const socket of [client, server]) socket.on('error', () => this.reset());
     // The news that the other side went away crosses a cut cable no more than bytes do.
@@ -195,19 +197,15 @@ const listen = (server: Server, port: number) =>
 
 /** Starts a proxy on the loopback interface before the given port. */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
-  const { targetPort, targetHost = '127.0.0.1', random = Math.random } = options;
+  const { targetPort, targetHost = '127.0.0.1', random = Math.random, through = (bytes) => bytes } = options;
   let faults = options.faults ?? {};
+  const setting = { faults: () => faults, random, through };
   let isStopped = false;
   const links = new Set<Link>();
   const accept = (client: Socket) => {
     // Half-open is a state of its own: an end is passed on as an end, not answered with one.
     const server = connect({ port: targetPort, host: targetHost, allowHalfOpen: true });
-    const link = new Link(
-      { client, server },
-      () => faults,
-      random,
-      () => forget(),
-    );
+    const link = new Link({ client, server }, setting, () => forget());
     const forget = () => {
       if (link.isGone) links.delete(link);
     };
