@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { coerceError } from '../../../agent/runtime/errors.ts';
 import { MediaCluster } from '../../support/media-cluster.ts';
 import { assertCanMount, SharedMount } from '../../support/shared-mount.ts';
 
@@ -48,6 +49,12 @@ export interface Failover {
   /** `performance.now()` when the fault began and when the next leader was seen. */
   faultMs: number;
   takenMs: number;
+}
+
+/** A look at a database that is away for a moment has found nothing yet. */
+function unlessAway(thrown: unknown): null {
+  if (coerceError(thrown).retry === 'transient') return null;
+  throw thrown;
 }
 
 /** A cluster of three candidates and a worker, each with its own network, the candidates with their own mounts. */
@@ -121,7 +128,7 @@ export class FailingCluster {
   async until<T>(what: string, holds: () => Promise<T | null | undefined | false>, deadlineMs: number): Promise<T> {
     const since = performance.now();
     for (;;) {
-      const found = await holds();
+      const found = await holds().catch(unlessAway);
       if (found) return found;
       if (performance.now() - since > deadlineMs)
         throw new Error(await this.#explain(`not within ${deadlineMs} ms: ${what}`));
@@ -195,8 +202,8 @@ export class FailingCluster {
   }
 
   /** A file big enough for its hashing to outlast a failover; resolves when the worker hashes it. */
-  async startLongJob(path: string, gib = 2): Promise<void> {
-    await promisify(execFile)('truncate', ['-s', `${gib}G`, join(this.cluster.mediaDir, path)]);
+  async startLongJob(path: string, size = '1G'): Promise<void> {
+    await promisify(execFile)('truncate', ['-s', size, join(this.cluster.mediaDir, path)]);
     await this.until(`${path} is being hashed`, async () => (await this.job(path))?.state === 'leased', 20_000);
   }
 
