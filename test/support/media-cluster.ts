@@ -278,7 +278,7 @@ export class MediaCluster {
   /** Ends everything that this cluster started. Safe to call twice. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map(({ name }) => this.#endSurely(name)));
-    await Promise.all(this.nodes.map(({ network }) => network?.stop()));
+    await Promise.all(this.nodes.map(async ({ network }) => network?.stop()));
     await this.standIn.close();
     await this.#pooler?.stop();
     await this.database.close();
