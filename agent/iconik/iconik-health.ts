@@ -3,6 +3,7 @@ import { IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { admission, type BreakerState, CLOSED, nextBreaker } from './circuit-breaker.ts';
 import { RATE_WINDOW_MS } from './request-budget-state.ts';
+import { createSilenceWatch } from './silence.ts';
 
 /** What the calls of this node say about iconik. `throttled` is not a loss; `unknown` = no call has ended yet. */
 export interface IconikHealth {
@@ -28,15 +29,6 @@ export interface HealthWatch {
   health(): IconikHealth;
   breakerState(): BreakerState['state'];
 }
-
-/**
- * Calls that wait while nothing at all has been answered for this long mean that iconik is lost: a connection that fell
- * silent (a firewall that drops, a cable pulled behind a switch) would else be noticed only at the calls' own time limit.
- * One slow call among others that are answered means nothing.
- */
-const SILENCE_MS = 3_500;
-/** A longer gap between two looks was a pause of this process (suspend, starved machine); answers may be waiting to be read. */
-const MAX_LOOK_GAP_MS = 1_500;
 
 const UNKNOWN: IconikHealth = { status: 'unknown', reason: 'No call to iconik has ended yet.', remedy: '' };
 const OK: IconikHealth = { status: 'ok', reason: '', remedy: '' };
@@ -71,22 +63,14 @@ export function createHealthWatch(options: {
   let trouble = '';
   let throttledAtMs: number | null = null;
   let told: IconikHealth = UNKNOWN;
-  let heardMs = Number.NEGATIVE_INFINITY;
-  let lookedMs = Number.NEGATIVE_INFINITY;
-  /** Calls on their way, with their start; in the order of their starts. */
-  const waiting = new Map<object, number>();
+  const silence = createSilenceWatch(clock);
 
   /** Opens the breaker when calls wait in silence. Looked at whenever somebody asks: the health check does, twice a second. */
   function listen(): void {
-    const nowMs = clock.monotonicMs();
-    if (nowMs - lookedMs > MAX_LOOK_GAP_MS) heardMs = nowMs;
-    lookedMs = nowMs;
-    const [oldestMs] = waiting.values();
-    if (breaker.state !== 'closed' || oldestMs === undefined) return;
-    const silentMs = nowMs - Math.max(oldestMs, heardMs);
-    if (silentMs < SILENCE_MS) return;
+    const silentMs = silence.tooLongMs();
+    if (breaker.state !== 'closed' || silentMs === null) return;
     trouble = `iconik has not answered any call for ${Math.round(silentMs / 1_000)} s.`;
-    breaker = nextBreaker(breaker, { kind: 'silence', nowMs, jitter: random() });
+    breaker = nextBreaker(breaker, { kind: 'silence', nowMs: clock.monotonicMs(), jitter: random() });
     tell();
   }
 
@@ -122,7 +106,6 @@ export function createHealthWatch(options: {
 
   function failed(error: IsgError, call: { isProbe: boolean; startedAtMs: number }): void {
     const nowMs = clock.monotonicMs();
-    if (error.fields.fromIconik) heardMs = nowMs;
     const meaning = meaningOf(error);
     if (meaning === 'failure') {
       trouble = error.message;
@@ -156,20 +139,18 @@ export function createHealthWatch(options: {
       }
       const isProbe = verdict === 'probe';
       if (isProbe) breaker = nextBreaker(breaker, { kind: 'probing' });
-      const call = {};
-      waiting.set(call, startedAtMs);
+      const ended = silence.waits();
       return {
         isProbe,
         succeeded() {
-          waiting.delete(call);
-          heardMs = clock.monotonicMs();
+          ended(true);
           breaker = nextBreaker(breaker, { kind: 'alive' });
           wasAlive = true;
           refusal = null;
           tell();
         },
         failed: (error) => {
-          waiting.delete(call);
+          ended(error.fields.fromIconik === true);
           failed(error, { isProbe, startedAtMs });
         },
       };
