@@ -49,6 +49,32 @@ function meaningOf(error: IsgError): 'unauthorized' | 'throttled' | 'alive' | 'f
   }
 }
 
+/** The verdict in words; the worst of what is known counts. */
+function verdictOf(known: {
+  refusal: string | null;
+  /** Why the breaker is not closed; null while it is. */
+  trouble: string | null;
+  isThrottled: boolean;
+  wasAlive: boolean;
+}): IconikHealth {
+  const { refusal, trouble, isThrottled, wasAlive } = known;
+  if (refusal !== null) {
+    return { status: 'failing', reason: refusal, remedy: 'Check app-id and auth-token in config.ini.' };
+  }
+  if (trouble !== null) {
+    const remedy = 'Check iconik-url, DNS, firewall and proxy; see status.iconik.io.';
+    return { status: 'failing', reason: trouble, remedy };
+  }
+  if (isThrottled) {
+    return {
+      status: 'throttled',
+      reason: 'iconik limits the number of requests (429); work goes on more slowly.',
+      remedy: 'If it lasts, lower iconik-requests-per-second or give this cluster an application token of its own.',
+    };
+  }
+  return wasAlive ? OK : UNKNOWN;
+}
+
 /** A watch over the calls of one client; `onHealth` is told each change of the verdict, never twice the same. */
 export function createHealthWatch(options: {
   clock: Clock;
@@ -75,24 +101,8 @@ export function createHealthWatch(options: {
   }
 
   function health(): IconikHealth {
-    if (refusal !== null) {
-      return { status: 'failing', reason: refusal, remedy: 'Check app-id and auth-token in config.ini.' };
-    }
-    if (breaker.state !== 'closed') {
-      return {
-        status: 'failing',
-        reason: trouble,
-        remedy: 'Check iconik-url, DNS, firewall and proxy; see status.iconik.io.',
-      };
-    }
-    if (throttledAtMs !== null && clock.monotonicMs() - throttledAtMs < RATE_WINDOW_MS) {
-      return {
-        status: 'throttled',
-        reason: 'iconik limits the number of requests (429); work goes on more slowly.',
-        remedy: 'If it lasts, lower iconik-requests-per-second or give this cluster an application token of its own.',
-      };
-    }
-    return wasAlive ? OK : UNKNOWN;
+    const isThrottled = throttledAtMs !== null && clock.monotonicMs() - throttledAtMs < RATE_WINDOW_MS;
+    return verdictOf({ refusal, trouble: breaker.state === 'closed' ? null : trouble, isThrottled, wasAlive });
   }
 
   function tell(): void {

@@ -15,7 +15,7 @@ export const isLong = process.env.ISG_PRO_TEST_LONG === '1';
 
 /** Nodes that may lead, and one that only works. */
 export const CANDIDATES = ['node-a', 'node-b', 'node-c'] as const;
-export const WORKER = 'node-w';
+const WORKER = 'node-w';
 
 /** Leader ttl − margin at default settings, milliseconds. */
 export const TRUST_MS = 2_250;

@@ -183,7 +183,7 @@ async function expectHarmless(path: string, fault: () => Promise<void>): Promise
 }
 
 describe('leadership changes at most once and a running job finishes and commits', () => {
-  it('when pgBouncer restarts', async () => {
+  it.runIf(isLong)('when pgBouncer restarts', async () => {
     await expectHarmless('pooler.bin', () => failing.cluster.restartPooler());
   });
 

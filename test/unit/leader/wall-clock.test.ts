@@ -17,7 +17,7 @@ function turnedClock() {
   const turn = (ms: number) => {
     shiftMs += ms;
   };
-  return { clock: turned, advance: clock.advance, turn };
+  return { clock: turned, advance: (ms: number) => clock.advance(ms), turn };
 }
 
 it.each([HOUR_MS, -HOUR_MS])('a wall clock that jumps by %i ms moves no leadership and no verdict', async (jumpMs) => {
