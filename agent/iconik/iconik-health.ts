@@ -75,13 +75,21 @@ function verdictOf(known: {
   return wasAlive ? OK : UNKNOWN;
 }
 
-/** A watch over the calls of one client; `onHealth` is told each change of the verdict, never twice the same. */
-export function createHealthWatch(options: {
+interface HealthWatchOptions {
   clock: Clock;
   random: () => number;
   log: Logger;
   onHealth?: ((health: IconikHealth) => void) | undefined;
-}): HealthWatch {
+}
+
+const refusedByBreaker = (trouble: string): IsgError =>
+  new IsgError('iconik-unreachable', `iconik is away, so the call was not sent. Last trouble: ${trouble}`, {
+    retry: 'transient',
+    fields: { sent: false, refusedByBreaker: true },
+  });
+
+/** A watch over the calls of one client; `onHealth` is told each change of the verdict, never twice the same. */
+export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
   const { clock, random, log, onHealth } = options;
   let breaker: BreakerState = CLOSED;
   let wasAlive = false;
@@ -141,12 +149,7 @@ export function createHealthWatch(options: {
       listen();
       const startedAtMs = clock.monotonicMs();
       const verdict = admission(breaker, startedAtMs, mayProbe);
-      if (verdict === 'refuse') {
-        throw new IsgError('iconik-unreachable', `iconik is away, so the call was not sent. Last trouble: ${trouble}`, {
-          retry: 'transient',
-          fields: { sent: false, refusedByBreaker: true },
-        });
-      }
+      if (verdict === 'refuse') throw refusedByBreaker(trouble);
       const isProbe = verdict === 'probe';
       if (isProbe) breaker = nextBreaker(breaker, { kind: 'probing' });
       const ended = silence.waits();
