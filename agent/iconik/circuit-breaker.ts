@@ -26,6 +26,8 @@ export type BreakerEvent =
   | { kind: 'failure'; isProbe: boolean; startedAtMs: number; nowMs: number; jitter: number }
   /** The caller gave up, or something in between refused: says nothing. */
   | { kind: 'inconclusive'; isProbe: boolean; nowMs: number }
+  /** Calls wait and none of any kind has been answered for too long. `jitter` as above. */
+  | { kind: 'silence'; nowMs: number; jitter: number }
   /** A call was let through as the probe. */
   | { kind: 'probing' };
 
@@ -44,6 +46,7 @@ export function nextBreaker(state: BreakerState, event: BreakerEvent): BreakerSt
   if (event.kind === 'alive') return CLOSED;
   if (event.kind === 'probing')
     return state.state === 'open' ? { state: 'half-open', openings: state.openings } : state;
+  if (event.kind === 'silence') return state.state === 'closed' ? opened(0, event) : state;
   if (event.kind === 'inconclusive') {
     // A probe without result leaves the place to the next call.
     return state.state === 'half-open' && event.isProbe

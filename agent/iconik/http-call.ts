@@ -22,6 +22,8 @@ export interface HttpRequest {
   /** Sent as JSON when given. */
   body?: unknown;
   signal?: AbortSignal | undefined;
+  /** Shorter than the client's own limit, for this call. */
+  timeoutMs?: number;
 }
 
 /** A successful answer. */
@@ -128,7 +130,8 @@ export function createHttpCall(options: HttpCallOptions): HttpCall {
   return async (call) => {
     const name = { method: call.method, path: call.path };
     if (call.signal?.aborted) throw failureOfAbort(call.signal.reason, { ...name, sent: false });
-    const limit = limitCall({ clock, timeoutMs: callTimeoutMs, caller: call.signal });
+    const timeoutMs = Math.min(callTimeoutMs, call.timeoutMs ?? callTimeoutMs);
+    const limit = limitCall({ clock, timeoutMs, caller: call.signal });
     try {
       const answer = await exchange(call, limit.signal);
       if (!answer.isSuccess) {
@@ -141,7 +144,7 @@ export function createHttpCall(options: HttpCallOptions): HttpCall {
       return { status: answer.status, body: parseJson(name, answer), rateLimitRemaining };
     } catch (thrown) {
       if (thrown instanceof IsgError) throw thrown;
-      if (limit.timedOut) throw failureOfTimeout(name, callTimeoutMs);
+      if (limit.timedOut) throw failureOfTimeout(name, timeoutMs);
       if (call.signal?.aborted) throw failureOfAbort(call.signal.reason, { ...name, sent: true });
       throw failureOfTransport(name, thrown);
     } finally {

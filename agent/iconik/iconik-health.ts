@@ -3,6 +3,7 @@ import { IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { admission, type BreakerState, CLOSED, nextBreaker } from './circuit-breaker.ts';
 import { RATE_WINDOW_MS } from './request-budget-state.ts';
+import { createSilenceWatch } from './silence.ts';
 
 /** What the calls of this node say about iconik. `throttled` is not a loss; `unknown` = no call has ended yet. */
 export interface IconikHealth {
@@ -15,6 +16,8 @@ export interface IconikHealth {
 
 /** One admitted call: exactly one of its functions is to be called when it ends. */
 interface Pass {
+  /** It is the one call that tries whether iconik is back, and is not to wait long. */
+  isProbe: boolean;
   succeeded(): void;
   failed(error: IsgError): void;
 }
@@ -46,13 +49,47 @@ function meaningOf(error: IsgError): 'unauthorized' | 'throttled' | 'alive' | 'f
   }
 }
 
-/** A watch over the calls of one client; `onHealth` is told each change of the verdict, never twice the same. */
-export function createHealthWatch(options: {
+/** The verdict in words; the worst of what is known counts. */
+function verdictOf(known: {
+  refusal: string | null;
+  /** Why the breaker is not closed; null while it is. */
+  trouble: string | null;
+  isThrottled: boolean;
+  wasAlive: boolean;
+}): IconikHealth {
+  const { refusal, trouble, isThrottled, wasAlive } = known;
+  if (refusal !== null) {
+    return { status: 'failing', reason: refusal, remedy: 'Check app-id and auth-token in config.ini.' };
+  }
+  if (trouble !== null) {
+    const remedy = 'Check iconik-url, DNS, firewall and proxy; see status.iconik.io.';
+    return { status: 'failing', reason: trouble, remedy };
+  }
+  if (isThrottled) {
+    return {
+      status: 'throttled',
+      reason: 'iconik limits the number of requests (429); work goes on more slowly.',
+      remedy: 'If it lasts, lower iconik-requests-per-second or give this cluster an application token of its own.',
+    };
+  }
+  return wasAlive ? OK : UNKNOWN;
+}
+
+interface HealthWatchOptions {
   clock: Clock;
   random: () => number;
   log: Logger;
   onHealth?: ((health: IconikHealth) => void) | undefined;
-}): HealthWatch {
+}
+
+const refusedByBreaker = (trouble: string): IsgError =>
+  new IsgError('iconik-unreachable', `iconik is away, so the call was not sent. Last trouble: ${trouble}`, {
+    retry: 'transient',
+    fields: { sent: false, refusedByBreaker: true },
+  });
+
+/** A watch over the calls of one client; `onHealth` is told each change of the verdict, never twice the same. */
+export function createHealthWatch(options: HealthWatchOptions): HealthWatch {
   const { clock, random, log, onHealth } = options;
   let breaker: BreakerState = CLOSED;
   let wasAlive = false;
@@ -60,26 +97,20 @@ export function createHealthWatch(options: {
   let trouble = '';
   let throttledAtMs: number | null = null;
   let told: IconikHealth = UNKNOWN;
+  const silence = createSilenceWatch(clock);
+
+  /** Opens the breaker when calls wait in silence. Looked at whenever somebody asks: the health check does, twice a second. */
+  function listen(): void {
+    const silentMs = silence.tooLongMs();
+    if (breaker.state !== 'closed' || silentMs === null) return;
+    trouble = `iconik has not answered any call for ${Math.round(silentMs / 1_000)} s.`;
+    breaker = nextBreaker(breaker, { kind: 'silence', nowMs: clock.monotonicMs(), jitter: random() });
+    tell();
+  }
 
   function health(): IconikHealth {
-    if (refusal !== null) {
-      return { status: 'failing', reason: refusal, remedy: 'Check app-id and auth-token in config.ini.' };
-    }
-    if (breaker.state !== 'closed') {
-      return {
-        status: 'failing',
-        reason: trouble,
-        remedy: 'Check iconik-url, DNS, firewall and proxy; see status.iconik.io.',
-      };
-    }
-    if (throttledAtMs !== null && clock.monotonicMs() - throttledAtMs < RATE_WINDOW_MS) {
-      return {
-        status: 'throttled',
-        reason: 'iconik limits the number of requests (429); work goes on more slowly.',
-        remedy: 'If it lasts, lower iconik-requests-per-second or give this cluster an application token of its own.',
-      };
-    }
-    return wasAlive ? OK : UNKNOWN;
+    const isThrottled = throttledAtMs !== null && clock.monotonicMs() - throttledAtMs < RATE_WINDOW_MS;
+    return verdictOf({ refusal, trouble: breaker.state === 'closed' ? null : trouble, isThrottled, wasAlive });
   }
 
   function tell(): void {
@@ -109,27 +140,32 @@ export function createHealthWatch(options: {
   }
 
   return {
-    health,
+    health: () => {
+      listen();
+      return health();
+    },
     breakerState: () => breaker.state,
     admit({ mayProbe }) {
+      listen();
       const startedAtMs = clock.monotonicMs();
       const verdict = admission(breaker, startedAtMs, mayProbe);
-      if (verdict === 'refuse') {
-        throw new IsgError('iconik-unreachable', `iconik is away, so the call was not sent. Last trouble: ${trouble}`, {
-          retry: 'transient',
-          fields: { sent: false, refusedByBreaker: true },
-        });
-      }
+      if (verdict === 'refuse') throw refusedByBreaker(trouble);
       const isProbe = verdict === 'probe';
       if (isProbe) breaker = nextBreaker(breaker, { kind: 'probing' });
+      const ended = silence.waits();
       return {
+        isProbe,
         succeeded() {
+          ended(true);
           breaker = nextBreaker(breaker, { kind: 'alive' });
           wasAlive = true;
           refusal = null;
           tell();
         },
-        failed: (error) => failed(error, { isProbe, startedAtMs }),
+        failed: (error) => {
+          ended(error.fields.fromIconik === true);
+          failed(error, { isProbe, startedAtMs });
+        },
       };
     },
   };

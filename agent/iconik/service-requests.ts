@@ -58,6 +58,9 @@ export function isNotFound(thrown: unknown): boolean {
   return thrown instanceof IsgError && thrown.code === 'iconik-not-found' && thrown.fields.fromIconik === true;
 }
 
+/** How long a call that tries whether iconik is back may take: recovery must not wait for the limit of an ordinary call. */
+const PROBE_LIMIT_MS = 5_000;
+
 /** The requests of one client: turn from the budget, leave from the breaker, one call, its end reported to both. */
 export function createServiceRequests(options: ServiceRequestsOptions): ServiceRequests {
   const { call, budget, watch, clock, random, log } = options;
@@ -66,7 +69,7 @@ export function createServiceRequests(options: ServiceRequestsOptions): ServiceR
     await budget.take(request.signal);
     const pass = watch.admit({ mayProbe });
     try {
-      const answer = await call(request);
+      const answer = await call(pass.isProbe ? { ...request, timeoutMs: PROBE_LIMIT_MS } : request);
       budget.answered(answer.rateLimitRemaining);
       pass.succeeded();
       return answer;

@@ -47,6 +47,12 @@ function lateVerdict(isReady: boolean, timeoutMs: number): { verdict: ProbeResul
   return { verdict: verdictOn(error), error };
 }
 
+function hungEntries(): IsgError {
+  const words =
+    'The storage does not answer: its mount hangs. Check the file server and the network; the call is tried again.';
+  return new IsgError('storage-hung', words, { retry: 'transient' });
+}
+
 /** The verdict when a probe could not be carried out. */
 function verdictOn(thrown: unknown): ProbeResult {
   const error = coerceError(thrown);
@@ -135,6 +141,9 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     async probe({ testWrite, timeoutMs }) {
       const verdict = await probeWithin(probes, { testWrite }, { timeoutMs, markerExpected: markerSeen });
       if (verdict.kind === 'reachable' && verdict.marker === 'right') markerSeen = true;
+      // Looks and walks wait on the same mount and can only wait for their stall window; a leader that steps down because
+      // of this verdict must not wait for them. Contents in flight go on: they may live through a short stall.
+      if (verdict.kind === 'unreachable' && verdict.reason === 'hung') entries.killAll(hungEntries());
       return verdict;
     },
     async placeMarker() {

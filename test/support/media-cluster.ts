@@ -9,11 +9,14 @@ import { tryLockFile } from '../../agent/cache/data-folder-lock.ts';
 import type { Role } from '../../agent/contract/index.ts';
 import { createDatabase } from '../../agent/db/database.ts';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '../../agent/embedded-db/embedded-database.ts';
+import { readPostmasterFile } from '../../agent/embedded-db/server-process.ts';
 import { type ChildGuard, createChildGuard } from '../../agent/runtime/child-guard/child-guard.ts';
 import { silentLogger } from '../../agent/runtime/logger.ts';
 import type { Database } from '../../agent/runtime/sql.ts';
 import { createStandIn, type StandIn } from '../stand-in/stand-in.ts';
 import type { CloudStorages, SeededAccount } from '../stand-in/state/seed-account.ts';
+import { createNodeNetwork, type NodeNetwork } from './node-network.ts';
+import { startPgBouncer, type TestPgBouncer } from './pgbouncer.ts';
 
 /** A node of a media cluster: a real agent process with its own data folder. */
 export interface ClusterNodeProcess {
@@ -22,19 +25,35 @@ export interface ClusterNodeProcess {
   /** Null while it does not run. */
   process: ChildProcess | null;
   logPath: string;
+  /** Its own ways to iconik and the database; null unless the cluster was asked for them. */
+  network: NodeNetwork | null;
+}
+
+/** A node to start: `mountPoint` where the storage is mounted at another place than the media folder. */
+export interface WantedNode {
+  name: string;
+  roles: Role[];
+  mountPoint?: string;
 }
 
 /** What to start. */
 export interface MediaClusterOptions {
   /** Folder for everything; must exist. */
   dir: string;
-  nodes: { name: string; roles: Role[] }[];
+  nodes: WantedNode[];
   storageSettings: (cloud: CloudStorages) => Record<string, unknown>;
   /** Lines of every node's config.ini beside the required ones. */
   config: Record<string, string | number>;
   /** The cluster's database as iconik names it; default: the embedded one that is started. */
   dbConnectionUri?: string;
+  /** Puts a network of its own between each node and iconik and database; the database is then behind pgBouncer. */
+  ownNetworks?: boolean;
 }
+
+/** Server connections of the pooler: as many as the nodes use at a time. */
+const POOL_SIZE = 20;
+/** Name of the one FILE storage. */
+const STORAGE = 'NAS Post';
 
 const AGENT = fileURLToPath(new URL('../../agent/main.ts', import.meta.url));
 
@@ -50,6 +69,7 @@ export class MediaCluster {
   readonly database: Database;
   readonly #embedded: EmbeddedDatabase;
   readonly #guard: ChildGuard;
+  #pooler: TestPgBouncer | null;
   readonly #dir: string;
   readonly #config: Record<string, string | number>;
 
@@ -60,6 +80,7 @@ export class MediaCluster {
       database: Database;
       embedded: EmbeddedDatabase;
       guard: ChildGuard;
+      pooler: TestPgBouncer | null;
     },
     options: MediaClusterOptions,
   ) {
@@ -68,11 +89,12 @@ export class MediaCluster {
     this.database = parts.database;
     this.#embedded = parts.embedded;
     this.#guard = parts.guard;
+    this.#pooler = parts.pooler;
     this.#dir = options.dir;
     this.#config = options.config;
     this.mediaDir = join(options.dir, 'media');
     for (const { name, roles } of options.nodes) {
-      this.nodes.push({ name, roles, process: null, logPath: join(options.dir, name, 'output.log') });
+      this.nodes.push({ name, roles, process: null, logPath: join(options.dir, name, 'output.log'), network: null });
     }
   }
 
@@ -89,15 +111,26 @@ export class MediaCluster {
       lingerMs: 0,
     });
     const standIn = await createStandIn({ dataDir: join(options.dir, 'iconik') });
+    const pooler = options.ownNetworks ? await startPgBouncer(embedded.uri, { poolSize: POOL_SIZE }) : null;
     const account = standIn.seed({
-      storages: [{ name: 'NAS Post', mountPoint: mediaDir, settings: options.storageSettings }],
-      gateways: options.nodes,
-      dbConnectionUri: options.dbConnectionUri ?? embedded.uri,
+      storages: [{ name: STORAGE, mountPoint: mediaDir, settings: options.storageSettings }],
+      gateways: options.nodes.map(({ name, roles, mountPoint }) => ({
+        name,
+        roles,
+        ...(mountPoint === undefined ? {} : { mountPoints: { [STORAGE]: mountPoint } }),
+      })),
+      dbConnectionUri: options.dbConnectionUri ?? pooler?.uri ?? embedded.uri,
     });
     const database = createDatabase({ uri: embedded.uri, log: silentLogger, maxConnections: 2 });
-    const cluster = new MediaCluster({ standIn, account, database, embedded, guard }, options);
+    const cluster = new MediaCluster({ standIn, account, database, embedded, guard, pooler }, options);
+    await cluster.#createNetworks();
     cluster.#writeConfigs();
     return cluster;
+  }
+
+  /** Has a further process ended when this one is gone, however that went. */
+  watch(child: ChildProcess): void {
+    this.#guard.watch(child);
   }
 
   /** URI of the embedded database. */
@@ -112,10 +145,38 @@ export class MediaCluster {
     return id;
   }
 
+  async #createNetworks(): Promise<void> {
+    if (!this.#pooler) return;
+    const ports = { iconik: Number(new URL(this.standIn.url).port), database: Number(new URL(this.#pooler.uri).port) };
+    for (const node of this.nodes) node.network = await createNodeNetwork(ports);
+  }
+
+  /** The ways of a node to iconik and database, for faults. */
+  network(name: string): NodeNetwork {
+    const { network } = this.node(name);
+    if (!network) throw new Error('this cluster has no networks of its own');
+    return network;
+  }
+
+  /** Ends the pooler at once and starts another on the same port. */
+  async restartPooler(): Promise<void> {
+    if (!this.#pooler) throw new Error('this cluster has no pooler');
+    const port = Number(new URL(this.#pooler.uri).port);
+    await this.#pooler.stop();
+    this.#pooler = await startPgBouncer(this.#embedded.uri, { poolSize: POOL_SIZE, port });
+  }
+
+  /** Kills the PostgreSQL server; its keeper brings it back on the same port. */
+  async killDatabase(): Promise<void> {
+    const file = await readPostmasterFile(join(this.#dir, 'database', 'embedded-db', 'pg'));
+    if (!file) throw new Error('PostgreSQL does not run');
+    process.kill(file.pid, 'SIGKILL');
+  }
+
   #writeConfigs(): void {
-    this.nodes.forEach(({ name }, at) => {
+    this.nodes.forEach(({ name, network }, at) => {
       const lines = {
-        'iconik-url': `${this.standIn.url}/`,
+        'iconik-url': network ? `http://127.0.0.1:${network.iconik.port}/` : `${this.standIn.url}/`,
         'app-id': this.standIn.appId,
         'auth-token': this.standIn.authToken,
         'storage-gateway-id': this.account.gatewayIds[at] ?? '',
@@ -142,6 +203,28 @@ export class MediaCluster {
       if (node.process === child) node.process = null;
     });
     return node;
+  }
+
+  /** What `--doctor --json` prints for a node, beside the node itself. */
+  async doctor(name: string): Promise<string> {
+    const folder = join(this.#dir, name);
+    const args = [
+      AGENT,
+      '--config',
+      join(folder, 'config.ini'),
+      '--data-dir',
+      join(folder, 'data'),
+      '--doctor',
+      '--json',
+    ];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    this.#guard.watch(child);
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    await once(child, 'close');
+    return output;
   }
 
   node(name: string): ClusterNodeProcess {
@@ -195,7 +278,9 @@ export class MediaCluster {
   /** Ends everything that this cluster started. Safe to call twice. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map(({ name }) => this.#endSurely(name)));
+    await Promise.all(this.nodes.map(async ({ network }) => network?.stop()));
     await this.standIn.close();
+    await this.#pooler?.stop();
     await this.database.close();
     await this.#embedded.release();
     await untilFree(join(this.#dir, 'database', 'embedded-db', 'keeper.lock'));

@@ -3,8 +3,11 @@ import type { ProbeResult, StorageAccess } from '../../storage/storage-access.ts
 import { failing, type HealthCheck, ok } from '../health-check.ts';
 import type { CheckAnswer } from '../hysteresis-state.ts';
 
-/** A hung mount must be known within 3 s (design: health). */
-const PROBE_TIMEOUT_MS = 2_500;
+/** A hung mount must be known within 3 s (design: health): the wait for the next probe and its time limit together. */
+const EVERY_MS = 900;
+const PROBE_TIMEOUT_MS = 1_900;
+/** A test write (make, sync, remove) costs the file server more than a look, so it comes with every other probe. */
+const WRITE_EVERY_PROBES = 2;
 
 /** Name of a storage's check. */
 export const storageCheckName = (storageId: string): string => `storage:${storageId}`;
@@ -18,15 +21,32 @@ export function createStorageCheck(
   markerExpected: () => boolean,
 ): HealthCheck {
   const name = storageCheckName(current().id);
+  let hasSeenMarker = false;
+  let probes = 0;
+  let lastWritable: boolean | null = null;
   return {
     name,
-    everyMs: 2_000,
+    everyMs: EVERY_MS,
     timeoutMs: PROBE_TIMEOUT_MS + 1_000,
     ask: async () => {
       const storage = current();
-      const testWrite = storage.settings.write === true;
+      const mayWrite = storage.settings.write === true;
+      // A refused write is looked at again at once; what counts as loss is two refusals in a row.
+      const testWrite = mayWrite && (lastWritable !== true || probes % WRITE_EVERY_PROBES === 0);
+      probes += 1;
       const probe = await access.probe({ testWrite, timeoutMs: PROBE_TIMEOUT_MS });
-      return answerOf(name, { storage, mountPoint: access.mountPoint, probe, markerExpected: markerExpected() });
+      if (probe.kind === 'reachable') {
+        if (testWrite) lastWritable = probe.writable;
+        // What the leader wrote down of a new marker reaches this node only with the next reading of the entities.
+        hasSeenMarker ||= probe.marker === 'right';
+      }
+      if (!mayWrite) lastWritable = null;
+      return answerOf(name, {
+        storage,
+        mountPoint: access.mountPoint,
+        probe,
+        markerExpected: hasSeenMarker || markerExpected(),
+      });
     },
   };
 }

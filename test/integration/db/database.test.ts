@@ -4,9 +4,9 @@ import { createDatabase } from '../../../agent/db/database.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import type { Sql } from '../../../agent/runtime/sql.ts';
+import { SILENCE, startFaultProxy } from '../../support/fault-proxy.ts';
 import { startPgBouncer, type TestPgBouncer } from '../../support/pgbouncer.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { startSilentProxy } from './silent-proxy.ts';
 
 const settingRow = z.object({ value: z.string() });
 const setting = async (sql: Sql, name: string) =>
@@ -165,10 +165,10 @@ describe.each([
   });
 
   it('fails a statement within its deadline when the connection goes silent, and closes at once', async () => {
-    const proxy = await startSilentProxy(Number(new URL(uri()).port));
+    const proxy = await startFaultProxy({ targetPort: Number(new URL(uri()).port) });
     const database = open(throughPort(uri(), proxy.port), { statementTimeoutMs: 300, connectTimeoutMs: 300 });
     await database.execute('SELECT 1', []);
-    proxy.silence();
+    await proxy.setFaults(SILENCE);
     const startedAt = performance.now();
     const error = await errorOf(database.execute('SELECT 1', []));
     expect(error).toMatchObject({ code: 'database-unreachable', fields: { inDoubt: true } });
@@ -180,12 +180,12 @@ describe.each([
   });
 
   it('reports a commit whose answer is lost as in doubt, and it may have happened', async () => {
-    const proxy = await startSilentProxy(Number(new URL(uri()).port));
+    const proxy = await startFaultProxy({ targetPort: Number(new URL(uri()).port) });
     const database = open(throughPort(uri(), proxy.port), { statementTimeoutMs: 300 });
     await direct.database.execute('DELETE FROM pair WHERE id = 42', []);
     const lost = database.transaction(async (sql) => {
       await sql.execute('INSERT INTO pair VALUES (42, NULL)', []);
-      proxy.holdAnswers();
+      await proxy.setFaults({ cut: { down: 'hold' } });
     });
     expect(await errorOf(lost)).toMatchObject({ code: 'database-unreachable', fields: { inDoubt: true } });
     expect(await direct.database.execute('SELECT 1 FROM pair WHERE id = 42', [])).toBe(1);

@@ -130,4 +130,51 @@ describe('health of iconik', () => {
     watch.admit({ mayProbe: true }).succeeded();
     expect(told).toEqual(['ok', 'failing', 'ok']);
   });
+
+  /** Looks as the health check does. */
+  async function lookFor(ms: number, { clock, watch }: Pick<ReturnType<typeof watched>, 'clock' | 'watch'>) {
+    for (let at = 0; at < ms; at += 500) {
+      await clock.advance(500);
+      watch.health();
+    }
+    return watch.health();
+  }
+
+  test('calls that wait while nothing is answered for 3.5 s are loss, long before their own time limit', async () => {
+    const { watch, clock, told } = watched();
+    watch.admit({ mayProbe: true }).succeeded();
+    watch.health();
+    watch.admit({ mayProbe: true });
+    expect(await lookFor(3_000, { watch, clock })).toMatchObject({ status: 'ok' });
+    expect(await lookFor(1_000, { watch, clock })).toMatchObject({
+      status: 'failing',
+      reason: expect.stringContaining('has not answered any call for'),
+    });
+    await lookFor(1_500, { watch, clock });
+    const probe = watch.admit({ mayProbe: true });
+    expect(probe.isProbe).toBe(true);
+    probe.succeeded();
+    expect(told).toEqual(['ok', 'failing', 'ok']);
+  });
+
+  test('one slow call among others that are answered is no loss, nor is having nothing to ask', async () => {
+    const { watch, clock } = watched();
+    watch.admit({ mayProbe: true }).succeeded();
+    expect((await lookFor(60_000, { watch, clock })).status).toBe('ok');
+    watch.admit({ mayProbe: false });
+    for (let at = 0; at < 10; at++) {
+      expect((await lookFor(3_000, { watch, clock })).status).toBe('ok');
+      watch.admit({ mayProbe: true }).succeeded();
+    }
+  });
+
+  test('a pause of this process is not taken for silence of iconik', async () => {
+    const { watch, clock } = watched();
+    watch.admit({ mayProbe: true }).succeeded();
+    watch.health();
+    watch.admit({ mayProbe: true });
+    await clock.advance(60_000);
+    expect(watch.health().status).toBe('ok');
+    expect((await lookFor(4_000, { watch, clock })).status).toBe('failing');
+  });
 });

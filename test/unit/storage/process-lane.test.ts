@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { IsgError } from '../../../agent/runtime/errors.ts';
+import { IsgError as OwnError } from '../../../agent/runtime/errors.ts';
+import { ProcessLane } from '../../../agent/storage/process-lane.ts';
+import type { StorageProcess } from '../../../agent/storage/storage-process.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A process on a hung mount: it answers nothing, and killing it only makes it one that is leaving. */
+function stuckProcess() {
+  const gone = Promise.withResolvers<void>();
+  const calls = new Set<(error: IsgError) => void>();
+  const stuck = {
+    isReady: true,
+    isEnding: false,
+    ended: gone.promise,
+    die: () => gone.resolve(),
+    get callsInFlight() {
+      return calls.size;
+    },
+    run: () => new Promise((_resolve, reject) => calls.add(reject)),
+    kill: (error: IsgError) => {
+      stuck.isEnding = true;
+      for (const reject of calls) reject(error);
+      calls.clear();
+    },
+  };
+  return stuck;
+}
+
+it('has at most two processes that were killed and do not die, and starts another when one of them is gone', async () => {
+  const started: ReturnType<typeof stuckProcess>[] = [];
+  const lane = new ProcessLane({
+    maxProcesses: 1,
+    callsPerProcess: Number.POSITIVE_INFINITY,
+    idleMs: null,
+    maxAbandoned: 2,
+    start: () => {
+      const made = stuckProcess();
+      started.push(made);
+      return made as unknown as StorageProcess;
+    },
+  });
+  const late = new OwnError('storage-hung', 'late', { retry: 'transient' });
+  const probe = async () => {
+    const answer = lane
+      .run('probe', { testWrite: false }, { markerExpected: false, killAfterCancel: false })
+      .catch((thrown: unknown) => thrown);
+    await vi.advanceTimersByTimeAsync(1_000);
+    lane.killAll(late);
+    return answer;
+  };
+  for (let round = 0; round < 5; round++) expect(await probe()).toMatchObject({ code: 'storage-hung' });
+  expect(started).toHaveLength(2);
+  started[0]?.die();
+  expect(await probe()).toBe(late);
+  expect(started).toHaveLength(3);
+});
