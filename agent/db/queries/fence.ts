@@ -17,9 +17,12 @@ export interface FenceHolder {
   assertTrusted(): void;
 }
 
+/** The fence as one CTE, for statements that need `WITH RECURSIVE`: $1 = term, $2 = run id. A null term locks nothing. */
+export const FENCE =
+  'fence AS MATERIALIZED (SELECT 1 FROM leader_term WHERE term = $1::bigint AND run_id = $2::uuid FOR SHARE)';
+
 /** Beginning of a fenced statement: $1 = term, $2 = run id. Other CTEs follow after a comma. */
-const FENCE_CTE =
-  'WITH fence AS MATERIALIZED (SELECT 1 FROM leader_term WHERE term = $1::bigint AND run_id = $2::uuid FOR SHARE)';
+export const FENCE_CTE = `WITH ${FENCE}`;
 
 /**
  * Limits of a fenced transaction: it holds the fence's row lock, so it must end well before a candidate loses patience

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import type { EndedLease, EndVerdict, Lease, LeaseEnd } from '../../../agent/contract/index.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
-import type { ClaimedJob, JobStore, Lease, LeaseEnd } from '../../../agent/jobs/job-store.ts';
+import type { ClaimedJob, JobStore } from '../../../agent/jobs/job-store.ts';
 import { JobRunner } from '../../../agent/jobs/runner.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
@@ -12,6 +13,7 @@ const claimedJob = (over: Partial<ClaimedJob> = {}): ClaimedJob => ({
   leaseToken: '10',
   role: 'CHECKSUM',
   kind: 'checksum',
+  profile: '',
   storageId: null,
   payload: {},
   attempts: 1,
@@ -28,8 +30,16 @@ class ScriptedStore implements JobStore {
   strayCalls: string[][] = [];
   refuseEndsWith: IsgError | null = null;
 
+  async exchange(ends: readonly EndedLease[]) {
+    const verdicts = new Map<string, EndVerdict>();
+    for (const { lease, end } of ends) verdicts.set(lease.jobId, await this.end(lease, end));
+    return { claimed: await this.claim(), verdicts };
+  }
   async claim() {
     return (await this.offers.shift()?.()) ?? [];
+  }
+  async releaseDeferred() {
+    return 0;
   }
   async freeStray(knownJobIds: readonly string[]) {
     this.strayCalls.push([...knownJobIds]);
