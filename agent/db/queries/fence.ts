@@ -17,12 +17,9 @@ export interface FenceHolder {
   assertTrusted(): void;
 }
 
-/** The fence as one CTE, for statements that need `WITH RECURSIVE`: $1 = term, $2 = run id. A null term locks nothing. */
-export const FENCE =
-  'fence AS MATERIALIZED (SELECT 1 FROM leader_term WHERE term = $1::bigint AND run_id = $2::uuid FOR SHARE)';
-
 /** Beginning of a fenced statement: $1 = term, $2 = run id. Other CTEs follow after a comma. */
-export const FENCE_CTE = `WITH ${FENCE}`;
+export const FENCE_CTE =
+  'WITH fence AS MATERIALIZED (SELECT 1 FROM leader_term WHERE term = $1::bigint AND run_id = $2::uuid FOR SHARE)';
 
 /**
  * Limits of a fenced transaction: it holds the fence's row lock, so it must end well before a candidate loses patience
