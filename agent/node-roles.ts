@@ -10,6 +10,9 @@ import { createCreateOnce } from './iconik/creation/intended-creation.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
+import type { JobTrouble } from './jobs/job-trouble.ts';
+import { createPgUpkeepStore } from './jobs/pg-upkeep-store.ts';
+import { JobUpkeep } from './jobs/upkeep.ts';
 import type { LeaderWork } from './leader/leadership.ts';
 import { type NodeHost, tempDirOf } from './node-host.ts';
 import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
@@ -54,6 +57,8 @@ export interface NodeRoles {
   handlers: readonly JobHandler[];
   leaderWork: readonly LeaderWork[];
   telemetry: Telemetry;
+  /** What this node, as leader, knows to be wrong with the queue. */
+  queueTroubles(): readonly JobTrouble[];
   /** Removes what earlier runs left in the temp folder; call before jobs run. */
   cleanUp(): Promise<void>;
   /** Looks for ffmpeg; throws `ffmpeg-missing` with the words for people. */
@@ -85,9 +90,11 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     httpsProxy: config.httpsProxy ?? null,
   });
   const ffmpeg = createFfmpegFinder(options);
+  const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
   return {
     handlers: [...jobHandlers(options, { createOnce, tempStorage, tempDir, ffmpeg: ffmpeg.current })],
-    leaderWork: leaderWork(options, createOnce),
+    leaderWork: [...leaderWork(options, createOnce), upkeep],
+    queueTroubles: () => upkeep.troubles(),
     telemetry: createTelemetry({
       iconik: api,
       clock: systemClock,
