@@ -150,16 +150,16 @@ export class ClaimLoop {
 
   /** One statement, if there is anything to say. True when the next one should follow at once. */
   async #round(): Promise<boolean> {
-    const { store, demand, reach, begin } = this.#options;
+    const options = this.#options;
     const ends = this.#pending;
     this.#pending = [];
-    const lanes = this.#isClaiming ? demand(new Set(ends.map(({ claimed }) => claimed))) : [];
+    const lanes = this.#isClaiming ? options.demand(new Set(ends.map(({ claimed }) => claimed))) : [];
     if (ends.length === 0 && lanes.length === 0) return false;
     const asked = ends.map(({ claimed: { jobId, leaseToken }, end }) => ({ lease: { jobId, leaseToken }, end }));
     try {
-      const { claimed, verdicts } = await store.exchange(asked, lanes, reach());
+      const { claimed, verdicts } = await options.store.exchange(asked, lanes, options.reach());
       for (const [at, pending] of ends.entries()) this.#settle(pending, asked[at]?.lease.leaseToken, verdicts);
-      for (const job of claimed) begin(job);
+      for (const job of claimed) options.begin(job);
       return claimed.length > 0;
     } catch (thrown) {
       await this.#keep(ends, coerceError(thrown));

@@ -16,15 +16,15 @@ const failure = (jobId: string, code = 'disk-full', nowMs = 0): QuarantineEvent 
   wallMs: 1_000,
   chance: 0.5,
 });
-const after = (events: readonly QuarantineEvent[], from: QuarantineState = WORKING): QuarantineState =>
+const stateAfter = (events: readonly QuarantineEvent[], from: QuarantineState = WORKING): QuarantineState =>
   events.reduce(nextQuarantine, from);
 const failures = (count: number, code?: string) => Array.from({ length: count }, (_, at) => failure(`job-${at}`, code));
-const resting = after(failures(FAILURES_TO_REST));
+const resting = stateAfter(failures(FAILURES_TO_REST));
 const tick = (nowMs: number, hasSelfTest = false): QuarantineEvent => ({ kind: 'tick', nowMs, hasSelfTest });
 
 describe('a role', () => {
   it('rests once different jobs in a row have failed with one code', () => {
-    expect(after(failures(FAILURES_TO_REST - 1)).state).toBe('working');
+    expect(stateAfter(failures(FAILURES_TO_REST - 1)).state).toBe('working');
     expect(resting).toMatchObject({
       state: 'resting',
       trouble: { code: 'disk-full', sinceMs: 1_000 },
@@ -33,42 +33,42 @@ describe('a role', () => {
   });
 
   it('goes on when one job fails again and again, when codes differ, and after a success', () => {
-    expect(after(Array.from({ length: 20 }, () => failure('same'))).state).toBe('working');
+    expect(stateAfter(Array.from({ length: 20 }, () => failure('same'))).state).toBe('working');
     const mixed = failures(20).map((event, at) => (at % 2 ? event : failure(`other-${at}`, 'unexpected')));
-    expect(after(mixed).state).toBe('working');
-    expect(after([...failures(4), { kind: 'job-done' }, ...failures(4)])).toMatchObject({ state: 'working' });
+    expect(stateAfter(mixed).state).toBe('working');
+    expect(stateAfter([...failures(4), { kind: 'job-done' }, ...failures(4)])).toMatchObject({ state: 'working' });
   });
 
   it('is tried with one job when its time has come and nothing tests it', () => {
-    expect(after([tick(29_999)], resting).state).toBe('resting');
-    const probing = after([tick(30_000)], resting);
+    expect(stateAfter([tick(29_999)], resting).state).toBe('resting');
+    const probing = stateAfter([tick(30_000)], resting);
     expect(probing.state).toBe('probing');
-    expect(after([{ kind: 'job-done' }], probing)).toEqual(WORKING);
-    expect(after([failure('probe', 'disk-full', 30_000)], probing)).toMatchObject({
+    expect(stateAfter([{ kind: 'job-done' }], probing)).toEqual(WORKING);
+    expect(stateAfter([failure('probe', 'disk-full', 30_000)], probing)).toMatchObject({
       state: 'resting',
       untilMs: 90_000,
     });
   });
 
   it('works again after its self-test, but rests at once when the next job fails the same way', () => {
-    const testing = after([tick(30_000, true)], resting);
+    const testing = stateAfter([tick(30_000, true)], resting);
     expect(testing.state).toBe('testing');
-    const tested = after([{ kind: 'test-passed' }], testing);
+    const tested = stateAfter([{ kind: 'test-passed' }], testing);
     expect(tested.state).toBe('working');
-    expect(after([failure('next')], tested)).toMatchObject({ state: 'resting', untilMs: 60_000 });
-    expect(after([{ kind: 'job-done' }, failure('next')], tested).state).toBe('working');
+    expect(stateAfter([failure('next')], tested)).toMatchObject({ state: 'resting', untilMs: 60_000 });
+    expect(stateAfter([{ kind: 'job-done' }, failure('next')], tested).state).toBe('working');
   });
 
   it('rests longer after each rest that did not help, up to a limit', () => {
     let state = resting;
     for (let round = 0; round < 12; round++) {
-      state = after([tick(Number.MAX_SAFE_INTEGER, true)], state);
-      state = after([{ kind: 'test-failed', message: 'no', nowMs: 0, chance: 0.5 }], state);
+      state = stateAfter([tick(Number.MAX_SAFE_INTEGER, true)], state);
+      state = stateAfter([{ kind: 'test-failed', message: 'no', nowMs: 0, chance: 0.5 }], state);
     }
     expect(state).toMatchObject({ state: 'resting', untilMs: 600_000, trouble: { message: 'no', sinceMs: 1_000 } });
   });
 
   it('learns nothing new from jobs that end while it rests', () => {
-    expect(after([failure('late'), { kind: 'job-done' }], resting)).toBe(resting);
+    expect(stateAfter([failure('late'), { kind: 'job-done' }], resting)).toBe(resting);
   });
 });
