@@ -16,6 +16,7 @@ import { JobUpkeep } from './jobs/upkeep.ts';
 import type { LeaderWork } from './leader/leadership.ts';
 import { type NodeHost, tempDirOf } from './node-host.ts';
 import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
+import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
@@ -26,6 +27,7 @@ import { createScanWork } from './roles/main/scan/scanner.ts';
 import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
+import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
@@ -151,18 +153,21 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
   });
   return [
-    createChecksumHandler({ storageOf }),
-    createTranscodeHandler({
-      api,
-      uploadObject,
-      storageOf,
-      ...tools,
-      settings: () => ({
-        videoBox: config.proxyResolution,
-        videoBitRate: config.proxyBitrate,
-        imageBox: config.imageProxyResolution,
+    { ...createChecksumHandler({ storageOf }), selfTest: createChecksumSelfTest(tools.tempStorage) },
+    {
+      ...createTranscodeHandler({
+        api,
+        uploadObject,
+        storageOf,
+        ...tools,
+        settings: () => ({
+          videoBox: config.proxyResolution,
+          videoBitRate: config.proxyBitrate,
+          imageBox: config.imageProxyResolution,
+        }),
       }),
-    }),
+      selfTest: createTranscodeSelfTest(tools),
+    },
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
     createDeleteHandler({

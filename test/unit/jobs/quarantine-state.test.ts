@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   FAILURES_TO_REST,
@@ -71,4 +72,30 @@ describe('a role', () => {
   it('learns nothing new from jobs that end while it rests', () => {
     expect(stateAfter([failure('late'), { kind: 'job-done' }], resting)).toBe(resting);
   });
+});
+
+it('has the chart that its README draws', () => {
+  const readme = readFileSync(new URL('../../../agent/jobs/README.md', import.meta.url), 'utf8');
+  const drawn = [...readme.matchAll(/^(\w+) → (\w+) {2,}/gm)].map(([, from, to]) => `${from} → ${to}`);
+  const trouble = { code: 'disk-full', message: '', sinceMs: 0 };
+  const jobIds = ['a', 'b', 'c', 'd'];
+  const states: QuarantineState[] = [
+    { state: 'working', code: 'disk-full', jobIds, rests: 0 },
+    { state: 'resting', trouble, untilMs: 0, rests: 0 },
+    { state: 'testing', trouble, rests: 0 },
+    { state: 'probing', trouble, rests: 0 },
+  ];
+  const events: QuarantineEvent[] = [
+    failure('e'),
+    { kind: 'job-done' },
+    tick(0, false),
+    tick(0, true),
+    { kind: 'test-passed' },
+    { kind: 'test-failed', message: '', nowMs: 0, chance: 0 },
+  ];
+  const edges = states.flatMap((state) =>
+    events.map((event) => `${state.state} → ${nextQuarantine(state, event).state}`),
+  );
+  const moved = edges.filter((edge) => edge.split(' → ')[0] !== edge.split(' → ')[1]);
+  expect([...new Set(moved)].sort()).toEqual([...new Set(drawn)].sort());
 });
