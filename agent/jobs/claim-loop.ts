@@ -137,7 +137,7 @@ export class ClaimLoop {
   // would run that job until its lease runs out. Between claims, what is leased here and not known is such a stray.
   async #lookAround(): Promise<void> {
     const { store, clock, strayMs, log } = this.#options;
-    if (!this.#isClaiming || this.#pending.length > 0) return;
+    if (!this.#isClaiming) return;
     if (clock.monotonicMs() >= this.#nextDeferredMs) {
       await store.releaseDeferred();
       this.#nextDeferredMs = clock.monotonicMs() + DEFERRED_MS;

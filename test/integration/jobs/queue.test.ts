@@ -173,6 +173,19 @@ describe('an exchange', () => {
     }
   });
 
+  it('refuses for good, and changes nothing, when one of its ends cannot be stored', async () => {
+    await enqueueJobs(test.database, [job(), job()]);
+    const { store } = worker();
+    const [good, bad] = await store.claim(lanesOf(2), reach);
+    if (!good || !bad) throw new Error('two jobs were queued');
+    const ends = [
+      { lease: good, end: done },
+      { lease: bad, end: { state: 'done', result: { name: '\u0000' } } as const },
+    ];
+    await expect(store.exchange(ends, lanes, reach)).rejects.toMatchObject({ retry: 'permanent' });
+    expect(await stateOf(good.jobId)).toMatchObject({ state: 'leased' });
+  });
+
   it('reads only the head of its shelves: neither other storages nor waiting jobs slow it down', async () => {
     const fill = (storage: string, deferred: boolean) =>
       test.database.execute(
