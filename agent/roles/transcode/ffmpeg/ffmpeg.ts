@@ -53,11 +53,10 @@ const PROBE_TIMEOUT_MS = 60_000;
 /** Stall window per second of clip: 10 hours of video wait 12 minutes for the last pass. */
 const STALL_MS_PER_SECOND = 20;
 
-const TEST_CLIP = [
-  ...['-hide_banner', '-nostdin', '-loglevel', 'error', '-y'],
-  ...['-f', 'lavfi', '-i', 'testsrc=size=320x180:rate=25:duration=1'],
-  ...['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p'],
-];
+const TEST_CLIP =
+  '-hide_banner -nostdin -loglevel error -y -f lavfi -i testsrc=size=320x180:rate=25:duration=1 -c:v libx264 -preset veryfast -pix_fmt yuv420p'.split(
+    ' ',
+  );
 
 /** Binds the programs. One instance serves any number of jobs at once. */
 export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
