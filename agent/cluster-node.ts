@@ -18,10 +18,12 @@ import { createDatabaseCheck } from './health/checks/database-check.ts';
 import { createDiskCheck } from './health/checks/disk-check.ts';
 import { createFfmpegCheck } from './health/checks/ffmpeg-check.ts';
 import { createIconikCheck } from './health/checks/iconik-check.ts';
+import { createJobsCheck } from './health/checks/jobs-check.ts';
 import { createStorageCheck, storageCheckName } from './health/checks/storage-check.ts';
 import type { HealthCheck } from './health/health-check.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
+import { quarantineTrouble } from './jobs/job-trouble.ts';
 import { createPgJobStore } from './jobs/pg-job-store.ts';
 import { JobRunner, type Lane, type Reach } from './jobs/runner.ts';
 import { FailoverDrill } from './leader/drill.ts';
@@ -173,6 +175,7 @@ export class ClusterNode implements Service, OperatedNode {
       createIconikCheck(() => api.iconikHealth()),
       createDiskCheck(host.config.dataDir),
       createFfmpegCheck(() => this.#roles.findFfmpeg()),
+      createJobsCheck(() => [...this.#runner.quarantined().map(quarantineTrouble), ...this.#roles.queueTroubles()]),
     ];
   }
 
@@ -183,6 +186,7 @@ export class ClusterNode implements Service, OperatedNode {
       handlers: this.#roles.handlers,
       lanes: this.#lanes(),
       reach: () => this.#reach(),
+      priorityOrder: host.config.priorityOrder,
       clock: systemClock,
       random: Math.random,
       log: host.log,
@@ -403,7 +407,7 @@ export class ClusterNode implements Service, OperatedNode {
     const limit = (name: keyof ResolvedTunables) => () => this.#tunables()[name].value;
     return [
       { role: 'CHECKSUM', kinds: ['checksum'], limit: limit('checksum_max_workers') },
-      { role: 'TRANSCODE', kinds: ['transcode'], limit: limit('max_transcoding_jobs') },
+      { role: 'TRANSCODE', kinds: ['transcode'], limit: limit('max_transcoding_jobs'), perProfile: true },
       { role: 'TRANSFER', kinds: ['upload'], limit: limit('file_upload_parallel_uploads_num') },
       { role: 'TRANSFER', kinds: ['download'], limit: limit('file_download_parallel_downloads_num') },
       { role: 'MAIN', kinds: ['delete'], limit: () => 2 },

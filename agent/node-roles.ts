@@ -10,9 +10,13 @@ import { createCreateOnce } from './iconik/creation/intended-creation.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
+import type { JobTrouble } from './jobs/job-trouble.ts';
+import { createPgUpkeepStore } from './jobs/pg-upkeep-store.ts';
+import { JobUpkeep } from './jobs/upkeep.ts';
 import type { LeaderWork } from './leader/leadership.ts';
 import { type NodeHost, tempDirOf } from './node-host.ts';
 import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
+import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
@@ -23,6 +27,7 @@ import { createScanWork } from './roles/main/scan/scanner.ts';
 import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
+import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
@@ -54,6 +59,8 @@ export interface NodeRoles {
   handlers: readonly JobHandler[];
   leaderWork: readonly LeaderWork[];
   telemetry: Telemetry;
+  /** What this node, as leader, knows to be wrong with the queue. */
+  queueTroubles(): readonly JobTrouble[];
   /** Removes what earlier runs left in the temp folder; call before jobs run. */
   cleanUp(): Promise<void>;
   /** Looks for ffmpeg; throws `ffmpeg-missing` with the words for people. */
@@ -85,9 +92,11 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     httpsProxy: config.httpsProxy ?? null,
   });
   const ffmpeg = createFfmpegFinder(options);
+  const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
   return {
     handlers: [...jobHandlers(options, { createOnce, tempStorage, tempDir, ffmpeg: ffmpeg.current })],
-    leaderWork: leaderWork(options, createOnce),
+    leaderWork: [...leaderWork(options, createOnce), upkeep],
+    queueTroubles: () => upkeep.troubles(),
     telemetry: createTelemetry({
       iconik: api,
       clock: systemClock,
@@ -144,18 +153,21 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
   });
   return [
-    createChecksumHandler({ storageOf }),
-    createTranscodeHandler({
-      api,
-      uploadObject,
-      storageOf,
-      ...tools,
-      settings: () => ({
-        videoBox: config.proxyResolution,
-        videoBitRate: config.proxyBitrate,
-        imageBox: config.imageProxyResolution,
+    { ...createChecksumHandler({ storageOf }), selfTest: createChecksumSelfTest(tools.tempStorage) },
+    {
+      ...createTranscodeHandler({
+        api,
+        uploadObject,
+        storageOf,
+        ...tools,
+        settings: () => ({
+          videoBox: config.proxyResolution,
+          videoBitRate: config.proxyBitrate,
+          imageBox: config.imageProxyResolution,
+        }),
       }),
-    }),
+      selfTest: createTranscodeSelfTest(tools),
+    },
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
     createDeleteHandler({

@@ -25,6 +25,8 @@ export interface NewJob {
   role: Role;
   kind: string;
   storageId: string | null;
+  /** Transcoder profile, for TRANSCODE only: each profile has slots of its own on a node. Default ''. */
+  profile?: string;
   payload: Record<string, unknown>;
   /** 1–10, larger = sooner; default 5. */
   priority?: number;
@@ -34,3 +36,54 @@ export interface NewJob {
   maxAttempts?: number;
   origin?: JobOrigin;
 }
+
+/** The lease a write about a job names. `leaseToken` is its fencing token. */
+export interface Lease {
+  jobId: string;
+  leaseToken: string;
+}
+
+/** One kind of slots of a node: which jobs fit, and how many more. */
+export interface LaneDemand {
+  role: string;
+  kinds: readonly string[];
+  /** Free slots; with `takenByProfile` the slots of each profile, taken ones included. */
+  slots: number;
+  /** Given when every profile has slots of its own: how many are taken, by profile. */
+  takenByProfile?: Readonly<Record<string, number>>;
+}
+
+/** How a lease ends. */
+export type LeaseEnd =
+  | { state: 'done'; result: Record<string, unknown> }
+  | { state: 'failed'; error: unknown }
+  | { state: 'cancelled' }
+  /** Back to the queue, not before `afterMs`; `refund` gives the attempt back (snooze, shutdown). */
+  | { state: 'queued'; afterMs: number; error: unknown; refund: boolean };
+
+/** Which priorities are given out first: larger numbers (the default) or smaller ones. */
+export type PriorityOrder = 'larger-first' | 'smaller-first';
+
+/** What a claimer can reach. */
+export interface ClaimReach {
+  /** Storages whose jobs may be taken: mounted here and healthy. */
+  storageIds: readonly string[];
+  /** The claimer's leadership; without one no MAIN job is given out. */
+  term: number | null;
+  /** How long a lease lasts, seconds. */
+  visibilityTimeoutS: number;
+  /** Default `larger-first`. */
+  priorityOrder?: PriorityOrder;
+}
+
+/** A lease with the way it ends. */
+export interface EndedLease {
+  lease: Lease;
+  end: LeaseEnd;
+}
+
+/**
+ * What became of the end of a lease: `ended` (now, or earlier by this very lease whose answer got lost), or `lost`: the
+ * lease is not the caller's any more and nothing was changed.
+ */
+export type EndVerdict = 'ended' | 'lost';

@@ -56,5 +56,12 @@ export interface JobHandler<Payload = unknown> {
   role: Role;
   kind: string;
   payload: z.ZodType<Payload>;
+  /** A job of this kind that reports no life for this long is stopped and tried again, milliseconds; default 10 minutes. */
+  stallMs?: number;
+  /**
+   * Shows that this node can do such work now, without a job: resolves when it can, throws when it cannot. Asked while the
+   * node is in quarantine for the role; without it a single job is tried. Must end soon after `signal` fires.
+   */
+  selfTest?(signal: AbortSignal): Promise<void>;
   run(context: JobContext<Payload>): Promise<JobOutcome>;
 }

@@ -1,51 +1,51 @@
+import type { ClaimReach, EndedLease, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../contract/index.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { LeasedJob } from './job-handler.ts';
 
-/** One kind of slots of a node: which jobs fit, and how many more. */
-export interface LaneDemand {
-  role: string;
-  kinds: readonly string[];
-  slots: number;
-}
-
-/** The lease a write about a job names. */
-export interface Lease {
-  jobId: string;
-  leaseToken: string;
-}
-
 /** A claimed job with its limit of attempts. */
 export interface ClaimedJob extends LeasedJob {
+  /** Transcoder profile; '' for all other work. */
+  profile: string;
   maxAttempts: number;
 }
 
-/** How a lease ends. */
-export type LeaseEnd =
-  | { state: 'done'; result: Record<string, unknown> }
-  | { state: 'failed'; error: unknown }
-  | { state: 'cancelled' }
-  | { state: 'queued'; afterMs: number; error: unknown; refund: boolean };
+/** One job at its renewal. */
+export interface RenewalItem extends Lease {
+  progress: number;
+  note: string;
+}
+
+/** What a renewal confirmed; the token is a new one when the job had been freed and was taken back. */
+export interface RenewedLease extends Lease {
+  cancelRequested: boolean;
+}
 
 /**
  * The queue as a runner sees it. Every write names the lease token; one with an old token changes nothing and says so.
  * All calls throw `IsgError` (`database-unreachable`, …) when the database does not answer.
  */
 export interface JobStore {
-  claim(
+  /**
+   * Ends leases and claims for free slots in one atomic step. Repeatable when the answer got lost: verdicts say `ended`
+   * again, and what was leased without our knowing is found by `freeStray`. At most one end per job.
+   */
+  exchange(
+    ends: readonly EndedLease[],
     lanes: readonly LaneDemand[],
-    reach: { storageIds: readonly string[]; term: number | null; visibilityTimeoutS: number },
-  ): Promise<ClaimedJob[]>;
+    reach: ClaimReach,
+  ): Promise<{ claimed: ClaimedJob[]; verdicts: ReadonlyMap<string, EndVerdict> }>;
+  /** `exchange` without ends. */
+  claim(lanes: readonly LaneDemand[], reach: ClaimReach): Promise<ClaimedJob[]>;
+  /** Puts jobs whose waiting time is over where claims find them; answers how many. */
+  releaseDeferred(): Promise<number>;
   /** Frees what this run has leased without knowing it (the answer to a claim got lost); answers how many. */
   freeStray(knownJobIds: readonly string[]): Promise<number>;
   /** Extends leases; what is not in the answer is lost. */
-  renew(
-    items: readonly { jobId: string; leaseToken: string; progress: number; note: string }[],
-    visibilityTimeoutS: number,
-  ): Promise<{ jobId: string; leaseToken: string; cancelRequested: boolean }[]>;
+  renew(items: readonly RenewalItem[], visibilityTimeoutS: number): Promise<RenewedLease[]>;
   saveCheckpoint(lease: Lease, checkpoint: unknown): Promise<boolean>;
   /**
    * Ends a lease, together with `alongside`, in one transaction. Repeatable: `ended` also when an earlier call did it
    * and its answer got lost.
    */
-  end(lease: Lease, end: LeaseEnd, alongside?: (sql: Sql) => Promise<void>): Promise<'ended' | 'lost'>;
+  end(lease: Lease, end: LeaseEnd, alongside?: (sql: Sql) => Promise<void>): Promise<EndVerdict>;
 }

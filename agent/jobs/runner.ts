@@ -1,31 +1,20 @@
-import type { Role } from '../contract/index.ts';
+import type { EndVerdict, LaneDemand, LeaseEnd, PriorityOrder, Role } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { coerceError, errorRecord, type IsgError } from '../runtime/errors.ts';
+import { coerceError, errorRecord } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
-import type { Sql } from '../runtime/sql.ts';
-import type { JobContext, JobHandler } from './job-handler.ts';
-import type { ClaimedJob, JobStore, LaneDemand, LeaseEnd } from './job-store.ts';
-import { leaseEndOf, outcomeOf, type StopReason, stopError } from './running-job.ts';
+import { ActiveJob } from './active-job.ts';
+import { ClaimLoop } from './claim-loop.ts';
+import { endSurely } from './end-surely.ts';
+import { InLoopRenewer } from './in-loop-renewer.ts';
+import type { JobHandler, JobOutcome } from './job-handler.ts';
+import type { ClaimedJob, JobStore } from './job-store.ts';
+import { type Lane, laneDemand, type Reach } from './lane.ts';
+import type { LeaseNews, LeaseRenewer } from './lease-renewer.ts';
+import { Quarantine, type QuarantinedRole } from './quarantine.ts';
+import { leaseEndOf } from './running-job.ts';
 
-/** Kinds of work that share one limit (uploads and downloads are counted apart). */
-export interface Lane {
-  role: Role;
-  kinds: readonly string[];
-  /** Slots of this lane now; read at every poll, so that a changed setting applies at once. */
-  limit: () => number;
-}
-
-/** What the node can work on at this instant. */
-export interface Reach {
-  /** Roles it holds and whose health needs are met. */
-  roles: ReadonlySet<Role>;
-  /** Storages mounted here and healthy. */
-  storageIds: readonly string[];
-  /** Term of a trusted leadership, for MAIN jobs. */
-  term: number | null;
-  visibilityTimeoutS: number;
-}
+export type { Lane, Reach } from './lane.ts';
 
 /** What a runner needs. */
 export interface JobRunnerOptions {
@@ -36,28 +25,20 @@ export interface JobRunnerOptions {
   clock: Clock;
   random: () => number;
   log: Logger;
-  /** Pause between two looks at the queue while slots are free; at most 4 looks a second. */
+  /** Keeps the leases alive; default: from this loop. */
+  renewer?: LeaseRenewer;
+  /** Which priorities come first; default `larger-first`. */
+  priorityOrder?: PriorityOrder;
+  /** Pause between two looks at the queue while slots are free and nothing ends; on average at most 4 looks a second. */
   pollMs?: number;
-  /** Renewals run at least this often; they are also how a job learns that it was cancelled. */
+  /** Renewals run at least this often (default renewer); they are also how a job learns that it was cancelled. */
   renewMs?: number;
-  /** A job that reports no life for this long is stopped and tried again. */
+  /** A job that reports no life for this long is stopped and tried again, unless its handler says otherwise. */
   stallMs?: number;
   /** Pause between two looks for leases of this run that it knows nothing of. */
   strayMs?: number;
-}
-
-/** A job in this process. */
-interface Running {
-  claimed: ClaimedJob;
-  lane: Lane;
-  abort: AbortController;
-  stopped: StopReason | null;
-  progress: number;
-  note: string;
-  lastLifeMs: number;
-  /** Wall clock; a label. */
-  startedMs: number;
-  finished: Promise<void>;
+  /** How long a handler may ignore that it was told to stop before its slot is used again. */
+  abandonMs?: number;
 }
 
 /** A running job as the node's status shows it. */
@@ -75,43 +56,61 @@ export interface RunningJobView {
 
 /** How long `stop` waits for handlers to give up before their leases are left to the rescue. */
 const STOP_GRACE_MS = 8_000;
-const DEFAULTS = { pollMs: 250, renewMs: 2_000, stallMs: 10 * 60_000, strayMs: 10_000 };
+const DEFAULTS = { pollMs: 250, renewMs: 2_000, stallMs: 10 * 60_000, strayMs: 10_000, abandonMs: 60_000 };
 
-/** Claims, runs, renews and ends jobs of one node (README.md of this folder). */
+type Options = JobRunnerOptions & typeof DEFAULTS & { renewer: LeaseRenewer };
+
+function complete(options: JobRunnerOptions): Options {
+  const given = { ...DEFAULTS, ...options };
+  return { ...given, renewer: options.renewer ?? new InLoopRenewer(given) };
+}
+
+/** Claims, runs and ends jobs of one node (README.md of this folder). */
 export class JobRunner implements Service {
-  readonly #options: Required<JobRunnerOptions>;
+  readonly #options: Options;
   readonly #handlers: ReadonlyMap<string, JobHandler>;
-  readonly #running = new Map<string, Running>();
-  readonly #life = new AbortController();
-  #loops: Promise<void>[] = [];
-  #wakeUp: (() => void) | null = null;
-  #claimTrouble = '';
-  #nextStrayMs = 0;
+  readonly #active = new Map<string, ActiveJob>();
+  readonly #finishing = new Set<Promise<void>>();
+  readonly #quarantine: Quarantine;
+  readonly #loop: ClaimLoop;
+  #isStopping = false;
 
   constructor(options: JobRunnerOptions) {
-    this.#options = { ...DEFAULTS, ...options };
+    this.#options = complete(options);
     this.#handlers = new Map(options.handlers.map((handler) => [`${handler.role} ${handler.kind}`, handler]));
+    this.#quarantine = new Quarantine(this.#options);
+    this.#loop = new ClaimLoop({
+      ...this.#options,
+      demand: (ending) => this.#demand(ending),
+      reach: () => this.#reach(),
+      known: () => [...this.#active.keys()],
+      begin: (claimed) => this.#begin(claimed),
+    });
+    this.#options.renewer.onNews((news) => this.#hear(news));
   }
 
   async start(): Promise<void> {
-    if (this.#loops.length === 0 && !this.#life.signal.aborted) this.#loops = [this.#claimLoop(), this.#renewLoop()];
+    if (!this.#isStopping) this.#loop.start();
   }
 
   /** Stops claiming, asks every handler to stop and gives their jobs back to the queue. */
   async stop(): Promise<void> {
-    this.#life.abort();
-    this.#wakeUp?.();
-    for (const job of this.#running.values()) stopJob(job, 'stopping');
-    await Promise.all(this.#loops);
+    this.#isStopping = true;
+    const claimed = this.#loop.stopClaiming();
+    const { clock, renewer } = this.#options;
     const grace = new AbortController();
-    const all = Promise.all([...this.#running.values()].map((job) => job.finished));
-    await Promise.race([all, this.#options.clock.sleep(STOP_GRACE_MS, grace.signal).catch(() => {})]);
+    const late = clock.sleep(STOP_GRACE_MS, grace.signal).catch(() => {});
+    for (const job of this.#active.values()) job.stop('stopping');
+    // A claim on its way may still bring jobs: they are told, too, and waited for.
+    await Promise.race([claimed.then(() => this.#allFinished()), late]);
+    await Promise.race([this.#loop.close(), late]);
     grace.abort();
+    for (const jobId of this.#active.keys()) renewer.drop(jobId);
   }
 
   /** The jobs in this process. */
   running(): RunningJobView[] {
-    return [...this.#running.values()].map(({ claimed, progress, note, startedMs }) => ({
+    return [...this.#active.values()].map(({ claimed, progress, note, startedMs }) => ({
       jobId: claimed.jobId,
       role: claimed.role,
       kind: claimed.kind,
@@ -122,241 +121,117 @@ export class JobRunner implements Service {
     }));
   }
 
+  /** Roles whose jobs keep failing here in the same way, and that are therefore not fully at work. */
+  quarantined(): QuarantinedRole[] {
+    return this.#quarantine.view();
+  }
+
   /** Looks at the queue now instead of at the next poll. */
   wake(): void {
-    this.#wakeUp?.();
+    this.#loop.wake();
   }
 
   /** Gives back what runs under an ended leadership. */
   leadershipEnded(): void {
-    for (const job of this.#running.values()) if (job.claimed.role === 'MAIN') stopJob(job, 'leadership-ended');
+    for (const job of this.#active.values()) if (job.claimed.role === 'MAIN') job.stop('leadership-ended');
   }
 
-  async #claimLoop(): Promise<void> {
-    while (!this.#life.signal.aborted) {
-      try {
-        await this.#freeStray();
-        await this.#claimOnce();
-        this.#claimTrouble = '';
-      } catch (thrown) {
-        const { message } = coerceError(thrown);
-        if (message !== this.#claimTrouble) this.#options.log.warn('The job queue does not answer', { error: message });
-        this.#claimTrouble = message;
-      }
-      await this.#pause();
-    }
+  async #allFinished(): Promise<void> {
+    while (this.#finishing.size > 0) await Promise.all(this.#finishing);
   }
 
-  async #pause(): Promise<void> {
-    const { clock, pollMs, random } = this.#options;
-    const woken = new AbortController();
-    this.#wakeUp = () => woken.abort();
-    const signal = AbortSignal.any([woken.signal, this.#life.signal]);
-    await clock.sleep(pollMs * (0.8 + 0.4 * random()), signal).catch(() => {});
-    this.#wakeUp = null;
-  }
-
-  // The answer to a claim (or to a renewal that took a job back) can get lost after the database has committed it: nobody
-  // would run that job until its lease runs out. Between claims, what is leased here and not known is such a stray.
-  async #freeStray(): Promise<void> {
-    const { store, clock, strayMs, log } = this.#options;
-    if (clock.monotonicMs() < this.#nextStrayMs) return;
-    const freed = await store.freeStray([...this.#running.keys()]);
-    this.#nextStrayMs = clock.monotonicMs() + strayMs;
-    if (freed > 0) log.warn(`Gave back ${freed} jobs that were leased without this node's knowing`, { freed });
-  }
-
-  async #claimOnce(): Promise<void> {
+  #reach(): Reach {
     const reach = this.#options.reach();
-    const lanes = this.#demand(reach);
-    if (lanes.length === 0) return;
-    for (const claimed of await this.#options.store.claim(lanes, reach)) this.#begin(claimed);
+    this.#options.renewer.setVisibilityTimeout(reach.visibilityTimeoutS);
+    return { priorityOrder: this.#options.priorityOrder ?? 'larger-first', ...reach };
   }
 
-  #demand(reach: Reach): LaneDemand[] {
-    const demanded: LaneDemand[] = [];
-    for (const lane of this.#options.lanes) {
-      if (!reach.roles.has(lane.role) || (lane.role === 'MAIN' && reach.term === null)) continue;
-      const taken = [...this.#running.values()].filter((job) => job.lane === lane).length;
-      const slots = lane.limit() - taken;
-      if (slots > 0) demanded.push({ role: lane.role, kinds: lane.kinds, slots });
-    }
-    return demanded;
+  #demand(ending: ReadonlySet<ClaimedJob>): LaneDemand[] {
+    const reach = this.#reach();
+    const demands = this.#options.lanes.map((lane) => {
+      if (!reach.roles.has(lane.role) || (lane.role === 'MAIN' && reach.term === null)) return null;
+      const taken = [...this.#active.values()]
+        .filter((job) => job.lane === lane && !ending.has(job.claimed))
+        .map((job) => job.claimed.profile);
+      return laneDemand(lane, taken, this.#quarantine.allowance(lane.role));
+    });
+    return demands.filter((demand) => demand !== null);
   }
 
   #begin(claimed: ClaimedJob): void {
-    const { lanes, clock, log } = this.#options;
+    const { lanes, log, renewer, stallMs } = this.#options;
     const lane = lanes.find(({ role, kinds }) => role === claimed.role && kinds.includes(claimed.kind));
-    const earlier = this.#running.get(claimed.jobId);
+    const handler = this.#handlers.get(`${claimed.role} ${claimed.kind}`);
+    const earlier = this.#active.get(claimed.jobId);
     // Freed while this process was away and claimed before it could be taken back: the new lease is given back as a stray.
-    if (earlier) stopJob(earlier, 'lease-lost');
-    if (!lane || earlier) {
+    if (earlier) earlier.stop('lease-lost');
+    if (!lane || !handler || earlier) {
       log.warn('Claimed a job that fits no lane or runs here already', { jobId: claimed.jobId, kind: claimed.kind });
       return;
     }
-    const job: Running = {
-      claimed,
-      lane,
-      abort: new AbortController(),
-      stopped: null,
-      progress: 0,
-      note: '',
-      lastLifeMs: clock.monotonicMs(),
-      startedMs: clock.wallMs(),
-      finished: Promise.resolve(),
-    };
-    this.#running.set(claimed.jobId, job);
+    const job = new ActiveJob(claimed, lane, this.#options);
+    this.#active.set(claimed.jobId, job);
+    const { jobId, leaseToken } = claimed;
+    renewer.hold({ jobId, leaseToken, stallMs: handler.stallMs ?? stallMs });
     // Claimed just before the node began to stop, or its leadership ended: asked to stop like the others.
-    if (this.#life.signal.aborted) stopJob(job, 'stopping');
-    if (claimed.role === 'MAIN' && this.#options.reach().term === null) stopJob(job, 'leadership-ended');
-    job.finished = this.#run(job);
+    if (this.#isStopping) job.stop('stopping');
+    if (claimed.role === 'MAIN' && this.#options.reach().term === null) job.stop('leadership-ended');
+    const finished = this.#run(job, handler).finally(() => this.#finishing.delete(finished));
+    this.#finishing.add(finished);
   }
 
-  async #run(job: Running): Promise<void> {
+  #hear(news: LeaseNews): void {
+    const job = this.#active.get(news.jobId);
+    if (!job) return;
+    if (news.kind === 'token') job.claimed.leaseToken = news.leaseToken;
+    else if (news.kind === 'cancel-requested') job.stop('cancelled');
+    else job.stop(news.kind === 'lost' ? 'lease-lost' : 'stalled');
+  }
+
+  async #run(job: ActiveJob, handler: JobHandler): Promise<void> {
+    const { jobId } = job.claimed;
+    const startedMs = this.#options.clock.monotonicMs();
     try {
-      await this.#runToEnd(job);
+      const outcome = await job.run(handler);
+      this.#quarantine.ended(job.claimed, outcome, job.stopped);
+      const end = leaseEndOf(outcome, { ...job.claimed, stopped: job.stopped }, this.#options.random);
+      const verdict = await this.#end(job, outcome, end);
+      this.#logEnd(job, verdict === 'lost' ? null : end, Math.round(this.#options.clock.monotonicMs() - startedMs));
     } catch (thrown) {
       const { message } = coerceError(thrown);
-      this.#options.log.error('The end of a job could not be stored', { jobId: job.claimed.jobId, error: message });
+      this.#options.log.error('The end of a job could not be stored', { jobId, error: message });
     } finally {
-      this.#running.delete(job.claimed.jobId);
-      this.#wakeUp?.();
+      this.#options.renewer.drop(jobId);
+      this.#active.delete(jobId);
     }
   }
 
-  async #runToEnd(job: Running): Promise<void> {
-    const { claimed } = job;
-    const handler = this.#handlers.get(`${claimed.role} ${claimed.kind}`);
-    if (!handler) throw new Error(`a lane names ${claimed.role} ${claimed.kind}, but no handler does`);
-    const startedMs = this.#options.clock.monotonicMs();
-    const outcome = await outcomeOf(handler, claimed, (payload) => {
-      job.abort.signal.throwIfAborted();
-      return handler.run(this.#contextOf(job, payload));
-    });
-    const end = leaseEndOf(outcome, { ...claimed, stopped: job.stopped }, this.#options.random);
+  // Most ends ride along with the next claim. One that commits together with other writes has a transaction of its own,
+  // and so has one that the database refused for good: it becomes a failure, so as not to stay leased nor run for ever.
+  async #end(job: ActiveJob, outcome: JobOutcome, end: LeaseEnd): Promise<EndVerdict> {
+    if (job.stopped === 'lease-lost') return 'lost';
     const alongside = 'alongside' in outcome && outcome.kind === end.state ? outcome.alongside : undefined;
-    const result = job.stopped === 'lease-lost' ? 'lost' : await this.#endSurely(job, end, alongside);
-    this.#logEnd(job, result === 'lost' ? null : end, Math.round(this.#options.clock.monotonicMs() - startedMs));
+    try {
+      if (!alongside) return await this.#loop.end(job.claimed, end);
+      const verdict = await endSurely(this.#options, job.claimed, {
+        end,
+        alongside,
+        isStopping: () => this.#isStopping,
+      });
+      this.#loop.wake();
+      return verdict;
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (error.retry === 'transient' || end.state === 'queued') throw error;
+      return await this.#loop.end(job.claimed, { state: 'failed', error: errorRecord(error) });
+    }
   }
 
-  #logEnd(job: Running, end: LeaseEnd | null, durationMs: number): void {
+  #logEnd(job: ActiveJob, end: LeaseEnd | null, durationMs: number): void {
     const { role, kind, jobId, attempts } = job.claimed;
     const fields = { role, kind, jobId, attempts, durationMs };
     if (end === null) this.#options.log.warn('Job given up: its lease went to another node', fields);
     else if (end.state === 'done') this.#options.log.info('Job done', fields);
     else this.#options.log.warn(`Job ${end.state}`, { ...fields, error: 'error' in end ? end.error : null });
   }
-
-  // The result of finished work is not thrown away because the database is away: it is offered until the database says
-  // that the lease is gone, or the node stops.
-  async #endSurely(job: Running, end: LeaseEnd, alongside?: (sql: Sql) => Promise<void>): Promise<'ended' | 'lost'> {
-    const { store, clock, log } = this.#options;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await store.end(job.claimed, end, alongside);
-      } catch (thrown) {
-        const error = coerceError(thrown);
-        const giveUp = error.retry === 'permanent' || this.#life.signal.aborted;
-        if (giveUp && attempt >= 3) return this.#endWithout(job, end, error);
-        log.warn('The end of a job is not stored yet; trying again', {
-          jobId: job.claimed.jobId,
-          error: error.message,
-        });
-        await clock.sleep(500);
-      }
-    }
-  }
-
-  // What the database refuses for good (a follow-up it does not take) must not keep the job leased, nor run it for ever.
-  async #endWithout(job: Running, end: LeaseEnd, error: IsgError): Promise<'ended' | 'lost'> {
-    if (error.retry === 'transient' || end.state === 'queued') throw error;
-    return this.#options.store.end(job.claimed, { state: 'failed', error: errorRecord(error) });
-  }
-
-  #contextOf(job: Running, payload: unknown): JobContext<unknown> {
-    const { clock, log, store } = this.#options;
-    const { role, kind, jobId } = job.claimed;
-    return {
-      job: job.claimed,
-      payload,
-      log: log.child({ role, kind, jobId }),
-      signal: job.abort.signal,
-      progress: (fraction, note) => {
-        job.progress = Math.min(1, Math.max(0, fraction));
-        if (note !== undefined) job.note = note.slice(0, 200);
-        job.lastLifeMs = clock.monotonicMs();
-      },
-      saveCheckpoint: async (value) => {
-        job.lastLifeMs = clock.monotonicMs();
-        if (!(await store.saveCheckpoint(job.claimed, value))) throw lose(job);
-        job.claimed.checkpoint = value;
-      },
-      confirmLease: () => this.#confirm(job),
-    };
-  }
-
-  async #confirm(job: Running): Promise<void> {
-    const { store, reach, clock } = this.#options;
-    const renewed = await store.renew([renewalOf(job)], reach().visibilityTimeoutS);
-    const mine = renewed.find((item) => item.jobId === job.claimed.jobId);
-    if (!mine) throw lose(job);
-    job.claimed.leaseToken = mine.leaseToken;
-    job.lastLifeMs = clock.monotonicMs();
-    if (mine.cancelRequested) stopJob(job, 'cancelled');
-    job.abort.signal.throwIfAborted();
-  }
-
-  async #renewLoop(): Promise<void> {
-    const { clock, log, reach, renewMs } = this.#options;
-    while (!this.#life.signal.aborted) {
-      const everyMs = Math.min(renewMs, (reach().visibilityTimeoutS * 1_000) / 4);
-      await clock.sleep(everyMs, this.#life.signal).catch(() => {});
-      await this.#renewOnce().catch((thrown) =>
-        log.warn('Leases could not be renewed yet', { error: coerceError(thrown).message }),
-      );
-    }
-  }
-
-  async #renewOnce(): Promise<void> {
-    const { clock, reach, stallMs, store } = this.#options;
-    const oldestMs = clock.monotonicMs() - stallMs;
-    for (const job of this.#running.values()) if (job.lastLifeMs < oldestMs) stopJob(job, 'stalled');
-    const asked = [...this.#running.values()]
-      .filter((job) => !job.stopped)
-      .map((job) => ({ job, token: job.claimed.leaseToken }));
-    if (asked.length === 0) return;
-    const answer = await store.renew(
-      asked.map(({ job }) => renewalOf(job)),
-      reach().visibilityTimeoutS,
-    );
-    const answered = new Map(answer.map((item) => [item.jobId, item]));
-    for (const { job, token } of asked) {
-      const mine = answered.get(job.claimed.jobId);
-      // Confirmed under a newer token while this renewal was on its way: neither lost nor to be set back.
-      if (job.claimed.leaseToken !== token) continue;
-      if (!mine) stopJob(job, 'lease-lost');
-      else {
-        job.claimed.leaseToken = mine.leaseToken;
-        if (mine.cancelRequested) stopJob(job, 'cancelled');
-      }
-    }
-  }
 }
-
-function stopJob(job: Running, reason: StopReason): void {
-  if (job.stopped) return;
-  job.stopped = reason;
-  job.abort.abort(stopError(reason));
-}
-
-function lose(job: Running): IsgError {
-  stopJob(job, 'lease-lost');
-  return stopError('lease-lost');
-}
-
-const renewalOf = (job: Running) => ({
-  jobId: job.claimed.jobId,
-  leaseToken: job.claimed.leaseToken,
-  progress: job.progress,
-  note: job.note,
-});

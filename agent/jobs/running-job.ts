@@ -1,7 +1,8 @@
+import type { LeaseEnd } from '../contract/index.ts';
 import { backoffMs } from '../runtime/backoff.ts';
 import { coerceError, errorRecord, IsgError } from '../runtime/errors.ts';
 import type { JobHandler, JobOutcome } from './job-handler.ts';
-import type { ClaimedJob, LeaseEnd } from './job-store.ts';
+import type { ClaimedJob } from './job-store.ts';
 
 /** Waits between tries of a job that failed transiently. */
 const RETRY_SHAPE = { baseMs: 2_000, capMs: 5 * 60_000 };

@@ -126,6 +126,7 @@ export function checkName({ check }: CheckResult, snapshot: NodeSnapshot): strin
     disk: 'Disk',
     iconik: 'iconik',
     ffmpeg: 'ffmpeg',
+    jobs: 'Jobs',
   };
   return names[check] ?? check;
 }

@@ -35,7 +35,9 @@ waiting AS (
 stuck AS (
   SELECT waiting.path_key, ended.state AS job_state, ended.error AS job_error FROM waiting
   LEFT JOIN LATERAL (
-    SELECT state, error FROM job WHERE job.dedupe_key = waiting.dedupe_key ORDER BY job_id DESC LIMIT 1
+    SELECT state, error FROM job
+    WHERE job.dedupe_key = waiting.dedupe_key AND kind = 'checksum' AND state IN ('done', 'failed', 'cancelled')
+    ORDER BY job_id DESC LIMIT 1
   ) AS ended ON true
   WHERE NOT EXISTS (
     SELECT 1 FROM job WHERE job.dedupe_key = waiting.dedupe_key AND job.state IN ('queued', 'leased'))

@@ -18,7 +18,7 @@ export interface FenceHolder {
 }
 
 /** Beginning of a fenced statement: $1 = term, $2 = run id. Other CTEs follow after a comma. */
-const FENCE_CTE =
+export const FENCE_CTE =
   'WITH fence AS MATERIALIZED (SELECT 1 FROM leader_term WHERE term = $1::bigint AND run_id = $2::uuid FOR SHARE)';
 
 /**

@@ -3,17 +3,13 @@ import type { Fence } from '../../iconik/creation/create-once.ts';
 import type { BeginOutcome, IntentAttempt, IntentStore } from '../../iconik/creation/intent-store.ts';
 import { IsgError } from '../../runtime/errors.ts';
 import type { Sql } from '../../runtime/sql.ts';
+import { FENCE_CTE } from './fence.ts';
 
 /**
  * Statements on `intent` and `intent_stray`. Each runs by itself (autocommit), so it suits pgBouncer in transaction mode,
  * and locks in one order only: fence row, then intent row. Why FOR SHARE does not deadlock with the renewal of jobs is in
  * iconik/creation/README.md.
  */
-
-const LEADER_FENCE = `
-  WITH fence AS MATERIALIZED (
-    SELECT 1 FROM leader_term WHERE term = $1::bigint AND run_id = $2::uuid FOR SHARE
-  )`;
 
 const LEASE_FENCE = `
   WITH fence AS MATERIALIZED (
@@ -49,8 +45,8 @@ const BEGIN_AGAIN = `
   )
   SELECT EXISTS (SELECT 1 FROM fence) AS fenced, (SELECT attempt FROM begun) AS begun_attempt`;
 
-const BEGIN_AS = { leader: LEADER_FENCE + BEGIN, lease: LEASE_FENCE + BEGIN } as const;
-const BEGIN_AGAIN_AS = { leader: LEADER_FENCE + BEGIN_AGAIN, lease: LEASE_FENCE + BEGIN_AGAIN } as const;
+const BEGIN_AS = { leader: FENCE_CTE + BEGIN, lease: LEASE_FENCE + BEGIN } as const;
+const BEGIN_AGAIN_AS = { leader: FENCE_CTE + BEGIN_AGAIN, lease: LEASE_FENCE + BEGIN_AGAIN } as const;
 
 const RECORD = `
   UPDATE intent SET state = 'created', created_id = $4

@@ -19,7 +19,7 @@ export interface RecordJob {
 const ADD = `
 , incoming AS (
   SELECT record.* FROM fence CROSS JOIN jsonb_to_recordset($3::jsonb) AS record (
-    role text, kind text, storage_id text, payload jsonb, priority int, dedupe_key text, max_attempts int,
+    role text, kind text, storage_id text, profile text, payload jsonb, priority int, dedupe_key text, max_attempts int,
     origin_kind text, origin_record_id text, origin_storage_id text, origin_iconik_job_id text, error jsonb)
   WHERE NOT EXISTS (
     SELECT 1 FROM job WHERE job.dedupe_key = record.dedupe_key AND job.state IN ('queued', 'leased'))
@@ -32,10 +32,10 @@ origin AS (
   RETURNING record_kind, record_id, job_id
 ),
 changed AS (
-  INSERT INTO job (job_id, role, kind, storage_id, payload, priority, dedupe_key, max_attempts, state, error, finished_at,
-                   origin_kind, origin_record_id, origin_storage_id, origin_iconik_job_id)
+  INSERT INTO job (job_id, role, kind, storage_id, profile, payload, priority, dedupe_key, max_attempts, state, error,
+                   finished_at, origin_kind, origin_record_id, origin_storage_id, origin_iconik_job_id)
   OVERRIDING SYSTEM VALUE
-  SELECT origin.job_id, role, kind, storage_id, payload, priority, dedupe_key, max_attempts,
+  SELECT origin.job_id, role, kind, storage_id, profile, payload, priority, dedupe_key, max_attempts,
          CASE WHEN error IS NULL THEN 'queued' ELSE 'failed' END, error, CASE WHEN error IS NOT NULL THEN now() END,
          origin_kind, origin_record_id, origin_storage_id, origin_iconik_job_id
   FROM incoming JOIN origin ON origin.record_kind = origin_kind AND origin.record_id = origin_record_id
@@ -46,6 +46,7 @@ const toRecord = ({ job, failure }: RecordJob) => ({
   role: job.role,
   kind: job.kind,
   storage_id: job.storageId,
+  profile: job.profile ?? '',
   payload: job.payload,
   priority: job.priority ?? 5,
   dedupe_key: job.dedupeKey,

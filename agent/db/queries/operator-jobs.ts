@@ -74,7 +74,7 @@ export async function countJobs(sql: Sql, filter: JobFilter): Promise<number> {
 // A queued job ends here and now. A running one learns of it at its next renewal.
 const CANCEL = `
 UPDATE job SET cancel_requested = true,
-  state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
+  state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END, deferred = false,
   finished_at = CASE WHEN state = 'queued' THEN now() END
 WHERE job_id = $1 AND state IN ('queued', 'leased')`;
 
@@ -95,7 +95,7 @@ const LOCK_ENDED = `SELECT kind, payload FROM job WHERE job_id = $1 AND state IN
 // The token goes, so that the runner of an earlier attempt cannot end this one. The origin stays as it is: unsettled, it
 // is told the end of the new attempt; settled, iconik has been told and is not told twice.
 const RETRY = `
-UPDATE job SET state = 'queued', attempts = 0, run_at = now(), cancel_requested = false, progress = 0, progress_note = '',
+UPDATE job SET state = 'queued', attempts = 0, run_at = now(), deferred = false, cancel_requested = false, progress = 0, progress_note = '',
   error = NULL, result = NULL, started_at = NULL, finished_at = NULL,
   lease_token = NULL, leased_by = NULL, leased_worker = NULL, lease_expires_at = NULL
 WHERE job_id = $1`;

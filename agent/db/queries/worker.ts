@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { availabilitySchema, checkResultSchema } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
+import { FENCE_CTE } from './fence.ts';
 
 /** A run of an installation, as it registers. */
 export interface WorkerIdentity {
@@ -154,7 +155,7 @@ export function readMembers(sql: Sql): Promise<MemberRow[]> {
 }
 
 const MARK_DEAD = `
-WITH fence AS MATERIALIZED (SELECT 1 FROM leader_term WHERE term = $1 AND run_id = $2 FOR SHARE)
+${FENCE_CTE}
 UPDATE worker SET availability_status = 'unavailable',
   status_reason = 'The node stopped answering; another node takes over its work.'
 FROM fence WHERE worker.run_id = $3 AND worker.heartbeat = $4::bigint AND availability_status <> 'unavailable'`;

@@ -15,6 +15,7 @@ export function checkName(check: string, snapshot: NodeSnapshot): string {
   if (check === 'database') return 'Database';
   if (check === 'ffmpeg') return 'ffmpeg';
   if (check === 'disk') return 'Disk space';
+  if (check === 'jobs') return 'Jobs';
   const id = check.startsWith('storage:') ? check.slice('storage:'.length) : null;
   if (id === null) return check;
   return `Storage ${snapshot.storages.find((storage) => storage.id === id)?.name ?? id}`;

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { NewJob } from '../../../agent/contract/index.ts';
 import { enqueueJobs, freeJobsOfDeadRun, freeJobsOfEarlierRuns } from '../../../agent/db/queries/job.ts';
+import { exchangeJobs } from '../../../agent/db/queries/job-claim.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
+import type { Sql } from '../../../agent/runtime/sql.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 let test: TestDatabase;
@@ -77,6 +79,136 @@ describe('claiming', () => {
     expect(await store.claim(main, reach)).toEqual([]);
     expect(await worker().store.claim(main, { ...reach, term: 7 })).toEqual([]);
     expect(await store.claim(main, { ...reach, term: 7 })).toHaveLength(1);
+  });
+});
+
+describe('the shelves', () => {
+  const transcode = (profile: string, over: Partial<NewJob> = {}) =>
+    job({ role: 'TRANSCODE', kind: 'transcode', profile, ...over });
+
+  it('give the best jobs of all kinds and storages of a lane, whatever shelf they stand on', async () => {
+    for (const priority of [3, 9, 6]) {
+      await enqueueJobs(test.database, [
+        job({ priority, storageId: 's1', payload: { priority } }),
+        job({ priority: priority + 1, storageId: null, payload: { priority: priority + 1 } }),
+      ]);
+    }
+    const got = await worker().store.claim(lanesOf(3), reach);
+    expect(got.map(({ payload }) => payload)).toEqual(
+      expect.arrayContaining([{ priority: 10 }, { priority: 9 }, { priority: 7 }]),
+    );
+  });
+
+  it('give smaller priorities first when told to', async () => {
+    await enqueueJobs(
+      test.database,
+      [5, 2, 8, 1].map((priority) => job({ priority, payload: { priority } })),
+    );
+    const got = await worker().store.claim(lanesOf(2), { ...reach, priorityOrder: 'smaller-first' });
+    expect(got.map(({ payload }) => payload)).toEqual(expect.arrayContaining([{ priority: 1 }, { priority: 2 }]));
+    expect(got).toHaveLength(2);
+  });
+
+  it('count slots by profile, also of profiles that this node has never seen', async () => {
+    await enqueueJobs(
+      test.database,
+      ['', '', '', 'hd', 'hd', 'hd', 'sd'].map((profile) => transcode(profile)),
+    );
+    const lane = { role: 'TRANSCODE', kinds: ['transcode'], slots: 2, takenByProfile: { hd: 1 } };
+    const got = await worker().store.claim([lane], reach);
+    expect(got.map(({ profile }) => profile).sort()).toEqual(['', '', 'hd', 'sd']);
+  });
+
+  it('leave an unknown kind to nodes that know it', async () => {
+    await enqueueJobs(test.database, [job({ kind: 'of-the-next-version' })]);
+    expect(await worker().store.claim(lanes, reach)).toEqual([]);
+    const knowing = [{ role: 'CHECKSUM', kinds: ['checksum', 'of-the-next-version'], slots: 1 }];
+    expect(await worker().store.claim(knowing, reach)).toHaveLength(1);
+  });
+
+  it('hold a job that waits for its time back until it has come', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { store } = worker();
+    await store.end(await claimOne(store), { state: 'queued', afterMs: 3_600_000, error: null, refund: true });
+    expect(await store.releaseDeferred()).toBe(0);
+    expect(await store.claim(lanes, reach)).toEqual([]);
+    await test.database.execute("UPDATE job SET run_at = now() - interval '1 second'", []);
+    expect(await store.releaseDeferred()).toBe(1);
+    expect(await store.claim(lanes, reach)).toHaveLength(1);
+  });
+});
+
+describe('an exchange', () => {
+  const done = { state: 'done', result: { md5: 'x' } } as const;
+
+  it('ends and claims in one step, and answers for every job', async () => {
+    await enqueueJobs(test.database, [job(), job(), job(), job()]);
+    const { store } = worker();
+    const [first, second, third] = await store.claim(lanesOf(3), reach);
+    if (!first || !second || !third) throw new Error('three jobs were queued');
+    const ends = [
+      { lease: first, end: done },
+      { lease: { ...second, leaseToken: '0' }, end: done },
+      { lease: third, end: { state: 'queued', afterMs: 0, error: null, refund: false } as const },
+    ];
+    const { claimed, verdicts } = await store.exchange(ends, lanesOf(4), reach);
+    expect(Object.fromEntries(verdicts)).toEqual({
+      [first.jobId]: 'ended',
+      [second.jobId]: 'lost',
+      [third.jobId]: 'ended',
+    });
+    // Not the one that this very statement put back: its runner is still taking leave of it.
+    expect(claimed).toHaveLength(1);
+    expect(await stateOf(second.jobId)).toEqual({ state: 'leased', attempts: 1 });
+    expect(await store.claim(lanesOf(4), reach)).toMatchObject([{ jobId: third.jobId, attempts: 2 }]);
+  });
+
+  it('says again that it has ended what it ended when its answer got lost', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { store } = worker();
+    const lease = await claimOne(store);
+    for (const _ of [1, 2]) {
+      const { verdicts } = await store.exchange([{ lease, end: done }], [], reach);
+      expect(verdicts.get(lease.jobId)).toBe('ended');
+    }
+  });
+
+  it('refuses for good, and changes nothing, when one of its ends cannot be stored', async () => {
+    await enqueueJobs(test.database, [job(), job()]);
+    const { store } = worker();
+    const [good, bad] = await store.claim(lanesOf(2), reach);
+    if (!good || !bad) throw new Error('two jobs were queued');
+    const ends = [
+      { lease: good, end: done },
+      { lease: bad, end: { state: 'done', result: { name: '\u0000' } } as const },
+    ];
+    await expect(store.exchange(ends, lanes, reach)).rejects.toMatchObject({ retry: 'permanent' });
+    expect(await stateOf(good.jobId)).toMatchObject({ state: 'leased' });
+  });
+
+  it('reads only the head of its shelves: neither other storages nor waiting jobs slow it down', async () => {
+    const fill = (storage: string, deferred: boolean) =>
+      test.database.execute(
+        `INSERT INTO job (role, kind, storage_id, payload, dedupe_key, deferred, run_at)
+         SELECT 'CHECKSUM', 'checksum', $1, '{}', $1 || $2::boolean::text || n, $2, now() + CASE WHEN $2 THEN interval '1 day' ELSE '0' END
+         FROM generate_series(1, 20000) AS n`,
+        [storage, deferred],
+      );
+    await fill('s2', false);
+    await fill('s1', true);
+    await enqueueJobs(test.database, [job(), job()]);
+    const read = z.object({ fetched: z.number() });
+    const fetched = async (sql: Sql) => {
+      const text = `SELECT (pg_stat_get_xact_tuples_fetched('job'::regclass)
+        + pg_stat_get_xact_tuples_returned('job'::regclass))::int AS fetched`;
+      return (await sql.query(text, [], read))[0]?.fetched ?? 0;
+    };
+    await test.database.transaction(async (sql) => {
+      const request = { lanes, ...reach, ends: [], runId: randomUUID(), workerId: randomUUID() };
+      const { claimed } = await exchangeJobs(sql, request);
+      expect(claimed).toHaveLength(2);
+      expect(await fetched(sql)).toBeLessThan(100);
+    });
   });
 });
 

@@ -123,6 +123,31 @@ describe('a running ffmpeg', () => {
     expect(child.signalCode).toBe('SIGKILL');
   });
 
+  it('ends with everything it has started when it stalls', async () => {
+    const pidFile = join(fixture.dir, 'grandchild.pid');
+    const wrapper = await fakeProgram('wrapper', `sleep 600 & echo $! > '${pidFile}'; wait`);
+    const programs = { ...fixture.programs, ffmpeg: { ...fixture.programs.ffmpeg, path: wrapper } };
+    const ffmpeg = fixture.with({ programs, stallMs: 1_000 });
+    await expect(ffmpeg.makeTestClip(join(fixture.dir, 'never.mp4'), signal)).rejects.toMatchObject({
+      code: 'ffmpeg-failed',
+      retry: 'transient',
+    });
+    const pid = Number(await readFile(pidFile, 'utf8'));
+    const state = async () =>
+      readFile(`/proc/${pid}/stat`, 'utf8').then(
+        (text) => text.split(') ')[1]?.slice(0, 1) ?? '',
+        () => 'gone',
+      );
+    if (process.platform === 'linux') await expect.poll(state, { timeout: 10_000 }).toMatch(/gone|Z/);
+  });
+
+  it('makes a test clip, and says what stands in the way of one', async () => {
+    await fixture.ffmpeg.makeTestClip(join(fixture.dir, 'test-clip.mp4'), signal);
+    expect((await stat(join(fixture.dir, 'test-clip.mp4'))).size).toBeGreaterThan(1_000);
+    const nowhere = join(fixture.dir, 'no-such-folder', 'clip.mp4');
+    await expect(fixture.ffmpeg.makeTestClip(nowhere, signal)).rejects.toMatchObject({ retry: 'transient' });
+  });
+
   it('is never started when the signal has fired already', async () => {
     const before = fixture.children.length;
     const make = fixture.ffmpeg.probeMedia(slow.path, AbortSignal.abort(new Error('too late')));

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import type { EndedLease, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../../../agent/contract/index.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
-import type { ClaimedJob, JobStore, Lease, LeaseEnd } from '../../../agent/jobs/job-store.ts';
-import { JobRunner } from '../../../agent/jobs/runner.ts';
+import type { ClaimedJob, JobStore } from '../../../agent/jobs/job-store.ts';
+import { JobRunner, type JobRunnerOptions } from '../../../agent/jobs/runner.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
@@ -12,6 +13,7 @@ const claimedJob = (over: Partial<ClaimedJob> = {}): ClaimedJob => ({
   leaseToken: '10',
   role: 'CHECKSUM',
   kind: 'checksum',
+  profile: '',
   storageId: null,
   payload: {},
   attempts: 1,
@@ -24,12 +26,24 @@ const claimedJob = (over: Partial<ClaimedJob> = {}): ClaimedJob => ({
 /** A queue that gives out what stands in `offers`, one list a claim. */
 class ScriptedStore implements JobStore {
   offers: (() => Promise<ClaimedJob[]>)[] = [];
+  /** Slots asked for and ends brought along, statement by statement. */
+  exchanges: { ends: number; slots: number }[] = [];
   ends: (Lease & { end: LeaseEnd })[] = [];
   strayCalls: string[][] = [];
   refuseEndsWith: IsgError | null = null;
 
+  async exchange(ends: readonly EndedLease[], lanes: readonly LaneDemand[]) {
+    const ofChecksum = lanes.find(({ role }) => role === 'CHECKSUM');
+    this.exchanges.push({ ends: ends.length, slots: ofChecksum?.slots ?? 0 });
+    const verdicts = new Map<string, EndVerdict>();
+    for (const { lease, end } of ends) verdicts.set(lease.jobId, await this.end(lease, end));
+    return { claimed: await this.claim(), verdicts };
+  }
   async claim() {
     return (await this.offers.shift()?.()) ?? [];
+  }
+  async releaseDeferred() {
+    return 0;
   }
   async freeStray(knownJobIds: readonly string[]) {
     this.strayCalls.push([...knownJobIds]);
@@ -55,7 +69,8 @@ describe('a runner', () => {
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
   const done = async (): Promise<JobOutcome> => ({ kind: 'done', result: {} });
 
-  const startRunner = async (store: JobStore, run: JobHandler['run']) => {
+  let slots = 4;
+  const startRunner = async (store: JobStore, run: JobHandler['run'], over: Partial<JobRunnerOptions> = {}) => {
     runner = new JobRunner({
       store,
       handlers: [
@@ -63,7 +78,7 @@ describe('a runner', () => {
         { role: 'MAIN', kind: 'delete', payload: z.unknown(), run },
       ],
       lanes: [
-        { role: 'CHECKSUM', kinds: ['checksum'], limit: () => 4 },
+        { role: 'CHECKSUM', kinds: ['checksum'], limit: () => slots },
         { role: 'MAIN', kinds: ['delete'], limit: () => 4 },
       ],
       reach: () => ({ roles: new Set(['CHECKSUM', 'MAIN']), storageIds: [], term, visibilityTimeoutS: 3_600 }),
@@ -72,6 +87,7 @@ describe('a runner', () => {
       log: silentLogger,
       pollMs: 5,
       strayMs: 10,
+      ...over,
     });
     await runner.start();
   };
@@ -128,5 +144,74 @@ describe('a runner', () => {
     store.offers.push(async () => [claimedJob()]);
     await startRunner(store, done);
     await vi.waitFor(() => expect(store.ends).toMatchObject([{ end: { state: 'failed' } }]), { timeout: 4_000 });
+  });
+
+  it('ends what is over together with the claim for the slots that this frees', async () => {
+    const store = new ScriptedStore();
+    store.offers.push(async () => ['1', '2', '3', '4'].map((jobId) => claimedJob({ jobId })));
+    await startRunner(store, done);
+    await vi.waitFor(() => expect(store.ends).toHaveLength(4));
+    expect(store.exchanges).toContainEqual({ ends: 4, slots: 4 });
+  });
+
+  it('lets running jobs finish under a lowered limit and claims nothing until there are fewer', async () => {
+    const store = new ScriptedStore();
+    store.offers.push(async () => ['1', '2', '3', '4'].map((jobId) => claimedJob({ jobId })));
+    const finish = new Map<string, () => void>();
+    slots = 4;
+    await startRunner(store, ({ job }) => {
+      const { promise, resolve } = Promise.withResolvers<JobOutcome>();
+      finish.set(job.jobId, () => resolve({ kind: 'done', result: {} }));
+      return promise;
+    });
+    await vi.waitFor(() => expect(finish.size).toBe(4));
+    slots = 2;
+    store.exchanges = [];
+    finish.get('1')?.();
+    await vi.waitFor(() => expect(store.ends).toHaveLength(1));
+    finish.get('2')?.();
+    await vi.waitFor(() => expect(store.ends).toHaveLength(2));
+    expect(store.exchanges.every(({ slots: asked }) => asked === 0)).toBe(true);
+    expect(runner.running()).toHaveLength(2);
+    finish.get('3')?.();
+    await vi.waitFor(() => expect(store.exchanges.at(-1)?.slots).toBe(1));
+    finish.get('4')?.();
+    slots = 4;
+  });
+
+  it('gives the slot back of a handler that does not listen, and its job to another run', async () => {
+    const store = new ScriptedStore();
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(store, () => new Promise(() => {}), { stallMs: 1, renewMs: 2, abandonMs: 5 });
+    await vi.waitFor(() => expect(store.ends).toMatchObject([{ jobId: '1', end: { state: 'queued', refund: false } }]));
+    expect(runner.running()).toEqual([]);
+  });
+
+  it('takes no more jobs of a role that fails the same way again and again, and says why', async () => {
+    const store = new ScriptedStore();
+    const full = new IsgError('disk-full', 'The disk is full.', { retry: 'transient' });
+    for (let at = 0; at < 5; at++) store.offers.push(async () => [claimedJob({ jobId: `${at}` })]);
+    await startRunner(store, () => Promise.reject(full));
+    await vi.waitFor(() => expect(runner.quarantined()).toMatchObject([{ role: 'CHECKSUM', code: 'disk-full' }]));
+    store.exchanges = [];
+    const looked = store.strayCalls.length;
+    await vi.waitFor(() => expect(store.strayCalls.length).toBeGreaterThan(looked + 2));
+    expect(store.exchanges.every(({ slots: asked }) => asked === 0)).toBe(true);
+  });
+
+  it('stores each end by itself when the database refuses one of them for good', async () => {
+    const store = new ScriptedStore();
+    store.offers.push(async () => [claimedJob({ jobId: '1' }), claimedJob({ jobId: '2', payload: 'bad' })]);
+    const refused = new IsgError('database-refused', 'unstorable', { retry: 'permanent' });
+    const end = store.end.bind(store);
+    store.end = async (lease, wanted) => {
+      if (lease.jobId === '2' && wanted.state === 'done') throw refused;
+      return end(lease, wanted);
+    };
+    await startRunner(store, done);
+    await vi.waitFor(() => {
+      expect(store.ends.find(({ jobId }) => jobId === '1')?.end.state).toBe('done');
+      expect(store.ends.find(({ jobId }) => jobId === '2')?.end.state).toBe('failed');
+    });
   });
 });

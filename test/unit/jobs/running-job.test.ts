@@ -10,6 +10,7 @@ const claimed: ClaimedJob = {
   leaseToken: '1',
   role: 'CHECKSUM',
   kind: 'checksum',
+  profile: '',
   storageId: null,
   payload: { path: 'a.mov' },
   attempts: 1,

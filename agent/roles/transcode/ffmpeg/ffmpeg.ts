@@ -1,4 +1,5 @@
 import { type FfmpegRuntime, runFfmpeg } from './ffmpeg-command.ts';
+import { ffmpegError } from './ffmpeg-errors.ts';
 import type { FfmpegPrograms } from './find-ffmpeg.ts';
 import { makeProxy } from './make-proxy.ts';
 import type { MediaInfo, Size } from './media-info.ts';
@@ -12,7 +13,7 @@ import {
   type TakenPicture,
 } from './rendition.ts';
 import { keyframeTimes, type ProxySettings, posterTime } from './rendition-plan.ts';
-import type { ChildWatch } from './run-program.ts';
+import { type ChildWatch, runProgram } from './run-program.ts';
 import { takePictures } from './take-pictures.ts';
 
 /**
@@ -33,6 +34,8 @@ export interface Ffmpeg {
     box: Size,
     options: MakeOptions,
   ): Promise<TakenPicture[]>;
+  /** A clip of one second made of nothing; throws when this ffmpeg cannot encode, or not there. */
+  makeTestClip(path: string, signal: AbortSignal): Promise<void>;
 }
 
 /** What `createFfmpeg` needs. */
@@ -49,6 +52,11 @@ const STALL_MS = 120_000;
 const PROBE_TIMEOUT_MS = 60_000;
 /** Stall window per second of clip: 10 hours of video wait 12 minutes for the last pass. */
 const STALL_MS_PER_SECOND = 20;
+
+const TEST_CLIP =
+  '-hide_banner -nostdin -loglevel error -y -f lavfi -i testsrc=size=320x180:rate=25:duration=1 -c:v libx264 -preset veryfast -pix_fmt yuv420p'.split(
+    ' ',
+  );
 
 /** Binds the programs. One instance serves any number of jobs at once. */
 export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
@@ -94,6 +102,12 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
         path: pathOf(index + 1),
       }));
       return (await takePictures(runFor(source), { source, wanted, box, options })).pictures;
+    },
+    async makeTestClip(path, signal) {
+      const stallMs = deps.stallMs ?? STALL_MS;
+      const args = [...TEST_CLIP, `file:${path}`];
+      const end = await runProgram({ program: programs.ffmpeg.path, args, guard, signal, stallMs });
+      if (end.exitCode !== 0) throw ffmpegError({ program: 'ffmpeg', path, ...end });
     },
   };
 }

@@ -45,11 +45,27 @@ function lowerPriority(child: ChildProcess): void {
   }
 }
 
+// A child leads a process group of its own, so that what it starts ends with it (a program may be a script that starts the
+// real one). Windows has no groups; there the guard's job object holds the whole tree.
+const LEADS_GROUP = process.platform !== 'win32';
+
+function signalTree(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (!LEADS_GROUP || child.pid === undefined) {
+    child.kill(signal);
+    return;
+  }
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // Ignored because the group is gone already: nothing of the child is left.
+  }
+}
+
 /** SIGTERM, SIGKILL after the grace, and after another grace `onGivenUp`: a child stuck in a hung mount dies only later. */
 function endChild(child: ChildProcess, graceMs: number, onGivenUp: () => void): () => void {
-  child.kill('SIGTERM');
+  signalTree(child, 'SIGTERM');
   let timer = setTimeout(() => {
-    child.kill('SIGKILL');
+    signalTree(child, 'SIGKILL');
     timer = setTimeout(onGivenUp, graceMs);
   }, graceMs);
   return () => clearTimeout(timer);
@@ -58,7 +74,11 @@ function endChild(child: ChildProcess, graceMs: number, onGivenUp: () => void): 
 /** Starts the program, or throws `ffmpeg-missing`: spawn throws some failures and emits others. */
 function startChild(run: ProgramRun): ChildProcess {
   try {
-    return spawn(run.program, run.args, { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
+    return spawn(run.program, run.args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      windowsHide: true,
+      detached: LEADS_GROUP,
+    });
   } catch (thrown) {
     throw programMissing(run.program, thrown);
   }

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import {
+  type ClaimReach,
+  type EndedLease,
+  type EndVerdict,
+  type JobOrigin,
+  type LaneDemand,
+  roleSchema,
+} from '../../contract/index.ts';
+import type { Sql } from '../../runtime/sql.ts';
+
+// One statement, hence one round trip and one commit, for everything that a node's slots want of the queue at an instant:
+// it ends the leases of the jobs that are over and leases new ones for the slots that this frees.
+
+const claimedRow = z.object({
+  what: z.literal('claimed'),
+  job_id: z.string(),
+  lease_token: z.string(),
+  role: roleSchema,
+  kind: z.string(),
+  profile: z.string(),
+  storage_id: z.string().nullable(),
+  payload: z.unknown(),
+  attempts: z.number(),
+  checkpoint: z.unknown(),
+  origin_kind: z.enum(['transfers_from', 'transfers_to', 'deletions', 'transcode']).nullable(),
+  origin_record_id: z.string().nullable(),
+  origin_storage_id: z.string().nullable(),
+  origin_iconik_job_id: z.string().nullable(),
+  max_attempts: z.number(),
+});
+/** A claimed row as the store maps it. */
+export type ClaimedRow = z.infer<typeof claimedRow>;
+const verdictRow = z.object({ what: z.enum(['ended', 'lost']), job_id: z.string() });
+const exchangeRow = z.discriminatedUnion('what', [claimedRow, verdictRow]);
+
+// The function stands in migration 000004.
+const EXCHANGE = 'SELECT * FROM job_exchange_1($1, $2, $3, $4, $5::jsonb, $6::bigint[], $7::jsonb, $8::text[], $9)';
+
+/** What a node wants of the queue at an instant. */
+export interface ExchangeRequest extends ClaimReach {
+  /** Leases to end, at most one per job. */
+  ends: readonly EndedLease[];
+  lanes: readonly LaneDemand[];
+  runId: string;
+  workerId: string;
+}
+
+/** What it got: verdicts by job id. */
+export interface ExchangeAnswer {
+  claimed: ClaimedRow[];
+  verdicts: Map<string, EndVerdict>;
+}
+
+const endRecord = ({ lease, end }: EndedLease) => ({
+  ...lease,
+  state: end.state,
+  result: end.state === 'done' ? end.result : null,
+  error: end.state === 'failed' || end.state === 'queued' ? (end.error ?? null) : null,
+  afterMs: end.state === 'queued' ? end.afterMs : 0,
+  refund: end.state === 'queued' && end.refund,
+});
+
+const laneRecord = ({ role, kinds, slots, takenByProfile }: LaneDemand) => ({
+  role,
+  kinds,
+  slots,
+  taken: takenByProfile ?? null,
+});
+
+/**
+ * Ends leases and leases up to `slots` jobs per lane, best priority first, oldest first, in one atomic statement. May be
+ * repeated when its answer got lost: what it ended counts as ended; what it leased is found by `freeStrayJobs`.
+ */
+export async function exchangeJobs(sql: Sql, request: ExchangeRequest): Promise<ExchangeAnswer> {
+  const { ends, lanes, runId, workerId, term } = request;
+  const values = [
+    term,
+    runId,
+    workerId,
+    request.visibilityTimeoutS,
+    JSON.stringify(ends.map(endRecord)),
+    ends.map(({ lease }) => lease.jobId),
+    JSON.stringify(lanes.map(laneRecord)),
+    ['', ...request.storageIds],
+    request.priorityOrder === 'smaller-first',
+  ];
+  const rows = await sql.query(EXCHANGE, values, exchangeRow);
+  const answer: ExchangeAnswer = { claimed: [], verdicts: new Map() };
+  for (const row of rows) {
+    if (row.what === 'claimed') answer.claimed.push(row);
+    else answer.verdicts.set(row.job_id, row.what);
+  }
+  return answer;
+}
+
+/** The origin of a claimed row, if it has one. */
+export function originOf(row: ClaimedRow): JobOrigin | null {
+  if (!row.origin_kind || !row.origin_record_id || !row.origin_storage_id) return null;
+  return {
+    kind: row.origin_kind,
+    recordId: row.origin_record_id,
+    storageId: row.origin_storage_id,
+    iconikJobId: row.origin_iconik_job_id,
+  };
+}

@@ -1,0 +1,136 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { IsgError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { JobContext, JobHandler, JobOutcome } from './job-handler.ts';
+import type { ClaimedJob, JobStore } from './job-store.ts';
+import type { Lane } from './lane.ts';
+import type { LeaseRenewer } from './lease-renewer.ts';
+import { outcomeOf, type StopReason, stopError } from './running-job.ts';
+
+/** What a job in this process works with. */
+export interface ActiveJobDeps {
+  store: JobStore;
+  renewer: LeaseRenewer;
+  clock: Clock;
+  log: Logger;
+  /** How long a handler may go on after it was told to stop before it is given up, milliseconds. */
+  abandonMs: number;
+}
+
+/** One claimed job in this process, from its claim to the end of its handler. */
+export class ActiveJob {
+  readonly claimed: ClaimedJob;
+  readonly lane: Lane;
+  /** Wall clock; a label. */
+  readonly startedMs: number;
+  readonly #deps: ActiveJobDeps;
+  readonly #abort = new AbortController();
+  #stopped: StopReason | null = null;
+  #progress = 0;
+  #note = '';
+  /** The handler is over: news of the lease means nothing any more. */
+  #isOver = false;
+
+  constructor(claimed: ClaimedJob, lane: Lane, deps: ActiveJobDeps) {
+    this.claimed = claimed;
+    this.lane = lane;
+    this.startedMs = deps.clock.wallMs();
+    this.#deps = deps;
+  }
+
+  get stopped(): StopReason | null {
+    return this.#stopped;
+  }
+
+  get progress(): number {
+    return this.#progress;
+  }
+
+  get note(): string {
+    return this.#note;
+  }
+
+  /** Asks the handler to stop; the first reason counts. */
+  stop(reason: StopReason): void {
+    if (this.#stopped || this.#isOver) return;
+    this.#stopped = reason;
+    this.#abort.abort(stopError(reason));
+  }
+
+  /**
+   * Runs the handler to its end, or to `abandonMs` after it was told to stop: one that does not listen is left to itself,
+   * its lease worthless, its slot free. Never throws.
+   */
+  async run(handler: JobHandler): Promise<JobOutcome> {
+    const work = outcomeOf(handler, this.claimed, (payload) => {
+      this.#abort.signal.throwIfAborted();
+      return handler.run(this.#context(payload));
+    });
+    const settled = new AbortController();
+    try {
+      return await Promise.race([work, this.#abandoned(settled.signal)]);
+    } finally {
+      this.#isOver = true;
+      settled.abort();
+    }
+  }
+
+  async #abandoned(settled: AbortSignal): Promise<JobOutcome> {
+    const { clock, abandonMs, log } = this.#deps;
+    const { signal } = this.#abort;
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true, signal: settled });
+      if (signal.aborted) resolve();
+    });
+    await clock.sleep(abandonMs, settled);
+    const { role, kind, jobId } = this.claimed;
+    log.error('A job did not stop when it was told to; it is left to itself and its slot is used again', {
+      role,
+      kind,
+      jobId,
+      reason: this.#stopped,
+      waitedMs: abandonMs,
+    });
+    return { kind: 'retry', error: { code: 'stopped', retry: 'transient', message: ABANDONED } };
+  }
+
+  #context(payload: unknown): JobContext<unknown> {
+    const { log, store, renewer } = this.#deps;
+    const { role, kind, jobId } = this.claimed;
+    const report = () => renewer.report(jobId, this.#progress, this.#note);
+    return {
+      job: this.claimed,
+      payload,
+      log: log.child({ role, kind, jobId }),
+      signal: this.#abort.signal,
+      progress: (fraction, note) => {
+        if (this.#isOver) return;
+        this.#progress = Math.min(1, Math.max(0, fraction));
+        if (note !== undefined) this.#note = note.slice(0, 200);
+        report();
+      },
+      saveCheckpoint: async (value) => {
+        if (this.#isOver) throw stopError(this.#stopped ?? 'lease-lost');
+        report();
+        if (!(await store.saveCheckpoint(this.claimed, value))) throw this.#lose();
+        this.claimed.checkpoint = value;
+      },
+      confirmLease: () => this.#confirm(),
+    };
+  }
+
+  async #confirm(): Promise<void> {
+    this.#abort.signal.throwIfAborted();
+    if (this.#isOver || !(await this.#deps.renewer.confirm(this.claimed.jobId))) throw this.#lose();
+    this.#abort.signal.throwIfAborted();
+    if (this.#isOver) throw this.#lose();
+  }
+
+  #lose(): IsgError {
+    this.stop('lease-lost');
+    return stopError('lease-lost');
+  }
+}
+
+const ABANDONED =
+  'The job was told to stop and did not; this attempt was given up. It is tried again, here or on another node.';

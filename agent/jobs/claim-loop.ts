@@ -1,0 +1,197 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ClaimReach, EndVerdict, LaneDemand, LeaseEnd } from '../contract/index.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { coerceError, type IsgError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { ClaimedJob, JobStore } from './job-store.ts';
+
+/** What a claim loop needs; functions answer for this instant. */
+export interface ClaimLoopOptions {
+  store: JobStore;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  /** Pause between two looks at the queue while slots are free, milliseconds. */
+  pollMs: number;
+  /** Pause between two looks for leases of this run that it knows nothing of, milliseconds. */
+  strayMs: number;
+  /** Free slots, those included that the jobs in `ending` hold. */
+  demand(ending: ReadonlySet<ClaimedJob>): LaneDemand[];
+  reach(): ClaimReach;
+  /** Ids of all jobs in this process. */
+  known(): string[];
+  begin(claimed: ClaimedJob): void;
+}
+
+interface PendingEnd {
+  claimed: ClaimedJob;
+  end: LeaseEnd;
+  attempts: number;
+  settle: PromiseWithResolvers<EndVerdict>;
+}
+
+/** Pause after a statement that failed, milliseconds. */
+const RETRY_MS = 500;
+/** Tries to store an end once the node stops. */
+const STOP_ATTEMPTS = 3;
+/** Jobs whose waiting time is over are looked for this often, milliseconds. */
+const DEFERRED_MS = 500;
+
+/**
+ * The one conversation of a node with the queue. All jobs that ended while a statement was on its way go into the next
+ * one, together with the claim for the slots they free. One statement at a time: more would only wait for each other's
+ * locks, and between two of them everything that is leased here is known here.
+ */
+export class ClaimLoop {
+  readonly #options: ClaimLoopOptions;
+  #pending: PendingEnd[] = [];
+  #isClaiming = true;
+  #isOver = false;
+  #isWoken = false;
+  #wakeUp: (() => void) | null = null;
+  #trouble = '';
+  #nextStrayMs = 0;
+  #nextDeferredMs = 0;
+  #loop: Promise<void> | null = null;
+  #onItsWay: Promise<boolean> | null = null;
+
+  constructor(options: ClaimLoopOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Looks at the queue now instead of at the next poll. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#wakeUp?.();
+  }
+
+  /**
+   * Ends a lease with the next statement. The result of finished work is not thrown away because the database is away:
+   * it is offered again until the database answers, or the node stops (then it throws what the database threw). Throws a
+   * permanent error when the database refuses this end for good.
+   */
+  end(claimed: ClaimedJob, end: LeaseEnd): Promise<EndVerdict> {
+    const settle = Promise.withResolvers<EndVerdict>();
+    this.#pending.push({ claimed, end, attempts: 0, settle });
+    this.wake();
+    return settle.promise;
+  }
+
+  /** Claims nothing more; ends are still stored. Resolves when no claim is on its way any more. */
+  async stopClaiming(): Promise<void> {
+    this.#isClaiming = false;
+    await this.#onItsWay?.catch(() => {
+      // ignored because the loop deals with it
+    });
+  }
+
+  /** Resolves when every end given so far is stored, or was tried often enough. */
+  async close(): Promise<void> {
+    this.#isClaiming = false;
+    this.#isOver = true;
+    this.wake();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isOver || this.#pending.length > 0) {
+      const again = await this.#guardedRound();
+      if (!again && !(this.#isOver && this.#pending.length === 0)) await this.#pause();
+    }
+  }
+
+  async #guardedRound(): Promise<boolean> {
+    try {
+      await this.#lookAround();
+      this.#onItsWay = this.#round();
+      const again = await this.#onItsWay;
+      this.#trouble = '';
+      return again;
+    } catch (thrown) {
+      const { message } = coerceError(thrown);
+      if (message !== this.#trouble) this.#options.log.warn('The job queue does not answer', { error: message });
+      this.#trouble = message;
+      await this.#options.clock.sleep(RETRY_MS);
+      return true;
+    }
+  }
+
+  // Handlers that end in the same turn go together.
+  async #pause(): Promise<void> {
+    const { clock, pollMs, random } = this.#options;
+    if (!this.#isWoken) {
+      const woken = new AbortController();
+      this.#wakeUp = () => woken.abort();
+      await clock.sleep(pollMs * (0.8 + 0.4 * random()), woken.signal).catch(() => {});
+      this.#wakeUp = null;
+    }
+    this.#isWoken = false;
+    await nextTurn();
+  }
+
+  // The answer to a claim (or to a renewal that took a job back) can get lost after the database has committed it: nobody
+  // would run that job until its lease runs out. Between claims, what is leased here and not known is such a stray.
+  async #lookAround(): Promise<void> {
+    const { store, clock, strayMs, log } = this.#options;
+    if (!this.#isClaiming) return;
+    if (clock.monotonicMs() >= this.#nextDeferredMs) {
+      await store.releaseDeferred();
+      this.#nextDeferredMs = clock.monotonicMs() + DEFERRED_MS;
+    }
+    if (clock.monotonicMs() < this.#nextStrayMs) return;
+    const freed = await store.freeStray(this.#options.known());
+    this.#nextStrayMs = clock.monotonicMs() + strayMs;
+    if (freed > 0) log.warn(`Gave back ${freed} jobs that were leased without this node's knowing`, { freed });
+  }
+
+  /** One statement, if there is anything to say. True when the next one should follow at once. */
+  async #round(): Promise<boolean> {
+    const options = this.#options;
+    const ends = this.#pending;
+    this.#pending = [];
+    const lanes = this.#isClaiming ? options.demand(new Set(ends.map(({ claimed }) => claimed))) : [];
+    if (ends.length === 0 && lanes.length === 0) return false;
+    const asked = ends.map(({ claimed: { jobId, leaseToken }, end }) => ({ lease: { jobId, leaseToken }, end }));
+    try {
+      const { claimed, verdicts } = await options.store.exchange(asked, lanes, options.reach());
+      for (const [at, pending] of ends.entries()) this.#settle(pending, asked[at]?.lease.leaseToken, verdicts);
+      for (const job of claimed) options.begin(job);
+      return claimed.length > 0;
+    } catch (thrown) {
+      await this.#keep(ends, coerceError(thrown));
+      throw thrown;
+    }
+  }
+
+  #settle(pending: PendingEnd, token: string | undefined, verdicts: ReadonlyMap<string, EndVerdict>): void {
+    const verdict = verdicts.get(pending.claimed.jobId) ?? 'lost';
+    // Freed and taken back while the statement was on its way: ended under the new token by the next one.
+    const isTakenBack = verdict === 'lost' && pending.claimed.leaseToken !== token;
+    if (isTakenBack) this.#pending.push(pending);
+    else pending.settle.resolve(verdict);
+  }
+
+  async #keep(ends: readonly PendingEnd[], error: IsgError): Promise<void> {
+    for (const pending of ends) {
+      pending.attempts += 1;
+      // One end that the database does not take must not hold up the others.
+      if (error.retry === 'permanent') await this.#endAlone(pending);
+      else if (!this.#isClaiming && pending.attempts >= STOP_ATTEMPTS) pending.settle.reject(error);
+      else this.#pending.push(pending);
+    }
+  }
+
+  async #endAlone(pending: PendingEnd): Promise<void> {
+    try {
+      pending.settle.resolve(await this.#options.store.end(pending.claimed, pending.end));
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (error.retry === 'permanent' || !this.#isClaiming) pending.settle.reject(error);
+      else this.#pending.push(pending);
+    }
+  }
+}

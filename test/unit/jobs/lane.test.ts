@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { type Lane, laneDemand } from '../../../agent/jobs/lane.ts';
+
+const lane = (limit: number, perProfile = false): Lane => ({
+  role: 'TRANSCODE',
+  kinds: ['transcode'],
+  limit: () => limit,
+  perProfile,
+});
+
+describe('a lane', () => {
+  it('asks for its free slots, and for none while more run than a lowered limit allows', () => {
+    expect(laneDemand(lane(4), ['', ''], 'all')).toMatchObject({ slots: 2 });
+    expect(laneDemand(lane(1), ['', ''], 'all')).toBeNull();
+    expect(laneDemand(lane(2), ['', ''], 'all')).toBeNull();
+  });
+
+  it('counts every profile by itself when told to', () => {
+    expect(laneDemand(lane(2, true), ['hd', 'hd', 'sd'], 'all')).toMatchObject({
+      slots: 2,
+      takenByProfile: { hd: 2, sd: 1 },
+    });
+  });
+
+  it('of a role in quarantine asks for nothing, or for one job while the role is tried', () => {
+    expect(laneDemand(lane(4), [], 'none')).toBeNull();
+    expect(laneDemand(lane(4), [], 'one')).toMatchObject({ slots: 1 });
+    expect(laneDemand(lane(4), [''], 'one')).toBeNull();
+  });
+});
