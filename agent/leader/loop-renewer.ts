@@ -65,7 +65,8 @@ export class LoopRenewer implements LeadershipRenewer {
         continue;
       }
       standing.isRefused = true;
-      return this.#listener();
+      this.#listener();
+      return;
     }
   }
 
