@@ -2,8 +2,11 @@
 
 /** Main loop and thread look at each other this often. */
 export const LOOK_MS = 250;
-/** A main loop that has stood still for this long is dead: nothing is renewed for it any more. */
-export const LOOP_PATIENCE_MS = 15_000;
+/**
+ * A main loop that has stood still for this long is dead: nothing is renewed for it any more. With looks that come late, and
+ * a statement on its way, that makes the 15 s after which nobody may renew for a dead loop.
+ */
+export const LOOP_PATIENCE_MS = 14_000;
 /** A thread that has stood still for this long is replaced. Trust has ended long before, so this may be patient. */
 export const THREAD_PATIENCE_MS = 10_000;
 

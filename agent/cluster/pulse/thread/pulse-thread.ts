@@ -90,7 +90,6 @@ export class PulseThread {
     });
   }
 
-  // Between two ticks a statement may be due: the look at the counter must not be as old as the last tick says.
   #isLoopAlive(): boolean {
     return this.#loop !== null && this.#loop.stoodMs < LOOP_PATIENCE_MS;
   }
@@ -101,7 +100,7 @@ export class PulseThread {
     const wasAlive = this.#isLoopAlive();
     this.#loop = observeTurns(before, this.#memory.loopTurns(), this.#nowMs());
     if (wasAlive && !this.#isLoopAlive())
-      this.#log.error('The main loop of the agent has stood still for 15 s: nothing is renewed for it any more');
+      this.#log.error('The main loop of the agent stands still: nothing is renewed for it any more');
     this.#leader.step();
     this.#beats.step();
     this.#jobs.step(this.#loop.lookedMs - (before?.lookedMs ?? this.#loop.lookedMs), this.#loop.stoodMs === 0);
