@@ -15,6 +15,10 @@ export interface Stillness {
   turns: number;
   stoodMs: number;
   lookedMs: number;
+  /** When it was last seen to move. */
+  movedMs: number;
+  /** How long the other side has certainly been at work since it was seen to move before; 0 while it stands. */
+  livedMs: number;
 }
 
 /**
@@ -22,8 +26,11 @@ export interface Stillness {
  * or the machine slept, says nothing about the other side.
  */
 export function observeTurns(previous: Stillness | null, turns: number, nowMs: number): Stillness {
-  if (previous === null || previous.turns !== turns) return { turns, stoodMs: 0, lookedMs: nowMs };
-  return { turns, stoodMs: previous.stoodMs + countedMs(nowMs - previous.lookedMs), lookedMs: nowMs };
+  if (previous === null) return { turns, stoodMs: 0, lookedMs: nowMs, movedMs: nowMs, livedMs: 0 };
+  if (previous.turns !== turns)
+    return { turns, stoodMs: 0, lookedMs: nowMs, movedMs: nowMs, livedMs: countedMs(nowMs - previous.movedMs) };
+  const stoodMs = previous.stoodMs + countedMs(nowMs - previous.lookedMs);
+  return { ...previous, stoodMs, lookedMs: nowMs, livedMs: 0 };
 }
 
 const countedMs = (passedMs: number): number => Math.min(Math.max(0, passedMs), 2 * LOOK_MS);
@@ -72,13 +79,12 @@ export interface HeldJob {
   isStalled: boolean;
 }
 
-/** Ages held jobs by the time between two looks; a main loop that stood meanwhile could report nothing. Answers those that stall now. */
-export function ageJobs(jobs: Iterable<HeldJob>, passedMs: number, loopTurned: boolean): HeldJob[] {
-  if (!loopTurned) return [];
+/** Ages held jobs by the time in which the main loop lived: one that stood could report nothing. Answers those that stall now. */
+export function ageJobs(jobs: Iterable<HeldJob>, livedMs: number): HeldJob[] {
   const stalled: HeldJob[] = [];
   for (const job of jobs) {
     if (job.isStalled) continue;
-    job.lifelessMs += countedMs(passedMs);
+    job.lifelessMs += livedMs;
     job.isStalled = job.lifelessMs >= job.stallMs;
     if (job.isStalled) stalled.push(job);
   }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { type BackoffShape, backoffMs } from '../../runtime/backoff.ts';
 import { systemClock, systemSleepLedger } from '../../runtime/clock.ts';
 import { IsgError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -20,8 +21,10 @@ export interface ThreadListener {
   message(message: FromThread): void;
 }
 
-/** Until a thread that crashed is started again. */
-const RESTART_MS = 500;
+/** Until a thread that ended is started again; longer each time while it does not stay. */
+const RESTART: BackoffShape = { baseMs: 500, capMs: 10_000 };
+/** A thread that has lived for this long did not fail at its start. */
+const STEADY_MS = 30_000;
 /** What is asked of the thread is answered within this, or the thread hangs. */
 const CALL_LIMIT_MS = 8_000;
 /** How long an orderly end may take. */
@@ -59,6 +62,8 @@ export class ThreadHost {
   #turning: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
   #thread: Stillness | null = null;
+  #begunMs = 0;
+  #failures = 0;
 
   constructor(data: Omit<ThreadData, 'memory' | 'sleepLedger'>, log: Logger) {
     this.#data = data;
@@ -125,6 +130,7 @@ export class ThreadHost {
     const { uri, self, times, beatMs } = this.#data;
     const memory = { memory: this.memory.buffer, sleepLedger: systemSleepLedger.memory };
     const workerData: ThreadData = { uri, self, times, beatMs, ...memory };
+    this.#begunMs = systemClock.monotonicMs();
     const worker = new Worker(entryUrl(), { workerData, execArgv: [], stdin: false });
     let why = 'it ended by itself';
     worker.on('message', (message: unknown) => this.#take(fromThreadSchema.parse(message)));
@@ -132,9 +138,13 @@ export class ThreadHost {
       why = error instanceof Error ? error.message : String(error);
     });
     worker.on('exit', () => this.#ended(why));
-    // The thread alone keeps no process alive.
-    worker.unref();
     this.#worker = worker;
+  }
+
+  // Once it runs, the thread alone keeps no process alive.
+  #begun(): void {
+    this.#isUp = true;
+    this.#worker?.unref();
   }
 
   #ended(why: string): void {
@@ -151,14 +161,17 @@ export class ThreadHost {
       error: why,
     });
     for (const listener of this.#listeners) listener.down(why);
-    this.#restart = setTimeout(() => this.#begin(), RESTART_MS).unref();
+    this.#failures = systemClock.monotonicMs() - this.#begunMs > STEADY_MS ? 1 : this.#failures + 1;
+    // Nobody else fails in step with this thread: no jitter.
+    const pauseMs = backoffMs(this.#failures, RESTART, () => 1);
+    this.#restart = setTimeout(() => this.#begin(), pauseMs).unref();
   }
 
   #take(message: FromThread): void {
     if (message.kind === 'log') this.#log[message.level](message.message, message.fields);
     else if (message.kind === 'answer' || message.kind === 'failed') this.#settle(message);
     else {
-      if (message.kind === 'ready') this.#isUp = true;
+      if (message.kind === 'ready') this.#begun();
       for (const listener of this.#listeners) {
         if (message.kind === 'ready') listener.up();
         else listener.message(message);

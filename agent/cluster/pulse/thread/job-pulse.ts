@@ -52,10 +52,10 @@ export class JobPulse {
     this.#visibilityTimeoutS = seconds;
   }
 
-  /** Ages the jobs, then renews when that is due; called at each tick. */
-  step(passedMs: number, loopTurned: boolean): void {
+  /** Ages the jobs by the time in which the main loop lived, then renews when that is due; called at each tick. */
+  step(livedMs: number): void {
     const { nowMs, mayRenew, onNews } = this.#options;
-    for (const { holdId } of ageJobs(this.#held.values(), passedMs, loopTurned)) onNews(holdId, 'stalled');
+    for (const { holdId } of ageJobs(this.#held.values(), livedMs)) onNews(holdId, 'stalled');
     if (this.#renewal || !mayRenew() || nowMs() < this.#dueMs) return;
     const jobs = [...this.#held.values()].filter(({ isStalled }) => !isStalled);
     if (jobs.length === 0) return;
@@ -78,10 +78,8 @@ export class JobPulse {
   async #confirm(holdId: number): Promise<boolean> {
     const job = this.#held.get(holdId);
     if (!job) return false;
-    if (job.isStalled || !this.#options.mayRenew())
-      throw new IsgError('database-unreachable', 'The lease is renewed no longer: its job showed no life.', {
-        retry: 'transient',
-      });
+    if (!this.#options.mayRenew()) throw notRenewed('the main loop of the agent stands still');
+    if (job.isStalled) throw notRenewed('its job showed no life');
     job.lifelessMs = 0;
     const asked = job.leaseToken;
     if (await this.#renew([job])) return true;
@@ -134,4 +132,8 @@ export class JobPulse {
   #lose(job: HeldJob): void {
     if (this.#held.delete(job.holdId)) this.#options.onNews(job.holdId, 'lost');
   }
+}
+
+function notRenewed(why: string): IsgError {
+  return new IsgError('database-unreachable', `The lease is renewed no longer: ${why}.`, { retry: 'transient' });
 }

@@ -30,7 +30,7 @@ export class PulseThread {
   readonly #jobs: JobPulse;
   readonly #log: Logger;
   readonly #ticking: NodeJS.Timeout;
-  #loop: Stillness | null = null;
+  #loop: Stillness;
 
   /** Begins to connect and to tick. */
   constructor(data: ThreadData, post: (message: FromThread) => void) {
@@ -38,6 +38,7 @@ export class PulseThread {
     const clock = createSystemClock(new SleepLedger({ memory: data.sleepLedger }));
     this.#nowMs = () => clock.monotonicMs();
     this.#memory = new PulseMemory(data.memory);
+    this.#loop = observeTurns(null, this.#memory.loopTurns(), this.#nowMs());
     this.#log = createLogger([({ level, message, fields }) => post({ kind: 'log', level, message, fields })], () =>
       clock.wallMs(),
     );
@@ -91,19 +92,18 @@ export class PulseThread {
   }
 
   #isLoopAlive(): boolean {
-    return this.#loop !== null && this.#loop.stoodMs < LOOP_PATIENCE_MS;
+    return this.#loop.stoodMs < LOOP_PATIENCE_MS;
   }
 
   #tick(): void {
     this.#memory.countThreadTurn();
-    const before = this.#loop;
     const wasAlive = this.#isLoopAlive();
-    this.#loop = observeTurns(before, this.#memory.loopTurns(), this.#nowMs());
+    this.#loop = observeTurns(this.#loop, this.#memory.loopTurns(), this.#nowMs());
     if (wasAlive && !this.#isLoopAlive())
       this.#log.error('The main loop of the agent stands still: nothing is renewed for it any more');
     this.#leader.step();
     this.#beats.step();
-    this.#jobs.step(this.#loop.lookedMs - (before?.lookedMs ?? this.#loop.lookedMs), this.#loop.stoodMs === 0);
+    this.#jobs.step(this.#loop.livedMs);
     this.#lanes.exercise();
   }
 

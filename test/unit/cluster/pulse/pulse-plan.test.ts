@@ -76,19 +76,29 @@ describe('a held job', () => {
 
   it('stalls once, when no life was reported for its stall time while the main loop turned', () => {
     const held = job(1_000);
-    const stalled = Array.from({ length: 10 }, () => ageJobs([held], LOOK_MS, true).length);
+    const stalled = Array.from({ length: 10 }, () => ageJobs([held], LOOK_MS).length);
     expect(stalled).toEqual([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
   });
 
-  it('does not age while the main loop stands, because nothing could be reported', () => {
-    const held = job(1_000);
-    for (let look = 0; look < 40; look++) ageJobs([held], LOOK_MS, false);
-    expect(held).toMatchObject({ lifelessMs: 0, isStalled: false });
+  it('ages by the whole time of a living main loop, however its turns fall between the looks', () => {
+    const held = job(60_000);
+    let seen: Stillness | null = null;
+    for (let look = 0; look <= 40; look++) {
+      seen = observeTurns(seen, Math.floor(look / 2), look * LOOK_MS);
+      ageJobs([held], seen.livedMs);
+    }
+    expect(held.lifelessMs).toBe(40 * LOOK_MS);
   });
 
-  it('does not age by a sleep of the machine', () => {
+  it('does not age while the main loop stands, or the machine sleeps, because nothing could be reported', () => {
     const held = job(1_000);
-    expect(ageJobs([held], 3_600_000, true)).toEqual([]);
+    let seen = observeTurns(null, 1, 0);
+    for (const nowMs of [LOOK_MS, 2 * LOOK_MS, 10_000, 3_600_000]) {
+      seen = observeTurns(seen, 1, nowMs);
+      ageJobs([held], seen.livedMs);
+    }
+    ageJobs([held], observeTurns(seen, 2, 3_600_100).livedMs);
+    expect(held).toMatchObject({ lifelessMs: 2 * LOOK_MS, isStalled: false });
   });
 
   it('is renewed at least every two seconds, and four times within the shortest lease', () => {
