@@ -38,10 +38,10 @@ export class NodeProcess {
   }
 
   async untilUp(): Promise<void> {
-    await expect.poll(() => this.#isUp, { timeout: 20_000, interval: 20 }).toBe(true);
+    await expect.poll(() => this.#isUp, { timeout: 50_000, interval: 20 }).toBe(true);
   }
 
-  async untilLeading(timeoutMs = 20_000): Promise<number> {
+  async untilLeading(timeoutMs = 30_000): Promise<number> {
     await expect.poll(() => this.terms.at(-1) ?? null, { timeout: timeoutMs, interval: 10 }).not.toBeNull();
     return this.terms.at(-1) ?? 0;
   }
