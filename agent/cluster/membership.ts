@@ -62,7 +62,7 @@ export class Membership implements Service {
     const { heartbeat, ...rest } = options;
     this.#options = { beatMs: 1_000, ...rest };
     this.#heartbeat = heartbeat ?? new LoopHeartbeat(this.#options);
-    this.#heartbeat.onAnswer((answer) => void this.#guarded(() => this.#heard(answer)));
+    this.#heartbeat.onAnswer((answer) => void this.#heard(answer).catch((thrown) => this.#sayNotRegistered(thrown)));
   }
 
   /** Registers this run and frees what earlier runs of the installation held; throws when the database stays away. */
@@ -162,6 +162,11 @@ export class Membership implements Service {
   async #heard({ startedMs, registered, holds }: BeatAnswer): Promise<void> {
     if (holds || startedMs > this.#tookHoldMs) this.#setHolds(holds);
     if (!registered) await workers.registerWorker(this.#options.database, this.#options.self);
+  }
+
+  #sayNotRegistered(thrown: unknown): void {
+    const error = coerceError(thrown).message;
+    this.#options.log.warn('Another run has the row of this worker, and it could not be taken back yet', { error });
   }
 
   #setHolds(holds: boolean): void {
