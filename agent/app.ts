@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, networkInterfaces, release, type } from 'node:os';
+import { renewWorkerId } from './cache/installation.ts';
 import {
   type ClusterDatabase,
   chooseDatabase,
@@ -7,6 +8,7 @@ import {
   openClusterDatabase,
 } from './cluster/cluster-database.ts';
 import { type Entities, entitiesFromCopy, fetchEntities } from './cluster/entities.ts';
+import { settleWorkerId } from './cluster/worker-identity.ts';
 import { ClusterNode } from './cluster-node.ts';
 import { createDatabase } from './db/database.ts';
 import { createIconikApi, type IconikClient } from './iconik/iconik-client.ts';
@@ -40,13 +42,14 @@ async function runWithGuard(host: NodeHost, guard: ChildGuard): Promise<void> {
   const available = await untilAvailable(host, async () => {
     // Looked at anew at each try: what is wrong may be mended in iconik (a wrong database URI, a gateway id).
     const first = await look(host);
-    return { first, database: await openDatabase(host, first) };
+    const database = await openDatabase(host, first);
+    return { first, database, workerId: await settleIdentity(host, database) };
   });
   if (!available) return;
-  const { first, database } = available;
+  const { first, database, workerId } = available;
   const api = clientOf(host, host.config.iconikRequestsPerSecond / Math.max(1, first.nodes.length));
   const self = {
-    workerId: host.installation.workerId,
+    workerId,
     runId: randomUUID(),
     storageGatewayId: host.config.storageGatewayId,
     name: first.entities.gateway.name,
@@ -64,6 +67,19 @@ async function runWithGuard(host: NodeHost, guard: ChildGuard): Promise<void> {
     await node.stop();
     await api.close();
     await database.close();
+  }
+}
+
+// The id is settled before anything is written under it.
+async function settleIdentity({ installation, config, log }: NodeHost, database: ClusterDatabase): Promise<string> {
+  const { workerId, machineId } = installation;
+  const renew = () => renewWorkerId(config.dataDir);
+  try {
+    const claim = { workerId, machineId, host: hostname() };
+    return await settleWorkerId(claim, { database: database.work, clock: systemClock, log, renew });
+  } catch (thrown) {
+    await database.close();
+    throw thrown;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   uncoveredRoles,
   workingRoles,
 } from './cluster/node-status.ts';
+import { Pulse } from './cluster/pulse/pulse.ts';
 import { type ServedStorage, ServedStorages } from './cluster/served-storages.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
@@ -68,6 +69,7 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #self: WorkerIdentity;
   readonly #storages: ServedStorages;
   readonly #entities: EntityWatch;
+  readonly #pulse: Pulse;
   readonly #membership: Membership;
   readonly #health: HealthMonitor;
   readonly #roles: NodeRoles;
@@ -88,6 +90,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#self = { ...options.self, version: VERSION };
     this.#storages = this.#createStorages();
     this.#entities = this.#createEntityWatch();
+    this.#pulse = this.#createPulse();
     this.#membership = this.#createMembership();
     this.#roles = this.#createRoles();
     this.#fixedChecks = this.#createFixedChecks();
@@ -136,6 +139,16 @@ export class ClusterNode implements Service, OperatedNode {
     });
   }
 
+  #createPulse(): Pulse {
+    const { host, database } = this.#options;
+    return new Pulse({ uri: database.uri, self: this.#self, times: this.#leaderTimes(), log: host.log });
+  }
+
+  #leaderTimes() {
+    const { leaderTtlMs: ttlMs, leaderRenewMs: renewMs, leaderMarginMs: marginMs } = this.#options.host.config;
+    return { ttlMs, renewMs, marginMs };
+  }
+
   #createMembership(): Membership {
     const { host, database } = this.#options;
     return new Membership({
@@ -144,6 +157,7 @@ export class ClusterNode implements Service, OperatedNode {
       lapseMs: host.config.heartbeatLapseMs,
       clock: systemClock,
       log: host.log,
+      heartbeat: this.#pulse.heartbeat,
       status: () => this.#workerStatus(),
       trustedTerm: () => this.#elector.trustedTerm(),
       onHold: (holds) => this.#onHold(holds),
@@ -186,6 +200,7 @@ export class ClusterNode implements Service, OperatedNode {
       handlers: this.#roles.handlers,
       lanes: this.#lanes(),
       reach: () => this.#reach(),
+      renewer: this.#pulse.leases,
       priorityOrder: host.config.priorityOrder,
       clock: systemClock,
       random: Math.random,
@@ -230,17 +245,17 @@ export class ClusterNode implements Service, OperatedNode {
 
   #createElector(): Elector {
     const { host } = this.#options;
-    const { leaderTtlMs: ttlMs, leaderRenewMs: renewMs, leaderMarginMs: marginMs, dataDir } = host.config;
     return new Elector({
       store: this.#lease,
       runId: this.#self.runId,
-      times: { ttlMs, renewMs, marginMs, lookMs: LOOK_MS },
+      times: { ...this.#leaderTimes(), lookMs: LOOK_MS },
+      renewer: this.#pulse.leadership,
       clock: systemClock,
       random: Math.random,
       log: host.log,
       eligibility: () => leadership(this.#facts()),
       work: [...this.#roles.leaderWork, this.#drill],
-      highestTerm: openHighestTerm(dataDir),
+      highestTerm: openHighestTerm(host.config.dataDir),
       onChange: (term) => this.#onLeadership(term),
     });
   }
@@ -249,6 +264,7 @@ export class ClusterNode implements Service, OperatedNode {
   async start(): Promise<void> {
     await this.#roles.cleanUp();
     await this.#follow(this.#options.entities);
+    await this.#startOne(this.#pulse);
     await this.#startOne(this.#membership);
     if (this.#options.host.config.noWait && !this.#membership.holds()) throw this.#duplicate();
     for (const service of [this.#entities, this.#health, this.#roles.telemetry, this.#runner, this.#elector]) {

@@ -35,7 +35,7 @@ export function describeDatabase(uri: string): { place: string; password: string
   return { place: `${database ?? 'default database'} at ${where}`, password };
 }
 
-/** The database in use: one pool for work, and a small, impatient one for heartbeat and election. */
+/** The database in use: one pool for work, and a small, impatient one for election and membership. */
 export interface ClusterDatabase {
   work: Database;
   /** Statements here are short; one that takes longer than a second is given up, so that trust is never built on it. */
@@ -59,7 +59,8 @@ export async function openClusterDatabase(
     log,
     applicationName: 'isg-pro pulse',
     maxConnections: 3,
-    connectTimeoutMs: 1_000,
+    // Several round trips: a slow link must still get a connection, which then lasts.
+    connectTimeoutMs: 3_000,
     statementTimeoutMs: 1_000,
   });
   const close = async () => {

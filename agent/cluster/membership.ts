@@ -6,6 +6,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { observeCounter, type Standstill } from '../runtime/standstill.ts';
+import { type BeatAnswer, type Heartbeat, LoopHeartbeat } from './heartbeat.ts';
 
 /** Reads further apart than this prove nothing about the time between them. */
 const MAX_GAP_MS = 2_000;
@@ -27,6 +28,8 @@ export interface MembershipOptions {
   lapseMs: number;
   clock: Clock;
   log: Logger;
+  /** Sends the heartbeats; absent: on the main loop. */
+  heartbeat?: Heartbeat;
   /** What this node says of itself now. */
   status(): workers.WorkerStatus;
   /** Term of our trusted leadership, or null. */
@@ -37,11 +40,12 @@ export interface MembershipOptions {
 }
 
 /**
- * This node among the others: registers, sends heartbeats, holds its gateway id against duplicates, sees others die and
- * frees their jobs. Every judgement on another node rests on its counter standing still by our own monotonic clock.
+ * This node among the others: registers, tells the heartbeat what to say, holds its gateway id against duplicates, sees
+ * others die and frees their jobs. It may be late without harm: only the heartbeat is in a hurry. Every judgement on another node rests on its counter standing still by our own monotonic clock.
  */
 export class Membership implements Service {
-  readonly #options: Required<MembershipOptions>;
+  readonly #options: Required<Omit<MembershipOptions, 'heartbeat'>>;
+  readonly #heartbeat: Heartbeat;
   readonly #life = new AbortController();
   readonly #stood = new Map<string, Standstill>();
   /** When the jobs of a dead worker were freed last, by worker. */
@@ -49,19 +53,23 @@ export class Membership implements Service {
   #holdStood: Standstill | null = null;
   #holder: workers.GatewayHold | null = null;
   #holds = false;
-  #confirmedMs = Number.NEGATIVE_INFINITY;
+  #tookHoldMs = Number.NEGATIVE_INFINITY;
   #members: Member[] = [];
   #loop: Promise<void> | null = null;
   #trouble = '';
 
   constructor(options: MembershipOptions) {
-    this.#options = { beatMs: 1_000, ...options };
+    const { heartbeat, ...rest } = options;
+    this.#options = { beatMs: 1_000, ...rest };
+    this.#heartbeat = heartbeat ?? new LoopHeartbeat(this.#options);
+    this.#heartbeat.onAnswer((answer) => void this.#heard(answer).catch((thrown) => this.#sayNotRegistered(thrown)));
   }
 
   /** Registers this run and frees what earlier runs of the installation held; throws when the database stays away. */
   async start(): Promise<void> {
     if (this.#loop || this.#life.signal.aborted) return;
     await this.#enter();
+    this.#heartbeat.start();
     this.#loop = this.#run();
   }
 
@@ -73,6 +81,7 @@ export class Membership implements Service {
         await workers.registerWorker(database, self);
         const freed = await jobQueries.freeJobsOfEarlierRuns(database, self.workerId, self.runId);
         if (freed > 0) log.info(`Took back ${freed} jobs that an earlier run of this node had leased`, { freed });
+        await this.#beat();
         return await this.#cycle();
       } catch (thrown) {
         const error = coerceError(thrown);
@@ -87,7 +96,7 @@ export class Membership implements Service {
   async stop(): Promise<void> {
     this.#life.abort();
     if (!this.#loop) return;
-    await this.#loop;
+    await Promise.all([this.#loop, this.#heartbeat.stop()]);
     await workers.leaveCluster(this.#options.database, this.#options.self).catch(() => {
       // The database is away: the heartbeat lapses by itself.
     });
@@ -109,7 +118,7 @@ export class Membership implements Service {
 
   /** Milliseconds since the database last confirmed our heartbeat. */
   confirmedAgoMs(): number {
-    return this.#options.clock.monotonicMs() - this.#confirmedMs;
+    return this.#options.clock.monotonicMs() - this.#heartbeat.confirmedMs();
   }
 
   /** Sends a heartbeat now, so that others learn of a changed status at once. */
@@ -130,14 +139,13 @@ export class Membership implements Service {
       this.#trouble = '';
     } catch (thrown) {
       const { message } = coerceError(thrown);
-      if (message !== this.#trouble)
-        this.#options.log.warn('The heartbeat does not reach the database', { error: message });
+      if (message !== this.#trouble) this.#options.log.warn('The other nodes cannot be looked at', { error: message });
       this.#trouble = message;
     }
   }
 
   async #cycle(): Promise<void> {
-    await this.#beat();
+    this.#heartbeat.say(this.#options.status());
     if (!this.#holds) await this.#contest();
     await this.#look();
     const freed = await jobQueries.freeExpiredJobs(this.#options.database);
@@ -146,12 +154,19 @@ export class Membership implements Service {
   }
 
   async #beat(): Promise<void> {
-    const { database, self, status, clock } = this.#options;
-    const startedMs = clock.monotonicMs();
-    const answer = await workers.beat(database, self, status());
-    this.#confirmedMs = startedMs;
-    if (!answer.registered) await workers.registerWorker(database, self);
-    this.#setHolds(answer.holds);
+    this.#heartbeat.say(this.#options.status());
+    await this.#heard(await this.#heartbeat.beatNow());
+  }
+
+  // A beat that was sent before we took the gateway id knows nothing of it.
+  async #heard({ startedMs, registered, holds }: BeatAnswer): Promise<void> {
+    if (holds || startedMs > this.#tookHoldMs) this.#setHolds(holds);
+    if (!registered) await workers.registerWorker(this.#options.database, this.#options.self);
+  }
+
+  #sayNotRegistered(thrown: unknown): void {
+    const error = coerceError(thrown).message;
+    this.#options.log.warn('Another run has the row of this worker, and it could not be taken back yet', { error });
   }
 
   #setHolds(holds: boolean): void {
@@ -173,6 +188,7 @@ export class Membership implements Service {
     }
     if (!(await workers.takeHold(database, self, hold))) return;
     log.info('This node holds its storage gateway id', { storageGatewayId: self.storageGatewayId });
+    this.#tookHoldMs = clock.monotonicMs();
     this.#setHolds(true);
   }
 

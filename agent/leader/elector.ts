@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import { coerceError, IsgError } from '../runtime/errors.ts';
+import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import {
@@ -10,9 +10,13 @@ import {
   type ElectionTimes,
   initialElection,
   nextElection,
+  trustedUntil,
 } from './election-state.ts';
-import type { Leadership, LeaderWork } from './leadership.ts';
+import { RunningLeaderWork } from './leader-work.ts';
+import type { LeaderWork } from './leadership.ts';
+import type { LeadershipRenewer } from './leadership-renewer.ts';
 import type { LeaseStore } from './lease-store.ts';
+import { LoopRenewer } from './loop-renewer.ts';
 
 /** Whether this node may stand for election now; `why` says in words what forbids it. */
 export type Eligibility = { eligible: true } | { eligible: false; why: string };
@@ -26,6 +30,8 @@ export interface ElectorOptions {
   random: () => number;
   log: Logger;
   eligibility(): Eligibility;
+  /** Keeps the lease of our leadership; absent: on the main loop. */
+  renewer?: LeadershipRenewer;
   /** Leader-only work, started with each leadership. */
   work: readonly LeaderWork[];
   /** Highest term this installation ever stored (its data folder), and where to store a new one. */
@@ -59,10 +65,12 @@ export interface ElectionView {
 /** Runs the election of one node (README.md): performs what the reducer commands and feeds back what happened. */
 export class Elector implements Service {
   readonly #options: ElectorOptions;
+  readonly #renewer: LeadershipRenewer;
   readonly #life = new AbortController();
   #state: ElectionState = initialElection;
   #loop: Promise<void> | null = null;
-  #leadership: { abort: AbortController; settled: Promise<unknown>; term: number } | null = null;
+  #leadership: { work: RunningLeaderWork; term: number } | null = null;
+  #wakeUp: (() => void) | null = null;
   #lastHolder: { runId: string | null; released: boolean; term: number | null; atMs: number } = {
     runId: null,
     released: true,
@@ -74,6 +82,8 @@ export class Elector implements Service {
 
   constructor(options: ElectorOptions) {
     this.#options = options;
+    this.#renewer = options.renewer ?? new LoopRenewer(options);
+    this.#renewer.onTrouble(() => this.#wakeUp?.());
   }
 
   async start(): Promise<void> {
@@ -102,7 +112,19 @@ export class Elector implements Service {
   /** Term under which this node may act at this instant, or null. */
   trustedTerm(): number | null {
     const state = this.#state;
-    return state.state === 'leading' && this.#options.clock.monotonicMs() < state.trustedUntilMs ? state.term : null;
+    if (state.state !== 'leading') return null;
+    return this.#options.clock.monotonicMs() < this.#trustedUntilMs(state) ? state.term : null;
+  }
+
+  // Read anew at each question: a main loop that was blocked knows at once what was renewed, or refused, meanwhile.
+  #trustedUntilMs({ term, trustedUntilMs }: Extract<ElectionState, { state: 'leading' }>): number {
+    const { confirmedMs, isRefused, failure } = this.#renewer.standing(term);
+    if (isRefused || failure !== null) return Number.NEGATIVE_INFINITY;
+    if (confirmedMs === null) return trustedUntilMs;
+    return Math.max(
+      trustedUntilMs,
+      trustedUntil({ startedMs: confirmedMs, endedMs: confirmedMs }, this.#options.times),
+    );
   }
 
   /** Gives up the leadership, or does not stand for it, for a while; `why` stands in the history of leaderships. */
@@ -119,22 +141,30 @@ export class Elector implements Service {
   async #run(): Promise<void> {
     while (!this.#life.signal.aborted) {
       await this.#cycle();
-      await this.#options.clock.sleep(this.#waitMs(), this.#life.signal).catch(() => {});
+      await this.#pause();
     }
     await this.#dispatch({ kind: 'not-eligible', why: 'the node is stopping' });
+  }
+
+  async #pause(): Promise<void> {
+    const woken = new AbortController();
+    this.#wakeUp = () => woken.abort();
+    const signal = AbortSignal.any([woken.signal, this.#life.signal]);
+    await this.#options.clock.sleep(this.#waitMs(), signal).catch(() => {});
+    this.#wakeUp = null;
   }
 
   #waitMs(): number {
     const { times, random, clock } = this.#options;
     if (this.#state.state !== 'leading') return times.lookMs * (0.8 + 0.4 * random());
-    return Math.max(0, Math.min(times.renewMs, this.#state.trustedUntilMs - clock.monotonicMs()));
+    return Math.max(0, Math.min(times.renewMs, this.#trustedUntilMs(this.#state) - clock.monotonicMs()));
   }
 
   async #cycle(): Promise<void> {
     const eligibility = this.#eligibility();
     if (this.#state.state === 'leading') {
       if (!eligibility.eligible) return this.#dispatch({ kind: 'not-eligible', why: eligibility.why });
-      return this.#renew(this.#state.term, this.#state.trustedUntilMs);
+      return this.#watch(this.#state);
     }
     const read = await this.#attempt(() => this.#options.store.read());
     if (read.kind === 'unanswered') return;
@@ -148,23 +178,31 @@ export class Elector implements Service {
     });
   }
 
-  // A renewal that hangs must not keep the trust open: whichever comes first, its answer or the end of trust, counts.
-  async #renew(term: number, trustedUntilMs: number): Promise<void> {
+  // What the renewer says of our leadership becomes an event; whichever comes first, its word or the end of trust, counts.
+  async #watch(state: Extract<ElectionState, { state: 'leading' }>): Promise<void> {
+    const { clock } = this.#options;
+    const { confirmedMs, isRefused, failure } = this.#renewer.standing(state.term);
+    if (isRefused) return this.#dispatch({ kind: 'renewal-refused' });
+    if (failure !== null) return this.#dispatch({ kind: 'not-eligible', why: failure });
+    const endedMs = clock.monotonicMs();
+    if (endedMs >= this.#trustedUntilMs(state)) return this.#dispatch({ kind: 'trust-ended' });
+    if (confirmedMs === null) return;
+    this.#lastHolder = { runId: this.#options.runId, released: false, term: state.term, atMs: confirmedMs };
+    await this.#dispatch({ kind: 'renewed', attempt: { startedMs: confirmedMs, endedMs } });
+  }
+
+  // A holder by a late answer asks once, and waits no longer than the lease can last.
+  async #verify(term: number): Promise<void> {
     const { clock, store, times } = this.#options;
     const over = new AbortController();
-    const trustEnds = clock
-      .sleep(Math.max(0, trustedUntilMs - clock.monotonicMs()), over.signal)
-      .then(() => 'trust-ended' as const)
-      .catch(() => 'trust-ended' as const);
-    const answer = await Promise.race([this.#attempt(() => store.renew(term, times.ttlMs)), trustEnds]);
+    const tooLate = clock.sleep(times.ttlMs, over.signal).then(
+      () => ({ kind: 'unanswered' }) as const,
+      () => ({ kind: 'unanswered' }) as const,
+    );
+    const answer = await Promise.race([this.#attempt(() => store.renew(term, times.ttlMs)), tooLate]);
     over.abort();
-    if (answer === 'trust-ended') return this.#dispatch({ kind: 'trust-ended' });
-    if (answer.kind === 'unanswered') {
-      // A leader tries again while it is trusted; a node that only verifies has nothing to keep and follows again.
-      if (this.#state.state === 'verifying' || clock.monotonicMs() >= trustedUntilMs)
-        await this.#dispatch({ kind: 'trust-ended' });
-      return;
-    }
+    // Nothing to keep yet: it follows again.
+    if (answer.kind === 'unanswered') return this.#dispatch({ kind: 'trust-ended' });
     await this.#dispatch(answer.value ? { kind: 'renewed', attempt: answer.attempt } : { kind: 'renewal-refused' });
   }
 
@@ -200,7 +238,7 @@ export class Elector implements Service {
       case 'take-over':
         return this.#takeOver(command);
       case 'renew':
-        return this.#renew(command.term, this.#options.clock.monotonicMs() + this.#options.times.ttlMs);
+        return this.#verify(command.term);
       case 'begin-work':
         return this.#beginWork(command.term);
       case 'end-work':
@@ -219,20 +257,12 @@ export class Elector implements Service {
   }
 
   async #beginWork(term: number): Promise<void> {
-    const { work, runId, log, onChange } = this.#options;
+    const { work, runId, clock, log, onChange, settleLimitMs = SETTLE_LIMIT_MS } = this.#options;
+    this.#renewer.begin(term);
     this.#rememberTerm(term);
-    const abort = new AbortController();
-    const leadership: Leadership = {
-      term,
-      runId,
-      signal: abort.signal,
-      assertTrusted: () => {
-        if (this.trustedTerm() !== term) throw leadershipLost(term);
-      },
-    };
     log.info(`This node leads the cluster (term ${term})`, { term });
-    const settled = Promise.allSettled(work.map((item) => this.#runWork(item, leadership)));
-    this.#leadership = { abort, settled, term };
+    const of = { term, runId, isTrusted: () => this.trustedTerm() === term };
+    this.#leadership = { work: new RunningLeaderWork(of, { work, clock, log, settleLimitMs }), term };
     onChange(term);
   }
 
@@ -247,52 +277,14 @@ export class Elector implements Service {
     }
   }
 
-  // Leader work that fails for a reason nobody foresaw is begun again: MAIN work must not rest in silence.
-  async #runWork(work: LeaderWork, leadership: Leadership): Promise<void> {
-    const { log, clock } = this.#options;
-    while (!leadership.signal.aborted) {
-      try {
-        await work.run(leadership);
-      } catch (thrown) {
-        if (leadership.signal.aborted) return;
-        log.error(`Leader work "${work.name}" failed; it begins again in 5 s`, { error: coerceError(thrown).message });
-      }
-      await clock.sleep(5_000, leadership.signal).catch(() => {});
-    }
-  }
-
   async #endWork(why: string): Promise<void> {
     const leadership = this.#leadership;
     if (!leadership) return;
     this.#options.log.info(`This node leads no longer: ${why}`, { term: leadership.term });
-    leadership.abort.abort(leadershipLost(leadership.term));
+    this.#renewer.end();
+    const settled = leadership.work.end();
     this.#leadership = null;
     this.#options.onChange(null);
-    await this.#dispatch({ kind: (await this.#settles(leadership.settled)) ? 'work-settled' : 'work-left-behind' });
+    await this.#dispatch({ kind: (await settled) ? 'work-settled' : 'work-left-behind' });
   }
-
-  // Work that hangs must not keep the node out of every later election; what it may still do is refused by its term.
-  async #settles(settled: Promise<unknown>): Promise<boolean> {
-    const { clock, log, settleLimitMs = SETTLE_LIMIT_MS } = this.#options;
-    const inTime = new AbortController();
-    const late = clock.sleep(settleLimitMs, inTime.signal).then(
-      () => false,
-      () => true,
-    );
-    const isSettled = await Promise.race([settled.then(() => true), late]);
-    inTime.abort();
-    if (!isSettled) log.error('Leader work does not stop and is left behind; the lease is left to lapse');
-    return isSettled;
-  }
-}
-
-function leadershipLost(term: number): IsgError {
-  return new IsgError(
-    'leadership-lost',
-    `The leadership of term ${term} has ended; its work stops here and goes on at the new leader.`,
-    {
-      retry: 'transient',
-      fields: { term },
-    },
-  );
 }

@@ -80,6 +80,8 @@ export class Operator implements NodeObserver {
   }
 
   running(parts: RunningNode): void {
+    // A copied data folder got a new worker id only once the database had been seen.
+    this.identify(parts.self.workerId);
     // Silent: whether the database answers is said by the node's own checks.
     const database = createDatabase({
       uri: parts.databaseUri,

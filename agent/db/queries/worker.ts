@@ -43,6 +43,21 @@ export async function registerWorker(sql: Sql, self: WorkerIdentity): Promise<vo
   ]);
 }
 
+const registrationRow = z.object({
+  run_id: z.string(),
+  host: z.string(),
+  machine_id: z.string(),
+  heartbeat: z.string(),
+  availability_status: z.string(),
+});
+
+/** The run that is registered under a worker id, or null. */
+export async function readRegistration(sql: Sql, workerId: string): Promise<z.infer<typeof registrationRow> | null> {
+  const text = 'SELECT run_id, host, machine_id, heartbeat::text, availability_status FROM worker WHERE worker_id = $1';
+  const [row] = await sql.query(text, [workerId], registrationRow);
+  return row ?? null;
+}
+
 const heartbeatRow = z.object({ registered: z.boolean(), holds: z.boolean() });
 const HEARTBEAT = `
 WITH beat AS (

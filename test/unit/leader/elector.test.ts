@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { LeaseRow } from '../../../agent/leader/election-state.ts';
 import { Elector, type ElectorOptions } from '../../../agent/leader/elector.ts';
+import type { LeadershipRenewer, RenewalStanding } from '../../../agent/leader/leadership-renewer.ts';
 import type { LeaseStore } from '../../../agent/leader/lease-store.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
@@ -40,6 +41,33 @@ class MemoryLease implements LeaseStore {
     if (this.row.term !== term) return;
     this.releases.push(term);
     this.row = { ...this.row, released: true, renewals: this.row.renewals + 1 };
+  }
+}
+
+/** A renewer whose standing the test writes. */
+class WrittenRenewer implements LeadershipRenewer {
+  standings = new Map<number, RenewalStanding>();
+  calls: string[] = [];
+  trouble: () => void = () => {};
+
+  begin(term: number): void {
+    this.calls.push(`begin ${term}`);
+  }
+
+  end(): void {
+    this.calls.push('end');
+  }
+
+  standing(term: number): RenewalStanding {
+    return this.standings.get(term) ?? { confirmedMs: null, isRefused: false, failure: null };
+  }
+
+  onTrouble(listener: () => void): void {
+    this.trouble = listener;
+  }
+
+  write(term: number, change: Partial<RenewalStanding>): void {
+    this.standings.set(term, { ...this.standing(term), ...change });
   }
 }
 
@@ -86,6 +114,52 @@ describe('an elector', () => {
     expect(store.releases).toEqual([]);
     eligible = true;
     await leads(2);
+  });
+
+  it('keeps the trust of its take-over over an older confirmation, and ends renewal when it stops', async () => {
+    const renewer = new WrittenRenewer();
+    const store = lease();
+    await startElector(store, { renewer, times: { ...times, ttlMs: 20_000, renewMs: 5_000 } });
+    await leads(1);
+    renewer.write(1, { confirmedMs: systemClock.monotonicMs() - 60_000 });
+    expect(elector.trustedTerm()).toBe(1);
+    await elector.stop();
+    expect(renewer.calls).toEqual(['begin 1', 'end']);
+  });
+
+  it('loses trust at the end of its window when its renewer confirms nothing', async () => {
+    const renewer = new WrittenRenewer();
+    const ends: (number | null)[] = [];
+    await startElector(lease(), { renewer, onChange: (term) => ends.push(term) });
+    await vi.waitFor(() => expect(ends.slice(0, 2)).toEqual([1, null]), { timeout: 3_000 });
+  });
+
+  it('keeps trust beyond its first window while its renewer confirms', async () => {
+    const renewer = new WrittenRenewer();
+    const ends: (number | null)[] = [];
+    const onChange = (term: number | null) => {
+      ends.push(term);
+      if (term !== null) renewer.write(term, { confirmedMs: systemClock.monotonicMs() + 600_000 });
+    };
+    await startElector(lease(), { renewer, onChange });
+    await vi.waitFor(() => expect(ends).toHaveLength(1), { timeout: 3_000 });
+    await wait(2 * times.ttlMs);
+    expect(ends).toHaveLength(1);
+  });
+
+  it.each([
+    ['was refused', { isRefused: true }, []],
+    ['has failed', { failure: 'its thread has ended' }, [1]],
+  ])('is trusted no more at the very moment at which renewal %s', async (_, change, releases) => {
+    const renewer = new WrittenRenewer();
+    const store = lease();
+    await startElector(store, { renewer, times: { ...times, ttlMs: 60_000, renewMs: 20_000 } });
+    await leads(1);
+    renewer.write(1, { confirmedMs: systemClock.monotonicMs(), ...change });
+    expect(elector.trustedTerm()).toBeNull();
+    renewer.trouble();
+    await vi.waitFor(() => expect(renewer.calls.slice(0, 2)).toEqual(['begin 1', 'end']));
+    await vi.waitFor(() => expect(store.releases).toEqual(releases));
   });
 
   it('leads although the data folder takes no writes', async () => {

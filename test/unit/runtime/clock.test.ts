@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { countingSleep, systemClock } from '../../../agent/runtime/clock.ts';
+import { countingSleep, SleepLedger, systemClock } from '../../../agent/runtime/clock.ts';
 
 /** Two clocks of a machine; `uptime` is read to the hundredth of a second. */
 const machine = () => {
@@ -33,6 +33,21 @@ it('takes neither coarse readings nor a pause between them for sleep, and never 
     expect(next - last).toBeCloseTo(3.7 + time.busyMs, 6);
     last = next;
   }
+});
+
+it('agrees with that of another thread that shares its ledger, whichever noticed the sleep', () => {
+  const time = { awakeMs: 1_000, asleepMs: 0 };
+  const awake = () => time.awakeMs;
+  const uptime = () => 50_000 + time.awakeMs + time.asleepMs;
+  const ledger = new SleepLedger({ aheadMs: uptime() - awake() });
+  const main = countingSleep(awake, uptime, ledger);
+  time.asleepMs = 30_000;
+  expect(main()).toBe(31_000);
+  const thread = countingSleep(awake, uptime, new SleepLedger({ memory: ledger.memory }));
+  expect(thread()).toBe(31_000);
+  time.asleepMs += 5_000;
+  expect(thread()).toBe(36_000);
+  expect(main()).toBe(36_000);
 });
 
 it('of this machine runs at the rate of its timers', async () => {

@@ -1,0 +1,139 @@
+import { renewJobs } from '../../../db/queries/job.ts';
+import { coerceError, IsgError } from '../../../runtime/errors.ts';
+import type { Logger } from '../../../runtime/logger.ts';
+import type { Sql } from '../../../runtime/sql.ts';
+import { ageJobs, type HeldJob, jobRenewMs } from '../pulse-plan.ts';
+
+/** What the renewal of job leases needs. */
+export interface JobPulseOptions {
+  database: Sql;
+  owner: { runId: string; workerId: string };
+  nowMs: () => number;
+  /** Whether the main loop lives. */
+  mayRenew: () => boolean;
+  log: Logger;
+  onNews: (holdId: number, news: 'cancel-requested' | 'lost' | 'stalled') => void;
+  onToken: (holdId: number, leaseToken: string) => void;
+}
+
+/** Before iconik's entity has said otherwise. */
+const DEFAULT_VISIBILITY_S = 3_600;
+
+/** Renews all held job leases in one statement at a time. */
+export class JobPulse {
+  readonly #options: JobPulseOptions;
+  readonly #held = new Map<number, HeldJob>();
+  /** Holds whose confirmation is under way: it, not a renewal at the same time, says whether they are lost. */
+  readonly #confirming = new Set<number>();
+  #visibilityTimeoutS = DEFAULT_VISIBILITY_S;
+  #renewal: Promise<void> | null = null;
+  #dueMs = Number.NEGATIVE_INFINITY;
+  #trouble = '';
+
+  constructor(options: JobPulseOptions) {
+    this.#options = options;
+  }
+
+  hold(lease: Pick<HeldJob, 'holdId' | 'jobId' | 'leaseToken' | 'stallMs' | 'progress' | 'note'>): void {
+    this.#held.set(lease.holdId, { ...lease, lifelessMs: 0, isStalled: false });
+  }
+
+  /** A sign of life. */
+  report({ holdId, progress, note }: { holdId: number; progress: number; note: string }): void {
+    const job = this.#held.get(holdId);
+    if (job) Object.assign(job, { progress, note, lifelessMs: 0 });
+  }
+
+  drop(holdId: number): void {
+    this.#held.delete(holdId);
+  }
+
+  setVisibilityTimeout(seconds: number): void {
+    this.#visibilityTimeoutS = seconds;
+  }
+
+  /** Ages the jobs by the time in which the main loop lived, then renews when that is due; called at each tick. */
+  step(livedMs: number): void {
+    const { nowMs, mayRenew, onNews } = this.#options;
+    for (const { holdId } of ageJobs(this.#held.values(), livedMs)) onNews(holdId, 'stalled');
+    if (this.#renewal || !mayRenew() || nowMs() < this.#dueMs) return;
+    const jobs = [...this.#held.values()].filter(({ isStalled }) => !isStalled);
+    if (jobs.length === 0) return;
+    this.#dueMs = nowMs() + jobRenewMs(this.#visibilityTimeoutS);
+    this.#renewal = this.#renewAll(jobs).finally(() => {
+      this.#renewal = null;
+    });
+  }
+
+  /** Renews one lease now; true when it is still ours. Throws `database-…` when no answer came. */
+  async confirm(holdId: number): Promise<boolean> {
+    this.#confirming.add(holdId);
+    try {
+      return await this.#confirm(holdId);
+    } finally {
+      this.#confirming.delete(holdId);
+    }
+  }
+
+  async #confirm(holdId: number): Promise<boolean> {
+    const job = this.#held.get(holdId);
+    if (!job) return false;
+    if (!this.#options.mayRenew()) throw notRenewed('the main loop of the agent stands still');
+    if (job.isStalled) throw notRenewed('its job showed no life');
+    job.lifelessMs = 0;
+    const asked = job.leaseToken;
+    if (await this.#renew([job])) return true;
+    // A renewal under way at the same time may have taken the job back under a new token.
+    await this.#renewal;
+    if (!this.#held.has(holdId)) return false;
+    if (job.leaseToken !== asked) return this.#confirm(holdId);
+    this.#lose(job);
+    return false;
+  }
+
+  async #renewAll(jobs: readonly HeldJob[]): Promise<void> {
+    try {
+      await this.#renew(jobs);
+      this.#trouble = '';
+    } catch (thrown) {
+      const { message } = coerceError(thrown);
+      if (message !== this.#trouble) this.#options.log.warn('Job leases could not be renewed yet', { error: message });
+      this.#trouble = message;
+    }
+  }
+
+  /** Renews and tells the news; whether all were answered. */
+  async #renew(jobs: readonly HeldJob[]): Promise<boolean> {
+    const { database, owner } = this.#options;
+    const asked = jobs.map((job) => ({ job, token: job.leaseToken }));
+    const items = jobs.map(({ jobId, leaseToken, progress, note }) => ({ jobId, leaseToken, progress, note }));
+    const answers = await renewJobs(database, items, { ...owner, visibilityTimeoutS: this.#visibilityTimeoutS });
+    const answered = new Map(answers.map((answer) => [answer.jobId, answer]));
+    let isWhole = true;
+    for (const { job, token } of asked) {
+      const answer = answered.get(job.jobId);
+      if (answer) this.#tell(job, token, answer);
+      else isWhole = false;
+      // One that got a newer token meanwhile, or is just being confirmed, is not lost by this answer.
+      if (!answer && job.leaseToken === token && !this.#confirming.has(job.holdId)) this.#lose(job);
+    }
+    return isWhole;
+  }
+
+  #tell(job: HeldJob, token: string, answer: { leaseToken: string; cancelRequested: boolean }): void {
+    if (!this.#held.has(job.holdId)) return;
+    if (job.leaseToken === token && answer.leaseToken !== token) {
+      job.leaseToken = answer.leaseToken;
+      this.#options.onToken(job.holdId, answer.leaseToken);
+    }
+    if (answer.cancelRequested) this.#options.onNews(job.holdId, 'cancel-requested');
+  }
+
+  #lose(job: HeldJob): void {
+    if (this.#held.delete(job.holdId)) this.#options.onNews(job.holdId, 'lost');
+  }
+}
+
+function notRenewed(why: string): IsgError {
+  return new IsgError('database-unreachable', `The lease is renewed no longer: ${why}.`, { retry: 'transient' });
+}
