@@ -28,6 +28,7 @@ import { Elector } from './leader/elector.ts';
 import { openHighestTerm } from './leader/highest-term.ts';
 import { createPgLeaseStore } from './leader/pg-lease-store.ts';
 import type { NodeHost } from './node-host.ts';
+import { createNodeRecording } from './node-recording.ts';
 import { createNodeRoles, type NodeRoles } from './node-roles.ts';
 import type { NodeView, OperatedNode } from './operator/operated-node.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
@@ -61,6 +62,7 @@ const LOOK_MS = 250;
 export class ClusterNode implements Service, OperatedNode {
   readonly #options: ClusterNodeOptions;
   readonly #self: WorkerIdentity;
+  readonly #recording: ReturnType<typeof createNodeRecording>;
   readonly #storages: ServedStorages;
   readonly #entities: EntityWatch;
   readonly #membership: Membership;
@@ -79,6 +81,7 @@ export class ClusterNode implements Service, OperatedNode {
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
     this.#self = { ...options.self, version: VERSION };
+    this.#recording = createNodeRecording(process.env.ISG_PRO_HISTORY, options.self);
     this.#storages = this.#createStorages();
     this.#entities = this.#createEntityWatch();
     this.#membership = this.#createMembership();
@@ -142,7 +145,7 @@ export class ClusterNode implements Service, OperatedNode {
     return createNodeRoles({
       host,
       guard,
-      api,
+      api: this.#recording.api(api),
       database: database.work,
       machine,
       workerId: this.#self.workerId,
@@ -168,7 +171,7 @@ export class ClusterNode implements Service, OperatedNode {
   #createRunner(): JobRunner {
     const { host, database } = this.#options;
     return new JobRunner({
-      store: createPgJobStore(database.work, this.#self),
+      store: this.#recording.jobs(createPgJobStore(database.work, this.#self)),
       handlers: this.#roles.handlers,
       lanes: this.#lanes(),
       reach: () => this.#reach(),
@@ -182,14 +185,14 @@ export class ClusterNode implements Service, OperatedNode {
     const { host, database } = this.#options;
     const { leaderTtlMs: ttlMs, leaderRenewMs: renewMs, leaderMarginMs: marginMs, dataDir } = host.config;
     return new Elector({
-      store: createPgLeaseStore(database.pulse, this.#self),
+      store: this.#recording.lease(createPgLeaseStore(database.pulse, this.#self)),
       runId: this.#self.runId,
       times: { ttlMs, renewMs, marginMs, lookMs: LOOK_MS },
       clock: systemClock,
       random: Math.random,
       log: host.log,
       eligibility: () => leadership(this.#facts()),
-      work: this.#roles.leaderWork,
+      work: this.#recording.work(this.#roles.leaderWork),
       highestTerm: openHighestTerm(dataDir),
       onChange: (term) => this.#onLeadership(term),
     });
