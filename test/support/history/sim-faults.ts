@@ -54,6 +54,10 @@ export const FAULTS = {
   'long freeze': (scene) => {
     leaderOf(scene).process.freezeUntil(scene.time.nowMs + between(scene, 5_500, 8_500));
   },
+  /** The leader stands still for good. */
+  standstill: (scene) => {
+    leaderOf(scene).process.freezeUntil(scene.time.nowMs + 60_000);
+  },
   /** Nothing of the leader reaches the database; the leader itself goes on. */
   cut: (scene) => {
     leaderOf(scene).link.cutUntil(scene.time.nowMs + between(scene, 500, 5_000));
@@ -74,9 +78,9 @@ export const FAULTS = {
   'late statements': (scene) => {
     const leader = leaderOf(scene);
     leader.link.weather = { ...CALM, lateRate: 0.6 };
-    leader.process.freezeUntil(scene.time.nowMs + between(scene, 100, 600));
-    scene.time.at(scene.time.nowMs + 3_000, () => {
+    scene.time.at(scene.time.nowMs + between(scene, 200, 900), () => {
       leader.link.weather = CALM;
+      leader.process.freezeUntil(scene.time.nowMs + between(scene, 1_000, 5_000));
     });
   },
   /** Answers to the leader take long; then nothing of it arrives. */

@@ -21,9 +21,21 @@ export const ELECTION = { ttlMs: 3_000, renewMs: 750, marginMs: 750, lookMs: 250
 /** The product's heartbeat-lapse-ms. */
 export const LAPSE_MS = 6_000;
 
+/** The surroundings of an alternative lease store. */
+export interface LeaseSurroundings {
+  runId: string;
+  /** Behind the node's link. */
+  database: Database;
+  /** Without a link: what it is asked happens at once. */
+  real: Database;
+  wallMs: () => number;
+  time: VirtualTime;
+  history: History;
+}
+
 /** Where a test puts another store in the place of the product's; each answers what it is given by default. */
 export interface Alternatives {
-  lease?(store: LeaseStore, node: { database: Database; wallMs: () => number; runId: string }): LeaseStore;
+  lease?(store: LeaseStore, node: LeaseSurroundings): LeaseStore;
   jobs?(store: JobStore, database: Database): JobStore;
 }
 
@@ -73,12 +85,13 @@ export class SimNode {
   }
 
   #createElector(): Elector {
-    const { random, alternatives, name } = this.#options;
+    const { random, alternatives, name, real, time } = this.#options;
     const { runId, process } = this;
     const database = this.#database;
     const lease = createPgLeaseStore(database, { runId, workerId: runId, name });
     const wallMs = () => process.clock.wallMs();
-    const store = alternatives.lease?.(lease, { database, wallMs, runId }) ?? lease;
+    const around = { runId, database, real, wallMs, time, history: this.#history };
+    const store = alternatives.lease?.(lease, around) ?? lease;
     const work = { name: 'writes', run: (leadership: Leadership) => this.#lead(leadership) };
     return new Elector({
       store: createRecordedLeaseStore(store, this.#history),

@@ -24,6 +24,8 @@ export interface EpisodeOptions {
   alternatives?: Alternatives;
   /** Whether the nodes also send heartbeats and run jobs; default every fourth seed. */
   works?: boolean;
+  /** How long the nodes run after the fault has begun, milliseconds. */
+  lastsMs?: number;
 }
 
 /** Clock rates differ by at most 0.2 %, over at most the lapse of a heartbeat. */
@@ -49,7 +51,7 @@ SELECT 'CHECKSUM', 'checksum', '{}', 5, 'simulated ' || n, 50 FROM generate_seri
  * SQL is real; all waiting is virtual. Clocks, links and faults follow the seed.
  */
 export async function runEpisode(real: Database, options: EpisodeOptions): Promise<Episode> {
-  const { seed, alternatives = {}, works = seed % 4 === 0 } = options;
+  const { seed, alternatives = {}, works = seed % 4 === 0, lastsMs = works ? 10_000 : 5_500 } = options;
   const random = seededRandom(seed * 7_919 + 1);
   const time = new VirtualTime();
   const events: HistoryEvent[] = [];
@@ -70,7 +72,7 @@ export async function runEpisode(real: Database, options: EpisodeOptions): Promi
   const fault = options.fault ?? names[Math.floor(random() * names.length)] ?? 'crash';
   await time.advanceTo(1_000 + 1_500 * random());
   await FAULTS[fault]({ nodes, time, random, startNode });
-  await time.advanceTo(time.nowMs + (works ? 10_000 : 5_500));
+  await time.advanceTo(time.nowMs + lastsMs);
   for (const node of nodes) node.process.kill();
   // Statements on their way at the end still arrive, so that none of them meets the next episode.
   await time.advanceTo(time.nowMs + 10_000);
