@@ -10,7 +10,7 @@ export interface RecordedWork {
   /** The given work, and one more that notes begin and end of each leadership. */
   work: readonly LeaderWork[];
   /** Term under which the code that asks was started; null outside leader work. */
-  termNow(): number | null;
+  termNow: () => number | null;
 }
 
 /**

@@ -201,7 +201,7 @@ const endWithoutToken = (database: Database) => (store: JobStore) => ({
 interface Directed {
   name: string;
   breaks: Rule;
-  play(database: Database): Promise<Rule[]>;
+  play: (database: Database) => Promise<Rule[]>;
   pattern: RegExp;
   by: string;
 }
