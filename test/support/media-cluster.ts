@@ -28,7 +28,7 @@ export interface ClusterNodeProcess {
 export interface MediaClusterOptions {
   /** Folder for everything; must exist. */
   dir: string;
-  nodes: { name: string; roles: Role[] }[];
+  nodes: { name: string; roles: Role[]; mountPoints?: Record<string, string> }[];
   storageSettings: (cloud: CloudStorages) => Record<string, unknown>;
   /** Lines of every node's config.ini beside the required ones. */
   config: Record<string, string | number>;
