@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '../../../agent/embedded-db/embedded-database.ts';
@@ -36,6 +36,8 @@ function withPort(url: string, port: number): string {
 /** Starts database, pooler, stand-in and proxies; no node yet. */
 export async function openArena(): Promise<Arena> {
   const dir = mkdtempSync(join(tmpdir(), 'isg-pro-failover-'));
+  // PostgreSQL does not run as root; its user must be able to pass through.
+  chmodSync(dir, 0o711);
   const historyPath = join(dir, 'history.jsonl');
   // Nodes inherit it.
   process.env.ISG_PRO_HISTORY = historyPath;
@@ -48,6 +50,8 @@ export async function openArena(): Promise<Arena> {
     config: { 'iconik-requests-per-second': 200 },
     dbConnectionUri,
   });
+  // Only a root that is not empty gets a marker, and only a marked one is missed when it is gone.
+  writeFileSync(join(cluster.mediaDir, 'a file.txt'), 'content');
   const setMounted = (name: string, isMounted: boolean) => {
     rmSync(mountOf(name), { recursive: true, force: true });
     if (isMounted) symlinkSync(cluster.mediaDir, mountOf(name));
@@ -72,11 +76,11 @@ export async function openArena(): Promise<Arena> {
       return proxy;
     },
     close: async () => {
+      // Ours goes first: the cluster waits until nobody holds the database any more.
+      await embedded.release();
       await cluster.stop();
       for (const proxy of [databaseProxy, ...iconikProxies.values()]) await proxy.close();
       await bouncer.stop();
-      await embedded.release();
-      for (const name of NAMES) unlinkSync(mountOf(name));
       rmSync(dir, { recursive: true, force: true });
     },
   };
