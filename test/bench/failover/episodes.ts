@@ -91,10 +91,10 @@ function leaderNow({ history }: Arena): LeaderWrite {
 /** Slow and breaking connections to the database for a while; answers how often the leadership changed without need. */
 export async function stress(arena: Arena, lastsMs: number): Promise<number> {
   const { databaseProxy, history } = arena;
-  const before = history.terms();
+  const before = history.leaderships();
   databaseProxy.setWeather({ delayMs: { min: 50, max: 150 }, resetEveryMs: 20_000 });
   await sleep(lastsMs);
-  const changes = history.terms() - before;
+  const changes = history.leaderships() - before;
   databaseProxy.setWeather({ delayMs: { min: 0, max: 0 }, resetEveryMs: null });
   return changes;
 }

@@ -24,6 +24,7 @@ export class HistoryTail {
   #rest = '';
   /** First accepted write of each term. */
   readonly #first = new Map<number, LeaderWrite>();
+  #leaderships = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -35,10 +36,10 @@ export class HistoryTail {
     return [...this.#first.values()].toSorted((a, b) => b.term - a.term)[0] ?? null;
   }
 
-  /** How many terms have had an accepted write. */
-  terms(): number {
+  /** How many leaderships have begun. */
+  leaderships(): number {
     this.#read();
-    return this.#first.size;
+    return this.#leaderships;
   }
 
   /** Waits for the first accepted write of a term above the given one. */
@@ -71,6 +72,7 @@ export class HistoryTail {
   }
 
   #note(text: string): void {
+    if (text.includes('"trust-begun"')) this.#leaderships += 1;
     if (!text.includes('"fenced-write"')) return;
     const { term, accepted, node, atMs } = line.parse(JSON.parse(text));
     if (!accepted || typeof term !== 'number' || node === undefined || this.#first.has(term)) return;
