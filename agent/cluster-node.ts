@@ -34,6 +34,7 @@ import { createHandOverStore, type HandOverStore } from './leader/lease-store.ts
 import { createPgDrillStore } from './leader/pg-drill-store.ts';
 import { createPgLeaseStore } from './leader/pg-lease-store.ts';
 import type { NodeHost } from './node-host.ts';
+import { createNodeRecording } from './node-recording.ts';
 import { createNodeRoles, type NodeRoles } from './node-roles.ts';
 import type { NodeView, OperatedNode } from './operator/operated-node.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
@@ -67,6 +68,7 @@ const LOOK_MS = 250;
 export class ClusterNode implements Service, OperatedNode {
   readonly #options: ClusterNodeOptions;
   readonly #self: WorkerIdentity;
+  readonly #recording: ReturnType<typeof createNodeRecording>;
   readonly #storages: ServedStorages;
   readonly #entities: EntityWatch;
   readonly #pulse: Pulse;
@@ -88,6 +90,7 @@ export class ClusterNode implements Service, OperatedNode {
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
     this.#self = { ...options.self, version: VERSION };
+    this.#recording = createNodeRecording(process.env.ISG_PRO_HISTORY, options.self);
     this.#storages = this.#createStorages();
     this.#entities = this.#createEntityWatch();
     this.#pulse = this.#createPulse();
@@ -169,7 +172,7 @@ export class ClusterNode implements Service, OperatedNode {
     return createNodeRoles({
       host,
       guard,
-      api,
+      api: this.#recording.api(api),
       database: database.work,
       machine,
       workerId: this.#self.workerId,
@@ -196,7 +199,7 @@ export class ClusterNode implements Service, OperatedNode {
   #createRunner(): JobRunner {
     const { host, database } = this.#options;
     return new JobRunner({
-      store: createPgJobStore(database.work, this.#self),
+      store: this.#recording.jobs(createPgJobStore(database.work, this.#self)),
       handlers: this.#roles.handlers,
       lanes: this.#lanes(),
       reach: () => this.#reach(),
@@ -216,7 +219,7 @@ export class ClusterNode implements Service, OperatedNode {
           ...backend,
         }),
     });
-    return createHandOverStore(store);
+    return createHandOverStore(this.#recording.lease(store));
   }
 
   #createDrill(): FailoverDrill {
@@ -254,7 +257,7 @@ export class ClusterNode implements Service, OperatedNode {
       random: Math.random,
       log: host.log,
       eligibility: () => leadership(this.#facts()),
-      work: [...this.#roles.leaderWork, this.#drill],
+      work: this.#recording.work([...this.#roles.leaderWork, this.#drill]),
       highestTerm: openHighestTerm(host.config.dataDir),
       onChange: (term) => this.#onLeadership(term),
     });

@@ -11,6 +11,8 @@ export interface Leadership {
   readonly signal: AbortSignal;
   /** Throws `leadership-lost` unless the trust window is open at this instant. */
   assertTrusted(): void;
+  /** Called as a fenced write begins; what it answers is told whether the fence let the write through. For a history. */
+  watchWrite?(): (accepted: boolean) => void;
 }
 
 /** Work that runs only on the leader: begins with a leadership, resolves once fully stopped after its signal fired. */

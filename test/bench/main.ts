@@ -1,17 +1,25 @@
 import { parseArgs } from 'node:util';
+import { benchFailover } from './failover/failover.ts';
 import { benchQueue } from './queue/bench-queue.ts';
 import { benchStartup } from './startup.ts';
 
-/** `npm run bench -- NAME [--json] [--only PART,…]`: measures one thing; the last line is JSON with the figures. */
+/** `npm run bench -- NAME [--json] [--short] [--only PART,…]`: measures one thing; the last line is JSON with the figures. */
 
-const BENCHES: Record<string, (options: { only?: string | undefined }) => Promise<object>> = {
+/** `isShort`: a tenth of the load, to see that it works. `only`: some parts of it. */
+interface BenchOptions {
+  isShort: boolean;
+  only?: string | undefined;
+}
+
+const BENCHES: Record<string, (options: BenchOptions) => Promise<object>> = {
+  failover: benchFailover,
   queue: benchQueue,
   startup: benchStartup,
 };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean' }, only: { type: 'string' } },
+  options: { json: { type: 'boolean' }, only: { type: 'string' }, short: { type: 'boolean' } },
 });
 const [name = ''] = positionals;
 const bench = BENCHES[name];
@@ -19,6 +27,6 @@ if (!bench) {
   process.stderr.write(`There is no bench "${name}". Say one of: ${Object.keys(BENCHES).join(', ')}\n`);
   process.exit(2);
 }
-const result = await bench({ only: values.only });
+const result = await bench({ only: values.only, isShort: values.short === true });
 process.stdout.write(`${JSON.stringify(result)}\n`);
 process.exit(0);

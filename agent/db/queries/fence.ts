@@ -15,6 +15,8 @@ export interface FenceHolder {
   readonly runId: string;
   /** Throws `leadership-lost` unless the trust window is open at this instant. */
   assertTrusted(): void;
+  /** Called as a fenced write begins; what it answers is told whether the fence let the write through. For a history. */
+  watchWrite?(): (accepted: boolean) => void;
 }
 
 /** Beginning of a fenced statement: $1 = term, $2 = run id. Other CTEs follow after a comma. */
@@ -59,13 +61,16 @@ export async function fencedExecute(
   values: readonly unknown[],
 ): Promise<number> {
   holder.assertTrusted();
+  const watcher = holder.watchWrite?.();
   const rows = await sql.query(
     `${FENCE_CTE}${changes}${COUNT_CHANGES}`,
     [holder.term, holder.runId, ...values],
     countsRow,
   );
   const counts = rows[0];
-  if (counts === undefined || counts.held === 0) throw leadershipLost(holder);
+  const isHeld = counts !== undefined && counts.held > 0;
+  watcher?.(isHeld);
+  if (!isHeld) throw leadershipLost(holder);
   return counts.changed;
 }
 
@@ -80,9 +85,16 @@ export function withLeaderFence<T>(
   work: (sql: Sql) => Promise<T>,
 ): Promise<T> {
   holder.assertTrusted();
-  return database.transaction(async (sql) => {
+  const watcher = holder.watchWrite?.();
+  const written = database.transaction(async (sql) => {
     const held = await sql.query(TAKE_FENCE, [holder.term, holder.runId], heldRow);
-    if (held.length === 0) throw leadershipLost(holder);
-    return work(sql);
+    if (held.length > 0) return work(sql);
+    watcher?.(false);
+    throw leadershipLost(holder);
   }, limits);
+  if (!watcher) return written;
+  return written.then((value) => {
+    watcher(true);
+    return value;
+  });
 }

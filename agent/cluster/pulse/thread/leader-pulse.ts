@@ -1,6 +1,7 @@
 import { renewLease } from '../../../db/queries/leader-lease.ts';
 import type { WarmConnection } from '../../../db/warm-connection.ts';
 import { coerceError } from '../../../runtime/errors.ts';
+import { type History, noteCall } from '../../../runtime/history.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { PulseMemory } from '../pulse-memory.ts';
 import { type LeaseRound, type LeaseTimes, nextAttemptMs } from '../pulse-plan.ts';
@@ -14,6 +15,8 @@ export interface LeaderPulseOptions {
   ttlMs: number;
   times: LeaseTimes;
   nowMs: () => number;
+  /** Null unless what this node does is recorded. */
+  history: History | null;
   /** Whether the main loop lives. */
   mayRenew: () => boolean;
   log: Logger;
@@ -50,12 +53,12 @@ export class LeaderPulse {
   }
 
   async #attempt(term: number, lane: WarmConnection): Promise<void> {
-    const { memory, runId, ttlMs, nowMs, onRefused } = this.#options;
+    const { memory, nowMs, onRefused } = this.#options;
     const round: LeaseRound = { startedMs: nowMs(), outcome: 'pending' };
     this.#round = round;
     this.#timer = setTimeout(() => this.step(), this.#options.times.hedgeMs);
     try {
-      const isOurs = await renewLease(lane, term, runId, ttlMs);
+      const isOurs = await this.#renew(term, lane);
       // An answer about an ended leadership is nobody's business any more.
       if (memory.leadTerm() !== term) return;
       round.outcome = 'confirmed';
@@ -71,6 +74,12 @@ export class LeaderPulse {
     } finally {
       this.step();
     }
+  }
+
+  #renew(term: number, lane: WarmConnection): Promise<boolean> {
+    const { history, runId, ttlMs } = this.#options;
+    const call = () => renewLease(lane, term, runId, ttlMs);
+    return history ? noteCall(history, 'renew', call, (renewed) => ({ term, ttlMs, renewed })) : call();
   }
 
   #say(message: string): void {

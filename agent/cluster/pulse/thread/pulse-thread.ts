@@ -1,6 +1,7 @@
 import { createDatabase } from '../../../db/database.ts';
 import { createSystemClock, SleepLedger } from '../../../runtime/clock.ts';
 import { coerceError, errorRecord } from '../../../runtime/errors.ts';
+import { openHistory } from '../../../runtime/history.ts';
 import { createLogger, type Logger } from '../../../runtime/logger.ts';
 import { PulseMemory } from '../pulse-memory.ts';
 import type { FromThread, ThreadData, ToThread } from '../pulse-messages.ts';
@@ -67,8 +68,10 @@ export class PulseThread {
   }
 
   #createLeader({ self, times }: ThreadData): LeaderPulse {
+    const path = process.env.ISG_PRO_HISTORY;
     return new LeaderPulse({
       ...this.#shared(),
+      history: path ? openHistory(path, { run: self.runId, node: self.name }) : null,
       runId: self.runId,
       ttlMs: times.ttlMs,
       times: leaseTimes(times),
