@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '../../../agent/embedded-db/embedded-database.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
 import { MediaCluster } from '../../support/media-cluster.ts';
 import { startPgBouncer, type TestPgBouncer } from '../../support/pgbouncer.ts';
-import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { HistoryTail } from './history-tail.ts';
 
 const NAMES = ['node-a', 'node-b', 'node-c'];
-/** The storage as the cluster's account calls it. */
 
 /** Three MAIN nodes as processes, with everything around them that a fault can strike at one of them alone. */
 export interface Arena {
@@ -59,7 +58,7 @@ export async function openArena(): Promise<Arena> {
   const iconikProxies = new Map<string, FaultProxy>();
   for (const name of NAMES) {
     setMounted(name, true);
-    const proxy = await startFaultProxy(portOf(cluster.standIn.url));
+    const proxy = await startFaultProxy({ targetPort: portOf(cluster.standIn.url) });
     iconikProxies.set(name, proxy);
     pointAt(join(dir, name, 'config.ini'), withPort(`${cluster.standIn.url}/`, proxy.port));
   }
@@ -78,7 +77,7 @@ export async function openArena(): Promise<Arena> {
       // Ours goes first: the cluster waits until nobody holds the database any more.
       await embedded.release();
       await cluster.stop();
-      for (const proxy of [databaseProxy, ...iconikProxies.values()]) await proxy.close();
+      for (const proxy of [databaseProxy, ...iconikProxies.values()]) await proxy.stop();
       await bouncer.stop();
       rmSync(dir, { recursive: true, force: true });
     },
@@ -94,7 +93,7 @@ async function openDatabase(dir: string): Promise<{
 }> {
   const embedded = await startEmbeddedDatabase({ dataDir: join(dir, 'database'), log: silentLogger, lingerMs: 0 });
   const bouncer = await startPgBouncer(embedded.uri, { poolSize: 20 });
-  const databaseProxy = await startFaultProxy(portOf(bouncer.uri));
+  const databaseProxy = await startFaultProxy({ targetPort: portOf(bouncer.uri) });
   return { embedded, bouncer, databaseProxy, dbConnectionUri: withPort(bouncer.uri, databaseProxy.port) };
 }
 

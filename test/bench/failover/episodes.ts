@@ -53,7 +53,11 @@ function strikes(arena: Arena): Record<EpisodeKind, Strike> {
   const signal = (sign: NodeJS.Signals) => async (name: string) => {
     cluster.node(name).process?.kill(sign);
   };
-  const cutIconik = (isCut: boolean) => async (name: string) => arena.iconikProxyOf(name).setCut(isCut);
+  const cutIconik = (isCut: boolean) => async (name: string) => {
+    const proxy = arena.iconikProxyOf(name);
+    await proxy.setFaults(isCut ? { refuse: true } : {});
+    if (isCut) proxy.resetAll();
+  };
   const mount = (isMounted: boolean) => async (name: string) => arena.setMounted(name, isMounted);
   return {
     graceful: { begin: signal('SIGTERM'), end: restart },
@@ -92,9 +96,10 @@ function leaderNow({ history }: Arena): LeaderWrite {
 export async function stress(arena: Arena, lastsMs: number): Promise<number> {
   const { databaseProxy, history } = arena;
   const before = history.leaderships();
-  databaseProxy.setWeather({ delayMs: { min: 50, max: 150 }, resetEveryMs: 20_000 });
+  const way = { delayMs: 100, jitterMs: 50 };
+  await databaseProxy.setFaults({ latency: { up: way, down: way }, resetEveryMs: 20_000 });
   await sleep(lastsMs);
   const changes = history.leaderships() - before;
-  databaseProxy.setWeather({ delayMs: { min: 0, max: 0 }, resetEveryMs: null });
+  await databaseProxy.setFaults({});
   return changes;
 }
