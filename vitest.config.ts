@@ -1,13 +1,21 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Long versions of the fault tests run only under `npm run test:long`; the short ones always run. */
 const MINUTE_MS = 60_000;
 
+/** Most tests wait for processes more than they compute: one file more than there are cores (of the smallest machine) at a time. */
+const WORKERS = 3;
+
+/** Hundreds of processes are started from the same sources: what Node made of them once is kept. */
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
+
 /** One project per test layer: unit tests do no I/O, all others use the real thing (PostgreSQL, ffmpeg, processes). */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000, maxWorkers: WORKERS } },
       {
         test: {
           name: 'integration',
@@ -15,7 +23,7 @@ export default defineConfig({
           globalSetup: ['test/support/postgres-global.ts'],
           testTimeout: MINUTE_MS,
           hookTimeout: 2 * MINUTE_MS,
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
         },
       },
       {
@@ -24,7 +32,7 @@ export default defineConfig({
           include: ['test/conformance/**/*.test.ts'],
           testTimeout: 5 * MINUTE_MS,
           hookTimeout: MINUTE_MS,
-          maxWorkers: 1,
+          maxWorkers: WORKERS,
         },
       },
       {
@@ -34,7 +42,7 @@ export default defineConfig({
           globalSetup: ['test/support/postgres-global.ts'],
           testTimeout: 5 * MINUTE_MS,
           hookTimeout: 2 * MINUTE_MS,
-          maxWorkers: 1,
+          maxWorkers: WORKERS,
         },
       },
     ],

@@ -1,4 +1,9 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from '@playwright/test';
+
+/** Many processes are started from the same sources: what Node made of them once is kept. */
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
 
 /** Electron end-to-end tests: one worker, because each spec runs an application, a cluster and an iconik of its own. */
 export default defineConfig({
