@@ -130,6 +130,12 @@ export class Elector implements Service {
   /** Gives up the leadership, or does not stand for it, for a while; `why` stands in the history of leaderships. */
   stepAside(why: string, forMs: number): void {
     this.#aside = { untilMs: this.#options.clock.monotonicMs() + forMs, why };
+    this.wake();
+  }
+
+  /** Looks now: whether this node may lead has changed. */
+  wake(): void {
+    if (this.#state.state === 'leading') this.#wakeUp?.();
   }
 
   #eligibility(): Eligibility {
@@ -156,7 +162,13 @@ export class Elector implements Service {
 
   #waitMs(): number {
     const { times, random, clock } = this.#options;
-    if (this.#state.state !== 'leading') return times.lookMs * (0.8 + 0.4 * random());
+    if (this.#state.state !== 'leading') {
+      const lookMs = times.lookMs * (0.7 + 0.6 * random());
+      const stood = this.#state.state === 'following' ? this.#state.stood : null;
+      const lapsesMs = stood === null ? lookMs : stood.sinceMs + times.ttlMs - clock.monotonicMs();
+      // The look that proves the lapse comes when it can, not up to a look later.
+      return lapsesMs > 0 ? Math.min(lookMs, lapsesMs + 1) : lookMs;
+    }
     return Math.max(0, Math.min(times.renewMs, this.#trustedUntilMs(this.#state) - clock.monotonicMs()));
   }
 

@@ -31,7 +31,22 @@ export class RunningLeaderWork {
         if (!of.isTrusted()) throw leadershipLost(of.term);
       },
     };
-    this.#settled = Promise.allSettled(options.work.map((item) => this.#run(item, leadership)));
+    this.#settled = this.#runAll(leadership);
+  }
+
+  async #runAll(leadership: Leadership): Promise<void> {
+    const { work } = this.#options;
+    await Promise.all(work.filter(({ goesFirst }) => goesFirst).map((item) => this.#runOnce(item, leadership)));
+    await Promise.all(work.filter(({ goesFirst }) => !goesFirst).map((item) => this.#run(item, leadership)));
+  }
+
+  async #runOnce(work: LeaderWork, leadership: Leadership): Promise<void> {
+    try {
+      await work.run(leadership);
+    } catch (thrown) {
+      const error = coerceError(thrown).message;
+      if (!leadership.signal.aborted) this.#options.log.warn(`Leader work "${work.name}" failed`, { error });
+    }
   }
 
   /** Asks all work to stop; true once it has settled, false when it is left behind. */

@@ -18,5 +18,7 @@ export interface Leadership {
 /** Work that runs only on the leader: begins with a leadership, resolves once fully stopped after its signal fired. */
 export interface LeaderWork {
   name: string;
+  /** Run once, and all other work begins when it has resolved or failed. */
+  goesFirst?: boolean;
   run(leadership: Leadership): Promise<void>;
 }

@@ -23,16 +23,26 @@ export function recordWork(
   sleep: (ms: number, signal: AbortSignal) => Promise<void>,
 ): RecordedWork {
   const terms = new AsyncLocalStorage<number>();
-  const recorded = work.map((item) => recordOne(item, history, terms));
-  return { work: [noteLeadership(history, sleep), ...recorded], termNow: () => terms.getStore() ?? null };
+  const begun = noteBegin(history);
+  const recorded = work.map((item) => recordOne(item, { history, terms, begun }));
+  return { work: [noteLife(history, sleep), ...recorded], termNow: () => terms.getStore() ?? null };
 }
 
-function noteLeadership(history: History, sleep: (ms: number, signal: AbortSignal) => Promise<void>): LeaderWork {
+/** Says begin and end of each leadership once, whichever of its work begins first. */
+function noteBegin(history: History): (leadership: Leadership) => void {
+  let lastTerm = 0;
+  return ({ term, signal }) => {
+    if (term === lastTerm) return;
+    lastTerm = term;
+    history.say('trust-begun', { term });
+    signal.addEventListener('abort', () => history.say('trust-ended', { term }), { once: true });
+  };
+}
+
+function noteLife(history: History, sleep: (ms: number, signal: AbortSignal) => Promise<void>): LeaderWork {
   return {
     name: 'history',
     run: async ({ term, signal }) => {
-      history.say('trust-begun', { term });
-      signal.addEventListener('abort', () => history.say('trust-ended', { term }), { once: true });
       while (!signal.aborted) {
         await sleep(ALIVE_MS, signal).catch(() => {});
         history.say('loop-alive', { term });
@@ -41,11 +51,18 @@ function noteLeadership(history: History, sleep: (ms: number, signal: AbortSigna
   };
 }
 
-function recordOne(item: LeaderWork, history: History, terms: AsyncLocalStorage<number>): LeaderWork {
+interface Recorder {
+  history: History;
+  terms: AsyncLocalStorage<number>;
+  begun: (leadership: Leadership) => void;
+}
+
+function recordOne(item: LeaderWork, { history, terms, begun }: Recorder): LeaderWork {
   return {
-    name: item.name,
+    ...item,
     run: async (leadership) => {
       const { term } = leadership;
+      begun(leadership);
       history.say('work-begun', { term, work: item.name });
       try {
         await terms.run(term, () => item.run(recordLeadership(leadership, history)));

@@ -17,3 +17,6 @@ CREATE TABLE leader_drill (
   outcome text
 );
 CREATE INDEX leader_drill_open ON leader_drill (drill_id) WHERE outcome IS NULL;
+
+-- When the new leader's first fenced write was accepted: from here on MAIN work goes on.
+ALTER TABLE leader_history ADD COLUMN work_began_at timestamptz;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Sql } from '../../runtime/sql.ts';
+import { type FenceHolder, fencedExecute } from './fence.ts';
 
 const leaseRow = z.object({
   term: z.coerce.number(),
@@ -86,4 +87,14 @@ export async function releaseLease(
   release: { term: number; runId: string; why: string; successorRunId: string | null },
 ): Promise<void> {
   await sql.execute(RELEASE, [release.term, release.runId, release.why, release.successorRunId]);
+}
+
+const WORK_BEGAN = `, changed AS (
+  UPDATE leader_history SET work_began_at = clock_timestamp()
+  FROM fence WHERE leader_history.term = $1 AND work_began_at IS NULL RETURNING 1
+)`;
+
+/** The first write of a leadership: proves that its fence holds, and says since when MAIN work goes on. Throws `leadership-lost`. */
+export async function noteWorkBegan(sql: Sql, holder: FenceHolder): Promise<void> {
+  await fencedExecute(sql, holder, WORK_BEGAN, []);
 }
