@@ -43,7 +43,10 @@ export async function runAgent(link: ParentLink | null): Promise<never> {
   const argv = process.argv.slice(2);
   process.on('uncaughtException', (thrown) => void crash(link, thrown));
   const { beatSocket } = parseFlags(argv).flags;
-  if (link && beatSocket !== undefined) startBeatThread(beatSocket, link.counter);
+  if (link && beatSocket !== undefined) {
+    startBeatThread(beatSocket, link.counter);
+    link.beatRarely();
+  }
   const stop = listenForStop(link);
   const end = await runConfigured(argv, stop, link);
   if (stop.isParentLost()) process.exit(EXIT.parentLost);

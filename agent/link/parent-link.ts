@@ -24,6 +24,8 @@ export interface ParentLink {
   readonly counter: BeatCounter;
   /** Answers calls by these handlers from now on; calls without one are refused as not possible now. */
   serve(handlers: Partial<AgentCallHandlers>): void;
+  /** A thread tells the parent of the main loop's turns from now on: the link itself beats rarely. */
+  beatRarely(): void;
   /** Passes the words of refusals; for the redaction of secrets. */
   redactBy(redact: (text: string) => string): void;
   sendSnapshot(snapshot: NodeSnapshot): void;
@@ -39,6 +41,8 @@ export interface ParentLink {
 
 /** The main loop counts this often: several times per beat, so that a living loop never looks still. */
 const COUNT_MS = BEAT_INTERVAL_MS / 2;
+/** Of so many beats one goes over the link when the beat thread sends them all. */
+const RARELY = 8;
 /** A parent beats every few seconds. */
 const PARENT_SILENT_MS = 10_000;
 const LOG_BATCH_MS = 200;
@@ -69,6 +73,7 @@ class ChannelLink implements ParentLink {
   #stop: StopCause | null = null;
   #onStop: ((cause: StopCause) => void) | null = null;
   #onSilence: ((silentMs: number) => void) | null = null;
+  #countsPerBeat = 2;
   #heardMs = performance.now();
   #tickedMs = performance.now();
 
@@ -83,6 +88,10 @@ class ChannelLink implements ParentLink {
 
   serve(handlers: Partial<AgentCallHandlers>): void {
     this.#handlers = handlers;
+  }
+
+  beatRarely(): void {
+    this.#countsPerBeat = 2 * RARELY;
   }
 
   redactBy(redact: (text: string) => string): void {
@@ -115,8 +124,7 @@ class ChannelLink implements ParentLink {
   }
 
   #tick(): void {
-    // The beat thread tells of the same turns; this is for a parent that cannot hear it.
-    if (this.counter.count() % 4 === 0) this.#beat();
+    if (this.counter.count() % this.#countsPerBeat === 0) this.#beat();
     const nowMs = performance.now();
     // A pause of this process itself says nothing about the parent.
     if (nowMs - this.#tickedMs > PARENT_SILENT_MS / 2) this.#heardMs = nowMs;
