@@ -11,6 +11,12 @@ const WORKERS = 3;
 /** Hundreds of processes are started from the same sources: what Node made of them once is kept. */
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
 
+/**
+ * Tests with real processes depend on when the machine lets them run. Where a machine is shared, one more try tells that
+ * from a defect (the reporter names every test that needed it); pure tests get none.
+ */
+const retry = Number(process.env.ISG_PRO_TEST_RETRIES ?? 0);
+
 /** One project per test layer: unit tests do no I/O, all others use the real thing (PostgreSQL, ffmpeg, processes). */
 export default defineConfig({
   test: {
@@ -22,6 +28,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/support/postgres-global.ts'],
           testTimeout: MINUTE_MS,
+          retry,
           hookTimeout: 2 * MINUTE_MS,
           maxWorkers: WORKERS,
         },
@@ -31,6 +38,7 @@ export default defineConfig({
           name: 'conformance',
           include: ['test/conformance/**/*.test.ts'],
           testTimeout: 5 * MINUTE_MS,
+          retry,
           hookTimeout: MINUTE_MS,
           maxWorkers: WORKERS,
         },
@@ -41,6 +49,7 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           globalSetup: ['test/support/postgres-global.ts'],
           testTimeout: 5 * MINUTE_MS,
+          retry,
           hookTimeout: 2 * MINUTE_MS,
           maxWorkers: WORKERS,
         },

@@ -11,6 +11,8 @@ export default defineConfig({
   testMatch: '*.spec.ts',
   workers: 1,
   fullyParallel: false,
+  // as in vitest.config.ts; Playwright lists what needed it as flaky
+  retries: Number(process.env.ISG_PRO_TEST_RETRIES ?? 0),
   timeout: 60_000,
   expect: { timeout: 15_000 },
   outputDir: '../../out/e2e/results',
