@@ -13,10 +13,12 @@ const READY_LIMIT_MS = 60_000;
 
 const readyRow = z.object({ ready: z.number() });
 
-/** Waits until nodes with a heartbeat of the last seconds say that they are available. */
+/** Waits until nodes with a heartbeat of the last seconds say that they are available and everything they need is healthy. */
 async function untilAvailable({ cluster }: Arena, count: number): Promise<void> {
   const text = `SELECT count(*)::int AS ready FROM worker
-    WHERE availability_status = 'available' AND last_seen_at > now() - interval '3 s'`;
+    WHERE availability_status = 'available' AND last_seen_at > now() - interval '3 s'
+      AND (SELECT count(*) FILTER (WHERE item ->> 'status' = 'ok') FROM jsonb_array_elements(health) item
+        WHERE item ->> 'check' ~ '^(database|iconik|storage:.*)$') >= 3`;
   const deadlineMs = performance.now() + READY_LIMIT_MS;
   for (;;) {
     const [found] = await cluster.database.query(text, [], readyRow).catch(() => []);
