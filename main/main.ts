@@ -74,7 +74,7 @@ function begin(): void {
   app
     .whenReady()
     .then(async () => {
-      running = await startApp({ locations, config, firstCheck: await firstCheck, isTestBuild, log });
+      running = startApp({ locations, config, firstCheck: await firstCheck, isTestBuild, log });
       if (isWindowWanted) running.showWindow();
     })
     .catch(crash);

@@ -47,5 +47,5 @@ export function createFenced(
   creation: Pick<Creation, 'kind' | 'key' | 'create' | 'find'>,
 ): Promise<string> {
   const right = leaderRight(context);
-  return context.createOnce({ ...creation, fence: right.fence(), assertAllowed: right.assertAllowed });
+  return context.createOnce({ ...creation, fence: right.fence(), assertAllowed: () => right.assertAllowed() });
 }
