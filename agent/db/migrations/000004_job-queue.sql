@@ -13,6 +13,8 @@ DROP INDEX job_claim;
 CREATE INDEX job_claim ON job (role, kind, profile, coalesce(storage_id, ''), priority DESC, job_id)
   WHERE state = 'queued' AND NOT deferred;
 CREATE INDEX job_deferred ON job (run_at) WHERE state = 'queued' AND deferred;
+-- Looked for each second by each node: must cost nothing while there are none.
+CREATE INDEX job_cancel ON job (job_id) WHERE state = 'queued' AND cancel_requested;
 
 -- How the last checksum of some content ended. Not for other kinds nor for jobs on their way: each index is one more
 -- write per change of state.

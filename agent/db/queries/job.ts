@@ -109,9 +109,19 @@ export function freeJobsOfDeadRun(sql: Sql, runId: string, heartbeat: string): P
   return sql.execute(FREE_OF_DEAD_RUN, [runId, heartbeat]);
 }
 
-const FREE_OF_EARLIER_RUNS = free('leased_worker = $1 AND leased_by <> $2');
+const holdsRow = z.object({ holds: z.boolean() });
+const HOLDS = `SELECT EXISTS (SELECT 1 FROM job WHERE state = 'leased' AND leased_by = $1) AS holds`;
 
-/** Frees what earlier runs of this installation held; only for a run that holds the data folder. */
+/** Whether a run still holds leases (some may have been left out by a rescue because others had their rows in hand). */
+export async function holdsJobs(sql: Sql, runId: string): Promise<boolean> {
+  const [row] = await sql.query(HOLDS, [runId], holdsRow);
+  return row?.holds === true;
+}
+
+const FREE_OF_EARLIER_RUNS = free(`leased_worker = $1 AND leased_by <> $2
+  AND EXISTS (SELECT 1 FROM worker WHERE worker_id = $1 AND run_id = $2)`);
+
+/** Frees what earlier runs of this installation hold; does nothing unless `runId` is the registered run. */
 export function freeJobsOfEarlierRuns(sql: Sql, workerId: string, runId: string): Promise<number> {
   return sql.execute(FREE_OF_EARLIER_RUNS, [workerId, runId]);
 }

@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { NewJob } from '../../../agent/contract/index.ts';
-import { enqueueJobs, freeJobsOfDeadRun, freeJobsOfEarlierRuns } from '../../../agent/db/queries/job.ts';
+import {
+  endCancelledQueuedJobs,
+  enqueueJobs,
+  freeJobsOfDeadRun,
+  freeJobsOfEarlierRuns,
+} from '../../../agent/db/queries/job.ts';
 import { exchangeJobs } from '../../../agent/db/queries/job-claim.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import type { Sql } from '../../../agent/runtime/sql.ts';
@@ -29,10 +34,23 @@ const worker = () => {
   const owner = { runId: randomUUID(), workerId: randomUUID() };
   return { ...owner, store: createPgJobStore(test.database, owner) };
 };
+const register = (workerId: string, runId: string) =>
+  test.database.execute(
+    `INSERT INTO worker (worker_id, storage_gateway_id, run_id, name, host, machine_id, boot_id, version, roles, availability_status, heartbeat)
+     VALUES ($1, 'g', $2, 'n', 'h', 'm', 'b', '1', '{}', 'available', 11)`,
+    [workerId, runId],
+  );
 const stateOf = async (jobId: string) => {
   const row = z.object({ state: z.string(), attempts: z.number() });
   const [found] = await test.database.query('SELECT state, attempts FROM job WHERE job_id = $1', [jobId], row);
   return found;
+};
+const read = z.object({ fetched: z.number() });
+/** Rows of the queue that a transaction has read so far, by scan or index. */
+const fetched = async (sql: Sql) => {
+  const text = `SELECT (pg_stat_get_xact_tuples_fetched('job'::regclass)
+    + pg_stat_get_xact_tuples_returned('job'::regclass))::int AS fetched`;
+  return (await sql.query(text, [], read))[0]?.fetched ?? 0;
 };
 const claimOne = async (store: ReturnType<typeof worker>['store']) => {
   const [claimed] = await store.claim(lanes, reach);
@@ -197,12 +215,6 @@ describe('an exchange', () => {
     await fill('s2', false);
     await fill('s1', true);
     await enqueueJobs(test.database, [job(), job()]);
-    const read = z.object({ fetched: z.number() });
-    const fetched = async (sql: Sql) => {
-      const text = `SELECT (pg_stat_get_xact_tuples_fetched('job'::regclass)
-        + pg_stat_get_xact_tuples_returned('job'::regclass))::int AS fetched`;
-      return (await sql.query(text, [], read))[0]?.fetched ?? 0;
-    };
     await test.database.transaction(async (sql) => {
       const request = { lanes, ...reach, ends: [], runId: randomUUID(), workerId: randomUUID() };
       const { claimed } = await exchangeJobs(sql, request);
@@ -300,11 +312,7 @@ describe('rescue', () => {
     await enqueueJobs(test.database, [job()]);
     const { runId, workerId, store } = worker();
     await claimOne(store);
-    await test.database.execute(
-      `INSERT INTO worker (worker_id, storage_gateway_id, run_id, name, host, machine_id, boot_id, version, roles, availability_status, heartbeat)
-       VALUES ($1, 'g', $2, 'n', 'h', 'm', 'b', '1', '{}', 'available', 11)`,
-      [workerId, runId],
-    );
+    await register(workerId, runId);
     expect(await freeJobsOfDeadRun(test.database, runId, '10')).toBe(0);
     expect(await freeJobsOfDeadRun(test.database, runId, '11')).toBe(1);
   });
@@ -314,7 +322,10 @@ describe('rescue', () => {
     const before = worker();
     await before.store.claim(lanesOf(1), reach);
     await worker().store.claim(lanesOf(1), reach);
-    expect(await freeJobsOfEarlierRuns(test.database, before.workerId, randomUUID())).toBe(1);
+    const now = randomUUID();
+    expect(await freeJobsOfEarlierRuns(test.database, before.workerId, now)).toBe(0);
+    await register(before.workerId, now);
+    expect(await freeJobsOfEarlierRuns(test.database, before.workerId, now)).toBe(1);
   });
 
   it('makes a dead letter of a job that keeps killing its workers', async () => {
@@ -323,5 +334,19 @@ describe('rescue', () => {
     const claimed = await claimOne(store);
     await freeJobsOfDeadRun(test.database, runId, '0');
     expect(await stateOf(claimed.jobId)).toMatchObject({ state: 'failed' });
+  });
+});
+
+describe('cancelled jobs', () => {
+  it('are found without reading the queue', async () => {
+    await test.database.execute(
+      `INSERT INTO job (role, kind, storage_id, payload, dedupe_key, cancel_requested)
+       SELECT 'CHECKSUM', 'checksum', 's1', '{}', n::text, n = 7 FROM generate_series(1, 20000) AS n`,
+      [],
+    );
+    await test.database.transaction(async (sql) => {
+      expect(await endCancelledQueuedJobs(sql)).toBe(1);
+      expect(await fetched(sql)).toBeLessThan(100);
+    });
   });
 });
