@@ -1,6 +1,6 @@
 import type { EndVerdict, LaneDemand, LeaseEnd, PriorityOrder, Role } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { coerceError, errorRecord } from '../runtime/errors.ts';
+import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import { ActiveJob } from './active-job.ts';
@@ -12,7 +12,7 @@ import type { ClaimedJob, JobStore } from './job-store.ts';
 import { type Lane, laneDemand, type Reach } from './lane.ts';
 import type { LeaseNews, LeaseRenewer } from './lease-renewer.ts';
 import { Quarantine, type QuarantinedRole } from './quarantine.ts';
-import { leaseEndOf } from './running-job.ts';
+import { leaseEndOf, refusedEnd } from './running-job.ts';
 
 export type { Lane, Reach } from './lane.ts';
 
@@ -207,7 +207,8 @@ export class JobRunner implements Service {
   }
 
   // Most ends ride along with the next claim. One that commits together with other writes has a transaction of its own,
-  // and so has one that the database refused for good: it becomes a failure, so as not to stay leased nor run for ever.
+  // and so has one that the database refused for good: something simpler takes its place, so that the job neither stays leased
+  // nor runs for ever.
   async #end(job: ActiveJob, outcome: JobOutcome, end: LeaseEnd): Promise<EndVerdict> {
     if (job.stopped === 'lease-lost') return 'lost';
     const alongside = 'alongside' in outcome && outcome.kind === end.state ? outcome.alongside : undefined;
@@ -222,8 +223,8 @@ export class JobRunner implements Service {
       return verdict;
     } catch (thrown) {
       const error = coerceError(thrown);
-      if (error.retry === 'transient' || end.state === 'queued') throw error;
-      return await this.#loop.end(job.claimed, { state: 'failed', error: errorRecord(error) });
+      if (error.retry === 'transient') throw error;
+      return await this.#loop.end(job.claimed, refusedEnd(end, error, job.claimed));
     }
   }
 

@@ -8,6 +8,7 @@ import {
   roleSchema,
 } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
+import { storableJson, storableWaitMs } from './job-storable.ts';
 
 // One statement, hence one round trip and one commit, for everything that a node's slots want of the queue at an instant:
 // it ends the leases of the jobs that are over and leases new ones for the slots that this frees.
@@ -57,7 +58,7 @@ const endRecord = ({ lease, end }: EndedLease) => ({
   state: end.state,
   result: end.state === 'done' ? end.result : null,
   error: end.state === 'failed' || end.state === 'queued' ? (end.error ?? null) : null,
-  afterMs: end.state === 'queued' ? end.afterMs : 0,
+  afterMs: end.state === 'queued' ? storableWaitMs(end.afterMs) : 0,
   refund: end.state === 'queued' && end.refund,
 });
 
@@ -79,7 +80,7 @@ export async function exchangeJobs(sql: Sql, request: ExchangeRequest): Promise<
     runId,
     workerId,
     request.visibilityTimeoutS,
-    JSON.stringify(ends.map(endRecord)),
+    storableJson(ends.map(endRecord)),
     ends.map(({ lease }) => lease.jobId),
     JSON.stringify(lanes.map(laneRecord)),
     ['', ...request.storageIds],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { NewJob } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
+import { storableJson } from './job-storable.ts';
 
 const enqueuedRow = z.object({ job_id: z.string(), dedupe_key: z.string() });
 
@@ -76,7 +77,7 @@ export async function renewJobs(
 ): Promise<{ jobId: string; leaseToken: string; cancelRequested: boolean }[]> {
   const rows = await sql.query(
     RENEW,
-    [JSON.stringify(items), owner.runId, owner.workerId, owner.visibilityTimeoutS],
+    [storableJson(items), owner.runId, owner.workerId, owner.visibilityTimeoutS],
     renewedRow,
   );
   return rows.map((row) => ({
@@ -133,11 +134,20 @@ export function freeExpiredJobs(sql: Sql): Promise<number> {
   return sql.execute(FREE_EXPIRED, []);
 }
 
-// They were leased by a statement whose answer never arrived and have not run: the attempt is given back.
+// Most were leased by a statement whose answer never arrived and have not run. Some have: their end was refused, or the node
+// stopped before it was stored. So the attempt is not given back: a job must not go round for ever.
 const FREE_STRAY = `
 WITH locked AS (
-  SELECT job_id FROM job WHERE state = 'leased' AND leased_by = $1 AND job_id <> ALL ($2::bigint[]) ORDER BY job_id FOR UPDATE)
-UPDATE job SET state = 'queued', attempts = greatest(attempts - 1, 0), run_at = now(), deferred = false,
+  SELECT job_id FROM job WHERE state = 'leased' AND leased_by = $1 AND job_id <> ALL ($2::bigint[])
+  ORDER BY job_id FOR UPDATE SKIP LOCKED)
+UPDATE job SET
+  state = CASE WHEN attempts >= max_attempts THEN 'failed' WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
+  error = CASE WHEN attempts >= max_attempts THEN
+    jsonb_build_object('code', 'unexpected', 'retry', 'permanent',
+      'message', 'The end of this job could not be stored or its lease got lost, ' || attempts || ' times; it is not tried again by itself. Retry it by hand.')
+    ELSE error END,
+  finished_at = CASE WHEN attempts >= max_attempts OR cancel_requested THEN now() END,
+  run_at = now(), deferred = false,
   lease_token = NULL, leased_by = NULL, leased_worker = NULL, lease_expires_at = NULL
 FROM locked WHERE job.job_id = locked.job_id`;
 

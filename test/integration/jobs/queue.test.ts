@@ -198,11 +198,37 @@ describe('an exchange', () => {
     if (!good || !bad) throw new Error('two jobs were queued');
     const ends = [
       { lease: good, end: done },
-      { lease: bad, end: { state: 'done', result: { name: '\u0000' } } as const },
+      { lease: { ...bad, leaseToken: 'no number' }, end: done },
     ];
     await expect(store.exchange(ends, lanes, reach)).rejects.toMatchObject({ retry: 'permanent' });
     expect(await stateOf(good.jobId)).toMatchObject({ state: 'leased' });
   });
+
+  it.each(['rides along', 'has a transaction of its own'])(
+    'stores any text and any wait of an end that %s',
+    async (how) => {
+      await enqueueJobs(test.database, [job(), job()]);
+      const { store } = worker();
+      const [one, other] = await store.claim(lanesOf(2), reach);
+      if (!one || !other) throw new Error('two jobs were queued');
+      const text = 'a\u0000b \ud83d \ud83d\ude00 \\u0000';
+      const ends = [
+        { lease: one, end: { state: 'done', result: { [text]: [text] } } as const },
+        {
+          lease: other,
+          end: { state: 'queued', afterMs: Number.POSITIVE_INFINITY, error: { why: text }, refund: false } as const,
+        },
+      ];
+      if (how === 'rides along') await store.exchange(ends, [], reach);
+      else for (const { lease, end } of ends) expect(await store.end(lease, end)).toBe('ended');
+      const row = z.object({ state: z.string(), result: z.unknown(), error: z.unknown() });
+      const clean = 'ab \ufffd \ud83d\ude00 \\u0000';
+      expect(await test.database.query('SELECT state, result, error FROM job ORDER BY job_id', [], row)).toEqual([
+        { state: 'done', result: { [clean]: [clean] }, error: null },
+        { state: 'queued', result: null, error: { why: clean } },
+      ]);
+    },
+  );
 
   it('reads only the head of its shelves: neither other storages nor waiting jobs slow it down', async () => {
     const fill = (storage: string, deferred: boolean) =>
@@ -272,15 +298,25 @@ describe('the lease token', () => {
 });
 
 describe('a lease whose answer got lost', () => {
-  it('is given back with its attempt, while known leases and those of others stay', async () => {
+  it('is given back at the cost of its attempt, while known leases and those of others stay', async () => {
     await enqueueJobs(test.database, [job(), job(), job()]);
     const [mine, other] = [worker(), worker()];
     const [known, unheard] = await mine.store.claim(lanesOf(2), reach);
     const foreign = await claimOne(other.store);
     expect(await mine.store.freeStray([known?.jobId ?? ''])).toBe(1);
-    expect(await stateOf(unheard?.jobId ?? '')).toEqual({ state: 'queued', attempts: 0 });
+    expect(await stateOf(unheard?.jobId ?? '')).toEqual({ state: 'queued', attempts: 1 });
     expect(await stateOf(known?.jobId ?? '')).toMatchObject({ state: 'leased' });
     expect(await stateOf(foreign.jobId)).toMatchObject({ state: 'leased' });
+  });
+
+  it('makes a dead letter of a job that is given back again and again', async () => {
+    await enqueueJobs(test.database, [job({ maxAttempts: 2 })]);
+    const { store } = worker();
+    const first = await claimOne(store);
+    expect(await store.freeStray([])).toBe(1);
+    await claimOne(store);
+    expect(await store.freeStray([])).toBe(1);
+    expect(await stateOf(first.jobId)).toEqual({ state: 'failed', attempts: 2 });
   });
 
   it('may still save a checkpoint when the job was freed but not leased since', async () => {

@@ -146,6 +146,21 @@ describe('a runner', () => {
     await vi.waitFor(() => expect(store.ends).toMatchObject([{ end: { state: 'failed' } }]), { timeout: 4_000 });
   });
 
+  it('puts a job back later and without its attempt when the database refuses for good to put it back', async () => {
+    const store = new ScriptedStore();
+    const end = store.end.bind(store);
+    store.end = async (lease, wanted) => {
+      if (wanted.state !== 'queued' || wanted.refund) throw new IsgError('database-refused', 'no', { retry: 'permanent' });
+      return end(lease, wanted);
+    };
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(store, async () => ({ kind: 'snooze', afterMs: 0, why: 'unstorable' }));
+    await vi.waitFor(() => expect(store.ends).toHaveLength(1));
+    const put = store.ends[0]?.end;
+    expect(put).toMatchObject({ state: 'queued', refund: false, error: { code: 'database-refused' } });
+    expect(put?.state === 'queued' ? put.afterMs : 0).toBeGreaterThanOrEqual(2_000);
+  });
+
   it('ends what is over together with the claim for the slots that this frees', async () => {
     const store = new ScriptedStore();
     store.offers.push(async () => ['1', '2', '3', '4'].map((jobId) => claimedJob({ jobId })));
