@@ -214,6 +214,15 @@ describe('a runner', () => {
     expect(store.exchanges.every(({ slots: asked }) => asked === 0)).toBe(true);
   });
 
+  it('goes on with a role whose files cannot be read, each for good', async () => {
+    const store = new ScriptedStore();
+    const refused = new IsgError('file-unreadable', 'Access is refused (EACCES).', { retry: 'permanent' });
+    for (let at = 0; at < 8; at++) store.offers.push(async () => [claimedJob({ jobId: `${at}` })]);
+    await startRunner(store, () => Promise.reject(refused));
+    await vi.waitFor(() => expect(store.ends).toHaveLength(8));
+    expect(runner.quarantined()).toEqual([]);
+  });
+
   it('stores each end by itself when the database refuses one of them for good', async () => {
     const store = new ScriptedStore();
     store.offers.push(async () => [claimedJob({ jobId: '1' }), claimedJob({ jobId: '2', payload: 'bad' })]);
