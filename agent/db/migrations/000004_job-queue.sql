@@ -43,6 +43,8 @@ RETURNS TABLE (what text, job_id text, lease_token text, role text, kind text, p
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET jit = off
+-- A single statement has no other limit for waits on the server's side: a silent client could hold up a node's whole queue.
+SET lock_timeout = '2s'
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -88,9 +88,10 @@ export async function renewJobs(
 }
 
 // Freed jobs keep their token (see RENEW). A job that has used up its attempts this way is a dead letter: it may be what
-// kills its workers.
+// kills its workers. A row that another statement has in hand is left to it, here and below: it may be a client that went
+// silent in a transaction, nothing ends a wait for it but its own limit, and the next look comes soon.
 const free = (which: string): string => `
-WITH locked AS (SELECT job_id FROM job WHERE state = 'leased' AND ${which} ORDER BY job_id FOR UPDATE)
+WITH locked AS (SELECT job_id FROM job WHERE state = 'leased' AND ${which} ORDER BY job_id FOR UPDATE SKIP LOCKED)
 UPDATE job SET
   state = CASE WHEN attempts >= max_attempts THEN 'failed' WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
   error = CASE WHEN attempts >= max_attempts THEN
@@ -157,7 +158,8 @@ export function freeStrayJobs(sql: Sql, runId: string, knownJobIds: readonly str
 }
 
 const CANCEL_QUEUED = `
-WITH locked AS (SELECT job_id FROM job WHERE state = 'queued' AND cancel_requested ORDER BY job_id FOR UPDATE)
+WITH locked AS (
+  SELECT job_id FROM job WHERE state = 'queued' AND cancel_requested ORDER BY job_id FOR UPDATE SKIP LOCKED)
 UPDATE job SET state = 'cancelled', deferred = false, finished_at = now() FROM locked WHERE job.job_id = locked.job_id AND state = 'queued'`;
 
 /** Ends queued jobs whose cancellation was asked for. */

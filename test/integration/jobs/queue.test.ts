@@ -5,6 +5,7 @@ import type { NewJob } from '../../../agent/contract/index.ts';
 import {
   endCancelledQueuedJobs,
   enqueueJobs,
+  freeExpiredJobs,
   freeJobsOfDeadRun,
   freeJobsOfEarlierRuns,
 } from '../../../agent/db/queries/job.ts';
@@ -383,6 +384,47 @@ describe('cancelled jobs', () => {
     await test.database.transaction(async (sql) => {
       expect(await endCancelledQueuedJobs(sql)).toBe(1);
       expect(await fetched(sql)).toBeLessThan(100);
+    });
+  });
+});
+
+describe('a row that a silent client has locked', () => {
+  /** Holds the row of a job in a transaction of its own while `work` goes on. */
+  const whileLocked = (jobId: string, work: () => Promise<void>) =>
+    test.database.transaction(async (sql) => {
+      await sql.execute('SELECT 1 FROM job WHERE job_id = $1 FOR UPDATE', [jobId]);
+      await work();
+    });
+
+  it('is left out by rescue, strays and cancellations, which deal with the others at once', async () => {
+    await enqueueJobs(test.database, [job(), job()]);
+    const { runId, store } = worker();
+    const [locked] = await store.claim(lanesOf(2), reach);
+    if (!locked) throw new Error('two jobs were queued');
+    const free = [
+      () => freeJobsOfDeadRun(test.database, runId, '0'),
+      () => freeExpiredJobs(test.database),
+      () => store.freeStray([]),
+    ];
+    for (const rescue of free) {
+      await test.database.execute(
+        "UPDATE job SET state = 'leased', leased_by = $1, lease_expires_at = now() - interval '1 second'",
+        [runId],
+      );
+      await whileLocked(locked.jobId, async () => expect(await rescue()).toBe(1));
+      expect(await stateOf(locked.jobId)).toMatchObject({ state: 'leased' });
+    }
+    await test.database.execute("UPDATE job SET state = 'queued', leased_by = NULL, cancel_requested = true", []);
+    await whileLocked(locked.jobId, async () => expect(await endCancelledQueuedJobs(test.database)).toBe(1));
+  });
+
+  it('holds up the end of its job for a short time only, which may be tried again', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { store } = worker();
+    const lease = await claimOne(store);
+    await whileLocked(lease.jobId, async () => {
+      const refused = store.exchange([{ lease, end: { state: 'done', result: {} } }], [], reach);
+      await expect(refused).rejects.toMatchObject({ retry: 'transient', fields: { sqlState: '55P03' } });
     });
   });
 });
