@@ -101,7 +101,7 @@ BEGIN
             SELECT job.job_id, job.priority FROM job
             WHERE job.state = 'queued' AND NOT job.deferred AND job.role = lane.role AND job.kind = wanted.kind
               AND job.profile = shelf AND coalesce(job.storage_id, '') = place.storage_id
-              AND job.run_at <= now() AND job.job_id <> ALL (end_ids)
+              AND job.run_at <= now() AND NOT job.cancel_requested AND job.job_id <> ALL (end_ids)
             ORDER BY job.priority DESC, job.job_id LIMIT slots_left FOR UPDATE SKIP LOCKED) AS head
           ORDER BY head.priority DESC, head.job_id LIMIT slots_left) INTO picked;
       ELSIF slots_left > 0 THEN
@@ -112,7 +112,7 @@ BEGIN
               SELECT job.job_id, job.priority FROM job
               WHERE job.state = 'queued' AND NOT job.deferred AND job.role = lane.role AND job.kind = wanted.kind
                 AND job.profile = shelf AND coalesce(job.storage_id, '') = place.storage_id AND job.priority = step
-                AND job.run_at <= now() AND job.job_id <> ALL (end_ids)
+                AND job.run_at <= now() AND NOT job.cancel_requested AND job.job_id <> ALL (end_ids)
               ORDER BY job.job_id LIMIT slots_left FOR UPDATE SKIP LOCKED) AS level
             LIMIT slots_left) AS head
           ORDER BY head.priority, head.job_id LIMIT slots_left) INTO picked;

@@ -99,6 +99,8 @@ UPDATE job SET
       'message', 'The node that ran this job died ' || attempts || ' times; it is not tried again by itself. Retry it by hand.')
     ELSE error END,
   finished_at = CASE WHEN attempts >= max_attempts OR cancel_requested THEN now() END,
+  -- One that is over here was not ended by its runner, which must not be told so.
+  lease_token = CASE WHEN attempts >= max_attempts OR cancel_requested THEN NULL ELSE lease_token END,
   run_at = now(), deferred = false, leased_by = NULL, lease_expires_at = NULL
 FROM locked WHERE job.job_id = locked.job_id`;
 
@@ -160,7 +162,7 @@ export function freeStrayJobs(sql: Sql, runId: string, knownJobIds: readonly str
 const CANCEL_QUEUED = `
 WITH locked AS (
   SELECT job_id FROM job WHERE state = 'queued' AND cancel_requested ORDER BY job_id FOR UPDATE SKIP LOCKED)
-UPDATE job SET state = 'cancelled', deferred = false, finished_at = now() FROM locked WHERE job.job_id = locked.job_id AND state = 'queued'`;
+UPDATE job SET state = 'cancelled', deferred = false, lease_token = NULL, finished_at = now() FROM locked WHERE job.job_id = locked.job_id AND state = 'queued'`;
 
 /** Ends queued jobs whose cancellation was asked for. */
 export function endCancelledQueuedJobs(sql: Sql): Promise<number> {

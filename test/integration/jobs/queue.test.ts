@@ -10,6 +10,7 @@ import {
   freeJobsOfEarlierRuns,
 } from '../../../agent/db/queries/job.ts';
 import { exchangeJobs } from '../../../agent/db/queries/job-claim.ts';
+import { cancelJob } from '../../../agent/db/queries/operator-jobs.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import type { Sql } from '../../../agent/runtime/sql.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
@@ -288,6 +289,19 @@ describe('the lease token', () => {
     expect(await store.end(claimed, { state: 'done', result: { md5: 'x' } })).toBe('ended');
   });
 
+  it('counts as lost, not as ended, when the job was ended by others after it was freed', async () => {
+    await enqueueJobs(test.database, [job(), job(), job({ maxAttempts: 1 })]);
+    const { runId, store } = worker();
+    const leases = await store.claim(lanesOf(3), reach);
+    await freeJobsOfDeadRun(test.database, runId, '0');
+    expect(await cancelJob(test.database, leases[0]?.jobId ?? '')).toBe(true);
+    await test.database.execute("UPDATE job SET cancel_requested = true WHERE state = 'queued'", []);
+    expect(await endCancelledQueuedJobs(test.database)).toBe(1);
+    const ends = leases.map((lease) => ({ lease, end: { state: 'done', result: {} } as const }));
+    const { verdicts } = await store.exchange(ends, [], reach);
+    expect([...verdicts.values()]).toEqual(['lost', 'lost', 'lost']);
+  });
+
   it('is given up with a requeued job: the runner that snoozed cannot take it back', async () => {
     await enqueueJobs(test.database, [job()]);
     const { store } = worker();
@@ -375,6 +389,14 @@ describe('rescue', () => {
 });
 
 describe('cancelled jobs', () => {
+  it('are claimed no more', async () => {
+    await enqueueJobs(test.database, [job()]);
+    await test.database.execute('UPDATE job SET cancel_requested = true', []);
+    for (const priorityOrder of ['larger-first', 'smaller-first'] as const) {
+      expect(await worker().store.claim(lanes, { ...reach, priorityOrder })).toEqual([]);
+    }
+  });
+
   it('are found without reading the queue', async () => {
     await test.database.execute(
       `INSERT INTO job (role, kind, storage_id, payload, dedupe_key, cancel_requested)
