@@ -105,8 +105,9 @@ export class ActiveJob {
       signal: this.#abort.signal,
       progress: (fraction, note) => {
         if (this.#isOver) return;
-        this.#progress = Math.min(1, Math.max(0, fraction));
-        if (note !== undefined) this.#note = note.slice(0, 200);
+        // One job's nonsense in the statement that renews all leases of the node would have it refused.
+        if (Number.isFinite(fraction)) this.#progress = Math.min(1, Math.max(0, fraction));
+        if (note !== undefined) this.#note = note.slice(0, 200).toWellFormed().replaceAll('\0', '');
         report();
       },
       saveCheckpoint: async (value) => {

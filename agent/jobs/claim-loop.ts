@@ -50,6 +50,7 @@ export class ClaimLoop {
   #isWoken = false;
   #wakeUp: (() => void) | null = null;
   #trouble = '';
+  #lookTrouble = '';
   #nextStrayMs = 0;
   #nextDeferredMs = 0;
   #loop: Promise<void> | null = null;
@@ -100,13 +101,13 @@ export class ClaimLoop {
   async #run(): Promise<void> {
     while (!this.#isOver || this.#pending.length > 0) {
       const again = await this.#guardedRound();
+      if (this.#trouble === '') await this.#lookAround();
       if (!again && !(this.#isOver && this.#pending.length === 0)) await this.#pause();
     }
   }
 
   async #guardedRound(): Promise<boolean> {
     try {
-      await this.#lookAround();
       this.#onItsWay = this.#round();
       const again = await this.#onItsWay;
       this.#trouble = '';
@@ -135,9 +136,23 @@ export class ClaimLoop {
 
   // The answer to a claim (or to a renewal that took a job back) can get lost after the database has committed it: nobody
   // would run that job until its lease runs out. Between claims, what is leased here and not known is such a stray.
+  // It comes after the round and for itself: no end waits for it, whatever it meets.
   async #lookAround(): Promise<void> {
-    const { store, clock, strayMs, log } = this.#options;
     if (!this.#isClaiming) return;
+    try {
+      await this.#releaseAndFree();
+      this.#lookTrouble = '';
+    } catch (thrown) {
+      const { message } = coerceError(thrown);
+      if (message !== this.#lookTrouble) {
+        this.#options.log.warn('Deferred and stray jobs could not be looked for', { error: message });
+      }
+      this.#lookTrouble = message;
+    }
+  }
+
+  async #releaseAndFree(): Promise<void> {
+    const { store, clock, strayMs, log } = this.#options;
     if (clock.monotonicMs() >= this.#nextDeferredMs) {
       await store.releaseDeferred();
       this.#nextDeferredMs = clock.monotonicMs() + DEFERRED_MS;

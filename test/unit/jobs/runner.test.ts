@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { EndedLease, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../../../agent/contract/index.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
-import type { ClaimedJob, JobStore } from '../../../agent/jobs/job-store.ts';
+import type { ClaimedJob, JobStore, RenewalItem } from '../../../agent/jobs/job-store.ts';
 import { JobRunner, type JobRunnerOptions } from '../../../agent/jobs/runner.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
@@ -159,6 +159,32 @@ describe('a runner', () => {
     const put = store.ends[0]?.end;
     expect(put).toMatchObject({ state: 'queued', refund: false, error: { code: 'database-refused' } });
     expect(put?.state === 'queued' ? put.afterMs : 0).toBeGreaterThanOrEqual(2_000);
+  });
+
+  it('ends and claims although its looks for deferred and stray jobs fail', async () => {
+    const store = new ScriptedStore();
+    store.releaseDeferred = () => Promise.reject(new IsgError('database-conflict', 'busy', { retry: 'transient' }));
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(store, done);
+    await vi.waitFor(() => expect(store.ends).toMatchObject([{ end: { state: 'done' } }]));
+  });
+
+  it('renews with a progress and a note that the database takes, whatever a handler says', async () => {
+    const store = new ScriptedStore();
+    const renewed: { progress: number; note: string }[] = [];
+    store.renew = async (items) => {
+      renewed.push(...(items as RenewalItem[]));
+      return items.map(({ jobId, leaseToken }) => ({ jobId, leaseToken, cancelRequested: false }));
+    };
+    store.offers.push(async () => [claimedJob()]);
+    const handler: JobHandler['run'] = (context) => {
+      context.progress(0.5);
+      context.progress(Number.NaN, `${'a'.repeat(197)}\0\ud83d`);
+      return untilStopped(context);
+    };
+    await startRunner(store, handler, { renewMs: 2 });
+    const wanted = { progress: 0.5, note: `${'a'.repeat(197)}\ufffd` };
+    await vi.waitFor(() => expect(renewed).toContainEqual(expect.objectContaining(wanted)));
   });
 
   it('ends what is over together with the claim for the slots that this frees', async () => {
