@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ClaimReach, EndVerdict, LaneDemand, LeaseEnd } from '../contract/index.ts';
+import type { ClaimReach, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { coerceError, type IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { ClaimedJob, JobStore } from './job-store.ts';
+import type { ClaimedJob, JobStore, UnfitJob } from './job-store.ts';
 
 /** What a claim loop needs; functions answer for this instant. */
 export interface ClaimLoopOptions {
@@ -16,15 +16,17 @@ export interface ClaimLoopOptions {
   /** Pause between two looks for leases of this run that it knows nothing of, milliseconds. */
   strayMs: number;
   /** Free slots, those included that the jobs in `ending` hold. */
-  demand(ending: ReadonlySet<ClaimedJob>): LaneDemand[];
+  demand(ending: ReadonlySet<Lease>): LaneDemand[];
   reach(): ClaimReach;
   /** Ids of all jobs in this process. */
   known(): string[];
   begin(claimed: ClaimedJob): void;
+  /** Told of a job that was leased and cannot be read; its lease is to be ended. */
+  unfit(job: UnfitJob): void;
 }
 
 interface PendingEnd {
-  claimed: ClaimedJob;
+  claimed: Lease;
   end: LeaseEnd;
   attempts: number;
   settle: PromiseWithResolvers<EndVerdict>;
@@ -75,7 +77,7 @@ export class ClaimLoop {
    * it is offered again until the database answers, or the node stops (then it throws what the database threw). Throws a
    * permanent error when the database refuses this end for good.
    */
-  end(claimed: ClaimedJob, end: LeaseEnd): Promise<EndVerdict> {
+  end(claimed: Lease, end: LeaseEnd): Promise<EndVerdict> {
     const settle = Promise.withResolvers<EndVerdict>();
     this.#pending.push({ claimed, end, attempts: 0, settle });
     this.wake();
@@ -154,7 +156,7 @@ export class ClaimLoop {
   async #releaseAndFree(): Promise<void> {
     const { store, clock, strayMs, log } = this.#options;
     if (clock.monotonicMs() >= this.#nextDeferredMs) {
-      await store.releaseDeferred();
+      if ((await store.releaseDeferred()) > 0) this.wake();
       this.#nextDeferredMs = clock.monotonicMs() + DEFERRED_MS;
     }
     if (clock.monotonicMs() < this.#nextStrayMs) return;
@@ -172,9 +174,10 @@ export class ClaimLoop {
     if (ends.length === 0 && lanes.length === 0) return false;
     const asked = ends.map(({ claimed: { jobId, leaseToken }, end }) => ({ lease: { jobId, leaseToken }, end }));
     try {
-      const { claimed, verdicts } = await options.store.exchange(asked, lanes, options.reach());
+      const { claimed, unfit, verdicts } = await options.store.exchange(asked, lanes, options.reach());
       for (const [at, pending] of ends.entries()) this.#settle(pending, asked[at]?.lease.leaseToken, verdicts);
       for (const job of claimed) options.begin(job);
+      for (const job of unfit ?? []) options.unfit(job);
       return claimed.length > 0;
     } catch (thrown) {
       await this.#keep(ends, coerceError(thrown));

@@ -31,8 +31,8 @@ function toClaimedJob(row: ClaimedRow): ClaimedJob {
 export function createPgJobStore(database: Database, owner: { runId: string; workerId: string }): JobStore {
   const { runId, workerId } = owner;
   const exchange: JobStore['exchange'] = async (ends, lanes, reach) => {
-    const { claimed, verdicts } = await exchangeJobs(database, { ends, lanes, ...reach, runId, workerId });
-    return { claimed: claimed.map(toClaimedJob), verdicts };
+    const answer = await exchangeJobs(database, { ends, lanes, ...reach, runId, workerId });
+    return { ...answer, claimed: answer.claimed.map(toClaimedJob) };
   };
   return {
     exchange,

@@ -1,4 +1,4 @@
-import type { EndVerdict, LaneDemand, LeaseEnd, PriorityOrder, Role } from '../contract/index.ts';
+import type { EndVerdict, LaneDemand, Lease, LeaseEnd, PriorityOrder, Role } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -8,7 +8,7 @@ import { ClaimLoop } from './claim-loop.ts';
 import { endSurely } from './end-surely.ts';
 import { InLoopRenewer } from './in-loop-renewer.ts';
 import type { JobHandler, JobOutcome } from './job-handler.ts';
-import type { ClaimedJob, JobStore } from './job-store.ts';
+import type { ClaimedJob, JobStore, UnfitJob } from './job-store.ts';
 import { type Lane, laneDemand, type Reach } from './lane.ts';
 import type { LeaseNews, LeaseRenewer } from './lease-renewer.ts';
 import { Quarantine, type QuarantinedRole } from './quarantine.ts';
@@ -56,6 +56,8 @@ export interface RunningJobView {
 
 /** How long `stop` waits for handlers to give up before their leases are left to the rescue. */
 const STOP_GRACE_MS = 8_000;
+/** A kind of which a job could not be read is not claimed for this long, so that a node that can read it gets it. */
+const UNFIT_MS = 60_000;
 const DEFAULTS = { pollMs: 250, renewMs: 2_000, stallMs: 10 * 60_000, strayMs: 10_000, abandonMs: 60_000 };
 
 type Options = JobRunnerOptions & typeof DEFAULTS & { renewer: LeaseRenewer };
@@ -73,6 +75,8 @@ export class JobRunner implements Service {
   readonly #finishing = new Set<Promise<void>>();
   readonly #quarantine: Quarantine;
   readonly #loop: ClaimLoop;
+  /** Until when a kind is left to others, monotonic; by `role kind`. */
+  readonly #leftMs = new Map<string, number>();
   #isStopping = false;
 
   constructor(options: JobRunnerOptions) {
@@ -85,6 +89,7 @@ export class JobRunner implements Service {
       reach: () => this.#reach(),
       known: () => [...this.#active.keys()],
       begin: (claimed) => this.#begin(claimed),
+      unfit: (job) => this.#leave(job),
     });
     this.#options.renewer.onNews((news) => this.#hear(news));
   }
@@ -146,14 +151,17 @@ export class JobRunner implements Service {
     return { priorityOrder: this.#options.priorityOrder ?? 'larger-first', ...reach };
   }
 
-  #demand(ending: ReadonlySet<ClaimedJob>): LaneDemand[] {
+  #demand(ending: ReadonlySet<Lease>): LaneDemand[] {
     const reach = this.#reach();
+    const nowMs = this.#options.clock.monotonicMs();
     const demands = this.#options.lanes.map((lane) => {
+      const kinds = lane.kinds.filter((kind) => (this.#leftMs.get(`${lane.role} ${kind}`) ?? nowMs) <= nowMs);
+      if (kinds.length === 0) return null;
       if (!reach.roles.has(lane.role) || (lane.role === 'MAIN' && reach.term === null)) return null;
       const taken = [...this.#active.values()]
         .filter((job) => job.lane === lane && !ending.has(job.claimed))
         .map((job) => job.claimed.profile);
-      return laneDemand(lane, taken, this.#quarantine.allowance(lane.role));
+      return laneDemand({ ...lane, kinds }, taken, this.#quarantine.allowance(lane.role));
     });
     return demands.filter((demand) => demand !== null);
   }
@@ -178,6 +186,27 @@ export class JobRunner implements Service {
     if (claimed.role === 'MAIN' && this.#options.reach().term === null) job.stop('leadership-ended');
     const finished = this.#run(job, handler).finally(() => this.#finishing.delete(finished));
     this.#finishing.add(finished);
+  }
+
+  // Made by a newer version, most likely: nodes of that version run it, and this one does other work meanwhile.
+  #leave({ role, kind, jobId, leaseToken, reason }: UnfitJob): void {
+    const { log, clock } = this.#options;
+    log.error('A job of the queue cannot be read by this version; it is left to other nodes', {
+      role,
+      kind,
+      jobId,
+      reason,
+    });
+    this.#leftMs.set(`${role} ${kind}`, clock.monotonicMs() + UNFIT_MS);
+    this.#giveBack({ jobId, leaseToken }, 0);
+  }
+
+  /** Puts back what was leased and will not run here. What cannot be stored is found as a stray later. */
+  #giveBack(lease: Lease, afterMs: number): void {
+    this.#loop.end(lease, { state: 'queued', afterMs, error: null, refund: true }).catch((thrown: unknown) => {
+      const { message } = coerceError(thrown);
+      this.#options.log.warn('A job could not be given back yet', { jobId: lease.jobId, error: message });
+    });
   }
 
   #hear(news: LeaseNews): void {

@@ -232,6 +232,15 @@ describe('an exchange', () => {
     },
   );
 
+  it('names a job that this version cannot read beside those that it can', async () => {
+    await enqueueJobs(test.database, [job(), job()]);
+    await test.database.execute('ALTER TABLE job DROP CONSTRAINT IF EXISTS job_origin_kind_check', []);
+    await test.database.execute("UPDATE job SET origin_kind = 'of-the-next-version' WHERE job_id = 1", []);
+    const { claimed, unfit } = await worker().store.exchange([], lanes, reach);
+    expect(claimed).toMatchObject([{ jobId: '2' }]);
+    expect(unfit).toMatchObject([{ jobId: '1', kind: 'checksum', reason: expect.stringContaining('origin_kind') }]);
+  });
+
   it('reads only the head of its shelves: neither other storages nor waiting jobs slow it down', async () => {
     const fill = (storage: string, deferred: boolean) =>
       test.database.execute(

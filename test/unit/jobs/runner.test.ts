@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { EndedLease, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../../../agent/contract/index.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
-import type { ClaimedJob, JobStore, RenewalItem } from '../../../agent/jobs/job-store.ts';
+import type { ClaimedJob, JobStore, RenewalItem, UnfitJob } from '../../../agent/jobs/job-store.ts';
 import { JobRunner, type JobRunnerOptions } from '../../../agent/jobs/runner.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
@@ -185,6 +185,27 @@ describe('a runner', () => {
     await startRunner(store, handler, { renewMs: 2 });
     const wanted = { progress: 0.5, note: `${'a'.repeat(197)}\ufffd` };
     await vi.waitFor(() => expect(renewed).toContainEqual(expect.objectContaining(wanted)));
+  });
+
+  it('gives a job back that it cannot read, leaves its kind to others, and does its other work', async () => {
+    const store = new ScriptedStore();
+    const exchange = store.exchange.bind(store);
+    const asked: LaneDemand[][] = [];
+    let unfit: UnfitJob[] = [{ jobId: '9', leaseToken: '90', role: 'CHECKSUM', kind: 'checksum', reason: 'new' }];
+    store.exchange = async (ends, lanes) => {
+      asked.push([...lanes]);
+      const answer = { ...(await exchange(ends, lanes)), unfit };
+      unfit = [];
+      return answer;
+    };
+    term = 7;
+    await startRunner(store, done);
+    const given = { jobId: '9', leaseToken: '90', end: { state: 'queued', refund: true } };
+    await vi.waitFor(() => expect(store.ends).toMatchObject([given]));
+    const before = asked.length;
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(before + 2));
+    expect(asked.slice(1).every((lanes) => lanes.every(({ role }) => role === 'MAIN'))).toBe(true);
+    term = null;
   });
 
   it('ends what is over together with the claim for the slots that this frees', async () => {
