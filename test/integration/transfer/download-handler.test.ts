@@ -316,11 +316,13 @@ describe('a download job', () => {
     await expectDownloaded();
   });
 
-  it('waits, without burning an attempt, for a storage that is not reached', async () => {
+  it('waits, without burning an attempt, for a storage that is not reached, but not for a file of one that is', async () => {
     storage = {
       ...storage,
       stat: () => Promise.reject(new IsgError('storage-unavailable', 'away', { retry: 'transient' })),
     };
+    expect(await run()).toMatchObject({ kind: 'retry', error: { code: 'storage-unavailable' } });
+    storage = { ...storage, probe: async () => ({ kind: 'unreachable', reason: 'hung', detail: 'it hangs' }) };
     expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
     payload = { ...payload, storageId: 'elsewhere' };
     expect(await run()).toMatchObject({ kind: 'snooze' });
