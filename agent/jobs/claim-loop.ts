@@ -168,8 +168,7 @@ export class ClaimLoop {
   /** One statement, if there is anything to say. True when the next one should follow at once. */
   async #round(): Promise<boolean> {
     const options = this.#options;
-    const ends = this.#pending;
-    this.#pending = [];
+    const ends = this.#takePending();
     const lanes = this.#isClaiming ? options.demand(new Set(ends.map(({ claimed }) => claimed))) : [];
     if (ends.length === 0 && lanes.length === 0) return false;
     const asked = ends.map(({ claimed: { jobId, leaseToken }, end }) => ({ lease: { jobId, leaseToken }, end }));
@@ -183,6 +182,13 @@ export class ClaimLoop {
       await this.#keep(ends, coerceError(thrown));
       throw thrown;
     }
+  }
+
+  // At most one end per job: a job leased anew may have those of two leases.
+  #takePending(): PendingEnd[] {
+    const byJob = Map.groupBy(this.#pending, ({ claimed }) => claimed.jobId);
+    this.#pending = [...byJob.values()].flatMap(([, ...later]) => later);
+    return [...byJob.values()].flatMap(([first]) => first ?? []);
   }
 
   #settle(pending: PendingEnd, token: string | undefined, verdicts: ReadonlyMap<string, EndVerdict>): void {

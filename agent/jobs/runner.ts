@@ -58,6 +58,8 @@ export interface RunningJobView {
 const STOP_GRACE_MS = 8_000;
 /** A kind of which a job could not be read is not claimed for this long, so that a node that can read it gets it. */
 const UNFIT_MS = 60_000;
+/** How long a job that cannot run here now is kept from being claimed again. */
+const GIVE_BACK_MS = 2_000;
 const DEFAULTS = { pollMs: 250, renewMs: 2_000, stallMs: 10 * 60_000, strayMs: 10_000, abandonMs: 60_000 };
 
 type Options = JobRunnerOptions & typeof DEFAULTS & { renewer: LeaseRenewer };
@@ -171,10 +173,12 @@ export class JobRunner implements Service {
     const lane = lanes.find(({ role, kinds }) => role === claimed.role && kinds.includes(claimed.kind));
     const handler = this.#handlers.get(`${claimed.role} ${claimed.kind}`);
     const earlier = this.#active.get(claimed.jobId);
-    // Freed while this process was away and claimed before it could be taken back: the new lease is given back as a stray.
+    // Freed while this process was away and claimed before it could be taken back. The new lease is not kept for the old
+    // run, which may take its time to stop: nobody would renew it.
     if (earlier) earlier.stop('lease-lost');
     if (!lane || !handler || earlier) {
       log.warn('Claimed a job that fits no lane or runs here already', { jobId: claimed.jobId, kind: claimed.kind });
+      this.#giveBack(claimed, GIVE_BACK_MS);
       return;
     }
     const job = new ActiveJob(claimed, lane, this.#options);

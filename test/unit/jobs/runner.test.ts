@@ -101,17 +101,25 @@ describe('a runner', () => {
     await vi.waitFor(() => expect(store.strayCalls.at(-1)).toEqual(['1']));
   });
 
-  it('stops its old run of a job that it leases anew, and keeps the new lease from staying unused', async () => {
+  it('stops its old run of a job that it leases anew, and gives the new lease back before that has stopped', async () => {
     const store = new ScriptedStore();
     store.offers.push(
       async () => [claimedJob()],
       async () => [claimedJob({ leaseToken: '11', attempts: 2 })],
     );
-    await startRunner(store, untilStopped);
-    await vi.waitFor(() => expect(store.offers).toEqual([]));
+    const stop = Promise.withResolvers<JobOutcome>();
+    let signal: AbortSignal | undefined;
+    await startRunner(store, (context) => {
+      signal = context.signal;
+      return stop.promise;
+    });
+    await vi.waitFor(() => expect(store.ends).toHaveLength(1));
+    expect(store.ends).toMatchObject([{ leaseToken: '11', end: { state: 'queued', refund: true } }]);
+    expect(signal?.aborted).toBe(true);
+    expect(runner.running()).toHaveLength(1);
+    stop.resolve({ kind: 'done', result: {} });
     await vi.waitFor(() => expect(runner.running()).toEqual([]));
-    expect(store.ends).toEqual([]);
-    await vi.waitFor(() => expect(store.strayCalls.at(-1)).toEqual([]));
+    expect(store.ends).toHaveLength(1);
   });
 
   it('stops a job that its last claim brought while the node was stopping', async () => {
