@@ -9,7 +9,7 @@ import { endSurely } from './end-surely.ts';
 import { InLoopRenewer } from './in-loop-renewer.ts';
 import type { JobHandler, JobOutcome } from './job-handler.ts';
 import type { ClaimedJob, JobStore, UnfitJob } from './job-store.ts';
-import { type Lane, laneDemand, type Reach } from './lane.ts';
+import { type Lane, laneDemand, probingLane, type Reach } from './lane.ts';
 import type { LeaseNews, LeaseRenewer } from './lease-renewer.ts';
 import { Quarantine, type QuarantinedRole } from './quarantine.ts';
 import { leaseEndOf, refusedEnd } from './running-job.ts';
@@ -79,6 +79,8 @@ export class JobRunner implements Service {
   readonly #loop: ClaimLoop;
   /** Until when a kind is left to others, monotonic; by `role kind`. */
   readonly #leftMs = new Map<string, number>();
+  /** Counts the looks at the queue. */
+  #turn = 0;
   #isStopping = false;
 
   constructor(options: JobRunnerOptions) {
@@ -160,12 +162,19 @@ export class JobRunner implements Service {
       const kinds = lane.kinds.filter((kind) => (this.#leftMs.get(`${lane.role} ${kind}`) ?? nowMs) <= nowMs);
       if (kinds.length === 0) return null;
       if (!reach.roles.has(lane.role) || (lane.role === 'MAIN' && reach.term === null)) return null;
-      const taken = [...this.#active.values()]
-        .filter((job) => job.lane === lane && !ending.has(job.claimed))
-        .map((job) => job.claimed.profile);
-      return laneDemand({ ...lane, kinds }, taken, this.#quarantine.allowance(lane.role));
+      const running = [...this.#active.values()].filter((job) => !ending.has(job.claimed));
+      const allowance = this.#quarantine.allowance(lane.role);
+      if (allowance === 'one' && this.#probing(lane.role, running) !== lane) return null;
+      const taken = running.filter((job) => job.lane === lane).map((job) => job.claimed.profile);
+      return laneDemand({ ...lane, kinds }, taken, allowance);
     });
+    this.#turn += 1;
     return demands.filter((demand) => demand !== null);
+  }
+
+  #probing(role: Role, running: readonly ActiveJob[]): Lane | null {
+    const lanes = this.#options.lanes.filter((lane) => lane.role === role);
+    return probingLane(lanes, running.filter((job) => job.claimed.role === role).length, this.#turn);
   }
 
   #begin(claimed: ClaimedJob): void {

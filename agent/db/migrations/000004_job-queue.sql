@@ -33,7 +33,8 @@ ALTER TABLE job SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, aut
 -- the work), also through pgBouncer, and because it can say which plans are fit for a queue: counts of rows are out of date
 -- here at any time, and a claim that scans and sorts a backlog is never right. Another meaning gets another number.
 --   ends: [{jobId, leaseToken, state, result, error, afterMs, refund}], end_ids their ids
---   lanes: [{role, kinds, slots, taken}]; with taken ({profile: count}) every profile has the slots
+--   lanes: [{role, kinds, slots, taken, most}]; with taken ({profile: count}) every profile has the slots, with most no
+--   more jobs in all
 --   places: storages whose jobs may be taken, and '' for jobs of none
 CREATE FUNCTION job_exchange_1(fence_term bigint, run uuid, worker uuid, lease_s float8, ends jsonb, end_ids bigint[],
   lanes jsonb, places text[], smaller_first boolean)
@@ -51,6 +52,7 @@ DECLARE
   lane record;
   shelf text;
   slots_left int;
+  lane_left int;
   picked bigint[];
   has_fence boolean := false;
 BEGIN
@@ -90,11 +92,13 @@ BEGIN
     has_fence := FOUND;
   END IF;
 
-  FOR lane IN SELECT * FROM jsonb_to_recordset(lanes) AS wanted (role text, kinds text[], slots int, taken jsonb) LOOP
+  FOR lane IN SELECT * FROM jsonb_to_recordset(lanes) AS wanted (role text, kinds text[], slots int, taken jsonb, most int) LOOP
     CONTINUE WHEN lane.role = 'MAIN' AND NOT has_fence;
     shelf := '';
+    lane_left := lane.most;
     WHILE shelf IS NOT NULL LOOP
-      slots_left := lane.slots - coalesce((lane.taken ->> shelf)::int, 0);
+      -- A missing limit (null) limits nothing.
+      slots_left := least(lane.slots - coalesce((lane.taken ->> shelf)::int, 0), lane_left);
       IF slots_left > 0 AND NOT smaller_first THEN
         SELECT ARRAY(
           SELECT head.job_id FROM unnest(lane.kinds) AS wanted (kind), unnest(places) AS place (storage_id), LATERAL (
@@ -126,8 +130,9 @@ BEGIN
         RETURNING 'claimed', job.job_id::text, job.lease_token::text, job.role, job.kind, job.profile, job.storage_id,
           job.payload, job.attempts, job.checkpoint, job.origin_kind, job.origin_record_id, job.origin_storage_id,
           job.origin_iconik_job_id, job.max_attempts;
+        lane_left := lane_left - cardinality(picked);
       END IF;
-      EXIT WHEN lane.taken IS NULL;
+      EXIT WHEN lane.taken IS NULL OR lane_left <= 0;
       SELECT min(step.profile) INTO shelf FROM unnest(lane.kinds) AS wanted (kind), LATERAL (
         SELECT job.profile FROM job
         WHERE job.state = 'queued' AND NOT job.deferred AND job.role = lane.role AND job.kind = wanted.kind

@@ -79,11 +79,12 @@ const endRecord = ({ lease, end }: EndedLease) => ({
   refund: end.state === 'queued' && end.refund,
 });
 
-const laneRecord = ({ role, kinds, slots, takenByProfile }: LaneDemand) => ({
+const laneRecord = ({ role, kinds, slots, takenByProfile, most }: LaneDemand) => ({
   role,
   kinds,
   slots,
   taken: takenByProfile ?? null,
+  most: most ?? null,
 });
 
 /**

@@ -139,6 +139,15 @@ describe('the shelves', () => {
     expect(got.map(({ profile }) => profile).sort()).toEqual(['', '', 'hd', 'sd']);
   });
 
+  it('give no more in all than a lane asks for, whatever the profiles', async () => {
+    await enqueueJobs(
+      test.database,
+      ['hd', 'hd', 'sd'].map((profile) => transcode(profile)),
+    );
+    const lane = { role: 'TRANSCODE', kinds: ['transcode'], slots: 1, takenByProfile: {}, most: 1 };
+    expect(await worker().store.claim([lane], reach)).toHaveLength(1);
+  });
+
   it('leave an unknown kind to nodes that know it', async () => {
     await enqueueJobs(test.database, [job({ kind: 'of-the-next-version' })]);
     expect(await worker().store.claim(lanes, reach)).toEqual([]);
