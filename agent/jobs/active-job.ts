@@ -113,11 +113,17 @@ export class ActiveJob {
       saveCheckpoint: async (value) => {
         if (this.#isOver) throw stopError(this.#stopped ?? 'lease-lost');
         report();
-        if (!(await store.saveCheckpoint(this.claimed, value))) throw this.#lose();
+        if (!(await store.saveCheckpoint(this.claimed, value)) && !(await this.#saveAnew(value))) throw this.#lose();
         this.claimed.checkpoint = value;
       },
       confirmLease: () => this.#confirm(),
     };
+  }
+
+  // The job may have been taken back under a new token whose news is still on its way.
+  async #saveAnew(value: unknown): Promise<boolean> {
+    const { store, renewer } = this.#deps;
+    return (await renewer.confirm(this.claimed.jobId)) && (await store.saveCheckpoint(this.claimed, value));
   }
 
   async #confirm(): Promise<void> {

@@ -237,7 +237,8 @@ export class JobRunner implements Service {
       const outcome = await job.run(handler);
       this.#quarantine.ended(job.claimed, outcome, job.stopped);
       const end = leaseEndOf(outcome, { ...job.claimed, stopped: job.stopped }, this.#options.random);
-      const verdict = await this.#end(job, outcome, end);
+      let verdict = await this.#end(job, outcome, end);
+      if (verdict === 'lost' && (await this.#isOursStill(job))) verdict = await this.#end(job, outcome, end);
       this.#logEnd(job, verdict === 'lost' ? null : end, Math.round(this.#options.clock.monotonicMs() - startedMs));
     } catch (thrown) {
       const { message } = coerceError(thrown);
@@ -246,6 +247,13 @@ export class JobRunner implements Service {
       this.#options.renewer.drop(jobId);
       this.#active.delete(jobId);
     }
+  }
+
+  // A renewal may have taken the job back under a new token whose news is still on its way. What cannot be confirmed counts
+  // as lost; should it be leased here nevertheless, it is found as a stray.
+  async #isOursStill({ claimed, stopped }: ActiveJob): Promise<boolean> {
+    if (stopped === 'lease-lost') return false;
+    return this.#options.renewer.confirm(claimed.jobId).catch(() => false);
   }
 
   // Most ends ride along with the next claim. One that commits together with other writes has a transaction of its own,

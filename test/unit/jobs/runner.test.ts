@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EndedLease, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../../../agent/contract/index.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
 import type { ClaimedJob, JobStore, RenewalItem, UnfitJob } from '../../../agent/jobs/job-store.ts';
+import type { LeaseNews, LeaseRenewer } from '../../../agent/jobs/lease-renewer.ts';
 import { JobRunner, type JobRunnerOptions } from '../../../agent/jobs/runner.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
@@ -52,14 +53,35 @@ class ScriptedStore implements JobStore {
   async renew(items: readonly { jobId: string; leaseToken: string }[]) {
     return items.map(({ jobId, leaseToken }) => ({ jobId, leaseToken, cancelRequested: false }));
   }
-  async saveCheckpoint() {
+  async saveCheckpoint(_lease?: Lease) {
     return true;
   }
-  async end({ jobId, leaseToken }: Lease, end: LeaseEnd) {
+  async end({ jobId, leaseToken }: Lease, end: LeaseEnd): Promise<EndVerdict> {
     if (this.refuseEndsWith && end.state === 'done') throw this.refuseEndsWith;
     this.ends.push({ jobId, leaseToken, end });
-    return 'ended' as const;
+    return 'ended';
   }
+}
+
+/** Brings the news of a new token only when it is asked. */
+class LateRenewer implements LeaseRenewer {
+  token: string;
+  #tell: (news: LeaseNews) => void = () => {};
+
+  constructor(token: string) {
+    this.token = token;
+  }
+  onNews(listener: (news: LeaseNews) => void) {
+    this.#tell = listener;
+  }
+  hold() {}
+  report() {}
+  drop() {}
+  async confirm(jobId: string) {
+    this.#tell({ kind: 'token', jobId, leaseToken: this.token });
+    return true;
+  }
+  setVisibilityTimeout() {}
 }
 
 describe('a runner', () => {
@@ -214,6 +236,30 @@ describe('a runner', () => {
     await vi.waitFor(() => expect(asked.length).toBeGreaterThan(before + 2));
     expect(asked.slice(1).every((lanes) => lanes.every(({ role }) => role === 'MAIN'))).toBe(true);
     term = null;
+  });
+
+  it('saves and ends a job that was taken back, although the news of its new token comes late', async () => {
+    const store = new ScriptedStore();
+    const renewer = new LateRenewer('11');
+    const saved: string[] = [];
+    store.saveCheckpoint = async (lease?: Lease) => {
+      saved.push(lease?.leaseToken ?? '');
+      return lease?.leaseToken === renewer.token;
+    };
+    const end = store.end.bind(store);
+    store.end = async (lease, wanted) => (lease.leaseToken === renewer.token ? end(lease, wanted) : 'lost');
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(
+      store,
+      async (context) => {
+        await context.saveCheckpoint({ part: 1 });
+        renewer.token = '12';
+        return { kind: 'done', result: {} };
+      },
+      { renewer },
+    );
+    await vi.waitFor(() => expect(store.ends).toMatchObject([{ leaseToken: '12', end: { state: 'done' } }]));
+    expect(saved).toEqual(['10', '11']);
   });
 
   it('ends what is over together with the claim for the slots that this frees', async () => {
