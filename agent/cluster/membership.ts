@@ -7,6 +7,7 @@ import type { Service } from '../runtime/service.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { observeCounter, type Standstill } from '../runtime/standstill.ts';
 import { type BeatAnswer, type Heartbeat, LoopHeartbeat } from './heartbeat.ts';
+import { JobRescue } from './job-rescue.ts';
 
 /** Reads further apart than this prove nothing about the time between them. */
 const MAX_GAP_MS = 2_000;
@@ -48,8 +49,7 @@ export class Membership implements Service {
   readonly #heartbeat: Heartbeat;
   readonly #life = new AbortController();
   readonly #stood = new Map<string, Standstill>();
-  /** When the jobs of a dead worker were freed last, by worker. */
-  readonly #freedMs = new Map<string, number>();
+  readonly #rescue: JobRescue;
   #holdStood: Standstill | null = null;
   #holder: workers.GatewayHold | null = null;
   #holds = false;
@@ -62,6 +62,7 @@ export class Membership implements Service {
     const { heartbeat, ...rest } = options;
     this.#options = { beatMs: 1_000, ...rest };
     this.#heartbeat = heartbeat ?? new LoopHeartbeat(this.#options);
+    this.#rescue = new JobRescue(this.#options);
     this.#heartbeat.onAnswer((answer) => void this.#heard(answer).catch((thrown) => this.#sayNotRegistered(thrown)));
   }
 
@@ -97,6 +98,7 @@ export class Membership implements Service {
     this.#life.abort();
     if (!this.#loop) return;
     await Promise.all([this.#loop, this.#heartbeat.stop()]);
+    await this.#rescue.idle();
     await workers.leaveCluster(this.#options.database, this.#options.self).catch(() => {
       // The database is away: the heartbeat lapses by itself.
     });
@@ -147,10 +149,7 @@ export class Membership implements Service {
   async #cycle(): Promise<void> {
     this.#heartbeat.say(this.#options.status());
     if (!this.#holds) await this.#contest();
-    await this.#look();
-    const freed = await jobQueries.freeExpiredJobs(this.#options.database);
-    if (freed > 0) this.#options.log.warn(`Freed ${freed} jobs whose lease had run out`, { freed });
-    await jobQueries.endCancelledQueuedJobs(this.#options.database);
+    this.#rescue.step(await this.#look());
   }
 
   async #beat(): Promise<void> {
@@ -192,40 +191,24 @@ export class Membership implements Service {
     this.#setHolds(true);
   }
 
-  async #look(): Promise<void> {
+  /** Reads all heartbeats; answers the dead. Nothing else happens in between: the next look must not be late. */
+  async #look(): Promise<workers.MemberRow[]> {
     const { database, clock, self, lapseMs } = this.#options;
     const startedMs = clock.monotonicMs();
     const rows = await workers.readMembers(database);
     const endedMs = clock.monotonicMs();
     const members: Member[] = [];
+    const buried: workers.MemberRow[] = [];
     for (const row of rows) {
       const read = { value: `${row.run_id}/${row.heartbeat}`, startedMs, endedMs };
       const stood = observeCounter(this.#stood.get(row.worker_id) ?? null, read, MAX_GAP_MS);
       this.#stood.set(row.worker_id, stood);
       const dead = row.run_id !== self.runId && stood.stoodMs >= lapseMs;
       members.push({ ...row, alive: !dead && row.availability_status !== 'unavailable' });
-      if (dead) await this.#bury(row);
-      else this.#freedMs.delete(row.worker_id);
+      if (dead) buried.push(row);
     }
     this.#members = members;
-  }
-
-  async #bury(row: workers.MemberRow): Promise<void> {
-    const { database, self, log, trustedTerm, clock, lapseMs } = this.#options;
-    // Again and again: a worker that woke up may have taken jobs back and died before its next heartbeat.
-    if (clock.monotonicMs() - (this.#freedMs.get(row.worker_id) ?? Number.NEGATIVE_INFINITY) >= lapseMs) {
-      const freed = await jobQueries.freeJobsOfDeadRun(database, row.run_id, row.heartbeat);
-      this.#freedMs.set(row.worker_id, clock.monotonicMs());
-      if (freed > 0) log.warn(`Node ${row.name} stopped answering; its ${freed} jobs go back to the queue`, { freed });
-    }
-    const term = trustedTerm();
-    if (term !== null && row.availability_status !== 'unavailable') {
-      await workers.markWorkerDead(
-        database,
-        { term, runId: self.runId },
-        { runId: row.run_id, heartbeat: row.heartbeat },
-      );
-    }
+    return buried;
   }
 }
 

@@ -51,6 +51,8 @@ export interface LaneDemand {
   slots: number;
   /** Given when every profile has slots of its own: how many are taken, by profile. */
   takenByProfile?: Readonly<Record<string, number>>;
+  /** At most so many jobs in all, whatever their profiles. */
+  most?: number;
 }
 
 /** How a lease ends. */

@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { IsgError } from '../runtime/errors.ts';
@@ -21,8 +22,12 @@ interface Migration {
   text: string;
 }
 
-/** A migration may rewrite a large table; it must still end some day. */
-const MIGRATION_LIMITS = { statementTimeoutMs: 10 * 60_000, idleTimeoutMs: 60_000 };
+/**
+ * A migration may rewrite a large table; it must still end some day. While it waits for a table, everybody else waits
+ * behind it: it waits for a short time, lets the others pass, and tries again.
+ */
+const MIGRATION_LIMITS = { lockTimeoutMs: 3_000, statementTimeoutMs: 10 * 60_000, idleTimeoutMs: 60_000 };
+const LOCK_RETRY = { pauseMs: 1_000, forMs: 15 * 60_000 };
 
 const CREATE_LEDGER = `CREATE TABLE IF NOT EXISTS schema_migration (
   version int PRIMARY KEY,
@@ -146,6 +151,23 @@ async function apply(database: Database, migration: Migration): Promise<boolean>
   }, MIGRATION_LIMITS);
 }
 
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Applies with patience for locks: a racing node may be busy with this very migration for minutes. */
+async function applyPatiently(database: Database, migration: Migration, log: Logger): Promise<boolean> {
+  const startedMs = performance.now();
+  for (;;) {
+    try {
+      return await apply(database, migration);
+    } catch (thrown) {
+      const isLocked = thrown instanceof IsgError && thrown.fields.sqlState === LOCK_NOT_AVAILABLE;
+      if (!isLocked || performance.now() - startedMs >= LOCK_RETRY.forMs) throw thrown;
+      log.info('database schema not changed yet: a table is in use; trying again', { migration: migration.name });
+      await sleep(LOCK_RETRY.pauseMs);
+    }
+  }
+}
+
 /**
  * Brings the schema to the newest shape this program knows; forward only, each migration in a transaction of its own, safe
  * when several nodes do it at once. Throws `schema-too-new` when the schema needs a newer program, `database-refused` when
@@ -166,6 +188,6 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
       );
     }
     if (known !== undefined) continue;
-    if (await apply(database, migration)) options.log.info('database schema changed', { migration: migration.name });
+    if (await applyPatiently(database, migration, options.log)) options.log.info('database schema changed', { migration: migration.name });
   }
 }

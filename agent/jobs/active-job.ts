@@ -105,18 +105,25 @@ export class ActiveJob {
       signal: this.#abort.signal,
       progress: (fraction, note) => {
         if (this.#isOver) return;
-        this.#progress = Math.min(1, Math.max(0, fraction));
-        if (note !== undefined) this.#note = note.slice(0, 200);
+        // One job's nonsense in the statement that renews all leases of the node would have it refused.
+        if (Number.isFinite(fraction)) this.#progress = Math.min(1, Math.max(0, fraction));
+        if (note !== undefined) this.#note = note.slice(0, 200).toWellFormed().replaceAll('\0', '');
         report();
       },
       saveCheckpoint: async (value) => {
         if (this.#isOver) throw stopError(this.#stopped ?? 'lease-lost');
         report();
-        if (!(await store.saveCheckpoint(this.claimed, value))) throw this.#lose();
+        if (!(await store.saveCheckpoint(this.claimed, value)) && !(await this.#saveAnew(value))) throw this.#lose();
         this.claimed.checkpoint = value;
       },
       confirmLease: () => this.#confirm(),
     };
+  }
+
+  // The job may have been taken back under a new token whose news is still on its way.
+  async #saveAnew(value: unknown): Promise<boolean> {
+    const { store, renewer } = this.#deps;
+    return (await renewer.confirm(this.claimed.jobId)) && (await store.saveCheckpoint(this.claimed, value));
   }
 
   async #confirm(): Promise<void> {

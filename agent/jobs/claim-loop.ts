@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ClaimReach, EndVerdict, LaneDemand, LeaseEnd } from '../contract/index.ts';
+import type { ClaimReach, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { coerceError, type IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { ClaimedJob, JobStore } from './job-store.ts';
+import type { ClaimedJob, JobStore, UnfitJob } from './job-store.ts';
 
 /** What a claim loop needs; functions answer for this instant. */
 export interface ClaimLoopOptions {
@@ -16,15 +16,17 @@ export interface ClaimLoopOptions {
   /** Pause between two looks for leases of this run that it knows nothing of, milliseconds. */
   strayMs: number;
   /** Free slots, those included that the jobs in `ending` hold. */
-  demand(ending: ReadonlySet<ClaimedJob>): LaneDemand[];
+  demand(ending: ReadonlySet<Lease>): LaneDemand[];
   reach(): ClaimReach;
   /** Ids of all jobs in this process. */
   known(): string[];
   begin(claimed: ClaimedJob): void;
+  /** Told of a job that was leased and cannot be read; its lease is to be ended. */
+  unfit(job: UnfitJob): void;
 }
 
 interface PendingEnd {
-  claimed: ClaimedJob;
+  claimed: Lease;
   end: LeaseEnd;
   attempts: number;
   settle: PromiseWithResolvers<EndVerdict>;
@@ -50,6 +52,7 @@ export class ClaimLoop {
   #isWoken = false;
   #wakeUp: (() => void) | null = null;
   #trouble = '';
+  #lookTrouble = '';
   #nextStrayMs = 0;
   #nextDeferredMs = 0;
   #loop: Promise<void> | null = null;
@@ -74,7 +77,7 @@ export class ClaimLoop {
    * it is offered again until the database answers, or the node stops (then it throws what the database threw). Throws a
    * permanent error when the database refuses this end for good.
    */
-  end(claimed: ClaimedJob, end: LeaseEnd): Promise<EndVerdict> {
+  end(claimed: Lease, end: LeaseEnd): Promise<EndVerdict> {
     const settle = Promise.withResolvers<EndVerdict>();
     this.#pending.push({ claimed, end, attempts: 0, settle });
     this.wake();
@@ -100,13 +103,13 @@ export class ClaimLoop {
   async #run(): Promise<void> {
     while (!this.#isOver || this.#pending.length > 0) {
       const again = await this.#guardedRound();
+      if (this.#trouble === '') await this.#lookAround();
       if (!again && !(this.#isOver && this.#pending.length === 0)) await this.#pause();
     }
   }
 
   async #guardedRound(): Promise<boolean> {
     try {
-      await this.#lookAround();
       this.#onItsWay = this.#round();
       const again = await this.#onItsWay;
       this.#trouble = '';
@@ -135,11 +138,25 @@ export class ClaimLoop {
 
   // The answer to a claim (or to a renewal that took a job back) can get lost after the database has committed it: nobody
   // would run that job until its lease runs out. Between claims, what is leased here and not known is such a stray.
+  // It comes after the round and for itself: no end waits for it, whatever it meets.
   async #lookAround(): Promise<void> {
-    const { store, clock, strayMs, log } = this.#options;
     if (!this.#isClaiming) return;
+    try {
+      await this.#releaseAndFree();
+      this.#lookTrouble = '';
+    } catch (thrown) {
+      const { message } = coerceError(thrown);
+      if (message !== this.#lookTrouble) {
+        this.#options.log.warn('Deferred and stray jobs could not be looked for', { error: message });
+      }
+      this.#lookTrouble = message;
+    }
+  }
+
+  async #releaseAndFree(): Promise<void> {
+    const { store, clock, strayMs, log } = this.#options;
     if (clock.monotonicMs() >= this.#nextDeferredMs) {
-      await store.releaseDeferred();
+      if ((await store.releaseDeferred()) > 0) this.wake();
       this.#nextDeferredMs = clock.monotonicMs() + DEFERRED_MS;
     }
     if (clock.monotonicMs() < this.#nextStrayMs) return;
@@ -151,20 +168,27 @@ export class ClaimLoop {
   /** One statement, if there is anything to say. True when the next one should follow at once. */
   async #round(): Promise<boolean> {
     const options = this.#options;
-    const ends = this.#pending;
-    this.#pending = [];
+    const ends = this.#takePending();
     const lanes = this.#isClaiming ? options.demand(new Set(ends.map(({ claimed }) => claimed))) : [];
     if (ends.length === 0 && lanes.length === 0) return false;
     const asked = ends.map(({ claimed: { jobId, leaseToken }, end }) => ({ lease: { jobId, leaseToken }, end }));
     try {
-      const { claimed, verdicts } = await options.store.exchange(asked, lanes, options.reach());
+      const { claimed, unfit, verdicts } = await options.store.exchange(asked, lanes, options.reach());
       for (const [at, pending] of ends.entries()) this.#settle(pending, asked[at]?.lease.leaseToken, verdicts);
       for (const job of claimed) options.begin(job);
+      for (const job of unfit ?? []) options.unfit(job);
       return claimed.length > 0;
     } catch (thrown) {
       await this.#keep(ends, coerceError(thrown));
       throw thrown;
     }
+  }
+
+  // At most one end per job: a job leased anew may have those of two leases.
+  #takePending(): PendingEnd[] {
+    const byJob = Map.groupBy(this.#pending, ({ claimed }) => claimed.jobId);
+    this.#pending = [...byJob.values()].flatMap(([, ...later]) => later);
+    return [...byJob.values()].flatMap(([first]) => first ?? []);
   }
 
   #settle(pending: PendingEnd, token: string | undefined, verdicts: ReadonlyMap<string, EndVerdict>): void {

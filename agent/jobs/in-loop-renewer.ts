@@ -30,6 +30,7 @@ export class InLoopRenewer implements LeaseRenewer {
   #visibilityTimeoutS = 3_600;
   #pause = new AbortController();
   #isRunning = false;
+  #underWay: Promise<void> | null = null;
   #trouble = '';
 
   constructor(options: InLoopRenewerOptions) {
@@ -59,6 +60,11 @@ export class InLoopRenewer implements LeaseRenewer {
   async confirm(jobId: string): Promise<boolean> {
     const held = this.#held.get(jobId);
     if (!held) return false;
+    // A renewal under way may have taken the job back under a new token: asked with the old one, it would count as lost.
+    await this.#underWay?.catch(() => {
+      // ignored because the loop deals with it
+    });
+    if (this.#held.get(jobId) !== held) return false;
     await this.#renew([held]);
     held.lastLifeMs = this.#options.clock.monotonicMs();
     return this.#held.get(jobId) === held;
@@ -77,7 +83,8 @@ export class InLoopRenewer implements LeaseRenewer {
       await clock.sleep(everyMs, this.#pause.signal).catch(() => {});
       if (this.#pause.signal.aborted) continue;
       try {
-        await this.#renewAll();
+        this.#underWay = this.#renewAll();
+        await this.#underWay;
         this.#trouble = '';
       } catch (thrown) {
         const { message } = coerceError(thrown);

@@ -9,6 +9,14 @@ export interface ClaimedJob extends LeasedJob {
   maxAttempts: number;
 }
 
+/** A job that was leased but that this version cannot read: it is another's, and must be given back. */
+export interface UnfitJob extends Lease {
+  role: string;
+  kind: string;
+  /** What does not fit. */
+  reason: string;
+}
+
 /** One job at its renewal. */
 export interface RenewalItem extends Lease {
   progress: number;
@@ -33,8 +41,8 @@ export interface JobStore {
     ends: readonly EndedLease[],
     lanes: readonly LaneDemand[],
     reach: ClaimReach,
-  ): Promise<{ claimed: ClaimedJob[]; verdicts: ReadonlyMap<string, EndVerdict> }>;
-  /** `exchange` without ends. */
+  ): Promise<{ claimed: ClaimedJob[]; unfit?: UnfitJob[]; verdicts: ReadonlyMap<string, EndVerdict> }>;
+  /** `exchange` without ends; what does not fit is left to `freeStray`. */
   claim(lanes: readonly LaneDemand[], reach: ClaimReach): Promise<ClaimedJob[]>;
   /** Puts jobs whose waiting time is over where claims find them; answers how many. */
   releaseDeferred(): Promise<number>;

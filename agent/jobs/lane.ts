@@ -26,10 +26,19 @@ export type Allowance = 'all' | 'one' | 'none';
 export function laneDemand(lane: Lane, taken: readonly string[], allowance: Allowance): LaneDemand | null {
   const { role, kinds } = lane;
   const limit = lane.limit();
-  if (allowance === 'none' || (allowance === 'one' && taken.length > 0)) return null;
-  if (allowance === 'one') return { role, kinds, slots: 1, ...(lane.perProfile ? { takenByProfile: {} } : {}) };
+  if (allowance === 'none' || limit <= 0 || (allowance === 'one' && taken.length > 0)) return null;
+  if (allowance === 'one') return { role, kinds, slots: 1, ...(lane.perProfile ? { takenByProfile: {}, most: 1 } : {}) };
   if (!lane.perProfile) return limit > taken.length ? { role, kinds, slots: limit - taken.length } : null;
   const takenByProfile: Record<string, number> = {};
   for (const profile of taken) takenByProfile[profile] = (takenByProfile[profile] ?? 0) + 1;
-  return limit > 0 ? { role, kinds, slots: limit, takenByProfile } : null;
+  return { role, kinds, slots: limit, takenByProfile };
+}
+
+/**
+ * Which of a role's lanes may ask while the role is tried with one job at a time: none while a job of the role runs, else
+ * one after the other, so that work of one kind only is found, too. `turn` counts the looks. Pure.
+ */
+export function probingLane(lanes: readonly Lane[], running: number, turn: number): Lane | null {
+  const open = lanes.filter((lane) => lane.limit() > 0);
+  return running > 0 ? null : (open[turn % Math.max(1, open.length)] ?? null);
 }

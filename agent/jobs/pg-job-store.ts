@@ -5,8 +5,11 @@ import { releaseDeferredJobs } from '../db/queries/job-upkeep.ts';
 import type { Database } from '../runtime/sql.ts';
 import type { ClaimedJob, JobStore } from './job-store.ts';
 
-/** Lock waits of a completion are short: only a renewal or a rescue of the same job can hold its row. */
-const END_LIMITS = { lockTimeoutMs: 5_000, statementTimeoutMs: 10_000, idleTimeoutMs: 10_000 };
+/**
+ * Lock waits of a completion are short: only a renewal or a rescue of the same job can hold its row. A node that freezes in
+ * the middle lets go of it soon: renewals wait for it, those of other jobs in the same statement, too.
+ */
+const END_LIMITS = { lockTimeoutMs: 5_000, statementTimeoutMs: 10_000, idleTimeoutMs: 3_000 };
 
 function toClaimedJob(row: ClaimedRow): ClaimedJob {
   return {
@@ -28,8 +31,8 @@ function toClaimedJob(row: ClaimedRow): ClaimedJob {
 export function createPgJobStore(database: Database, owner: { runId: string; workerId: string }): JobStore {
   const { runId, workerId } = owner;
   const exchange: JobStore['exchange'] = async (ends, lanes, reach) => {
-    const { claimed, verdicts } = await exchangeJobs(database, { ends, lanes, ...reach, runId, workerId });
-    return { claimed: claimed.map(toClaimedJob), verdicts };
+    const answer = await exchangeJobs(database, { ends, lanes, ...reach, runId, workerId });
+    return { ...answer, claimed: answer.claimed.map(toClaimedJob) };
   };
   return {
     exchange,

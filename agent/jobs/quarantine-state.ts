@@ -59,9 +59,8 @@ function tested(state: QuarantineState, event: QuarantineEvent): QuarantineState
   if (event.kind === 'test-failed') {
     return rest({ ...state.trouble, message: event.message }, state.rests, event);
   }
-  // A test that passes proves little against jobs that fail: the next failure of the same kind is enough.
-  const jobIds = Array.from({ length: FAILURES_TO_REST - 1 }, (_, at) => `before-${at}`);
-  return { state: 'working', code: state.trouble.code, jobIds, rests: state.rests };
+  // A single file that fails must not undo what the test has shown; only that the next rest is longer is remembered.
+  return { ...WORKING, rests: state.rests };
 }
 
 /** The state after an event. `testing` asks for a self-test; its result comes back as an event. */

@@ -1,6 +1,6 @@
 import type { Role } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { coerceError } from '../runtime/errors.ts';
+import { coerceError, type ErrorRecord } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { JobHandler, JobOutcome } from './job-handler.ts';
 import type { Allowance } from './lane.ts';
@@ -19,13 +19,18 @@ import type { StopReason } from './running-job.ts';
  */
 const MACHINE_CODES: ReadonlySet<string> = new Set([
   'disk-full',
-  'ffmpeg-missing',
   'ffmpeg-failed',
   'storage-unavailable',
   'storage-hung',
   'file-unreadable',
   'unexpected',
 ]);
+
+// What trying again cannot help is about the file: a folder of files without rights is no reason to rest. But for ffmpeg,
+// whose absence is the machine's, however it is called.
+function isMachineTrouble({ code, retry }: ErrorRecord): boolean {
+  return code === 'ffmpeg-missing' || (retry === 'transient' && MACHINE_CODES.has(code));
+}
 
 /** A self-test that takes longer has failed, milliseconds. */
 const TEST_MS = 60_000;
@@ -71,7 +76,7 @@ export class Quarantine {
     if (outcome.kind === 'done') this.#apply(job.role, { kind: 'job-done' });
     if (outcome.kind !== 'retry' && outcome.kind !== 'failed') return;
     const { code, message } = outcome.error;
-    const counts = stopped === null ? MACHINE_CODES.has(code) : stopped === 'stalled';
+    const counts = stopped === null ? isMachineTrouble(outcome.error) : stopped === 'stalled';
     if (!counts) return;
     const { clock, random } = this.#options;
     const at = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs(), chance: random() };

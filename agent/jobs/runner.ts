@@ -1,6 +1,6 @@
-import type { EndVerdict, LaneDemand, LeaseEnd, PriorityOrder, Role } from '../contract/index.ts';
+import type { EndVerdict, LaneDemand, Lease, LeaseEnd, PriorityOrder, Role } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { coerceError, errorRecord } from '../runtime/errors.ts';
+import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import { ActiveJob } from './active-job.ts';
@@ -8,11 +8,11 @@ import { ClaimLoop } from './claim-loop.ts';
 import { endSurely } from './end-surely.ts';
 import { InLoopRenewer } from './in-loop-renewer.ts';
 import type { JobHandler, JobOutcome } from './job-handler.ts';
-import type { ClaimedJob, JobStore } from './job-store.ts';
-import { type Lane, laneDemand, type Reach } from './lane.ts';
+import type { ClaimedJob, JobStore, UnfitJob } from './job-store.ts';
+import { type Lane, laneDemand, probingLane, type Reach } from './lane.ts';
 import type { LeaseNews, LeaseRenewer } from './lease-renewer.ts';
 import { Quarantine, type QuarantinedRole } from './quarantine.ts';
-import { leaseEndOf } from './running-job.ts';
+import { leaseEndOf, refusedEnd } from './running-job.ts';
 
 export type { Lane, Reach } from './lane.ts';
 
@@ -56,6 +56,10 @@ export interface RunningJobView {
 
 /** How long `stop` waits for handlers to give up before their leases are left to the rescue. */
 const STOP_GRACE_MS = 8_000;
+/** A kind of which a job could not be read is not claimed for this long, so that a node that can read it gets it. */
+const UNFIT_MS = 60_000;
+/** How long a job that cannot run here now is kept from being claimed again. */
+const GIVE_BACK_MS = 2_000;
 const DEFAULTS = { pollMs: 250, renewMs: 2_000, stallMs: 10 * 60_000, strayMs: 10_000, abandonMs: 60_000 };
 
 type Options = JobRunnerOptions & typeof DEFAULTS & { renewer: LeaseRenewer };
@@ -73,6 +77,10 @@ export class JobRunner implements Service {
   readonly #finishing = new Set<Promise<void>>();
   readonly #quarantine: Quarantine;
   readonly #loop: ClaimLoop;
+  /** Until when a kind is left to others, monotonic; by `role kind`. */
+  readonly #leftMs = new Map<string, number>();
+  /** Counts the looks at the queue. */
+  #turn = 0;
   #isStopping = false;
 
   constructor(options: JobRunnerOptions) {
@@ -85,6 +93,7 @@ export class JobRunner implements Service {
       reach: () => this.#reach(),
       known: () => [...this.#active.keys()],
       begin: (claimed) => this.#begin(claimed),
+      unfit: (job) => this.#leave(job),
     });
     this.#options.renewer.onNews((news) => this.#hear(news));
   }
@@ -146,16 +155,26 @@ export class JobRunner implements Service {
     return { priorityOrder: this.#options.priorityOrder ?? 'larger-first', ...reach };
   }
 
-  #demand(ending: ReadonlySet<ClaimedJob>): LaneDemand[] {
+  #demand(ending: ReadonlySet<Lease>): LaneDemand[] {
     const reach = this.#reach();
+    const nowMs = this.#options.clock.monotonicMs();
     const demands = this.#options.lanes.map((lane) => {
+      const kinds = lane.kinds.filter((kind) => (this.#leftMs.get(`${lane.role} ${kind}`) ?? nowMs) <= nowMs);
+      if (kinds.length === 0) return null;
       if (!reach.roles.has(lane.role) || (lane.role === 'MAIN' && reach.term === null)) return null;
-      const taken = [...this.#active.values()]
-        .filter((job) => job.lane === lane && !ending.has(job.claimed))
-        .map((job) => job.claimed.profile);
-      return laneDemand(lane, taken, this.#quarantine.allowance(lane.role));
+      const running = [...this.#active.values()].filter((job) => !ending.has(job.claimed));
+      const allowance = this.#quarantine.allowance(lane.role);
+      if (allowance === 'one' && this.#probing(lane.role, running) !== lane) return null;
+      const taken = running.filter((job) => job.lane === lane).map((job) => job.claimed.profile);
+      return laneDemand({ ...lane, kinds }, taken, allowance);
     });
+    this.#turn += 1;
     return demands.filter((demand) => demand !== null);
+  }
+
+  #probing(role: Role, running: readonly ActiveJob[]): Lane | null {
+    const lanes = this.#options.lanes.filter((lane) => lane.role === role);
+    return probingLane(lanes, running.filter((job) => job.claimed.role === role).length, this.#turn);
   }
 
   #begin(claimed: ClaimedJob): void {
@@ -163,10 +182,12 @@ export class JobRunner implements Service {
     const lane = lanes.find(({ role, kinds }) => role === claimed.role && kinds.includes(claimed.kind));
     const handler = this.#handlers.get(`${claimed.role} ${claimed.kind}`);
     const earlier = this.#active.get(claimed.jobId);
-    // Freed while this process was away and claimed before it could be taken back: the new lease is given back as a stray.
+    // Freed while this process was away and claimed before it could be taken back. The new lease is not kept for the old
+    // run, which may take its time to stop: nobody would renew it.
     if (earlier) earlier.stop('lease-lost');
     if (!lane || !handler || earlier) {
       log.warn('Claimed a job that fits no lane or runs here already', { jobId: claimed.jobId, kind: claimed.kind });
+      this.#giveBack(claimed, GIVE_BACK_MS);
       return;
     }
     const job = new ActiveJob(claimed, lane, this.#options);
@@ -178,6 +199,27 @@ export class JobRunner implements Service {
     if (claimed.role === 'MAIN' && this.#options.reach().term === null) job.stop('leadership-ended');
     const finished = this.#run(job, handler).finally(() => this.#finishing.delete(finished));
     this.#finishing.add(finished);
+  }
+
+  // Made by a newer version, most likely: nodes of that version run it, and this one does other work meanwhile.
+  #leave({ role, kind, jobId, leaseToken, reason }: UnfitJob): void {
+    const { log, clock } = this.#options;
+    log.error('A job of the queue cannot be read by this version; it is left to other nodes', {
+      role,
+      kind,
+      jobId,
+      reason,
+    });
+    this.#leftMs.set(`${role} ${kind}`, clock.monotonicMs() + UNFIT_MS);
+    this.#giveBack({ jobId, leaseToken }, 0);
+  }
+
+  /** Puts back what was leased and will not run here. What cannot be stored is found as a stray later. */
+  #giveBack(lease: Lease, afterMs: number): void {
+    this.#loop.end(lease, { state: 'queued', afterMs, error: null, refund: true }).catch((thrown: unknown) => {
+      const { message } = coerceError(thrown);
+      this.#options.log.warn('A job could not be given back yet', { jobId: lease.jobId, error: message });
+    });
   }
 
   #hear(news: LeaseNews): void {
@@ -195,7 +237,8 @@ export class JobRunner implements Service {
       const outcome = await job.run(handler);
       this.#quarantine.ended(job.claimed, outcome, job.stopped);
       const end = leaseEndOf(outcome, { ...job.claimed, stopped: job.stopped }, this.#options.random);
-      const verdict = await this.#end(job, outcome, end);
+      let verdict = await this.#end(job, outcome, end);
+      if (verdict === 'lost' && (await this.#isOursStill(job))) verdict = await this.#end(job, outcome, end);
       this.#logEnd(job, verdict === 'lost' ? null : end, Math.round(this.#options.clock.monotonicMs() - startedMs));
     } catch (thrown) {
       const { message } = coerceError(thrown);
@@ -206,8 +249,16 @@ export class JobRunner implements Service {
     }
   }
 
+  // A renewal may have taken the job back under a new token whose news is still on its way. What cannot be confirmed counts
+  // as lost; should it be leased here nevertheless, it is found as a stray.
+  async #isOursStill({ claimed, stopped }: ActiveJob): Promise<boolean> {
+    if (stopped === 'lease-lost') return false;
+    return this.#options.renewer.confirm(claimed.jobId).catch(() => false);
+  }
+
   // Most ends ride along with the next claim. One that commits together with other writes has a transaction of its own,
-  // and so has one that the database refused for good: it becomes a failure, so as not to stay leased nor run for ever.
+  // and so has one that the database refused for good: something simpler takes its place, so that the job neither stays leased
+  // nor runs for ever.
   async #end(job: ActiveJob, outcome: JobOutcome, end: LeaseEnd): Promise<EndVerdict> {
     if (job.stopped === 'lease-lost') return 'lost';
     const alongside = 'alongside' in outcome && outcome.kind === end.state ? outcome.alongside : undefined;
@@ -222,8 +273,8 @@ export class JobRunner implements Service {
       return verdict;
     } catch (thrown) {
       const error = coerceError(thrown);
-      if (error.retry === 'transient' || end.state === 'queued') throw error;
-      return await this.#loop.end(job.claimed, { state: 'failed', error: errorRecord(error) });
+      if (error.retry === 'transient') throw error;
+      return await this.#loop.end(job.claimed, refusedEnd(end, error, job.claimed));
     }
   }
 

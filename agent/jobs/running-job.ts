@@ -83,3 +83,17 @@ export function leaseEndOf(
   const afterMs = outcome.afterMs ?? backoffMs(job.attempts, RETRY_SHAPE, random);
   return { state: 'queued', afterMs, error: outcome.error, refund: false };
 }
+
+/**
+ * What takes the place of an end that the database refuses for good. Back to the queue stays that, later and at the cost of
+ * the attempt, as long as there are attempts; anything else becomes a failure. Pure.
+ */
+export function refusedEnd(
+  end: LeaseEnd,
+  refusal: IsgError,
+  job: Pick<ClaimedJob, 'attempts' | 'maxAttempts'>,
+): LeaseEnd {
+  const error = errorRecord(refusal);
+  if (end.state !== 'queued' || job.attempts >= job.maxAttempts) return { state: 'failed', error };
+  return { state: 'queued', afterMs: backoffMs(job.attempts, RETRY_SHAPE, () => 1), error, refund: false };
+}

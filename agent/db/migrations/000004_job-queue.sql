@@ -13,6 +13,8 @@ DROP INDEX job_claim;
 CREATE INDEX job_claim ON job (role, kind, profile, coalesce(storage_id, ''), priority DESC, job_id)
   WHERE state = 'queued' AND NOT deferred;
 CREATE INDEX job_deferred ON job (run_at) WHERE state = 'queued' AND deferred;
+-- Looked for each second by each node: must cost nothing while there are none.
+CREATE INDEX job_cancel ON job (job_id) WHERE state = 'queued' AND cancel_requested;
 
 -- How the last checksum of some content ended. Not for other kinds nor for jobs on their way: each index is one more
 -- write per change of state.
@@ -31,7 +33,8 @@ ALTER TABLE job SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, aut
 -- the work), also through pgBouncer, and because it can say which plans are fit for a queue: counts of rows are out of date
 -- here at any time, and a claim that scans and sorts a backlog is never right. Another meaning gets another number.
 --   ends: [{jobId, leaseToken, state, result, error, afterMs, refund}], end_ids their ids
---   lanes: [{role, kinds, slots, taken}]; with taken ({profile: count}) every profile has the slots
+--   lanes: [{role, kinds, slots, taken, most}]; with taken ({profile: count}) every profile has the slots, with most no
+--   more jobs in all
 --   places: storages whose jobs may be taken, and '' for jobs of none
 CREATE FUNCTION job_exchange_1(fence_term bigint, run uuid, worker uuid, lease_s float8, ends jsonb, end_ids bigint[],
   lanes jsonb, places text[], smaller_first boolean)
@@ -41,12 +44,15 @@ RETURNS TABLE (what text, job_id text, lease_token text, role text, kind text, p
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET jit = off
+-- A single statement has no other limit for waits on the server's side: a silent client could hold up a node's whole queue.
+SET lock_timeout = '2s'
 AS $$
 #variable_conflict use_column
 DECLARE
   lane record;
   shelf text;
   slots_left int;
+  lane_left int;
   picked bigint[];
   has_fence boolean := false;
 BEGIN
@@ -86,18 +92,20 @@ BEGIN
     has_fence := FOUND;
   END IF;
 
-  FOR lane IN SELECT * FROM jsonb_to_recordset(lanes) AS wanted (role text, kinds text[], slots int, taken jsonb) LOOP
+  FOR lane IN SELECT * FROM jsonb_to_recordset(lanes) AS wanted (role text, kinds text[], slots int, taken jsonb, most int) LOOP
     CONTINUE WHEN lane.role = 'MAIN' AND NOT has_fence;
     shelf := '';
+    lane_left := lane.most;
     WHILE shelf IS NOT NULL LOOP
-      slots_left := lane.slots - coalesce((lane.taken ->> shelf)::int, 0);
+      -- A missing limit (null) limits nothing.
+      slots_left := least(lane.slots - coalesce((lane.taken ->> shelf)::int, 0), lane_left);
       IF slots_left > 0 AND NOT smaller_first THEN
         SELECT ARRAY(
           SELECT head.job_id FROM unnest(lane.kinds) AS wanted (kind), unnest(places) AS place (storage_id), LATERAL (
             SELECT job.job_id, job.priority FROM job
             WHERE job.state = 'queued' AND NOT job.deferred AND job.role = lane.role AND job.kind = wanted.kind
               AND job.profile = shelf AND coalesce(job.storage_id, '') = place.storage_id
-              AND job.run_at <= now() AND job.job_id <> ALL (end_ids)
+              AND job.run_at <= now() AND NOT job.cancel_requested AND job.job_id <> ALL (end_ids)
             ORDER BY job.priority DESC, job.job_id LIMIT slots_left FOR UPDATE SKIP LOCKED) AS head
           ORDER BY head.priority DESC, head.job_id LIMIT slots_left) INTO picked;
       ELSIF slots_left > 0 THEN
@@ -108,7 +116,7 @@ BEGIN
               SELECT job.job_id, job.priority FROM job
               WHERE job.state = 'queued' AND NOT job.deferred AND job.role = lane.role AND job.kind = wanted.kind
                 AND job.profile = shelf AND coalesce(job.storage_id, '') = place.storage_id AND job.priority = step
-                AND job.run_at <= now() AND job.job_id <> ALL (end_ids)
+                AND job.run_at <= now() AND NOT job.cancel_requested AND job.job_id <> ALL (end_ids)
               ORDER BY job.job_id LIMIT slots_left FOR UPDATE SKIP LOCKED) AS level
             LIMIT slots_left) AS head
           ORDER BY head.priority, head.job_id LIMIT slots_left) INTO picked;
@@ -122,8 +130,9 @@ BEGIN
         RETURNING 'claimed', job.job_id::text, job.lease_token::text, job.role, job.kind, job.profile, job.storage_id,
           job.payload, job.attempts, job.checkpoint, job.origin_kind, job.origin_record_id, job.origin_storage_id,
           job.origin_iconik_job_id, job.max_attempts;
+        lane_left := lane_left - cardinality(picked);
       END IF;
-      EXIT WHEN lane.taken IS NULL;
+      EXIT WHEN lane.taken IS NULL OR lane_left <= 0;
       SELECT min(step.profile) INTO shelf FROM unnest(lane.kinds) AS wanted (kind), LATERAL (
         SELECT job.profile FROM job
         WHERE job.state = 'queued' AND NOT job.deferred AND job.role = lane.role AND job.kind = wanted.kind

@@ -5,9 +5,11 @@ import {
   type EndVerdict,
   type JobOrigin,
   type LaneDemand,
+  type Lease,
   roleSchema,
 } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
+import { storableJson, storableWaitMs } from './job-storable.ts';
 
 // One statement, hence one round trip and one commit, for everything that a node's slots want of the queue at an instant:
 // it ends the leases of the jobs that are over and leases new ones for the slots that this frees.
@@ -32,7 +34,15 @@ const claimedRow = z.object({
 /** A claimed row as the store maps it. */
 export type ClaimedRow = z.infer<typeof claimedRow>;
 const verdictRow = z.object({ what: z.enum(['ended', 'lost']), job_id: z.string() });
-const exchangeRow = z.discriminatedUnion('what', [claimedRow, verdictRow]);
+// Only what is needed to give a job back: the row of a newer version must not hide the others.
+const anyClaimedRow = z.looseObject({
+  what: z.literal('claimed'),
+  job_id: z.string(),
+  lease_token: z.string(),
+  role: z.string(),
+  kind: z.string(),
+});
+const exchangeRow = z.discriminatedUnion('what', [anyClaimedRow, verdictRow]);
 
 // The function stands in migration 000004.
 const EXCHANGE = 'SELECT * FROM job_exchange_1($1, $2, $3, $4, $5::jsonb, $6::bigint[], $7::jsonb, $8::text[], $9)';
@@ -46,9 +56,17 @@ export interface ExchangeRequest extends ClaimReach {
   workerId: string;
 }
 
+/** A leased job whose row does not fit this version. */
+export interface UnfitRow extends Lease {
+  role: string;
+  kind: string;
+  reason: string;
+}
+
 /** What it got: verdicts by job id. */
 export interface ExchangeAnswer {
   claimed: ClaimedRow[];
+  unfit: UnfitRow[];
   verdicts: Map<string, EndVerdict>;
 }
 
@@ -57,15 +75,16 @@ const endRecord = ({ lease, end }: EndedLease) => ({
   state: end.state,
   result: end.state === 'done' ? end.result : null,
   error: end.state === 'failed' || end.state === 'queued' ? (end.error ?? null) : null,
-  afterMs: end.state === 'queued' ? end.afterMs : 0,
+  afterMs: end.state === 'queued' ? storableWaitMs(end.afterMs) : 0,
   refund: end.state === 'queued' && end.refund,
 });
 
-const laneRecord = ({ role, kinds, slots, takenByProfile }: LaneDemand) => ({
+const laneRecord = ({ role, kinds, slots, takenByProfile, most }: LaneDemand) => ({
   role,
   kinds,
   slots,
   taken: takenByProfile ?? null,
+  most: most ?? null,
 });
 
 /**
@@ -79,19 +98,29 @@ export async function exchangeJobs(sql: Sql, request: ExchangeRequest): Promise<
     runId,
     workerId,
     request.visibilityTimeoutS,
-    JSON.stringify(ends.map(endRecord)),
+    storableJson(ends.map(endRecord)),
     ends.map(({ lease }) => lease.jobId),
     JSON.stringify(lanes.map(laneRecord)),
     ['', ...request.storageIds],
     request.priorityOrder === 'smaller-first',
   ];
   const rows = await sql.query(EXCHANGE, values, exchangeRow);
-  const answer: ExchangeAnswer = { claimed: [], verdicts: new Map() };
+  const answer: ExchangeAnswer = { claimed: [], unfit: [], verdicts: new Map() };
   for (const row of rows) {
-    if (row.what === 'claimed') answer.claimed.push(row);
-    else answer.verdicts.set(row.job_id, row.what);
+    if (row.what !== 'claimed') {
+      answer.verdicts.set(row.job_id, row.what);
+      continue;
+    }
+    const fit = claimedRow.safeParse(row);
+    if (fit.success) answer.claimed.push(fit.data);
+    else answer.unfit.push(unfitRow(row, fit.error));
   }
   return answer;
+}
+
+function unfitRow(row: z.infer<typeof anyClaimedRow>, error: z.ZodError): UnfitRow {
+  const reason = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  return { jobId: row.job_id, leaseToken: row.lease_token, role: row.role, kind: row.kind, reason };
 }
 
 /** The origin of a claimed row, if it has one. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { NewJob } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
+import { storableJson } from './job-storable.ts';
 
 const enqueuedRow = z.object({ job_id: z.string(), dedupe_key: z.string() });
 
@@ -76,7 +77,7 @@ export async function renewJobs(
 ): Promise<{ jobId: string; leaseToken: string; cancelRequested: boolean }[]> {
   const rows = await sql.query(
     RENEW,
-    [JSON.stringify(items), owner.runId, owner.workerId, owner.visibilityTimeoutS],
+    [storableJson(items), owner.runId, owner.workerId, owner.visibilityTimeoutS],
     renewedRow,
   );
   return rows.map((row) => ({
@@ -87,9 +88,10 @@ export async function renewJobs(
 }
 
 // Freed jobs keep their token (see RENEW). A job that has used up its attempts this way is a dead letter: it may be what
-// kills its workers.
+// kills its workers. A row that another statement has in hand is left to it, here and below: it may be a client that went
+// silent in a transaction, nothing ends a wait for it but its own limit, and the next look comes soon.
 const free = (which: string): string => `
-WITH locked AS (SELECT job_id FROM job WHERE state = 'leased' AND ${which} ORDER BY job_id FOR UPDATE)
+WITH locked AS (SELECT job_id FROM job WHERE state = 'leased' AND ${which} ORDER BY job_id FOR UPDATE SKIP LOCKED)
 UPDATE job SET
   state = CASE WHEN attempts >= max_attempts THEN 'failed' WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
   error = CASE WHEN attempts >= max_attempts THEN
@@ -97,6 +99,8 @@ UPDATE job SET
       'message', 'The node that ran this job died ' || attempts || ' times; it is not tried again by itself. Retry it by hand.')
     ELSE error END,
   finished_at = CASE WHEN attempts >= max_attempts OR cancel_requested THEN now() END,
+  -- One that is over here was not ended by its runner, which must not be told so.
+  lease_token = CASE WHEN attempts >= max_attempts OR cancel_requested THEN NULL ELSE lease_token END,
   run_at = now(), deferred = false, leased_by = NULL, lease_expires_at = NULL
 FROM locked WHERE job.job_id = locked.job_id`;
 
@@ -109,9 +113,19 @@ export function freeJobsOfDeadRun(sql: Sql, runId: string, heartbeat: string): P
   return sql.execute(FREE_OF_DEAD_RUN, [runId, heartbeat]);
 }
 
-const FREE_OF_EARLIER_RUNS = free('leased_worker = $1 AND leased_by <> $2');
+const holdsRow = z.object({ holds: z.boolean() });
+const HOLDS = `SELECT EXISTS (SELECT 1 FROM job WHERE state = 'leased' AND leased_by = $1) AS holds`;
 
-/** Frees what earlier runs of this installation held; only for a run that holds the data folder. */
+/** Whether a run still holds leases (some may have been left out by a rescue because others had their rows in hand). */
+export async function holdsJobs(sql: Sql, runId: string): Promise<boolean> {
+  const [row] = await sql.query(HOLDS, [runId], holdsRow);
+  return row?.holds === true;
+}
+
+const FREE_OF_EARLIER_RUNS = free(`leased_worker = $1 AND leased_by <> $2
+  AND EXISTS (SELECT 1 FROM worker WHERE worker_id = $1 AND run_id = $2)`);
+
+/** Frees what earlier runs of this installation hold; does nothing unless `runId` is the registered run. */
 export function freeJobsOfEarlierRuns(sql: Sql, workerId: string, runId: string): Promise<number> {
   return sql.execute(FREE_OF_EARLIER_RUNS, [workerId, runId]);
 }
@@ -123,11 +137,20 @@ export function freeExpiredJobs(sql: Sql): Promise<number> {
   return sql.execute(FREE_EXPIRED, []);
 }
 
-// They were leased by a statement whose answer never arrived and have not run: the attempt is given back.
+// Most were leased by a statement whose answer never arrived and have not run. Some have: their end was refused, or the node
+// stopped before it was stored. So the attempt is not given back: a job must not go round for ever.
 const FREE_STRAY = `
 WITH locked AS (
-  SELECT job_id FROM job WHERE state = 'leased' AND leased_by = $1 AND job_id <> ALL ($2::bigint[]) ORDER BY job_id FOR UPDATE)
-UPDATE job SET state = 'queued', attempts = greatest(attempts - 1, 0), run_at = now(), deferred = false,
+  SELECT job_id FROM job WHERE state = 'leased' AND leased_by = $1 AND job_id <> ALL ($2::bigint[])
+  ORDER BY job_id FOR UPDATE SKIP LOCKED)
+UPDATE job SET
+  state = CASE WHEN attempts >= max_attempts THEN 'failed' WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
+  error = CASE WHEN attempts >= max_attempts THEN
+    jsonb_build_object('code', 'unexpected', 'retry', 'permanent',
+      'message', 'The end of this job could not be stored or its lease got lost, ' || attempts || ' times; it is not tried again by itself. Retry it by hand.')
+    ELSE error END,
+  finished_at = CASE WHEN attempts >= max_attempts OR cancel_requested THEN now() END,
+  run_at = now(), deferred = false,
   lease_token = NULL, leased_by = NULL, leased_worker = NULL, lease_expires_at = NULL
 FROM locked WHERE job.job_id = locked.job_id`;
 
@@ -137,8 +160,9 @@ export function freeStrayJobs(sql: Sql, runId: string, knownJobIds: readonly str
 }
 
 const CANCEL_QUEUED = `
-WITH locked AS (SELECT job_id FROM job WHERE state = 'queued' AND cancel_requested ORDER BY job_id FOR UPDATE)
-UPDATE job SET state = 'cancelled', deferred = false, finished_at = now() FROM locked WHERE job.job_id = locked.job_id AND state = 'queued'`;
+WITH locked AS (
+  SELECT job_id FROM job WHERE state = 'queued' AND cancel_requested ORDER BY job_id FOR UPDATE SKIP LOCKED)
+UPDATE job SET state = 'cancelled', deferred = false, lease_token = NULL, finished_at = now() FROM locked WHERE job.job_id = locked.job_id AND state = 'queued'`;
 
 /** Ends queued jobs whose cancellation was asked for. */
 export function endCancelledQueuedJobs(sql: Sql): Promise<number> {

@@ -71,10 +71,12 @@ export async function countJobs(sql: Sql, filter: JobFilter): Promise<number> {
   return row?.total ?? 0;
 }
 
-// A queued job ends here and now. A running one learns of it at its next renewal.
+// A queued job ends here and now, and a runner that it was freed from has not ended it: its token goes. A running one learns
+// of it at its next renewal.
 const CANCEL = `
 UPDATE job SET cancel_requested = true,
   state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END, deferred = false,
+  lease_token = CASE WHEN state = 'queued' THEN NULL ELSE lease_token END,
   finished_at = CASE WHEN state = 'queued' THEN now() END
 WHERE job_id = $1 AND state IN ('queued', 'leased')`;
 

@@ -4,6 +4,7 @@ import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.
 import { coerceError, errorRecord, type IsgError } from '../../runtime/errors.ts';
 import type { DigestResult, StorageAccess } from '../../storage/storage-access.ts';
 import { pathKey } from '../../storage/storage-path.ts';
+import { outcomeOfStorageTrouble } from '../storage-trouble.ts';
 
 /** Data of a `checksum` job: the file as the index knew it when the job was made. */
 const checksumPayloadSchema = z.looseObject({
@@ -43,12 +44,12 @@ export function createChecksumHandler(deps: ChecksumDeps): JobHandler<ChecksumPa
 async function runChecksum(deps: ChecksumDeps, context: JobContext<ChecksumPayload>): Promise<JobOutcome> {
   const { payload } = context;
   const storage = deps.storageOf(payload.storageId);
-  if (!storage) return away('This node does not reach the storage now.');
+  if (!storage) return { kind: 'snooze', afterMs: AWAY_MS, why: 'This node does not reach the storage now.' };
   try {
     return judge(await digest(storage, context), payload);
   } catch (thrown) {
     context.signal.throwIfAborted();
-    return outcomeOfTrouble(coerceError(thrown), payload);
+    return (await outcomeOfStorageTrouble(storage, thrown, AWAY_MS)) ?? outcomeOfTrouble(coerceError(thrown), payload);
   }
 }
 
@@ -74,7 +75,6 @@ function judge(found: DigestResult, payload: ChecksumPayload): JobOutcome {
 function outcomeOfTrouble(error: IsgError, payload: ChecksumPayload): JobOutcome {
   if (error.code === 'file-not-found') return toScan(payload, { gone: true });
   if (error.code === 'file-changed') return toScan(payload, { changed: true });
-  if (error.code === 'storage-unavailable' || error.code === 'storage-hung') return away(error.message);
   if (error.retry === 'transient') throw error;
   const record = errorRecord(error);
   return {
@@ -94,10 +94,6 @@ function toScan(payload: ChecksumPayload, result: Record<string, unknown>): JobO
       await returnToScan(sql, rowOf(payload));
     },
   };
-}
-
-function away(why: string): JobOutcome {
-  return { kind: 'snooze', afterMs: AWAY_MS, why };
 }
 
 function rowOf(payload: ChecksumPayload): HashedRow {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
+import { outcomeOfStorageTrouble } from '../storage-trouble.ts';
 import { describeFormat } from './describe-format.ts';
 import type { Ffmpeg } from './ffmpeg/ffmpeg.ts';
 import type { MediaInfo } from './ffmpeg/media-info.ts';
@@ -235,8 +236,9 @@ async function run(deps: TranscodeDeps, context: JobContext<TranscodePayload>): 
   } catch (thrown) {
     context.signal.throwIfAborted();
     if (!(thrown instanceof IsgError)) throw thrown;
-    if (thrown.code === 'storage-unavailable' || thrown.code === 'storage-hung')
-      return snooze(STORAGE_AWAY_MS, thrown.message);
+    const storage = deps.storageOf(context.payload.storageId);
+    const ofStorage = storage && (await outcomeOfStorageTrouble(storage, thrown, STORAGE_AWAY_MS));
+    if (ofStorage) return ofStorage;
     if (thrown.code === 'ffmpeg-missing') return snooze(FFMPEG_MISSING_MS, thrown.message);
     throw thrown;
   }

@@ -92,7 +92,7 @@ async function runDownload(deps: DownloadDeps, context: Context): Promise<JobOut
   } catch (thrown) {
     if (run && isCancelled(context)) return await dropCancelled(run);
     context.signal.throwIfAborted();
-    const postponed = postponement(thrown);
+    const postponed = await postponement(storage, thrown);
     if (postponed?.kind === 'snooze' && (await markFreshRoot(deps.sql, context, storage))) {
       return { ...postponed, afterMs: 0 };
     }

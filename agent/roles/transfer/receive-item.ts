@@ -20,7 +20,7 @@ const MAX_MISMATCHES = 2;
 /** What receiving one file needs. */
 export interface Receiving {
   storage: StorageAccess;
-  context: Pick<JobContext<unknown>, 'signal' | 'saveCheckpoint'>;
+  context: Pick<JobContext<unknown>, 'signal' | 'saveCheckpoint' | 'confirmLease'>;
   checkpoint: DownloadCheckpoint;
   /** Signed URL of the file; `fresh` asks iconik anew. */
   urlOf(item: DownloadItem, fresh: boolean): Promise<string>;
@@ -60,7 +60,7 @@ export async function adoptExisting(receiving: Receiving, item: DownloadItem, th
   const isCandidate = there.kind === 'file' && there.sizeBytes === item.sizeBytes && expected !== null;
   const digest = isCandidate ? await receiving.storage.digest(item.finalPath, optionsOf(receiving)) : null;
   if (digest && fits(digest, item, expected)) {
-    await removePartial(receiving.storage, item);
+    await discardPartial(receiving, item);
     return { item, isInPlace: true, md5: digest.md5, xxh128: digest.xxh128, facts: digest.facts };
   }
   const message = `${item.finalPath} already exists on the storage with other content; it was left as it is and nothing was downloaded. Move it away or choose another destination.`;
@@ -80,7 +80,7 @@ async function digestOfWholePartial(receiving: Receiving, item: DownloadItem): P
     const digest = await receiving.storage.digest(item.partialPath, optionsOf(receiving));
     if (fits(digest, item, expected)) return digest;
   }
-  await removePartial(receiving.storage, item);
+  await discardPartial(receiving, item);
   return null;
 }
 
@@ -95,13 +95,21 @@ async function receive(receiving: Receiving, item: DownloadItem): Promise<Digest
   }
 }
 
-function receiveFrom(receiving: Receiving, item: DownloadItem, url: string): Promise<DigestResult> {
+async function receiveFrom(receiving: Receiving, item: DownloadItem, url: string): Promise<DigestResult> {
   const file = { url, path: item.partialPath, sizeBytes: item.sizeBytes };
-  return receiving.storage.receiveFile(file, optionsOf(receiving));
+  try {
+    return await receiving.storage.receiveFile(file, optionsOf(receiving));
+  } catch (thrown) {
+    receiving.context.signal.throwIfAborted();
+    if (coerceError(thrown).code !== 'file-not-found') throw thrown;
+    // It was made a moment ago: another run of this job, or somebody by hand, took it away.
+    const message = `${item.partialPath} vanished while it was received; it is received anew.`;
+    throw new IsgError('file-changed', message, { retry: 'transient', cause: thrown });
+  }
 }
 
 async function rejectPartial(receiving: Receiving, item: DownloadItem, digest: DigestResult): Promise<never> {
-  await removePartial(receiving.storage, item);
+  await discardPartial(receiving, item);
   const { checkpoint } = receiving;
   checkpoint.mismatches += 1;
   delete checkpoint.received[item.recordId];
@@ -111,10 +119,24 @@ async function rejectPartial(receiving: Receiving, item: DownloadItem, digest: D
   throw new IsgError('content-differs', message, { retry: isLast ? 'permanent' : 'transient' });
 }
 
-/** Removes what gathered under the partial name, if anything did. */
-export async function removePartial(storage: StorageAccess, item: DownloadItem): Promise<void> {
+/** Removes what gathered under the partial name. It has the same name for whoever holds the job now: only under the lease. */
+async function discardPartial({ storage, context }: Receiving, item: DownloadItem): Promise<void> {
+  await removePartial(storage, item, () => context.confirmLease());
+}
+
+/**
+ * Removes what gathered under the partial name, if anything did; `confirm` is asked between the look at it and the removal,
+ * which takes only what was looked at.
+ */
+export async function removePartial(
+  storage: StorageAccess,
+  item: DownloadItem,
+  confirm?: () => Promise<void>,
+): Promise<void> {
   const facts = await storage.stat(item.partialPath);
-  if (facts) await storage.removeFile(item.partialPath, { sizeBytes: facts.sizeBytes, mtimeNs: facts.mtimeNs });
+  if (!facts) return;
+  await confirm?.();
+  await storage.removeFile(item.partialPath, { sizeBytes: facts.sizeBytes, mtimeNs: facts.mtimeNs });
 }
 
 function expectedMd5(receiving: Receiving, item: DownloadItem): string | null {

@@ -73,7 +73,7 @@ async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome
     return await upload(deps, context, source);
   } catch (thrown) {
     context.signal.throwIfAborted();
-    const postponed = postponement(thrown);
+    const postponed = await postponement(source, thrown);
     if (postponed) return postponed;
     if (coerceError(thrown).code === 'iconik-conflict') return await outcomeOfConflict(deps, context, thrown);
     throw thrown;

@@ -47,6 +47,7 @@ const insertRow = (state: string) =>
     mtimeNs: payload.mtimeNs,
   });
 
+const AWAY = { kind: 'unreachable', reason: 'hung', detail: 'it hangs' } as const;
 const failing = (code: ErrorCode, retry: 'transient' | 'permanent'): StorageAccess => ({
   ...storage,
   digest: () => Promise.reject(new IsgError(code, `it is ${code}`, { retry })),
@@ -115,9 +116,18 @@ describe('a checksum job', () => {
   });
 
   it.each(['storage-unavailable', 'storage-hung'] as const)(
-    'waits without burning an attempt while: %s',
+    'costs an attempt when only its file is to blame, the storage itself being well: %s',
     async (code) => {
       storage = failing(code, 'transient');
+      expect(await run()).toMatchObject({ kind: 'retry', error: { code } });
+      expect(await row()).toMatchObject({ state: 'hashing' });
+    },
+  );
+
+  it.each(['storage-unavailable', 'storage-hung'] as const)(
+    'waits without burning an attempt while: %s',
+    async (code) => {
+      storage = { ...failing(code, 'transient'), probe: async () => AWAY };
       expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
       payload = { ...payload, storageId: 'elsewhere' };
       expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });

@@ -18,11 +18,11 @@ afterEach(async () => {
   await test.drop();
 });
 
-const startMembership = async (database: Sql, lapseMs = 6_000) => {
+const startMembership = async (database: Sql, lapseMs = 6_000, workerId: string = randomUUID()) => {
   membership = new Membership({
     database,
     self: {
-      workerId: randomUUID(),
+      workerId,
       runId: randomUUID(),
       storageGatewayId: randomUUID(),
       name: 'node-a',
@@ -77,5 +77,38 @@ it('frees jobs that a dead worker took in its last moment, after its others were
   await startMembership(database, 200);
   await expect.poll(isFreed, { timeout: 5_000 }).toBe(true);
   await lease();
+  await expect.poll(isFreed, { timeout: 5_000 }).toBe(true);
+});
+
+it('sees a worker die while a statement of its upkeep hangs', async () => {
+  const { database } = test;
+  const hung = Promise.withResolvers<number>();
+  await database.execute(
+    `INSERT INTO worker (worker_id, storage_gateway_id, run_id, name, host, machine_id, boot_id, version, roles, availability_status)
+     VALUES ($1, 'g', $2, 'dead', 'h', 'm', 'b', '1', '{}', 'available')`,
+    [randomUUID(), randomUUID()],
+  );
+  const upkeep = (text: string) => /SET state = 'cancelled'|lease_expires_at < now/.test(text);
+  const slow: Sql = {
+    query: (text, values, row) => database.query(text, values, row),
+    execute: (text, values) => (upkeep(text) ? hung.promise : database.execute(text, values)),
+  };
+  await startMembership(slow, 200);
+  const isDead = () => membership.members().some(({ name, alive }) => name === 'dead' && !alive);
+  await expect.poll(isDead, { timeout: 5_000 }).toBe(true);
+  hung.resolve(0);
+});
+
+it('frees jobs that a late statement of its own killed run leased after its start', async () => {
+  const { database } = test;
+  const workerId = randomUUID();
+  const job = { role: 'CHECKSUM', kind: 'checksum', storageId: null, payload: {}, dedupeKey: 'one' } as const;
+  await enqueueJobs(database, [job]);
+  await startMembership(database, 200, workerId);
+  await database.execute(
+    `UPDATE job SET state = 'leased', leased_by = $1, leased_worker = $2, lease_expires_at = now() + interval '1 hour'`,
+    [randomUUID(), workerId],
+  );
+  const isFreed = async () => (await database.execute("SELECT 1 FROM job WHERE state = 'queued'", [])) === 1;
   await expect.poll(isFreed, { timeout: 5_000 }).toBe(true);
 });

@@ -51,6 +51,27 @@ describe('migrate', () => {
     ]);
   });
 
+  it('waits for a table in use without keeping others from it, and goes on when it is free', async () => {
+    const options = { version: '1.0.0', log: silentLogger, folder };
+    await writeFile(join(folder, '000001_one.sql'), 'CREATE TABLE one (id int);');
+    await migrate(test.database, options);
+    await writeFile(join(folder, '000002_two.sql'), 'ALTER TABLE one ADD COLUMN two int;');
+    const other = createDatabase({ uri: test.uri, log: silentLogger, maxConnections: 2 });
+    let migrated: Promise<void> | undefined;
+    await test.database.transaction(async (sql) => {
+      await sql.execute('SELECT id FROM one', []);
+      migrated = migrate(other, options);
+      const waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'one'::regclass";
+      const isWaiting = async () => (await sql.execute(waiting, [])) > 0;
+      await expect.poll(isWaiting, { timeout: 10_000 }).toBe(true);
+      // Stands behind the migration in the queue of locks, until that lets go.
+      expect(await test.database.execute('SELECT id FROM one', [])).toBe(0);
+    });
+    await migrated;
+    await other.close();
+    expect(await test.database.execute('SELECT two FROM one', [])).toBe(0);
+  });
+
   it('stops a node that is older than the schema’s min_version, and only such a node', async () => {
     await writeFile(join(folder, '000001_one.sql'), '-- min-version: 2.10.0\nCREATE TABLE one (id int);');
     await migrate(test.database, { version: '2.10.0', log: silentLogger, folder });

@@ -38,7 +38,7 @@ export class QueueModel {
 
   claimable(slots: number): string[] {
     const ids = [...this.jobs.values()]
-      .filter((job) => job.state === 'queued' && !job.deferred)
+      .filter((job) => job.state === 'queued' && !job.deferred && !job.cancelRequested)
       .map((job) => job.jobId);
     return ids.sort((a, b) => Number(a) - Number(b)).slice(0, slots);
   }
@@ -71,7 +71,7 @@ export class QueueModel {
     const freed = [...this.jobs.values()].filter((job) => job.state === 'leased' && which(job));
     for (const job of freed) {
       const state = job.attempts >= MAX_ATTEMPTS ? 'failed' : job.cancelRequested ? 'cancelled' : 'queued';
-      Object.assign(job, { state, owner: null, deferred: false });
+      Object.assign(job, { state, owner: null, deferred: false, token: state === 'queued' ? job.token : null });
     }
     return freed.length;
   }
@@ -80,12 +80,14 @@ export class QueueModel {
     const job = this.job(jobId);
     if (!isActive(job)) return false;
     job.cancelRequested = true;
-    if (job.state === 'queued') Object.assign(job, { state: 'cancelled', deferred: false });
+    if (job.state === 'queued') Object.assign(job, { state: 'cancelled', deferred: false, token: null });
     return true;
   }
 
   endCancelled(): void {
-    for (const job of this.jobs.values()) if (job.state === 'queued' && job.cancelRequested) job.state = 'cancelled';
+    for (const job of this.jobs.values()) {
+      if (job.state === 'queued' && job.cancelRequested) Object.assign(job, { state: 'cancelled', token: null });
+    }
   }
 
   retry(jobId: string): 'queued' | 'refused' | 'twin' {

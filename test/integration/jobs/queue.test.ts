@@ -2,8 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { NewJob } from '../../../agent/contract/index.ts';
-import { enqueueJobs, freeJobsOfDeadRun, freeJobsOfEarlierRuns } from '../../../agent/db/queries/job.ts';
+import {
+  endCancelledQueuedJobs,
+  enqueueJobs,
+  freeExpiredJobs,
+  freeJobsOfDeadRun,
+  freeJobsOfEarlierRuns,
+} from '../../../agent/db/queries/job.ts';
 import { exchangeJobs } from '../../../agent/db/queries/job-claim.ts';
+import { cancelJob } from '../../../agent/db/queries/operator-jobs.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import type { Sql } from '../../../agent/runtime/sql.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
@@ -29,10 +36,23 @@ const worker = () => {
   const owner = { runId: randomUUID(), workerId: randomUUID() };
   return { ...owner, store: createPgJobStore(test.database, owner) };
 };
+const register = (workerId: string, runId: string) =>
+  test.database.execute(
+    `INSERT INTO worker (worker_id, storage_gateway_id, run_id, name, host, machine_id, boot_id, version, roles, availability_status, heartbeat)
+     VALUES ($1, 'g', $2, 'n', 'h', 'm', 'b', '1', '{}', 'available', 11)`,
+    [workerId, runId],
+  );
 const stateOf = async (jobId: string) => {
   const row = z.object({ state: z.string(), attempts: z.number() });
   const [found] = await test.database.query('SELECT state, attempts FROM job WHERE job_id = $1', [jobId], row);
   return found;
+};
+const read = z.object({ fetched: z.number() });
+/** Rows of the queue that a transaction has read so far, by scan or index. */
+const fetched = async (sql: Sql) => {
+  const text = `SELECT (pg_stat_get_xact_tuples_fetched('job'::regclass)
+    + pg_stat_get_xact_tuples_returned('job'::regclass))::int AS fetched`;
+  return (await sql.query(text, [], read))[0]?.fetched ?? 0;
 };
 const claimOne = async (store: ReturnType<typeof worker>['store']) => {
   const [claimed] = await store.claim(lanes, reach);
@@ -119,6 +139,15 @@ describe('the shelves', () => {
     expect(got.map(({ profile }) => profile).sort()).toEqual(['', '', 'hd', 'sd']);
   });
 
+  it('give no more in all than a lane asks for, whatever the profiles', async () => {
+    await enqueueJobs(
+      test.database,
+      ['hd', 'hd', 'sd'].map((profile) => transcode(profile)),
+    );
+    const lane = { role: 'TRANSCODE', kinds: ['transcode'], slots: 1, takenByProfile: {}, most: 1 };
+    expect(await worker().store.claim([lane], reach)).toHaveLength(1);
+  });
+
   it('leave an unknown kind to nodes that know it', async () => {
     await enqueueJobs(test.database, [job({ kind: 'of-the-next-version' })]);
     expect(await worker().store.claim(lanes, reach)).toEqual([]);
@@ -180,10 +209,45 @@ describe('an exchange', () => {
     if (!good || !bad) throw new Error('two jobs were queued');
     const ends = [
       { lease: good, end: done },
-      { lease: bad, end: { state: 'done', result: { name: '\u0000' } } as const },
+      { lease: { ...bad, leaseToken: 'no number' }, end: done },
     ];
     await expect(store.exchange(ends, lanes, reach)).rejects.toMatchObject({ retry: 'permanent' });
     expect(await stateOf(good.jobId)).toMatchObject({ state: 'leased' });
+  });
+
+  it.each(['rides along', 'has a transaction of its own'])(
+    'stores any text and any wait of an end that %s',
+    async (how) => {
+      await enqueueJobs(test.database, [job(), job()]);
+      const { store } = worker();
+      const [one, other] = await store.claim(lanesOf(2), reach);
+      if (!one || !other) throw new Error('two jobs were queued');
+      const text = 'a\u0000b \ud83d \ud83d\ude00 \\u0000';
+      const ends = [
+        { lease: one, end: { state: 'done', result: { [text]: [text] } } as const },
+        {
+          lease: other,
+          end: { state: 'queued', afterMs: Number.POSITIVE_INFINITY, error: { why: text }, refund: false } as const,
+        },
+      ];
+      if (how === 'rides along') await store.exchange(ends, [], reach);
+      else for (const { lease, end } of ends) expect(await store.end(lease, end)).toBe('ended');
+      const row = z.object({ state: z.string(), result: z.unknown(), error: z.unknown() });
+      const clean = 'ab \ufffd \ud83d\ude00 \\u0000';
+      expect(await test.database.query('SELECT state, result, error FROM job ORDER BY job_id', [], row)).toEqual([
+        { state: 'done', result: { [clean]: [clean] }, error: null },
+        { state: 'queued', result: null, error: { why: clean } },
+      ]);
+    },
+  );
+
+  it('names a job that this version cannot read beside those that it can', async () => {
+    await enqueueJobs(test.database, [job(), job()]);
+    await test.database.execute('ALTER TABLE job DROP CONSTRAINT IF EXISTS job_origin_kind_check', []);
+    await test.database.execute("UPDATE job SET origin_kind = 'of-the-next-version' WHERE job_id = 1", []);
+    const { claimed, unfit } = await worker().store.exchange([], lanes, reach);
+    expect(claimed).toMatchObject([{ jobId: '2' }]);
+    expect(unfit).toMatchObject([{ jobId: '1', kind: 'checksum', reason: expect.stringContaining('origin_kind') }]);
   });
 
   it('reads only the head of its shelves: neither other storages nor waiting jobs slow it down', async () => {
@@ -197,12 +261,6 @@ describe('an exchange', () => {
     await fill('s2', false);
     await fill('s1', true);
     await enqueueJobs(test.database, [job(), job()]);
-    const read = z.object({ fetched: z.number() });
-    const fetched = async (sql: Sql) => {
-      const text = `SELECT (pg_stat_get_xact_tuples_fetched('job'::regclass)
-        + pg_stat_get_xact_tuples_returned('job'::regclass))::int AS fetched`;
-      return (await sql.query(text, [], read))[0]?.fetched ?? 0;
-    };
     await test.database.transaction(async (sql) => {
       const request = { lanes, ...reach, ends: [], runId: randomUUID(), workerId: randomUUID() };
       const { claimed } = await exchangeJobs(sql, request);
@@ -249,6 +307,19 @@ describe('the lease token', () => {
     expect(await store.end(claimed, { state: 'done', result: { md5: 'x' } })).toBe('ended');
   });
 
+  it('counts as lost, not as ended, when the job was ended by others after it was freed', async () => {
+    await enqueueJobs(test.database, [job(), job(), job({ maxAttempts: 1 })]);
+    const { runId, store } = worker();
+    const leases = await store.claim(lanesOf(3), reach);
+    await freeJobsOfDeadRun(test.database, runId, '0');
+    expect(await cancelJob(test.database, leases[0]?.jobId ?? '')).toBe(true);
+    await test.database.execute("UPDATE job SET cancel_requested = true WHERE state = 'queued'", []);
+    expect(await endCancelledQueuedJobs(test.database)).toBe(1);
+    const ends = leases.map((lease) => ({ lease, end: { state: 'done', result: {} } as const }));
+    const { verdicts } = await store.exchange(ends, [], reach);
+    expect([...verdicts.values()]).toEqual(['lost', 'lost', 'lost']);
+  });
+
   it('is given up with a requeued job: the runner that snoozed cannot take it back', async () => {
     await enqueueJobs(test.database, [job()]);
     const { store } = worker();
@@ -260,15 +331,25 @@ describe('the lease token', () => {
 });
 
 describe('a lease whose answer got lost', () => {
-  it('is given back with its attempt, while known leases and those of others stay', async () => {
+  it('is given back at the cost of its attempt, while known leases and those of others stay', async () => {
     await enqueueJobs(test.database, [job(), job(), job()]);
     const [mine, other] = [worker(), worker()];
     const [known, unheard] = await mine.store.claim(lanesOf(2), reach);
     const foreign = await claimOne(other.store);
     expect(await mine.store.freeStray([known?.jobId ?? ''])).toBe(1);
-    expect(await stateOf(unheard?.jobId ?? '')).toEqual({ state: 'queued', attempts: 0 });
+    expect(await stateOf(unheard?.jobId ?? '')).toEqual({ state: 'queued', attempts: 1 });
     expect(await stateOf(known?.jobId ?? '')).toMatchObject({ state: 'leased' });
     expect(await stateOf(foreign.jobId)).toMatchObject({ state: 'leased' });
+  });
+
+  it('makes a dead letter of a job that is given back again and again', async () => {
+    await enqueueJobs(test.database, [job({ maxAttempts: 2 })]);
+    const { store } = worker();
+    const first = await claimOne(store);
+    expect(await store.freeStray([])).toBe(1);
+    await claimOne(store);
+    expect(await store.freeStray([])).toBe(1);
+    expect(await stateOf(first.jobId)).toEqual({ state: 'failed', attempts: 2 });
   });
 
   it('may still save a checkpoint when the job was freed but not leased since', async () => {
@@ -300,11 +381,7 @@ describe('rescue', () => {
     await enqueueJobs(test.database, [job()]);
     const { runId, workerId, store } = worker();
     await claimOne(store);
-    await test.database.execute(
-      `INSERT INTO worker (worker_id, storage_gateway_id, run_id, name, host, machine_id, boot_id, version, roles, availability_status, heartbeat)
-       VALUES ($1, 'g', $2, 'n', 'h', 'm', 'b', '1', '{}', 'available', 11)`,
-      [workerId, runId],
-    );
+    await register(workerId, runId);
     expect(await freeJobsOfDeadRun(test.database, runId, '10')).toBe(0);
     expect(await freeJobsOfDeadRun(test.database, runId, '11')).toBe(1);
   });
@@ -314,7 +391,10 @@ describe('rescue', () => {
     const before = worker();
     await before.store.claim(lanesOf(1), reach);
     await worker().store.claim(lanesOf(1), reach);
-    expect(await freeJobsOfEarlierRuns(test.database, before.workerId, randomUUID())).toBe(1);
+    const now = randomUUID();
+    expect(await freeJobsOfEarlierRuns(test.database, before.workerId, now)).toBe(0);
+    await register(before.workerId, now);
+    expect(await freeJobsOfEarlierRuns(test.database, before.workerId, now)).toBe(1);
   });
 
   it('makes a dead letter of a job that keeps killing its workers', async () => {
@@ -323,5 +403,68 @@ describe('rescue', () => {
     const claimed = await claimOne(store);
     await freeJobsOfDeadRun(test.database, runId, '0');
     expect(await stateOf(claimed.jobId)).toMatchObject({ state: 'failed' });
+  });
+});
+
+describe('cancelled jobs', () => {
+  it('are claimed no more', async () => {
+    await enqueueJobs(test.database, [job()]);
+    await test.database.execute('UPDATE job SET cancel_requested = true', []);
+    for (const priorityOrder of ['larger-first', 'smaller-first'] as const) {
+      expect(await worker().store.claim(lanes, { ...reach, priorityOrder })).toEqual([]);
+    }
+  });
+
+  it('are found without reading the queue', async () => {
+    await test.database.execute(
+      `INSERT INTO job (role, kind, storage_id, payload, dedupe_key, cancel_requested)
+       SELECT 'CHECKSUM', 'checksum', 's1', '{}', n::text, n = 7 FROM generate_series(1, 20000) AS n`,
+      [],
+    );
+    await test.database.transaction(async (sql) => {
+      expect(await endCancelledQueuedJobs(sql)).toBe(1);
+      expect(await fetched(sql)).toBeLessThan(100);
+    });
+  });
+});
+
+describe('a row that a silent client has locked', () => {
+  /** Holds the row of a job in a transaction of its own while `work` goes on. */
+  const whileLocked = (jobId: string, work: () => Promise<void>) =>
+    test.database.transaction(async (sql) => {
+      await sql.execute('SELECT 1 FROM job WHERE job_id = $1 FOR UPDATE', [jobId]);
+      await work();
+    });
+
+  it('is left out by rescue, strays and cancellations, which deal with the others at once', async () => {
+    await enqueueJobs(test.database, [job(), job()]);
+    const { runId, store } = worker();
+    const [locked] = await store.claim(lanesOf(2), reach);
+    if (!locked) throw new Error('two jobs were queued');
+    const free = [
+      () => freeJobsOfDeadRun(test.database, runId, '0'),
+      () => freeExpiredJobs(test.database),
+      () => store.freeStray([]),
+    ];
+    for (const rescue of free) {
+      await test.database.execute(
+        "UPDATE job SET state = 'leased', leased_by = $1, lease_expires_at = now() - interval '1 second'",
+        [runId],
+      );
+      await whileLocked(locked.jobId, async () => expect(await rescue()).toBe(1));
+      expect(await stateOf(locked.jobId)).toMatchObject({ state: 'leased' });
+    }
+    await test.database.execute("UPDATE job SET state = 'queued', leased_by = NULL, cancel_requested = true", []);
+    await whileLocked(locked.jobId, async () => expect(await endCancelledQueuedJobs(test.database)).toBe(1));
+  });
+
+  it('holds up the end of its job for a short time only, which may be tried again', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { store } = worker();
+    const lease = await claimOne(store);
+    await whileLocked(lease.jobId, async () => {
+      const refused = store.exchange([{ lease, end: { state: 'done', result: {} } }], [], reach);
+      await expect(refused).rejects.toMatchObject({ retry: 'transient', fields: { sqlState: '55P03' } });
+    });
   });
 });

@@ -89,7 +89,7 @@ const sourceRecord = (name: string) =>
   [...iconik.files.values()].find((file) => file.name === name && file.storage_id === 'cloud');
 
 /** One run of the job, its end committed as the runner does it. */
-async function run(killSwitch?: KillSwitch, signal?: AbortSignal) {
+async function run(killSwitch?: KillSwitch, signal?: AbortSignal, confirmLease?: () => Promise<void>) {
   const wrap = <T extends object>(target: T): T => killSwitch?.wrap(target) ?? target;
   const handler = createDownloadHandler({
     api: { ...iconik.api(), files: wrap(iconik.api().files) },
@@ -97,13 +97,14 @@ async function run(killSwitch?: KillSwitch, signal?: AbortSignal) {
     sql: wrap({ query: db.database.query.bind(db.database), execute: db.database.execute.bind(db.database) }),
     storageOf: (storageId) => (storageId === 'local' ? wrap(storage) : null),
   });
-  const context = jobContext({
+  const plain = jobContext({
     payload,
     memory,
     kind: 'download',
     ...(killSwitch ? { killSwitch } : {}),
     ...(signal ? { signal } : {}),
   });
+  const context = confirmLease ? { ...plain, confirmLease } : plain;
   const outcome = await settle(handler.run(context));
   if (!killSwitch?.isDead && 'alongside' in outcome && outcome.alongside)
     await db.database.transaction(outcome.alongside);
@@ -223,6 +224,21 @@ describe('a download job', () => {
     await expectDownloaded();
   });
 
+  it('leaves a partial file of no good to the node that has the lease now', async () => {
+    await mkdir(join(folder, 'in'));
+    const partial = join(folder, 'in', `.isg-pro-part-${memory.jobId}-0`);
+    await writeFile(partial, Buffer.alloc(contents['clip.mov'].length));
+    const lost = () => Promise.reject(new IsgError('lease-lost', 'lost', { retry: 'transient' }));
+    expect(errorOf(await run(undefined, undefined, lost))).toMatchObject({ code: 'lease-lost' });
+    expect((await readFile(partial)).equals(Buffer.alloc(contents['clip.mov'].length))).toBe(true);
+  });
+
+  it('is tried again when its partial file vanishes while it is received', async () => {
+    const gone = new IsgError('file-not-found', 'There is no such file.', { retry: 'permanent' });
+    storage = { ...storage, receiveFile: () => Promise.reject(gone) };
+    expect(errorOf(await run())).toMatchObject({ code: 'file-changed', retry: 'transient' });
+  });
+
   it('takes a file of the same content for its own, whoever put it there', async () => {
     await mkdir(join(folder, 'in'));
     await writeFile(join(folder, 'in', 'clip.mov'), contents['clip.mov']);
@@ -300,11 +316,13 @@ describe('a download job', () => {
     await expectDownloaded();
   });
 
-  it('waits, without burning an attempt, for a storage that is not reached', async () => {
+  it('waits, without burning an attempt, for a storage that is not reached, but not for a file of one that is', async () => {
     storage = {
       ...storage,
       stat: () => Promise.reject(new IsgError('storage-unavailable', 'away', { retry: 'transient' })),
     };
+    expect(await run()).toMatchObject({ kind: 'retry', error: { code: 'storage-unavailable' } });
+    storage = { ...storage, probe: async () => ({ kind: 'unreachable', reason: 'hung', detail: 'it hangs' }) };
     expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
     payload = { ...payload, storageId: 'elsewhere' };
     expect(await run()).toMatchObject({ kind: 'snooze' });

@@ -220,11 +220,13 @@ describe('an upload job', () => {
     expectUploaded();
   });
 
-  it('waits, without burning an attempt, for a storage that is not reached', async () => {
+  it('waits, without burning an attempt, for a storage that is not reached, but not for a file of one that is', async () => {
     payload = { ...payload, storageId: 'elsewhere' };
     expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
     payload = { ...payload, storageId: 'local' };
     source = { ...source, stat: () => Promise.reject(new IsgError('storage-hung', 'hung', { retry: 'transient' })) };
+    expect(await run()).toMatchObject({ kind: 'retry', error: { code: 'storage-hung' } });
+    source = { ...source, probe: async () => ({ kind: 'unreachable', reason: 'hung', detail: 'it hangs' }) };
     expect(await run()).toMatchObject({ kind: 'snooze', afterMs: 5_000 });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Lane, laneDemand } from '../../../agent/jobs/lane.ts';
+import { type Lane, laneDemand, probingLane } from '../../../agent/jobs/lane.ts';
 
 const lane = (limit: number, perProfile = false): Lane => ({
   role: 'TRANSCODE',
@@ -26,5 +26,17 @@ describe('a lane', () => {
     expect(laneDemand(lane(4), [], 'none')).toBeNull();
     expect(laneDemand(lane(4), [], 'one')).toMatchObject({ slots: 1 });
     expect(laneDemand(lane(4), [''], 'one')).toBeNull();
+  });
+
+  it('of a role that is tried asks for one job in all, of whatever profile', () => {
+    expect(laneDemand(lane(4, true), [], 'one')).toMatchObject({ slots: 1, most: 1 });
+  });
+
+  it('of a role that is tried takes turns with the others of the role, and waits while any of its jobs runs', () => {
+    const [uploads, none, downloads] = [lane(4), lane(0), lane(4)];
+    const lanes = [uploads, none, downloads];
+    expect([0, 1, 2].map((turn) => probingLane(lanes, 0, turn))).toEqual([uploads, downloads, uploads]);
+    expect(probingLane(lanes, 1, 0)).toBeNull();
+    expect(probingLane([none], 0, 0)).toBeNull();
   });
 });

@@ -51,12 +51,13 @@ describe('a role', () => {
     });
   });
 
-  it('works again after its self-test, but rests at once when the next job fails the same way', () => {
+  it('works again after its self-test, and rests longer only once different jobs in a row have failed again', () => {
     const testing = stateAfter([tick(30_000, true)], resting);
     expect(testing.state).toBe('testing');
     const tested = stateAfter([{ kind: 'test-passed' }], testing);
     expect(tested.state).toBe('working');
-    expect(stateAfter([failure('next')], tested)).toMatchObject({ state: 'resting', untilMs: 60_000 });
+    expect(stateAfter(failures(FAILURES_TO_REST - 1), tested).state).toBe('working');
+    expect(stateAfter(failures(FAILURES_TO_REST), tested)).toMatchObject({ state: 'resting', untilMs: 60_000 });
     expect(stateAfter([{ kind: 'job-done' }, failure('next')], tested).state).toBe('working');
   });
 

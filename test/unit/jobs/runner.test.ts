@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { EndedLease, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../../../agent/contract/index.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
-import type { ClaimedJob, JobStore } from '../../../agent/jobs/job-store.ts';
+import type { ClaimedJob, JobStore, RenewalItem, UnfitJob } from '../../../agent/jobs/job-store.ts';
+import type { LeaseNews, LeaseRenewer } from '../../../agent/jobs/lease-renewer.ts';
 import { JobRunner, type JobRunnerOptions } from '../../../agent/jobs/runner.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
@@ -52,14 +53,35 @@ class ScriptedStore implements JobStore {
   async renew(items: readonly { jobId: string; leaseToken: string }[]) {
     return items.map(({ jobId, leaseToken }) => ({ jobId, leaseToken, cancelRequested: false }));
   }
-  async saveCheckpoint() {
+  async saveCheckpoint(_lease?: Lease) {
     return true;
   }
-  async end({ jobId, leaseToken }: Lease, end: LeaseEnd) {
+  async end({ jobId, leaseToken }: Lease, end: LeaseEnd): Promise<EndVerdict> {
     if (this.refuseEndsWith && end.state === 'done') throw this.refuseEndsWith;
     this.ends.push({ jobId, leaseToken, end });
-    return 'ended' as const;
+    return 'ended';
   }
+}
+
+/** Brings the news of a new token only when it is asked. */
+class LateRenewer implements LeaseRenewer {
+  token: string;
+  #tell: (news: LeaseNews) => void = () => {};
+
+  constructor(token: string) {
+    this.token = token;
+  }
+  onNews(listener: (news: LeaseNews) => void) {
+    this.#tell = listener;
+  }
+  hold() {}
+  report() {}
+  drop() {}
+  async confirm(jobId: string) {
+    this.#tell({ kind: 'token', jobId, leaseToken: this.token });
+    return true;
+  }
+  setVisibilityTimeout() {}
 }
 
 describe('a runner', () => {
@@ -101,17 +123,25 @@ describe('a runner', () => {
     await vi.waitFor(() => expect(store.strayCalls.at(-1)).toEqual(['1']));
   });
 
-  it('stops its old run of a job that it leases anew, and keeps the new lease from staying unused', async () => {
+  it('stops its old run of a job that it leases anew, and gives the new lease back before that has stopped', async () => {
     const store = new ScriptedStore();
     store.offers.push(
       async () => [claimedJob()],
       async () => [claimedJob({ leaseToken: '11', attempts: 2 })],
     );
-    await startRunner(store, untilStopped);
-    await vi.waitFor(() => expect(store.offers).toEqual([]));
+    const stop = Promise.withResolvers<JobOutcome>();
+    let signal: AbortSignal | undefined;
+    await startRunner(store, (context) => {
+      signal = context.signal;
+      return stop.promise;
+    });
+    await vi.waitFor(() => expect(store.ends).toHaveLength(1));
+    expect(store.ends).toMatchObject([{ leaseToken: '11', end: { state: 'queued', refund: true } }]);
+    expect(signal?.aborted).toBe(true);
+    expect(runner.running()).toHaveLength(1);
+    stop.resolve({ kind: 'done', result: {} });
     await vi.waitFor(() => expect(runner.running()).toEqual([]));
-    expect(store.ends).toEqual([]);
-    await vi.waitFor(() => expect(store.strayCalls.at(-1)).toEqual([]));
+    expect(store.ends).toHaveLength(1);
   });
 
   it('stops a job that its last claim brought while the node was stopping', async () => {
@@ -144,6 +174,92 @@ describe('a runner', () => {
     store.offers.push(async () => [claimedJob()]);
     await startRunner(store, done);
     await vi.waitFor(() => expect(store.ends).toMatchObject([{ end: { state: 'failed' } }]), { timeout: 4_000 });
+  });
+
+  it('puts a job back later and without its attempt when the database refuses for good to put it back', async () => {
+    const store = new ScriptedStore();
+    const end = store.end.bind(store);
+    store.end = async (lease, wanted) => {
+      if (wanted.state !== 'queued' || wanted.refund) throw new IsgError('database-refused', 'no', { retry: 'permanent' });
+      return end(lease, wanted);
+    };
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(store, async () => ({ kind: 'snooze', afterMs: 0, why: 'unstorable' }));
+    await vi.waitFor(() => expect(store.ends).toHaveLength(1));
+    const put = store.ends[0]?.end;
+    expect(put).toMatchObject({ state: 'queued', refund: false, error: { code: 'database-refused' } });
+    expect(put?.state === 'queued' ? put.afterMs : 0).toBeGreaterThanOrEqual(2_000);
+  });
+
+  it('ends and claims although its looks for deferred and stray jobs fail', async () => {
+    const store = new ScriptedStore();
+    store.releaseDeferred = () => Promise.reject(new IsgError('database-conflict', 'busy', { retry: 'transient' }));
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(store, done);
+    await vi.waitFor(() => expect(store.ends).toMatchObject([{ end: { state: 'done' } }]));
+  });
+
+  it('renews with a progress and a note that the database takes, whatever a handler says', async () => {
+    const store = new ScriptedStore();
+    const renewed: { progress: number; note: string }[] = [];
+    store.renew = async (items) => {
+      renewed.push(...(items as RenewalItem[]));
+      return items.map(({ jobId, leaseToken }) => ({ jobId, leaseToken, cancelRequested: false }));
+    };
+    store.offers.push(async () => [claimedJob()]);
+    const handler: JobHandler['run'] = (context) => {
+      context.progress(0.5);
+      context.progress(Number.NaN, `${'a'.repeat(197)}\0\ud83d`);
+      return untilStopped(context);
+    };
+    await startRunner(store, handler, { renewMs: 2 });
+    const wanted = { progress: 0.5, note: `${'a'.repeat(197)}\ufffd` };
+    await vi.waitFor(() => expect(renewed).toContainEqual(expect.objectContaining(wanted)));
+  });
+
+  it('gives a job back that it cannot read, leaves its kind to others, and does its other work', async () => {
+    const store = new ScriptedStore();
+    const exchange = store.exchange.bind(store);
+    const asked: LaneDemand[][] = [];
+    let unfit: UnfitJob[] = [{ jobId: '9', leaseToken: '90', role: 'CHECKSUM', kind: 'checksum', reason: 'new' }];
+    store.exchange = async (ends, lanes) => {
+      asked.push([...lanes]);
+      const answer = { ...(await exchange(ends, lanes)), unfit };
+      unfit = [];
+      return answer;
+    };
+    term = 7;
+    await startRunner(store, done);
+    const given = { jobId: '9', leaseToken: '90', end: { state: 'queued', refund: true } };
+    await vi.waitFor(() => expect(store.ends).toMatchObject([given]));
+    const before = asked.length;
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(before + 2));
+    expect(asked.slice(1).every((lanes) => lanes.every(({ role }) => role === 'MAIN'))).toBe(true);
+    term = null;
+  });
+
+  it('saves and ends a job that was taken back, although the news of its new token comes late', async () => {
+    const store = new ScriptedStore();
+    const renewer = new LateRenewer('11');
+    const saved: string[] = [];
+    store.saveCheckpoint = async (lease?: Lease) => {
+      saved.push(lease?.leaseToken ?? '');
+      return lease?.leaseToken === renewer.token;
+    };
+    const end = store.end.bind(store);
+    store.end = async (lease, wanted) => (lease.leaseToken === renewer.token ? end(lease, wanted) : 'lost');
+    store.offers.push(async () => [claimedJob()]);
+    await startRunner(
+      store,
+      async (context) => {
+        await context.saveCheckpoint({ part: 1 });
+        renewer.token = '12';
+        return { kind: 'done', result: {} };
+      },
+      { renewer },
+    );
+    await vi.waitFor(() => expect(store.ends).toMatchObject([{ leaseToken: '12', end: { state: 'done' } }]));
+    expect(saved).toEqual(['10', '11']);
   });
 
   it('ends what is over together with the claim for the slots that this frees', async () => {
@@ -197,6 +313,15 @@ describe('a runner', () => {
     const looked = store.strayCalls.length;
     await vi.waitFor(() => expect(store.strayCalls.length).toBeGreaterThan(looked + 2));
     expect(store.exchanges.every(({ slots: asked }) => asked === 0)).toBe(true);
+  });
+
+  it('goes on with a role whose files cannot be read, each for good', async () => {
+    const store = new ScriptedStore();
+    const refused = new IsgError('file-unreadable', 'Access is refused (EACCES).', { retry: 'permanent' });
+    for (let at = 0; at < 8; at++) store.offers.push(async () => [claimedJob({ jobId: `${at}` })]);
+    await startRunner(store, () => Promise.reject(refused));
+    await vi.waitFor(() => expect(store.ends).toHaveLength(8));
+    expect(runner.quarantined()).toEqual([]);
   });
 
   it('stores each end by itself when the database refuses one of them for good', async () => {

@@ -1,0 +1,24 @@
+// What a job ends with must never be a reason for the database to refuse the end: a refused end is a job that runs for ever.
+
+/** Longest wait that an end may ask for, milliseconds. */
+const MAX_AFTER_MS = 7 * 24 * 3_600_000;
+/** The wait of an end that names none that is a number. */
+const UNKNOWN_AFTER_MS = 2_000;
+
+/**
+ * JSON that jsonb takes: NUL is left out and half a surrogate pair becomes U+FFFD, in values and keys at any depth. File
+ * names and messages of programs carry both.
+ */
+export function storableJson(value: unknown): string {
+  // JSON.stringify escapes exactly these; a whole pair stands unescaped, and an escaped backslash is stepped over.
+  const text = JSON.stringify(value ?? null) ?? 'null';
+  return text.replace(/\\(u0000|ud[89a-f][0-9a-f]{2}|.)/g, (whole, code: string) => {
+    if (code === 'u0000') return '';
+    return code.startsWith('ud') ? '\ufffd' : whole;
+  });
+}
+
+/** A wait that the database can add to its clock: 0 to 7 days, milliseconds. */
+export function storableWaitMs(afterMs: number): number {
+  return Number.isNaN(afterMs) ? UNKNOWN_AFTER_MS : Math.min(MAX_AFTER_MS, Math.max(0, afterMs));
+}
