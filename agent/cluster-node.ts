@@ -315,7 +315,7 @@ export class ClusterNode implements Service, OperatedNode {
       isPaused: this.#isPaused,
       election: this.#elector.view(),
       leaderTtlMs: this.#options.host.config.leaderTtlMs,
-      eligibility: leadership(facts),
+      eligibility: this.#elector.eligibility(),
       workingRoles: workingRoles(facts),
       members: this.#membership.members(),
       running: this.#runner.running(),

@@ -138,9 +138,13 @@ export class Elector implements Service {
     if (this.#state.state === 'leading') this.#wakeUp?.();
   }
 
-  #eligibility(): Eligibility {
+  /** Whether this node would stand at this instant; says what is against it, also that it has stepped aside. */
+  eligibility(): Eligibility {
     const aside = this.#aside;
     if (aside && this.#options.clock.monotonicMs() < aside.untilMs) return { eligible: false, why: aside.why };
+    // Taken over without it, the leadership would end at once, again and again, and keep healthy nodes from leading.
+    if (!this.#renewer.isReady())
+      return { eligible: false, why: 'the thread that renews leases is just being started' };
     return this.#options.eligibility();
   }
 
@@ -173,7 +177,7 @@ export class Elector implements Service {
   }
 
   async #cycle(): Promise<void> {
-    const eligibility = this.#eligibility();
+    const eligibility = this.eligibility();
     if (this.#state.state === 'leading') {
       if (!eligibility.eligible) return this.#dispatch({ kind: 'not-eligible', why: eligibility.why });
       return this.#watch(this.#state);
