@@ -9,6 +9,8 @@ import {
   type ElectionState,
   type ElectionTimes,
   initialElection,
+  type LeaseRow,
+  lapseMs,
   nextElection,
   trustedUntil,
 } from './election-state.ts';
@@ -78,6 +80,7 @@ export class Elector implements Service {
     atMs: Number.NEGATIVE_INFINITY,
   };
   #trouble = '';
+  #saidTtlMs: number | null = null;
   #aside: { untilMs: number; why: string } | null = null;
 
   constructor(options: ElectorOptions) {
@@ -168,8 +171,8 @@ export class Elector implements Service {
     const { times, random, clock } = this.#options;
     if (this.#state.state !== 'leading') {
       const lookMs = times.lookMs * (0.7 + 0.6 * random());
-      const stood = this.#state.state === 'following' ? this.#state.stood : null;
-      const lapsesMs = stood === null ? lookMs : stood.sinceMs + times.ttlMs - clock.monotonicMs();
+      const { lease, stood } = this.#state.state === 'following' ? this.#state : { lease: null, stood: null };
+      const lapsesMs = lease && stood ? stood.sinceMs + lapseMs(lease, times) - clock.monotonicMs() : lookMs;
       // The look that proves the lapse comes when it can, not up to a look later.
       return lapsesMs > 0 ? Math.min(lookMs, lapsesMs + 1) : lookMs;
     }
@@ -186,12 +189,22 @@ export class Elector implements Service {
     if (read.kind === 'unanswered') return;
     const { runId, released, term } = read.value;
     this.#lastHolder = { runId, released, term, atMs: read.attempt.endedMs };
+    this.#compareTtl(read.value);
     await this.#dispatch({
       kind: 'lease-read',
       lease: read.value,
       attempt: read.attempt,
       eligible: eligibility.eligible,
     });
+  }
+
+  // Two settings make no two leaders, because the longer one counts; but failover takes longer than people expect.
+  #compareTtl({ ttlMs = null, runId }: LeaseRow): void {
+    const own = this.#options.times.ttlMs;
+    if (ttlMs === null || ttlMs === own || runId === this.#options.runId || ttlMs === this.#saidTtlMs) return;
+    this.#saidTtlMs = ttlMs;
+    const message = `The setting leader-ttl-ms differs between nodes: ${own} here, ${ttlMs} at the node that led last. The longer one counts, so failover may take longer. Set the same value on all nodes.`;
+    this.#options.log.warn(message, { ownMs: own, otherMs: ttlMs });
   }
 
   // What the renewer says of our leadership becomes an event; whichever comes first, its word or the end of trust, counts.
@@ -265,8 +278,9 @@ export class Elector implements Service {
   }
 
   async #takeOver({ lease, why }: Extract<ElectionCommand, { kind: 'take-over' }>): Promise<void> {
-    const { store, highestTerm } = this.#options;
-    const answer = await this.#attempt(() => store.takeOver(lease, { highestSeen: highestTerm.get(), why }));
+    const { store, highestTerm, times } = this.#options;
+    const take = { highestSeen: highestTerm.get(), why, ttlMs: times.ttlMs };
+    const answer = await this.#attempt(() => store.takeOver(lease, take));
     if (answer.kind === 'unanswered') return this.#dispatch({ kind: 'take-over-unanswered' });
     if (answer.value === null) return this.#dispatch({ kind: 'take-over-lost' });
     await this.#dispatch({ kind: 'take-over-won', term: answer.value, attempt: answer.attempt });

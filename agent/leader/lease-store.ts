@@ -1,5 +1,14 @@
 import type { LeaseRow } from './election-state.ts';
 
+/** What a take-over says besides what it saw. */
+export interface TakeOverWords {
+  /** Highest term this installation ever stored. */
+  highestSeen: number;
+  why: string;
+  /** The ttl of the new holder, whole milliseconds. */
+  ttlMs: number;
+}
+
 /** The lease as the elector sees it. All calls throw `IsgError` when the database does not answer in time. */
 export interface LeaseStore {
   read(): Promise<LeaseRow>;
@@ -7,8 +16,8 @@ export interface LeaseStore {
    * Compare-and-set on (term, renewals) of `seen`. The new term is one above both the lease's and `highestSeen`; null
    * when somebody else was faster.
    */
-  takeOver(seen: LeaseRow, take: { highestSeen: number; why: string }): Promise<number | null>;
-  /** False when the lease is another's, or was released. */
+  takeOver(seen: LeaseRow, take: TakeOverWords): Promise<number | null>;
+  /** Tells the lease's ttl anew. False when the lease is another's, or was released. */
   renew(term: number, ttlMs: number): Promise<boolean>;
   /**
    * Marks the lease released; no effect when it is another's. With a successor every other run lets that one go first for

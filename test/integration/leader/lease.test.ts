@@ -15,7 +15,7 @@ const node = (name: string) => {
   const self = { runId: randomUUID(), workerId: randomUUID(), name };
   return { ...self, store: createPgLeaseStore(test.database, self) };
 };
-const take = { highestSeen: 0, why: 'test' };
+const take = { highestSeen: 0, why: 'test', ttlMs: 3_000 };
 const holder = (runId: string, term: number) => ({ runId, term, assertTrusted: () => {} });
 const writeAs = (runId: string, term: number) =>
   fencedExecute(
@@ -41,6 +41,14 @@ describe('take-over', () => {
     const seen = await b.store.read();
     expect(await a.store.renew(1, 3_000)).toBe(true);
     expect(await b.store.takeOver(seen, take)).toBeNull();
+  });
+
+  it('tells candidates the ttl of the holder, from its take-over and its renewals', async () => {
+    const [a, b] = [node('a'), node('b')];
+    await a.store.takeOver(await a.store.read(), { ...take, ttlMs: 9_000 });
+    expect(await b.store.read()).toMatchObject({ ttlMs: 9_000 });
+    await a.store.renew(1, 12_000);
+    expect(await b.store.read()).toMatchObject({ ttlMs: 12_000 });
   });
 
   it('never gives out a term twice, not even on a database restored from a backup', async () => {

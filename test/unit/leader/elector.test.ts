@@ -181,6 +181,17 @@ describe('an elector', () => {
     await vi.waitFor(() => expect(store.row.term).toBeGreaterThan(0), { timeout: 3_000 });
   });
 
+  it('waits for the ttl of the holder where that is longer than its own, and says once that the settings differ', async () => {
+    const store = lease({ row: { term: 3, renewals: 1, released: false, runId: 'other', ttlMs: 700 } });
+    const warnings: string[] = [];
+    const log = { ...silentLogger, warn: (message: string) => warnings.push(message) };
+    const startedMs = systemClock.monotonicMs();
+    await startElector(store, { log });
+    await leads(4);
+    expect(systemClock.monotonicMs() - startedMs).toBeGreaterThan(690);
+    expect(warnings.filter((message) => message.includes('leader-ttl-ms'))).toHaveLength(1);
+  });
+
   it('leads although the data folder takes no writes', async () => {
     const fullDisk = () => {
       throw new Error('ENOSPC');
