@@ -239,7 +239,7 @@ export class ClusterNode implements Service, OperatedNode {
           roles: member.roles,
           health: member.health,
         })),
-      nameSuccessor: (runId) => this.#lease.nameSuccessor(runId),
+      nameSuccessor: (named) => this.#lease.nameSuccessor(named),
       stepAside: (why, forMs) => this.#elector.stepAside(why, forMs),
       // The elector looks at least at each renewal.
       asideMs: host.config.leaderRenewMs + 500,

@@ -14,7 +14,7 @@ import {
   nextElection,
   trustedUntil,
 } from './election-state.ts';
-import { RunningLeaderWork } from './leader-work.ts';
+import { RunningLeaderWork, SETTLE_LIMIT_MS } from './leader-work.ts';
 import type { LeaderWork } from './leadership.ts';
 import type { LeadershipRenewer } from './leadership-renewer.ts';
 import type { LeaseStore } from './lease-store.ts';
@@ -43,9 +43,6 @@ export interface ElectorOptions {
   /** How long ended leader work may take to settle before it is left behind. */
   settleLimitMs?: number;
 }
-
-/** Longer than this no call of leader work may take once its signal fired; shorter than an orderly stop may take. */
-const SETTLE_LIMIT_MS = 8_000;
 
 /** What others may know of the election. */
 export interface ElectionView {

@@ -16,7 +16,7 @@ it('a recorded lease is released in favour of the same successor as one that is 
   const said: HistoryFacts[] = [];
   const history = { nowMs: () => 0, say: (_: string, facts: HistoryFacts) => said.push(facts) };
   const store = createHandOverStore(createRecordedLeaseStore(inner, history));
-  store.nameSuccessor('run-b');
+  store.nameSuccessor({ runId: 'run-b', forMs: 60_000 });
   await store.release(1, 'drill');
   await store.release(2, 'stopping');
   expect(released).toEqual([
