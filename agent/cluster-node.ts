@@ -239,7 +239,7 @@ export class ClusterNode implements Service, OperatedNode {
           roles: member.roles,
           health: member.health,
         })),
-      nameSuccessor: (runId) => this.#lease.nameSuccessor(runId),
+      nameSuccessor: (named) => this.#lease.nameSuccessor(named),
       stepAside: (why, forMs) => this.#elector.stepAside(why, forMs),
       // The elector looks at least at each renewal.
       asideMs: host.config.leaderRenewMs + 500,
@@ -276,7 +276,7 @@ export class ClusterNode implements Service, OperatedNode {
   async start(): Promise<void> {
     await this.#roles.cleanUp();
     await this.#follow(this.#options.entities);
-    await this.#startOne(this.#pulse);
+    if (!(await this.#startPulse())) return;
     await this.#startOne(this.#membership);
     if (this.#options.host.config.noWait && !this.#membership.holds()) throw this.#duplicate();
     for (const service of [this.#entities, this.#health, this.#roles.telemetry, this.#runner, this.#elector]) {
@@ -315,7 +315,7 @@ export class ClusterNode implements Service, OperatedNode {
       isPaused: this.#isPaused,
       election: this.#elector.view(),
       leaderTtlMs: this.#options.host.config.leaderTtlMs,
-      eligibility: leadership(facts),
+      eligibility: this.#elector.eligibility(),
       workingRoles: workingRoles(facts),
       members: this.#membership.members(),
       running: this.#runner.running(),
@@ -347,6 +347,16 @@ export class ClusterNode implements Service, OperatedNode {
   async rereadEntities(): Promise<void> {
     await this.#entities.readNow();
     this.#options.host.observer?.changed();
+  }
+
+  // A renewal thread that does not come up must not keep the node from stopping; false when it is to stop.
+  async #startPulse(): Promise<boolean> {
+    const { stopSignal } = this.#options.host;
+    const giveUp = () => void this.#pulse.stop();
+    stopSignal.addEventListener('abort', giveUp, { once: true });
+    await this.#startOne(this.#pulse);
+    stopSignal.removeEventListener('abort', giveUp);
+    return !stopSignal.aborted;
   }
 
   async #startOne(service: Service): Promise<void> {

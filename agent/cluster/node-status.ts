@@ -80,14 +80,17 @@ const mayWork = (facts: NodeFacts): boolean =>
 const isOk = (facts: NodeFacts, check: string): boolean =>
   facts.checks.some((result) => result.check === check && result.status === 'ok');
 
-/** Whether the node may lead; `why` says what forbids it. Database, iconik and every storage must be fine. */
+/**
+ * Whether the node may lead; `why` says what forbids it. Database, iconik and every storage must be fine. One that is not
+ * checked yet (a storage just added in iconik) keeps it from standing, but ends no leadership that goes on.
+ */
 export function leadership(facts: NodeFacts): { eligible: true } | { eligible: false; why: string } {
   if (!facts.roles.includes('MAIN')) return { eligible: false, why: 'this node does not have the role MAIN' };
   if (!mayWork(facts)) return { eligible: false, why: nodeStatus(facts).reason || 'this node may not work now' };
   const needed = facts.checks.filter(
     ({ check }) => check === 'database' || check === 'iconik' || check.startsWith('storage:'),
   );
-  const against = needed.find(({ status }) => status !== 'ok');
+  const against = needed.find(({ status }) => status === 'failing' || (status !== 'ok' && facts.term === null));
   return against
     ? { eligible: false, why: against.reason || `${against.check} is not checked yet` }
     : { eligible: true };

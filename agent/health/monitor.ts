@@ -11,7 +11,7 @@ const HYSTERESIS = { toFail: 2, toRecover: 2 };
 
 /** What a monitor needs. */
 export interface HealthMonitorOptions {
-  /** The checks wanted now; read before each round, so that storages come and go. */
+  /** The checks wanted now; read again and again, so that storages come and go. The same object is the same check. */
   checks: () => readonly HealthCheck[];
   clock: Clock;
   log: Logger;
@@ -19,15 +19,21 @@ export interface HealthMonitorOptions {
   onChange(result: CheckResult): void;
 }
 
+/** One check under watch. Another check of the same name (a storage at another mount point) gets a watch of its own. */
+interface Watch {
+  readonly check: HealthCheck;
+  state: CheckState | null;
+  isAsking: boolean;
+  /** It is being asked and has not answered in time. */
+  isOverdue: boolean;
+  nextMs: number;
+}
+
 /** Asks all checks continuously, each at its own pace; a slow one delays no other. */
 export class HealthMonitor implements Service {
   readonly #options: HealthMonitorOptions;
   readonly #life = new AbortController();
-  readonly #states = new Map<string, CheckState>();
-  readonly #asking = new Set<string>();
-  /** Checks that are being asked and have not answered in time. */
-  readonly #overdue = new Set<string>();
-  readonly #nextMs = new Map<string, number>();
+  readonly #watches = new Map<string, Watch>();
   #loop: Promise<void> | null = null;
 
   constructor(options: HealthMonitorOptions) {
@@ -45,13 +51,13 @@ export class HealthMonitor implements Service {
 
   /** Verdicts of all wanted checks; one never answered is `unknown`. */
   results(): CheckResult[] {
-    return this.#options.checks().map(({ name }) => this.verdict(name));
+    return this.#options.checks().map((check) => verdictOf(this.#watch(check)));
   }
 
-  /** Verdict of one check. */
+  /** Verdict of one check; `unknown` also when it is not wanted. */
   verdict(name: string): CheckResult {
-    const state = this.#states.get(name);
-    return state?.verdict ?? { check: name, status: 'unknown', reason: 'Not checked yet.', remedy: '' };
+    const check = this.#options.checks().find((wanted) => wanted.name === name);
+    return check ? verdictOf(this.#watch(check)) : notChecked(name);
   }
 
   async #run(): Promise<void> {
@@ -59,51 +65,51 @@ export class HealthMonitor implements Service {
     while (!this.#life.signal.aborted) {
       const nowMs = clock.monotonicMs();
       for (const check of checks()) {
-        if ((this.#nextMs.get(check.name) ?? 0) > nowMs) continue;
-        this.#nextMs.set(check.name, nowMs + this.#paceMs(check));
+        const watch = this.#watch(check);
+        if (watch.nextMs > nowMs) continue;
+        watch.nextMs = nowMs + paceMs(watch);
         // A late check is not asked again before it has answered (stuck calls must not pile up), but its silence counts on.
-        if (!this.#asking.has(check.name)) void this.#ask(check);
-        else if (this.#overdue.has(check.name)) this.#take(check.name, this.#lateAnswer(check));
+        if (!watch.isAsking) void this.#ask(watch);
+        else if (watch.isOverdue) this.#take(watch, lateAnswer(check));
       }
       await clock.sleep(100, this.#life.signal).catch(() => {});
     }
   }
 
-  #paceMs(check: HealthCheck): number {
-    return this.verdict(check.name).status === 'ok' ? check.everyMs : (check.retryMs ?? check.everyMs);
+  #watch(check: HealthCheck): Watch {
+    const known = this.#watches.get(check.name);
+    if (known?.check === check) return known;
+    const watch = { check, state: null, isAsking: false, isOverdue: false, nextMs: 0 };
+    this.#watches.set(check.name, watch);
+    return watch;
   }
 
-  async #ask(check: HealthCheck): Promise<void> {
-    this.#asking.add(check.name);
+  async #ask(watch: Watch): Promise<void> {
+    const { check } = watch;
+    watch.isAsking = true;
     const inTime = new AbortController();
     const late = this.#options.clock.sleep(check.timeoutMs, inTime.signal).then(
-      () => this.#lateAnswer(check),
-      () => this.#lateAnswer(check),
+      () => lateAnswer(check),
+      () => lateAnswer(check),
     );
     const asked = check.ask().catch((thrown) => unforeseen(check, thrown));
-    let isAnswered = false;
     void asked.then(() => {
-      isAnswered = true;
-      this.#asking.delete(check.name);
-      this.#overdue.delete(check.name);
+      watch.isAsking = false;
+      watch.isOverdue = false;
     });
     const answer = await Promise.race([asked, late]);
     inTime.abort();
-    if (!isAnswered) this.#overdue.add(check.name);
-    this.#take(check.name, answer);
+    watch.isOverdue = watch.isAsking;
+    this.#take(watch, answer);
   }
 
-  #lateAnswer(check: HealthCheck): CheckAnswer {
-    return failing(check.name, {
-      reason: `No answer within ${check.timeoutMs / 1_000} s.`,
-      remedy: 'Check whether the machine or the connection to it is overloaded.',
-    });
-  }
-
-  #take(name: string, answer: CheckAnswer): void {
-    const before = this.#states.get(name) ?? null;
+  #take(watch: Watch, answer: CheckAnswer): void {
+    const { name } = watch.check;
+    // Replaced meanwhile: what it says is about something that nobody asks for any more.
+    if (this.#watches.get(name) !== watch) return;
+    const before = watch.state;
     const after = nextCheck(before, answer, HYSTERESIS);
-    this.#states.set(name, after);
+    watch.state = after;
     if (before?.verdict.status === after.verdict.status && before.verdict.reason === after.verdict.reason) return;
     const { status, reason, remedy } = after.verdict;
     if (status === 'ok' && before !== null && before.verdict.status !== 'unknown')
@@ -112,6 +118,23 @@ export class HealthMonitor implements Service {
       this.#options.log.warn(`Health of ${name}: ${reason} ${remedy}`.trim(), { check: name, status });
     this.#options.onChange(after.verdict);
   }
+}
+
+const notChecked = (check: string): CheckResult => ({
+  check,
+  status: 'unknown',
+  reason: 'Not checked yet.',
+  remedy: '',
+});
+const verdictOf = ({ check, state }: Watch): CheckResult => state?.verdict ?? notChecked(check.name);
+const paceMs = (watch: Watch): number =>
+  verdictOf(watch).status === 'ok' ? watch.check.everyMs : (watch.check.retryMs ?? watch.check.everyMs);
+
+function lateAnswer(check: HealthCheck): CheckAnswer {
+  return failing(check.name, {
+    reason: `No answer within ${check.timeoutMs / 1_000} s.`,
+    remedy: 'Check whether the machine or the connection to it is overloaded.',
+  });
 }
 
 function unforeseen(check: HealthCheck, thrown: unknown): CheckAnswer {

@@ -63,12 +63,21 @@ export const COMPLETED = 'completed';
 /** Words of one that did not. */
 export const notCompleted = (why: string): string => `not completed: ${why}`;
 
+/** A leadership as its part is asked for; `turnOf`: the drill in which it plays its turn already. */
+export interface DrillPlayer {
+  runId: string;
+  term: number;
+  turnOf?: string | null;
+}
+
 /** The part of the run `runId`, which leads in `term`. Whoever has no part ends the drill: it must not stay open. */
-export function partIn(drill: OpenDrill, { runId, term }: { runId: string; term: number }): DrillPart {
+export function partIn(drill: OpenDrill, { runId, term, turnOf = null }: DrillPlayer): DrillPart {
   // The leadership that asked for it and has not stepped aside yet.
   if (term === drill.fromTerm) return { kind: 'none' };
   const end = (outcome: string): DrillPart => ({ kind: 'end', outcome });
   if (drill.ageMs > DRILL_LIMIT_MS) return end(notCompleted('it was interrupted and nobody ended it in time'));
+  // Its own stamps, whose answers were lost, do not make it a leadership that came back.
+  if (drill.drillId === turnOf) return { kind: 'turn' };
   if (runId === drill.toRun) {
     return drill.isHandedOver
       ? end(notCompleted(`the leadership came back to ${drill.toName} instead of the node that asked for the drill`))

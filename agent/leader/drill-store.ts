@@ -25,5 +25,7 @@ export interface DrillStore {
   markTurnOver(leadership: Leadership, drillId: string): Promise<void>;
   /** Ends a drill; the outcome `completed` also stamps the hand-back. */
   end(leadership: Leadership, drillId: string, outcome: string): Promise<void>;
+  /** Ends what this leadership began, whether or not it has heard of its begin. */
+  endBegun(leadership: Leadership, outcome: string): Promise<void>;
   report(drillId: string): Promise<DrillReport | null>;
 }

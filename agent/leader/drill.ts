@@ -14,15 +14,17 @@ import {
   whyUnfit,
 } from './drill-state.ts';
 import type { DrillReport, DrillStore } from './drill-store.ts';
+import { SETTLE_LIMIT_MS } from './leader-work.ts';
 import type { Leadership, LeaderWork } from './leadership.ts';
+import type { NamedSuccessor } from './lease-store.ts';
 
 /** What a drill needs. */
 export interface FailoverDrillOptions {
   store: DrillStore;
   runId: string;
   members: () => readonly DrillMember[];
-  /** Names the run that goes first at the next release; null takes it back. */
-  nameSuccessor: (runId: string | null) => void;
+  /** Names the run that goes first at a release that comes soon; null takes it back. */
+  nameSuccessor: (named: NamedSuccessor | null) => void;
   /** Gives up the leadership and does not stand for it for a while. */
   stepAside: (why: string, forMs: number) => void;
   /** Longest time until the elector sees that it is to step aside, milliseconds. */
@@ -70,7 +72,7 @@ export class FailoverDrill implements LeaderWork {
    * can begin.
    */
   async begin(): Promise<{ successor: string }> {
-    const { store, members, runId, nameSuccessor, stepAside, asideMs, clock, log } = this.#options;
+    const { store, members, runId, clock, log } = this.#options;
     const why = this.refusal();
     const leadership = this.#leadership;
     const choice = chooseSuccessor(members(), runId);
@@ -82,10 +84,11 @@ export class FailoverDrill implements LeaderWork {
     try {
       const drillId = await store.begin(leadership, successor);
       log.info(`Failover drill: the leadership is handed to ${successor.name} and back`, { drillId });
-      nameSuccessor(successor.runId);
-      stepAside(`failover drill: ${successor.name} leads for a moment`, asideMs);
+      this.#handTo(successor.runId, `failover drill: ${successor.name} leads for a moment`);
       void this.#follow(drillId);
     } catch (thrown) {
+      // It may have been written although no answer came; left open, it would keep the next leader busy.
+      await store.endBegun(leadership, notCompleted('its begin was not confirmed')).catch(() => {});
       this.#show(before);
       throw thrown;
     }
@@ -110,11 +113,15 @@ export class FailoverDrill implements LeaderWork {
 
   async #playPart(leadership: Leadership): Promise<void> {
     const { store, clock, log, runId } = this.#options;
+    const player = { runId, term: leadership.term, turnOf: null as string | null };
     while (!leadership.signal.aborted) {
       try {
         const drill = await store.open();
-        const part = drill === null ? { kind: 'none' as const } : partIn(drill, { runId, term: leadership.term });
-        if (drill !== null && part.kind === 'turn') await this.#takeTurn(leadership, drill);
+        const part = drill === null ? { kind: 'none' as const } : partIn(drill, player);
+        if (drill !== null && part.kind === 'turn') {
+          player.turnOf = drill.drillId;
+          await this.#takeTurn(leadership, drill);
+        }
         if (drill !== null && part.kind === 'end') await this.#end(leadership, drill, part.outcome);
         return;
       } catch (thrown) {
@@ -125,9 +132,9 @@ export class FailoverDrill implements LeaderWork {
   }
 
   async #takeTurn(leadership: Leadership, drill: OpenDrill): Promise<void> {
-    const { store, clock, members, turnMs, nameSuccessor, stepAside, asideMs } = this.#options;
-    await store.markHandedOver(leadership, drill.drillId);
-    await clock.sleep(turnMs, leadership.signal);
+    const { store, clock, members, turnMs } = this.#options;
+    if (!drill.isHandedOver) await store.markHandedOver(leadership, drill.drillId);
+    if (!drill.isTurnOver) await clock.sleep(turnMs, leadership.signal);
     const initiator = members().find(({ runId }) => runId === drill.fromRun);
     const unfit = whyUnfit(initiator);
     if (unfit !== null) {
@@ -139,8 +146,14 @@ export class FailoverDrill implements LeaderWork {
       );
     }
     await store.markTurnOver(leadership, drill.drillId);
-    nameSuccessor(drill.fromRun);
-    stepAside(`failover drill: ${initiator?.name} leads again`, asideMs);
+    this.#handTo(drill.fromRun, `failover drill: ${initiator?.name} leads again`);
+  }
+
+  // The name holds until the release that follows from stepping aside, and for none that comes later for another reason.
+  #handTo(runId: string, why: string): void {
+    const { nameSuccessor, stepAside, asideMs } = this.#options;
+    nameSuccessor({ runId, forMs: asideMs + SETTLE_LIMIT_MS });
+    stepAside(why, asideMs);
   }
 
   async #end(leadership: Leadership, drill: OpenDrill, outcome: string): Promise<void> {

@@ -16,6 +16,8 @@ export interface LeaseRow {
   released: boolean;
   /** Run that holds or held it. */
   runId: string | null;
+  /** The ttl that its holder counts with, milliseconds; null or absent when it is not known. */
+  ttlMs?: number | null;
   /** True when it was released in favour of another run than the reading one; absent means no. */
   isForAnother?: boolean;
 }
@@ -125,9 +127,14 @@ function onRead(
   return { state: { state: 'taking-over', lease, why, stood: seen }, commands: [{ kind: 'take-over', lease, why }] };
 }
 
+/** How long a lease must stand still before it may be taken: its holder may trust it for longer than our setting says. */
+export function lapseMs(lease: LeaseRow, times: ElectionTimes): number {
+  return Math.max(times.ttlMs, lease.ttlMs ?? 0);
+}
+
 /** Why the lease may be taken now; null while it may not. */
 function whyFree(lease: LeaseRow, { stoodMs }: Standstill, times: ElectionTimes): string | null {
-  if (!lease.released) return stoodMs >= times.ttlMs ? 'the lease was not renewed' : null;
+  if (!lease.released) return stoodMs >= lapseMs(lease, times) ? 'the lease was not renewed' : null;
   if (!lease.isForAnother) return 'the lease was released';
   return stoodMs >= SUCCESSOR_HEAD_START_MS ? 'the lease was released, and the named successor did not take it' : null;
 }

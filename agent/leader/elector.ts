@@ -9,10 +9,12 @@ import {
   type ElectionState,
   type ElectionTimes,
   initialElection,
+  type LeaseRow,
+  lapseMs,
   nextElection,
   trustedUntil,
 } from './election-state.ts';
-import { RunningLeaderWork } from './leader-work.ts';
+import { RunningLeaderWork, SETTLE_LIMIT_MS } from './leader-work.ts';
 import type { LeaderWork } from './leadership.ts';
 import type { LeadershipRenewer } from './leadership-renewer.ts';
 import type { LeaseStore } from './lease-store.ts';
@@ -41,9 +43,6 @@ export interface ElectorOptions {
   /** How long ended leader work may take to settle before it is left behind. */
   settleLimitMs?: number;
 }
-
-/** Longer than this no call of leader work may take once its signal fired; shorter than an orderly stop may take. */
-const SETTLE_LIMIT_MS = 8_000;
 
 /** What others may know of the election. */
 export interface ElectionView {
@@ -78,6 +77,7 @@ export class Elector implements Service {
     atMs: Number.NEGATIVE_INFINITY,
   };
   #trouble = '';
+  #saidTtlMs: number | null = null;
   #aside: { untilMs: number; why: string } | null = null;
 
   constructor(options: ElectorOptions) {
@@ -138,9 +138,13 @@ export class Elector implements Service {
     if (this.#state.state === 'leading') this.#wakeUp?.();
   }
 
-  #eligibility(): Eligibility {
+  /** Whether this node would stand at this instant; says what is against it, also that it has stepped aside. */
+  eligibility(): Eligibility {
     const aside = this.#aside;
     if (aside && this.#options.clock.monotonicMs() < aside.untilMs) return { eligible: false, why: aside.why };
+    // Taken over without it, the leadership would end at once, again and again, and keep healthy nodes from leading.
+    if (!this.#renewer.isReady())
+      return { eligible: false, why: 'the thread that renews leases is just being started' };
     return this.#options.eligibility();
   }
 
@@ -164,8 +168,8 @@ export class Elector implements Service {
     const { times, random, clock } = this.#options;
     if (this.#state.state !== 'leading') {
       const lookMs = times.lookMs * (0.7 + 0.6 * random());
-      const stood = this.#state.state === 'following' ? this.#state.stood : null;
-      const lapsesMs = stood === null ? lookMs : stood.sinceMs + times.ttlMs - clock.monotonicMs();
+      const { lease, stood } = this.#state.state === 'following' ? this.#state : { lease: null, stood: null };
+      const lapsesMs = lease && stood ? stood.sinceMs + lapseMs(lease, times) - clock.monotonicMs() : lookMs;
       // The look that proves the lapse comes when it can, not up to a look later.
       return lapsesMs > 0 ? Math.min(lookMs, lapsesMs + 1) : lookMs;
     }
@@ -173,7 +177,7 @@ export class Elector implements Service {
   }
 
   async #cycle(): Promise<void> {
-    const eligibility = this.#eligibility();
+    const eligibility = this.eligibility();
     if (this.#state.state === 'leading') {
       if (!eligibility.eligible) return this.#dispatch({ kind: 'not-eligible', why: eligibility.why });
       return this.#watch(this.#state);
@@ -182,12 +186,22 @@ export class Elector implements Service {
     if (read.kind === 'unanswered') return;
     const { runId, released, term } = read.value;
     this.#lastHolder = { runId, released, term, atMs: read.attempt.endedMs };
+    this.#compareTtl(read.value);
     await this.#dispatch({
       kind: 'lease-read',
       lease: read.value,
       attempt: read.attempt,
       eligible: eligibility.eligible,
     });
+  }
+
+  // Two settings make no two leaders, because the longer one counts; but failover takes longer than people expect.
+  #compareTtl({ ttlMs = null, runId }: LeaseRow): void {
+    const own = this.#options.times.ttlMs;
+    if (ttlMs === null || ttlMs === own || runId === this.#options.runId || ttlMs === this.#saidTtlMs) return;
+    this.#saidTtlMs = ttlMs;
+    const message = `The setting leader-ttl-ms differs between nodes: ${own} here, ${ttlMs} at the node that led last. The longer one counts, so failover may take longer. Set the same value on all nodes.`;
+    this.#options.log.warn(message, { ownMs: own, otherMs: ttlMs });
   }
 
   // What the renewer says of our leadership becomes an event; whichever comes first, its word or the end of trust, counts.
@@ -261,8 +275,9 @@ export class Elector implements Service {
   }
 
   async #takeOver({ lease, why }: Extract<ElectionCommand, { kind: 'take-over' }>): Promise<void> {
-    const { store, highestTerm } = this.#options;
-    const answer = await this.#attempt(() => store.takeOver(lease, { highestSeen: highestTerm.get(), why }));
+    const { store, highestTerm, times } = this.#options;
+    const take = { highestSeen: highestTerm.get(), why, ttlMs: times.ttlMs };
+    const answer = await this.#attempt(() => store.takeOver(lease, take));
     if (answer.kind === 'unanswered') return this.#dispatch({ kind: 'take-over-unanswered' });
     if (answer.value === null) return this.#dispatch({ kind: 'take-over-lost' });
     await this.#dispatch({ kind: 'take-over-won', term: answer.value, attempt: answer.attempt });

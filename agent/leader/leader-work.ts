@@ -3,6 +3,9 @@ import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Leadership, LeaderWork } from './leadership.ts';
 
+/** Longer than this no call of leader work may take once its signal fired; shorter than an orderly stop may take. */
+export const SETTLE_LIMIT_MS = 8_000;
+
 /** What the work of one leadership needs. */
 export interface LeaderWorkOptions {
   work: readonly LeaderWork[];

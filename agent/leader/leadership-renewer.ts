@@ -13,6 +13,8 @@ export interface RenewalStanding {
  * simulations with a clock of their own), and in a thread that heavy work on the main loop cannot delay.
  */
 export interface LeadershipRenewer {
+  /** Whether a leadership that begins now could be kept; while not, the node must not stand. */
+  isReady(): boolean;
   /** Renews the lease of this term from now on. */
   begin(term: number): void;
   /** Sends no further renewal; one that is under way may still take effect, but never on a released lease. */

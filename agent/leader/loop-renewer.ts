@@ -30,6 +30,10 @@ export class LoopRenewer implements LeadershipRenewer {
     this.#options = options;
   }
 
+  isReady(): boolean {
+    return true;
+  }
+
   begin(term: number): void {
     this.end();
     const standing: RenewalStanding = { confirmedMs: null, isRefused: false, failure: null };

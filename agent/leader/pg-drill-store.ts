@@ -9,6 +9,7 @@ export function createPgDrillStore(sql: Sql): DrillStore {
     markHandedOver: (leadership, drillId) => queries.markHandedOver(sql, leadership, drillId),
     markTurnOver: (leadership, drillId) => queries.markTurnOver(sql, leadership, drillId),
     end: (leadership, drillId, outcome) => queries.endDrill(sql, leadership, { drillId, outcome }),
+    endBegun: (leadership, outcome) => queries.endBegunDrill(sql, leadership, outcome),
     open: async () => {
       const row = await queries.openDrill(sql);
       if (row === null) return null;

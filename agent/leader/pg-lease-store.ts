@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import type { Database } from '../runtime/sql.ts';
 import type { LeaseRow } from './election-state.ts';
-import type { LeaseStore } from './lease-store.ts';
+import type { LeaseStore, TakeOverWords } from './lease-store.ts';
 
 /** A take-over waits at most this long for leader writes of the old term that hold the fence. */
 const PATIENCE_MS = 300;
@@ -56,7 +56,7 @@ class TakeOver {
     this.#onEnded = onEnded;
   }
 
-  async attempt(seen: LeaseRow, take: { highestSeen: number; why: string }): Promise<number | null> {
+  async attempt(seen: LeaseRow, take: TakeOverWords): Promise<number | null> {
     try {
       const term = this.#wasBlocked ? await this.#impatiently(seen, take) : await this.#politely(seen, take);
       this.#wasBlocked = false;
@@ -67,7 +67,7 @@ class TakeOver {
     }
   }
 
-  #politely(seen: LeaseRow, take: { highestSeen: number; why: string }): Promise<number | null> {
+  #politely(seen: LeaseRow, take: TakeOverWords): Promise<number | null> {
     return this.#database.transaction((sql) => queries.takeOverLease(sql, this.#values(seen, take)), {
       ...LIMITS,
       lockTimeoutMs: PATIENCE_MS,
@@ -75,7 +75,7 @@ class TakeOver {
   }
 
   // The blockers can only be asked for while we wait, so another connection asks, by the number of our backend.
-  async #impatiently(seen: LeaseRow, take: { highestSeen: number; why: string }): Promise<number | null> {
+  async #impatiently(seen: LeaseRow, take: TakeOverWords): Promise<number | null> {
     const over = new AbortController();
     let watch: Promise<void> = Promise.resolve();
     try {
@@ -103,7 +103,7 @@ class TakeOver {
     }
   }
 
-  #values(seen: LeaseRow, { highestSeen, why }: { highestSeen: number; why: string }): queries.TakeOver {
-    return { seenTerm: seen.term, seenRenewals: seen.renewals, highestSeen, why, ...this.#self };
+  #values(seen: LeaseRow, take: TakeOverWords): queries.TakeOver {
+    return { seenTerm: seen.term, seenRenewals: seen.renewals, ...take, ...this.#self };
   }
 }

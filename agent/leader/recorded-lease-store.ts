@@ -26,12 +26,12 @@ export function createRecordedLeaseStore(store: LeaseStore, history: History): L
         () => store.renew(term, ttlMs),
         (renewed) => ({ term, ttlMs, renewed }),
       ),
-    release: (term, why) =>
+    release: (term, why, successorRunId) =>
       noteCall(
         history,
         'release',
-        () => store.release(term, why),
-        () => ({ term, why }),
+        () => store.release(term, why, successorRunId),
+        () => ({ term, why, ...(successorRunId === undefined ? {} : { successor: successorRunId }) }),
       ),
   };
 }

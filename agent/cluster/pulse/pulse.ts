@@ -30,6 +30,7 @@ export class Pulse implements Service {
   readonly leases: LeaseRenewer;
   readonly #host: ThreadHost;
   readonly #ready: Promise<void>;
+  readonly #stopped = Promise.withResolvers<void>();
 
   constructor({ uri, self, times, log, beatMs = 1_000 }: PulseOptions) {
     const { workerId, runId, name } = self;
@@ -42,13 +43,14 @@ export class Pulse implements Service {
     });
   }
 
-  /** Resolved once the thread runs; its connections may still be on their way. */
+  /** Resolved once the thread runs (its connections may still be on their way), and when it was stopped before that. */
   async start(): Promise<void> {
     this.#host.start();
-    await this.#ready;
+    await Promise.race([this.#ready, this.#stopped.promise]);
   }
 
   async stop(): Promise<void> {
+    this.#stopped.resolve();
     await this.#host.stop();
   }
 }

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type BackoffShape, backoffMs } from '../../runtime/backoff.ts';
 import { systemClock, systemSleepLedger } from '../../runtime/clock.ts';
@@ -25,10 +26,15 @@ export interface ThreadListener {
 const RESTART: BackoffShape = { baseMs: 500, capMs: 10_000 };
 /** A thread that has lived for this long did not fail at its start. */
 const STEADY_MS = 30_000;
+/** A thread that has not come up after so many turns of the main loop (15 s while it turns freely) is replaced. */
+const READY_TURNS = 15_000 / LOOK_MS;
 /** What is asked of the thread is answered within this, or the thread hangs. */
 const CALL_LIMIT_MS = 8_000;
 /** How long an orderly end may take. */
 const CLOSE_LIMIT_MS = 3_000;
+
+/** A thread as its host uses it. */
+export type HostedThread = Pick<Worker, 'postMessage' | 'unref' | 'terminate'> & EventEmitter;
 
 interface Waiting {
   resolve: (value: unknown) => void;
@@ -48,14 +54,20 @@ function entryUrl(): URL {
   return new URL(`./thread/pulse-thread-main${extension}`, import.meta.url);
 }
 
+const startWorker = (workerData: ThreadData): HostedThread =>
+  new Worker(entryUrl(), { workerData, execArgv: [], stdin: false });
+
 /** Runs the renewal thread, sees to it that it lives, and starts it again when it does not. */
 export class ThreadHost {
   readonly memory = new PulseMemory();
   readonly #data: Omit<ThreadData, 'memory' | 'sleepLedger'>;
   readonly #log: Logger;
+  readonly #startThread: (data: ThreadData) => HostedThread;
   readonly #listeners: ThreadListener[] = [];
   readonly #waiting = new Map<number, Waiting>();
-  #worker: Worker | null = null;
+  #worker: HostedThread | null = null;
+  /** Turns since the thread was begun that is not up yet. */
+  #turnsWaited = 0;
   #isUp = false;
   #isStopped = false;
   #nextCallId = 1;
@@ -65,9 +77,15 @@ export class ThreadHost {
   #begunMs = 0;
   #failures = 0;
 
-  constructor(data: Omit<ThreadData, 'memory' | 'sleepLedger'>, log: Logger) {
+  /** `startThread` begins a thread with the data it needs; another one is for tests. */
+  constructor(
+    data: Omit<ThreadData, 'memory' | 'sleepLedger'>,
+    log: Logger,
+    startThread: (data: ThreadData) => HostedThread = startWorker,
+  ) {
     this.#data = data;
     this.#log = log;
+    this.#startThread = startThread;
   }
 
   listen(listener: ThreadListener): void {
@@ -119,10 +137,22 @@ export class ThreadHost {
   // The main loop shows that it lives, and looks whether the thread does.
   #turn(): void {
     this.memory.countLoopTurn();
-    if (!this.#isUp) return;
+    if (this.#isUp) this.#watch();
+    else this.#awaitReady();
+  }
+
+  #watch(): void {
     this.#thread = observeTurns(this.#thread, this.memory.threadTurns(), systemClock.monotonicMs());
     if (this.#thread.stoodMs < THREAD_PATIENCE_MS) return;
     this.#thread = null;
+    void this.#worker?.terminate();
+  }
+
+  // Counted in turns: time in which the main loop was blocked says nothing about the thread.
+  #awaitReady(): void {
+    this.#turnsWaited += 1;
+    if (this.#turnsWaited < READY_TURNS) return;
+    this.#turnsWaited = 0;
     void this.#worker?.terminate();
   }
 
@@ -131,10 +161,11 @@ export class ThreadHost {
     const memory = { memory: this.memory.buffer, sleepLedger: systemSleepLedger.memory };
     const workerData: ThreadData = { uri, self, times, beatMs, ...memory };
     this.#begunMs = systemClock.monotonicMs();
-    const worker = new Worker(entryUrl(), { workerData, execArgv: [], stdin: false });
+    this.#turnsWaited = 0;
+    const worker = this.#startThread(workerData);
     let why = 'it ended by itself';
-    worker.on('message', (message: unknown) => this.#take(fromThreadSchema.parse(message)));
-    worker.on('error', (error) => {
+    worker.on('message', (message: unknown) => this.#receive(message));
+    worker.on('error', (error: unknown) => {
       why = error instanceof Error ? error.message : String(error);
     });
     worker.on('exit', () => this.#ended(why));
@@ -165,6 +196,13 @@ export class ThreadHost {
     // Nobody else fails in step with this thread: no jitter.
     const pauseMs = backoffMs(this.#failures, RESTART, () => 1);
     this.#restart = setTimeout(() => this.#begin(), pauseMs).unref();
+  }
+
+  // One bad number must end neither the thread nor the agent.
+  #receive(message: unknown): void {
+    const { success, data, error } = fromThreadSchema.safeParse(message);
+    if (success) this.#take(data);
+    else this.#log.error('A message of the renewal thread makes no sense and is left out', { error: error.message });
   }
 
   #take(message: FromThread): void {

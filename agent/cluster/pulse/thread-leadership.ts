@@ -15,6 +15,10 @@ export class ThreadLeadership implements LeadershipRenewer, ThreadListener {
     host.listen(this);
   }
 
+  isReady(): boolean {
+    return this.#isUp;
+  }
+
   begin(term: number): void {
     this.#host.memory.setLeadTerm(term);
     this.#failure = this.#isUp ? null : { term, why: 'the thread that renews leases does not run' };

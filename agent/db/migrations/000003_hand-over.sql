@@ -1,6 +1,8 @@
--- Planned hand-overs: a release may name who goes first, and a drill hands over and back.
+-- Planned hand-overs: a release may name who goes first, and a drill hands over and back. And what a lease tells candidates.
 
 ALTER TABLE leader_lease ADD COLUMN successor_run_id uuid;
+-- The ttl that its holder counts with: candidates wait for the longer of this and their own.
+ALTER TABLE leader_lease ADD COLUMN ttl_ms integer;
 
 -- A failover drill. Written by leaders only, fenced; outcome is null while it goes on.
 CREATE TABLE leader_drill (

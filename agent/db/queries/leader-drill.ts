@@ -76,6 +76,16 @@ export async function endDrill(
   await fencedExecute(sql, holder, END, [drill.drillId, drill.outcome]);
 }
 
+const END_BEGUN = `, changed AS (
+  UPDATE leader_drill SET outcome = $3 FROM fence WHERE from_run = $2::uuid AND from_term = $1::bigint AND outcome IS NULL
+  RETURNING 1
+)`;
+
+/** Ends the drill that this leadership began and whose id it may not have learnt; none is no error. */
+export async function endBegunDrill(sql: Sql, holder: FenceHolder, outcome: string): Promise<void> {
+  await fencedExecute(sql, holder, END_BEGUN, [outcome]);
+}
+
 const reportRow = z.object({
   is_handed_over: z.boolean(),
   outcome: z.string().nullable(),

@@ -8,8 +8,9 @@ const leaseRow = z.object({
   released: z.boolean(),
   run_id: z.string().nullable(),
   successor_run_id: z.string().nullable(),
+  ttl_ms: z.number().nullable(),
 });
-const READ = 'SELECT term, renewals, released, run_id, successor_run_id FROM leader_lease';
+const READ = 'SELECT term, renewals, released, run_id, successor_run_id, ttl_ms FROM leader_lease';
 
 /** The lease row, as the run `readerRunId` sees it. */
 export async function readLease(sql: Sql, readerRunId: string) {
@@ -21,6 +22,7 @@ export async function readLease(sql: Sql, readerRunId: string) {
     renewals: row.renewals,
     released: row.released,
     runId: row.run_id,
+    ttlMs: row.ttl_ms,
     isForAnother: successor !== null && successor !== readerRunId,
   };
 }
@@ -35,6 +37,8 @@ export interface TakeOver {
   workerId: string;
   name: string;
   why: string;
+  /** The ttl that the new holder counts with, whole milliseconds. */
+  ttlMs: number;
 }
 
 const termRow = z.object({ term: z.coerce.number() });
@@ -46,7 +50,7 @@ export const TAKE_OVER_MARK = 'isg take-over';
 const TAKE_OVER = `/* ${TAKE_OVER_MARK} */
 WITH won AS (
   UPDATE leader_lease SET term = greatest(term, $3::bigint) + 1, renewals = 0, released = false, run_id = $4, expires_at = NULL,
-    successor_run_id = NULL
+    successor_run_id = NULL, ttl_ms = $8::integer
   WHERE term = $1 AND renewals = $2 RETURNING term
 ), named AS (
   UPDATE leader_term SET term = won.term, run_id = $4, why = $7 FROM won RETURNING leader_term.term
@@ -60,13 +64,14 @@ SELECT term FROM named`;
 
 /** Compare-and-set on the lease; the new term, or null when the lease had moved. Run it in a transaction with a short lock timeout. */
 export async function takeOverLease(sql: Sql, take: TakeOver): Promise<number | null> {
-  const values = [take.seenTerm, take.seenRenewals, take.highestSeen, take.runId, take.workerId, take.name, take.why];
+  const { seenTerm, seenRenewals, highestSeen, runId, workerId, name, why, ttlMs } = take;
+  const values = [seenTerm, seenRenewals, highestSeen, runId, workerId, name, why, ttlMs];
   const [row] = await sql.query(TAKE_OVER, values, termRow);
   return row?.term ?? null;
 }
 
 const RENEW = `
-UPDATE leader_lease SET renewals = renewals + 1, expires_at = now() + make_interval(secs => $3 / 1000.0)
+UPDATE leader_lease SET renewals = renewals + 1, expires_at = now() + make_interval(secs => $3::integer / 1000.0), ttl_ms = $3::integer
 WHERE term = $1 AND run_id = $2 AND NOT released`;
 
 /** False when the lease is another's or was released. */

@@ -43,7 +43,7 @@ const leader = (database: Database) => {
   const holder = (term: number) => ({ runId, term, assertTrusted: () => {} });
   return { runId, history, store, holder };
 };
-const take = { highestSeen: 0, why: 'test' };
+const take = { highestSeen: 0, why: 'test', ttlMs: 3_000 };
 /** A busy machine must not end a write before the test has seen what it does to others. */
 const PATIENT = { statementTimeoutMs: 20_000, idleTimeoutMs: 20_000 };
 

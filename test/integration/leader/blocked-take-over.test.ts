@@ -46,7 +46,7 @@ function candidate(uri = test.uri) {
   return { ...self, database, store, ended };
 }
 
-const take = { highestSeen: 0, why: 'test' };
+const take = { highestSeen: 0, why: 'test', ttlMs: 3_000 };
 const FOR_SHARE = 'SELECT 1 FROM leader_term FOR SHARE';
 
 /** As the elector does it: reads and tries until it has won, at most `tries` times. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { fencedExecute } from '../../../agent/db/queries/fence.ts';
+import { createPgDrillStore } from '../../../agent/leader/pg-drill-store.ts';
 import { createPgLeaseStore } from '../../../agent/leader/pg-lease-store.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 
@@ -15,7 +16,7 @@ const node = (name: string) => {
   const self = { runId: randomUUID(), workerId: randomUUID(), name };
   return { ...self, store: createPgLeaseStore(test.database, self) };
 };
-const take = { highestSeen: 0, why: 'test' };
+const take = { highestSeen: 0, why: 'test', ttlMs: 3_000 };
 const holder = (runId: string, term: number) => ({ runId, term, assertTrusted: () => {} });
 const writeAs = (runId: string, term: number) =>
   fencedExecute(
@@ -43,6 +44,14 @@ describe('take-over', () => {
     expect(await b.store.takeOver(seen, take)).toBeNull();
   });
 
+  it('tells candidates the ttl of the holder, from its take-over and its renewals', async () => {
+    const [a, b] = [node('a'), node('b')];
+    await a.store.takeOver(await a.store.read(), { ...take, ttlMs: 9_000 });
+    expect(await b.store.read()).toMatchObject({ ttlMs: 9_000 });
+    await a.store.renew(1, 12_000);
+    expect(await b.store.read()).toMatchObject({ ttlMs: 12_000 });
+  });
+
   it('never gives out a term twice, not even on a database restored from a backup', async () => {
     const a = node('a');
     expect(await a.store.takeOver(await a.store.read(), { ...take, highestSeen: 41 })).toBe(42);
@@ -67,6 +76,24 @@ describe('take-over', () => {
     expect(await b.store.takeOver(await b.store.read(), take)).toBe(2);
     await b.store.release(2, 'stopping');
     expect(await c.store.read()).toMatchObject({ released: true, isForAnother: false });
+  });
+});
+
+describe('a drill whose begin was not confirmed', () => {
+  it('is ended by the leadership that began it, and no other drill is', async () => {
+    const [a, b] = [node('a'), node('b')];
+    const drills = createPgDrillStore(test.database);
+    const leadership = (runId: string, term: number) => ({ ...holder(runId, term), signal: AbortSignal.any([]) });
+    await a.store.takeOver(await a.store.read(), take);
+    await drills.begin(leadership(a.runId, 1), b);
+    await b.store.takeOver(await b.store.read(), take);
+    await expect(drills.endBegun(leadership(a.runId, 1), 'no')).rejects.toMatchObject({ code: 'leadership-lost' });
+    await drills.endBegun(leadership(b.runId, 2), 'nothing to end');
+    expect(await drills.open()).toMatchObject({ fromTerm: 1 });
+    const drillId = await drills.begin(leadership(b.runId, 2), a);
+    await drills.endBegun(leadership(b.runId, 2), 'not completed: test');
+    expect(await drills.open()).toBeNull();
+    expect(await drills.report(drillId)).toMatchObject({ outcome: 'not completed: test' });
   });
 });
 

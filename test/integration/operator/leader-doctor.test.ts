@@ -38,7 +38,7 @@ describe('the doctor', () => {
     expect(await checkLeadership(test.database, limits)).toMatchObject({ status: 'ok' });
     await worker('node-a', 'available');
     const store = createPgLeaseStore(test.database, { runId: randomUUID(), workerId: randomUUID(), name: 'node-a' });
-    const term = await store.takeOver(await store.read(), { highestSeen: 0, why: 'test' });
+    const term = await store.takeOver(await store.read(), { highestSeen: 0, why: 'test', ttlMs: 3_000 });
     await store.renew(term ?? 0, 3_000);
     expect((await lookAtLeadership(test.database))?.leaderless_ms).toBeNull();
     expect(await checkLeadership(test.database, limits)).toMatchObject({ status: 'ok' });

@@ -40,6 +40,12 @@ describe('who may lead', () => {
     expect(leadership(without(name, 'unknown')).eligible).toBe(false);
   });
 
+  it('a leader goes on while a storage that was added is not checked yet, and not once its check has failed', () => {
+    const leading = (status: CheckResult['status']) => ({ ...without('storage:new', status), term: 4 });
+    expect(leadership(leading('unknown'))).toEqual({ eligible: true });
+    expect(leadership(leading('failing')).eligible).toBe(false);
+  });
+
   it('a duplicate, a disabled and a draining node may not', () => {
     expect(leadership(facts({ holdsGatewayId: false })).eligible).toBe(false);
     expect(leadership(facts({ clusterEnabled: false })).eligible).toBe(false);

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { type HealthCheck, ok } from '../../../agent/health/health-check.ts';
+import { failing, type HealthCheck, ok } from '../../../agent/health/health-check.ts';
 import { HealthMonitor } from '../../../agent/health/monitor.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
@@ -30,4 +30,34 @@ it('a check that was fine and then never answers is failing, is asked once, and 
   hangs = false;
   answer.resolve(ok('storage:s1'));
   await verdict('ok');
+});
+
+it('a check that was replaced (another mount point) leaves its verdict and its late answer behind', async () => {
+  const name = 'storage:s1';
+  const late = Promise.withResolvers<ReturnType<typeof ok>>();
+  const fresh = Promise.withResolvers<ReturnType<typeof ok>>();
+  const pace = { name, everyMs: 20, timeoutMs: 30 };
+  let current: HealthCheck = { ...pace, ask: () => late.promise };
+  const told: string[] = [];
+  const onChange = ({ status }: { status: string }) => told.push(status);
+  monitor = new HealthMonitor({ checks: () => [current], clock: systemClock, log: silentLogger, onChange });
+  await monitor.start();
+  await verdict('failing');
+  let asked = 0;
+  current = {
+    ...pace,
+    timeoutMs: 10_000,
+    ask: () => {
+      asked += 1;
+      return fresh.promise;
+    },
+  };
+  expect([monitor.verdict(name).status, monitor.results()[0]?.status]).toEqual(['unknown', 'unknown']);
+  await vi.waitFor(() => expect(asked).toBe(1), { timeout: 3_000 });
+  late.resolve(ok(name));
+  await late.promise;
+  expect(monitor.verdict(name).status).toBe('unknown');
+  fresh.resolve(failing(name, { reason: 'gone', remedy: '', certain: true }));
+  await verdict('failing');
+  expect(told).toEqual(['failing', 'failing']);
 });

@@ -13,11 +13,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A drill's row in memory; `away` makes every call fail. */
+/** A drill's row in memory; `away` makes every call fail, `losesAnswer` the answer of one call that was performed. */
 class MemoryDrill implements DrillStore {
   row: OpenDrill | null = null;
   outcome: string | null = null;
   away = 0;
+  losesAnswer = '';
   calls: string[] = [];
 
   async begin(leadership: Leadership, to: { runId: string; name: string }): Promise<string> {
@@ -31,6 +32,7 @@ class MemoryDrill implements DrillStore {
       toName: to.name,
       ...flags,
     };
+    this.#answer('begin');
     return '1';
   }
 
@@ -42,11 +44,13 @@ class MemoryDrill implements DrillStore {
   async markHandedOver(): Promise<void> {
     this.#note('handed-over');
     if (this.row) this.row.isHandedOver = true;
+    this.#answer('handed-over');
   }
 
   async markTurnOver(): Promise<void> {
     this.#note('turn-over');
     if (this.row) this.row.isTurnOver = true;
+    this.#answer('turn-over');
   }
 
   async end(_: Leadership, __: string, outcome: string): Promise<void> {
@@ -54,10 +58,21 @@ class MemoryDrill implements DrillStore {
     this.outcome = outcome;
   }
 
+  async endBegun(_: Leadership, outcome: string): Promise<void> {
+    this.#note('end-begun');
+    if (this.row) this.outcome = outcome;
+  }
+
   async report(): Promise<DrillReport | null> {
     this.#note('report');
     const { isHandedOver = false } = this.row ?? {};
     return { isHandedOver, outcome: this.outcome, handOverMs: 1, totalMs: 2, outGapMs: 3, backGapMs: 4 };
+  }
+
+  #answer(call: string): void {
+    if (this.losesAnswer !== call) return;
+    this.losesAnswer = '';
+    throw new Error('answer lost');
   }
 
   #note(call: string): void {
@@ -86,7 +101,7 @@ function node(name: string, store: DrillStore, members = [member('a'), member('b
     store,
     runId: `run-${name}`,
     members: () => members,
-    nameSuccessor: (runId) => asked.push(`successor ${runId}`),
+    nameSuccessor: (named) => asked.push(`successor ${named?.runId ?? null}`),
     stepAside: () => asked.push('aside'),
     asideMs: 1_000,
     // The monotonic clock of this process does not follow fake timers; the wall clock does.
@@ -106,6 +121,19 @@ describe('a node that asks for a drill', () => {
     await vi.advanceTimersByTimeAsync(0);
     store.away = 1;
     await expect(a.drill.begin()).rejects.toThrow('away');
+    expect([a.asked, a.drill.last(), a.drill.refusal()]).toEqual([[], null, null]);
+    a.end();
+    await leading;
+  });
+
+  it('ends the row again when it was written and only the answer was lost, and can begin another', async () => {
+    const store = new MemoryDrill();
+    const a = node('a', store);
+    const leading = a.lead(4);
+    await vi.advanceTimersByTimeAsync(0);
+    store.losesAnswer = 'begin';
+    await expect(a.drill.begin()).rejects.toThrow('answer lost');
+    expect(store.outcome).toMatch(/^not completed/);
     expect([a.asked, a.drill.last(), a.drill.refusal()]).toEqual([[], null, null]);
     a.end();
     await leading;
@@ -168,6 +196,20 @@ describe('the successor of a drill', () => {
     b.end();
     await leading;
   });
+
+  it.each(['handed-over', 'turn-over'])(
+    'goes on with its turn when the answer to its stamp %s is lost',
+    async (call) => {
+      const { store, b, leading } = await handedTo(undefined, (drill) => {
+        drill.losesAnswer = call;
+      });
+      await vi.advanceTimersByTimeAsync(6_000);
+      expect(b.asked).toEqual(['successor run-a', 'aside']);
+      expect(store.outcome).toBeNull();
+      b.end();
+      await leading;
+    },
+  );
 
   it('does nothing more once its leadership has ended in the middle of its turn', async () => {
     const { b, leading } = await handedTo();

@@ -49,6 +49,15 @@ describe('when a candidate may take over', () => {
     expect(drive(readsAt(0, 1_000, 2_000, 3_005)).commands).toEqual(['take-over']);
   });
 
+  it('the longer of its own ttl and the one that the lease was renewed for counts', () => {
+    const at = (ttlMs: number | null, ...starts: number[]) =>
+      starts.map((startedMs) => read(startedMs, lease({ ttlMs })));
+    expect(drive(at(5_000, 0, 1_000, 2_000, 3_500, 5_004)).commands).toEqual([]);
+    expect(drive(at(5_000, 0, 1_000, 2_000, 3_500, 5_005)).commands).toEqual(['take-over']);
+    expect(drive(at(1_000, 0, 1_000, 2_000, 3_004)).commands).toEqual([]);
+    expect(drive(at(null, 0, 1_000, 2_000, 3_005)).commands).toEqual(['take-over']);
+  });
+
   it('any renewal begins the count anew', () => {
     const events = [
       ...readsAt(0, 1_000, 2_000),

@@ -49,6 +49,11 @@ class WrittenRenewer implements LeadershipRenewer {
   standings = new Map<number, RenewalStanding>();
   calls: string[] = [];
   trouble: () => void = () => {};
+  ready = true;
+
+  isReady(): boolean {
+    return this.ready;
+  }
 
   begin(term: number): void {
     this.calls.push(`begin ${term}`);
@@ -160,6 +165,31 @@ describe('an elector', () => {
     renewer.trouble();
     await vi.waitFor(() => expect(renewer.calls.slice(0, 2)).toEqual(['begin 1', 'end']));
     await vi.waitFor(() => expect(store.releases).toEqual(releases));
+  });
+
+  it('does not stand while its renewer could keep no leadership, says so, and stands as soon as it could', async () => {
+    const renewer = new WrittenRenewer();
+    renewer.ready = false;
+    const store = lease();
+    const takeOver = vi.spyOn(store, 'takeOver');
+    const read = vi.spyOn(store, 'read');
+    await startElector(store, { renewer });
+    await vi.waitFor(() => expect(read.mock.calls.length).toBeGreaterThan(5), { timeout: 3_000 });
+    expect(takeOver).not.toHaveBeenCalled();
+    expect(elector.eligibility()).toMatchObject({ eligible: false, why: expect.stringContaining('renews leases') });
+    renewer.ready = true;
+    await vi.waitFor(() => expect(store.row.term).toBeGreaterThan(0), { timeout: 3_000 });
+  });
+
+  it('waits for the ttl of the holder where that is longer than its own, and says once that the settings differ', async () => {
+    const store = lease({ row: { term: 3, renewals: 1, released: false, runId: 'other', ttlMs: 700 } });
+    const warnings: string[] = [];
+    const log = { ...silentLogger, warn: (message: string) => warnings.push(message) };
+    const startedMs = systemClock.monotonicMs();
+    await startElector(store, { log });
+    await leads(4);
+    expect(systemClock.monotonicMs() - startedMs).toBeGreaterThan(690);
+    expect(warnings.filter((message) => message.includes('leader-ttl-ms'))).toHaveLength(1);
   });
 
   it('leads although the data folder takes no writes', async () => {

@@ -39,7 +39,7 @@ async function lead(delayMs?: () => number): Promise<{ term: number; tookMs: num
   await expect.poll(() => pulse.heartbeat.confirmedMs(), { timeout: 20_000 }).toBeGreaterThan(0);
   const store = createPgLeaseStore(test.database, self);
   const tookMs = systemClock.monotonicMs();
-  const term = await store.takeOver(await store.read(), { highestSeen: 0, why: 'test' });
+  const term = await store.takeOver(await store.read(), { highestSeen: 0, why: 'test', ttlMs: 3_000 });
   if (term === null) throw new Error('nobody else can have the lease');
   pulse.leadership.begin(term);
   return { term, tookMs };
