@@ -1,11 +1,11 @@
 import type { BridgeAnswer, BridgeCallName, BridgeParams } from '../../../preload/contract/bridge.ts';
 import { configChanges } from './config-plan.ts';
 import { type DraftStorage, isResumed, restoreDraft, saveDraft } from './setup-draft.ts';
+import { mayContinue } from './setup-missing.ts';
 import {
   type AccountContents,
   areMountsFine,
   FRESH_SETUP,
-  mayContinue,
   mountOf,
   nextSetup,
   type SetupEvent,

@@ -1,5 +1,5 @@
 import type { AgentAnswer } from '../../../agent/contract/index.ts';
-import { accountProblems, isPath, newGatewayProblems } from './setup-checks.ts';
+import { isPath } from './setup-checks.ts';
 
 /** The steps in order; each opens when the one before was tested. */
 export const SETUP_STEPS = ['account', 'gateway', 'mounts', 'review', 'start'] as const;
@@ -153,27 +153,6 @@ export function isDone(state: SetupState, step: SetupStep): boolean {
 export function mayOpen(state: SetupState, step: SetupStep): boolean {
   if (state.writtenMs !== null) return step === 'start';
   return SETUP_STEPS.slice(0, SETUP_STEPS.indexOf(step)).every((before) => isDone(state, before));
-}
-
-/** Whether the button that leads on can be used now. */
-export function mayContinue(state: SetupState): boolean {
-  if (state.work !== null) return false;
-  switch (state.step) {
-    case 'account':
-      return Object.keys(accountProblems(state.account)).length === 0;
-    case 'gateway':
-      return state.mode === 'existing'
-        ? chosenGateway(state) !== null
-        : Object.keys(newGatewayProblems(state.newGateway)).length === 0;
-    case 'mounts':
-      return storagesToMount(state).every((storage) => isPath(mountOf(state, storage).path));
-    case 'review':
-      return true;
-    case 'start':
-      return false;
-    default:
-      return state.step satisfies never;
-  }
 }
 
 const nextStep = (step: SetupStep): SetupStep => SETUP_STEPS[SETUP_STEPS.indexOf(step) + 1] ?? step;
