@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CheckResult, ClusterMember, NodeSnapshot } from '../../../../agent/contract/index.ts';
 import type { AppState } from '../../../../preload/contract/app-state.ts';
-import { diagnosisSentence, findingsAsText, findingsOf } from '../../../../renderer/features/diagnostics/findings.ts';
 import { judgedChecks } from '../../../../renderer/features/diagnostics/judged-checks.ts';
+import { diagnosisSentence, findingsAsText, findingsOf } from '../../../../renderer/ui/findings/findings.ts';
 import { sceneState } from '../../../support/fake-bridge-scenes.ts';
 
 const NOW = 1_800_000_000_000;

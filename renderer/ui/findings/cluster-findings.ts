@@ -1,6 +1,6 @@
 import type { ClusterMember, NodeSnapshot, Role } from '../../../agent/contract/index.ts';
-import { formatCount, formatDuration, formatList } from '../../ui/format.ts';
-import { leaderlessSinceMs } from '../../ui/leader-badge-model.ts';
+import { formatCount, formatDuration, formatList } from '../format.ts';
+import { leaderlessSinceMs } from '../leader-badge-model.ts';
 import { type Finding, sentence } from './finding.ts';
 
 const ROLE_CONSEQUENCE: Readonly<Record<Role, string>> = {
