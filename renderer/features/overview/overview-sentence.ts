@@ -81,7 +81,7 @@ function idleSentence(snapshot: NodeSnapshot): OverviewSentence | null {
   return null;
 }
 
-function leadershipWords({ leadership, cluster }: NodeSnapshot): { status: Status; words: string } {
+function leadershipWords({ leadership, cluster, isPaused }: NodeSnapshot): { status: Status; words: string } {
   const leader = leadership.leaderName ?? cluster.members.find(({ isLeader }) => isLeader)?.name ?? null;
   const why = leadership.why === '' ? '' : `: ${leadership.why}`;
   if (leadership.standing === 'leader') {
@@ -96,6 +96,8 @@ function leadershipWords({ leadership, cluster }: NodeSnapshot): { status: Statu
   }
   if (leadership.standing === 'unknown') return { status: 'unknown', words: 'Who leads the cluster is not known yet.' };
   if (leadership.standing === 'cannot-lead') {
+    // That it is paused, and what that means, is said of its work.
+    if (isPaused) return { status: 'warning', words: `${leader} leads the cluster.` };
     return { status: 'warning', words: closed(`${leader} leads the cluster; this node cannot lead${why}`) };
   }
   const part = leadership.standing === 'worker' ? 'is a worker' : 'follows';

@@ -17,6 +17,7 @@ export function Header({ state, fresh }: { state: AppState; fresh: Freshness }) 
       <LeaderBadge
         leadership={believe ? (snapshot?.leadership ?? null) : null}
         history={snapshot?.cluster.history ?? []}
+        isPaused={snapshot?.isPaused ?? false}
       />
       <HeaderRoles roles={believe ? roles : roles.map(({ role }) => ({ role, state: 'unknown' as const, why: '' }))} />
       <span className="isg-spacer" />
