@@ -101,6 +101,11 @@ export class HealthMonitor implements Service {
   }
 
   #take(name: string, answer: CheckAnswer): void {
+    // A check that the stop cut short has found nothing wrong; nobody counts on its verdict any more.
+    if (this.#life.signal.aborted) {
+      this.#options.log.debug(`Health of ${name}: answered after the checks were stopped`, { check: name });
+      return;
+    }
     const before = this.#states.get(name) ?? null;
     const after = nextCheck(before, answer, HYSTERESIS);
     this.#states.set(name, after);
