@@ -27,6 +27,7 @@ const LAZY: Record<Exclude<ScreenId, 'overview'>, React.ComponentType> = {
 const SetupAssistant = lazy(async () => ({
   default: (await import('./features/setup/SetupAssistant.tsx')).SetupAssistant,
 }));
+const SetupDialog = lazy(async () => ({ default: (await import('./features/setup/SetupDialog.tsx')).SetupDialog }));
 
 /** Whether this installation still has to be told its account and gateway. */
 function needsSetUp(state: AppState): boolean {
@@ -46,7 +47,7 @@ function Screen({ screen }: { screen: ScreenId }) {
 
 function WindowContent() {
   const state = useAppState();
-  const { screen } = useRoute();
+  const { screen, params } = useRoute();
   useBridgeEvent('navigate', (asked) => navigate(screenOf(asked.screen)));
   const name = state?.snapshot?.node.name;
   useEffect(() => {
@@ -71,6 +72,13 @@ function WindowContent() {
   return (
     <Frame state={state}>
       <Screen screen={screen} />
+      {params.assistant === 'open' ? (
+        <ErrorBoundary name="The set-up assistant">
+          <Suspense fallback={null}>
+            <SetupDialog onClose={() => navigate(screen)} />
+          </Suspense>
+        </ErrorBoundary>
+      ) : null}
     </Frame>
   );
 }

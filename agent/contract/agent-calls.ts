@@ -141,6 +141,8 @@ export const AGENT_CALLS = {
           name: z.string(),
           clusterId: z.string().nullable(),
           storageIds: z.array(z.string()),
+          /** Mount points that the gateway has already, by storage id; they win over the storage's own. */
+          mounts: z.record(z.string(), z.string()),
         }),
       ),
       storages: z.array(z.object({ id: z.string(), name: z.string(), mountPoint: z.string() })),

@@ -105,6 +105,11 @@ export class HealthMonitor implements Service {
 
   #take(watch: Watch, answer: CheckAnswer): void {
     const { name } = watch.check;
+    // A check that the stop cut short has found nothing wrong; nobody counts on its verdict any more.
+    if (this.#life.signal.aborted) {
+      this.#options.log.debug(`Health of ${name}: answered after the checks were stopped`, { check: name });
+      return;
+    }
     // Replaced meanwhile: what it says is about something that nobody asks for any more.
     if (this.#watches.get(name) !== watch) return;
     const before = watch.state;

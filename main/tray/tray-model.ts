@@ -148,5 +148,5 @@ function nodeTooltip(snapshot: NonNullable<AppState['snapshot']>, nowMs: number)
   if (snapshot.status.availability === 'duplicate') return ['Duplicate storage gateway id: this node does no work'];
   const rest = snapshot.isPaused ? 'Paused' : 'Cluster disabled';
   const standing = snapshot.isPaused || !snapshot.cluster.enabled ? rest : leaderLine(snapshot, nowMs);
-  return [clip(standing, 44), clip(healthSummary(snapshot), 40), jobsLine(snapshot)];
+  return [clip(standing, 44), healthSummary(snapshot, 40), jobsLine(snapshot)];
 }

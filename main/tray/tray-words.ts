@@ -98,7 +98,7 @@ function nodesAvailable({ cluster }: NodeSnapshot): string {
 }
 
 /** The leader line: how this node stands, in the words of its badge. */
-export function leaderLine({ leadership }: NodeSnapshot, nowMs: number): string {
+export function leaderLine({ leadership, isPaused }: NodeSnapshot, nowMs: number): string {
   const term = leadership.term === null ? '' : ` · term ${leadership.term}`;
   const leader = leadership.leaderName;
   switch (leadership.standing) {
@@ -109,7 +109,7 @@ export function leaderLine({ leadership }: NodeSnapshot, nowMs: number): string 
     case 'worker':
       return `Worker${leader === null ? '' : ` · ${leader} leads`}`;
     case 'cannot-lead':
-      return `Cannot lead: ${leadership.why}`;
+      return isPaused ? 'Paused by its operator' : `Cannot lead: ${leadership.why}`;
     case 'nobody':
       return leadership.sinceMs === null ? 'No Primary' : `No Primary for ${duration(nowMs - leadership.sinceMs)}`;
     case 'unknown':
@@ -131,24 +131,32 @@ export function checkName({ check }: CheckResult, snapshot: NodeSnapshot): strin
   return names[check] ?? check;
 }
 
-/** Checks that are not fine, worst first; `unknown` is not fine. */
-function problemChecks(snapshot: NodeSnapshot): CheckResult[] {
-  const order = ['failing', 'warning', 'unknown'];
-  return snapshot.checks
-    .filter(({ status }) => status !== 'ok')
-    .toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
+interface Problem {
+  /** In few words, for the tooltip. */
+  name: string;
+  /** In a line of the menu. */
+  line: string;
+}
+
+/** What is not fine, what stops work first: failing checks, roles that nobody holds, warnings; `unknown` is not fine. */
+function problemsOf(snapshot: NodeSnapshot): { problems: Problem[]; unknown: Problem[] } {
+  const ofStatus = (status: CheckResult['status']): Problem[] =>
+    snapshot.checks
+      .filter((check) => check.status === status)
+      .map((check) => {
+        const name = checkName(check, snapshot);
+        return { name, line: `${name}: ${status === 'unknown' ? 'not checked yet' : check.reason}` };
+      });
+  const roles = snapshot.cluster.uncoveredRoles.join(', ');
+  const uncovered = roles === '' ? [] : [{ name: `no ${roles} node`, line: `No node works on ${roles}` }];
+  return { problems: [...ofStatus('failing'), ...uncovered, ...ofStatus('warning')], unknown: ofStatus('unknown') };
 }
 
 /** One line per problem, or one line that all is well. */
 export function healthLines(snapshot: NodeSnapshot): string[] {
-  const problems = problemChecks(snapshot).map((check) =>
-    check.status === 'unknown'
-      ? `${checkName(check, snapshot)}: not checked yet`
-      : `${checkName(check, snapshot)}: ${check.reason}`,
-  );
-  const { uncoveredRoles } = snapshot.cluster;
-  if (uncoveredRoles.length > 0) problems.unshift(`No node works on ${uncoveredRoles.join(', ')}`);
-  if (problems.length > 0) return problems;
+  const { problems, unknown } = problemsOf(snapshot);
+  const lines = [...problems, ...unknown].map(({ line }) => line);
+  if (lines.length > 0) return lines;
   if (snapshot.checks.length === 0) return ['Health not checked yet'];
   const storages = snapshot.checks.filter(({ check }) => check.startsWith('storage:')).length;
   return [
@@ -158,14 +166,18 @@ export function healthLines(snapshot: NodeSnapshot): string[] {
   ];
 }
 
-/** Health in few words, for the tooltip. */
-export function healthSummary(snapshot: NodeSnapshot): string {
-  const problems = problemChecks(snapshot).filter(({ status }) => status !== 'unknown');
-  const { uncoveredRoles } = snapshot.cluster;
-  const names = problems.map((check) => checkName(check, snapshot));
-  if (uncoveredRoles.length > 0) names.unshift(`no ${uncoveredRoles.join(', ')} node`);
-  if (names.length > 0) return `${count(names.length, 'problem')}: ${names.join(', ')}`;
-  return snapshot.checks.some(({ status }) => status === 'ok') ? 'Healthy' : 'Health not checked yet';
+/** Health for the tooltip, at most `limit` characters: as many names as fit, the gravest first and cut last. */
+export function healthSummary(snapshot: NodeSnapshot, limit: number): string {
+  const names = problemsOf(snapshot).problems.map(({ name }) => name);
+  if (names.length === 0) {
+    return snapshot.checks.some(({ status }) => status === 'ok') ? 'Healthy' : 'Health not checked yet';
+  }
+  const naming = (shown: number): string => {
+    const rest = names.length - shown;
+    return `${count(names.length, 'problem')}: ${names.slice(0, shown).join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`;
+  };
+  for (let shown = names.length; shown > 0; shown -= 1) if (naming(shown).length <= limit) return naming(shown);
+  return clip(`${count(names.length, 'problem')}: ${names[0] ?? ''}`, limit);
 }
 
 /** Running jobs of this node by role. */

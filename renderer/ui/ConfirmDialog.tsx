@@ -42,8 +42,12 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
     }
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={<b>{title}</b>} withCloseButton={false}>
+    <Modal opened={opened} onClose={onClose} withCloseButton={false}>
       <div className="isg-stack">
+        {/* As a child, not as the dialog's `title`: that stands in a <header>, which counts as a second banner of the page. */}
+        <Modal.Title>
+          <b>{title}</b>
+        </Modal.Title>
         <div>{body}</div>
         {error === null ? null : <ErrorNotice cause={error.message} isLive />}
         <div className="isg-row" style={{ justifyContent: 'flex-end' }}>

@@ -1,6 +1,5 @@
-import type { LeadershipSpan, NodeSnapshot } from '../../agent/contract/index.ts';
 import { useNow } from '../state/use-now.ts';
-import { type LeaderShape, leaderBadgeModel } from './leader-badge-model.ts';
+import { type LeaderBadgeFacts, type LeaderShape, leaderBadgeModel } from './leader-badge-model.ts';
 import './leader-badge.css';
 
 const CROWN = 'M2 12.2L1 4.6l3.6 2.6L8 2.2l3.4 5L15 4.6l-1 7.6z';
@@ -41,15 +40,9 @@ export function LeaderShapeMark({ shape, size = 16 }: { shape: LeaderShape; size
   );
 }
 
-/** How this node stands in the election, as shape and words. `leadership` null = not known now. */
-export function LeaderBadge({
-  leadership,
-  history = [],
-}: {
-  leadership: NodeSnapshot['leadership'] | null;
-  history?: readonly LeadershipSpan[];
-}) {
-  const { shape, words, isAlarming } = leaderBadgeModel(leadership, history, useNow());
+/** How this node stands in the election, as shape and words. */
+export function LeaderBadge(facts: LeaderBadgeFacts) {
+  const { shape, words, isAlarming } = leaderBadgeModel(facts, useNow());
   const tone = shape === 'crown-filled' ? 'isg-leader-primary' : isAlarming ? 'isg-leader-alarm' : '';
   return (
     <span className={`isg-leader ${tone}`} title={words} data-testid="leader-badge" data-shape={shape}>

@@ -23,12 +23,16 @@ export function leaderlessSinceMs(history: readonly LeadershipSpan[]): number | 
   return history[0]?.endedMs ?? null;
 }
 
-/** Words of the badge. `leadership` null = not known now (agent down, no snapshot yet). */
-export function leaderBadgeModel(
-  leadership: NodeSnapshot['leadership'] | null,
-  history: readonly LeadershipSpan[],
-  nowMs: number,
-): LeaderBadgeModel {
+/** What the badge is made of. `leadership` null = not known now (agent down, no snapshot yet). */
+export interface LeaderBadgeFacts {
+  leadership: NodeSnapshot['leadership'] | null;
+  history: readonly LeadershipSpan[];
+  /** Whether this node was paused by hand; that alone keeps it from leading, and is worth its own words. */
+  isPaused: boolean;
+}
+
+/** The badge of a node. Pure. */
+export function leaderBadgeModel({ leadership, history, isPaused }: LeaderBadgeFacts, nowMs: number): LeaderBadgeModel {
   const quiet = { isAlarming: false };
   switch (leadership?.standing) {
     case 'leader': {
@@ -44,6 +48,7 @@ export function leaderBadgeModel(
         words: leadership.leaderName === null ? 'Follower' : `Follower of ${leadership.leaderName}`,
       };
     case 'cannot-lead':
+      if (isPaused) return { ...quiet, shape: 'crown-crossed', words: 'Paused by its operator' };
       return {
         ...quiet,
         shape: 'crown-crossed',

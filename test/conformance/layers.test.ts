@@ -49,6 +49,8 @@ describe('an import across the layers is refused', () => {
     ['agent/roles/main/scan/x.ts', '../../../app.ts'],
     ['agent/jobs/x.ts', 'electron'],
     ['test/stand-in/x.ts', '../../agent/iconik/api.ts'],
+    ['renderer/features/jobs/x.ts', '../logs/log-text.ts'],
+    ['renderer/ui/frame/x.ts', '../../features/jobs/job-filter.ts'],
   ])('%s must not import %s', (file, source) => {
     expect(isRefused(file, source)).toBe(true);
   });
@@ -63,6 +65,8 @@ describe('an import across the layers is refused', () => {
     ['agent/roles/main/scan/x.ts', '../../../db/queries/fence.ts'],
     ['agent/roles/transcode/ffmpeg/x.ts', 'fluent-ffmpeg'],
     ['test/stand-in/x.ts', '../../agent/contract/index.ts'],
+    ['renderer/features/jobs/x.ts', '../../ui/grid-keys.ts'],
+    ['renderer/ui/frame/x.ts', '../../state/route.ts'],
   ])('%s may import %s', (file, source) => {
     expect(isRefused(file, source)).toBe(false);
   });

@@ -114,7 +114,7 @@ function agentHandlers(scene: Scene, nowMs: () => number) {
     'settings.write': done,
     'setup.look': () => ({
       clusters: [{ id: 'cl-1', name: 'Studio' }],
-      gateways: [{ id: 'gw-1', name: 'node-a', clusterId: 'cl-1', storageIds: ['st-nas-post'] }],
+      gateways: [{ id: 'gw-1', name: 'node-a', clusterId: 'cl-1', storageIds: ['st-nas-post'], mounts: {} }],
       storages: [
         { id: 'st-nas-post', name: 'NAS Post', mountPoint: '/mnt/nas-post' },
         { id: 'st-archive', name: 'Archive SAN', mountPoint: '' },

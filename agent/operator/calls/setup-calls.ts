@@ -92,6 +92,7 @@ async function look(api: IconikApi, signal: AbortSignal) {
       storageIds: [
         ...new Set([...(storageIdsOf.get(gateway.cluster_id ?? '') ?? []), ...Object.keys(gateway.storages)]),
       ],
+      mounts: Object.fromEntries(Object.entries(gateway.storages).map(([id, mount]) => [id, mount.mount_point])),
     })),
     storages: storages.map(({ id, name, settings }) => ({ id, name, mountPoint: settings.mount_point ?? '' })),
   };

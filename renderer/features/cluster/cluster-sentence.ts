@@ -2,8 +2,8 @@ import type { NodeSnapshot } from '../../../agent/contract/index.ts';
 import { type Freshness, isBelievable } from '../../state/freshness.ts';
 import { formatCount, formatDuration, formatList, plural } from '../../ui/format.ts';
 import { leaderlessSinceMs } from '../../ui/leader-badge-model.ts';
+import { isHealthy } from '../../ui/member-health.ts';
 import type { Status } from '../../ui/StatusMark.tsx';
-import { isHealthy } from '../overview/overview-sentence.ts';
 
 /** The top line of the screen. */
 export interface ClusterSentence {

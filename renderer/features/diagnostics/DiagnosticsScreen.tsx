@@ -5,13 +5,13 @@ import type { AppState } from '../../../preload/contract/app-state.ts';
 import { asBridgeError, callBridge } from '../../bridge/call.ts';
 import { useAppState } from '../../state/use-app-state.ts';
 import { useNow } from '../../state/use-now.ts';
+import { diagnosisSentence, findingsAsText, findingsOf } from '../../ui/findings/findings.ts';
 import { plural } from '../../ui/format.ts';
 import { RelativeTime } from '../../ui/RelativeTime.tsx';
 import { ScreenHeader, Section } from '../../ui/ScreenHeader.tsx';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
 import { StatusMark } from '../../ui/StatusMark.tsx';
 import { FindingCard } from './FindingCard.tsx';
-import { diagnosisSentence, findingsAsText, findingsOf } from './findings.ts';
 import { judgedChecks } from './judged-checks.ts';
 import './diagnostics.css';
 

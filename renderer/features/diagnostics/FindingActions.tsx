@@ -2,8 +2,8 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { asBridgeError, callBridge } from '../../bridge/call.ts';
 import { navigate } from '../../state/navigation.ts';
-import type { FindingAction } from './finding.ts';
-import { RestartAgentButton } from './RestartAgentButton.tsx';
+import type { FindingAction } from '../../ui/findings/finding.ts';
+import { RestartAgentButton } from '../../ui/RestartAgentButton.tsx';
 
 interface Doing {
   label: string;

@@ -1,7 +1,7 @@
+import type { Finding, Severity } from '../../ui/findings/finding.ts';
 import { plural } from '../../ui/format.ts';
 import { type Status, StatusShape } from '../../ui/StatusMark.tsx';
 import { FindingActions } from './FindingActions.tsx';
-import type { Finding, Severity } from './finding.ts';
 
 const SHOWN_AS: Readonly<Record<Severity, { status: Status; word: string }>> = {
   critical: { status: 'failing', word: 'Holds up work' },

@@ -1,6 +1,6 @@
 import type { AppState } from '../../../preload/contract/app-state.ts';
+import { checkName, checksOf } from '../../ui/findings/node-findings.ts';
 import type { Status } from '../../ui/StatusMark.tsx';
-import { checkName, checksOf } from './node-findings.ts';
 
 /** One line of the list of everything that was looked at, healthy or not. */
 export interface JudgedCheck {

@@ -1,7 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
-import { rowForKey } from './grid-keys.ts';
-import { clickedRow, GRID, GRID_HEADING, GRID_ROWS, gridRow } from './grid-roles.ts';
+import { rowForKey } from '../../ui/grid-keys.ts';
+import { clickedRow, GRID, GRID_HEADING, GRID_ROWS, gridRow } from '../../ui/grid-roles.ts';
 import { JobTableGhost, JobTableRow, jobRowId } from './JobTableRow.tsx';
 import { scrollableRows } from './job-list.ts';
 import type { JobReader, JobReaderState } from './job-reader.ts';

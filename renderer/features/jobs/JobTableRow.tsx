@@ -1,8 +1,8 @@
 import { memo } from 'react';
 import type { JobRow } from '../../../agent/contract/index.ts';
+import { GRID_CELL, gridRow } from '../../ui/grid-roles.ts';
 import { RelativeTime } from '../../ui/RelativeTime.tsx';
 import { SkeletonBlock } from '../../ui/SkeletonRows.tsx';
-import { GRID_CELL, gridRow } from './grid-roles.ts';
 import { JobProgress } from './JobProgress.tsx';
 import { JobStateMark } from './JobStateMark.tsx';
 import { kindWord } from './job-words.ts';

@@ -2,10 +2,10 @@ import { Tabs } from '@mantine/core';
 import { useState } from 'react';
 import { useRoute } from '../../state/navigation.ts';
 import { useAppState } from '../../state/use-app-state.ts';
+import { agentAbsence } from '../../ui/agent-words.ts';
+import { LogView } from '../../ui/logs/LogView.tsx';
 import { ScreenHeader } from '../../ui/ScreenHeader.tsx';
-import { agentAbsence } from './agent-words.ts';
-import { LogView } from './LogView.tsx';
-import './logs.css';
+import '../../ui/logs/logs.css';
 
 /** Log lines and error log of this node, live or from its files. Opened with `tab` (`lines` or `errors`). */
 export function LogsScreen() {

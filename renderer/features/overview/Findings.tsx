@@ -5,9 +5,9 @@ import { useNavigate } from '../../state/navigation.ts';
 import type { ScreenId } from '../../state/route.ts';
 import { useNow } from '../../state/use-now.ts';
 import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
+import type { Finding, FindingAction } from '../../ui/findings/finding.ts';
+import { findingsOf } from '../../ui/findings/findings.ts';
 import { plural } from '../../ui/format.ts';
-import type { Finding, FindingAction } from '../diagnostics/finding.ts';
-import { findingsOf } from '../diagnostics/findings.ts';
 
 const SHOWN = 2;
 const SCREENS: Partial<Record<FindingAction, { label: string; screen: ScreenId }>> = {

@@ -1,9 +1,10 @@
-import type { ClusterMember, NodeSnapshot } from '../../../agent/contract/index.ts';
+import type { NodeSnapshot } from '../../../agent/contract/index.ts';
 import type { AppState } from '../../../preload/contract/app-state.ts';
 import { freshness } from '../../state/freshness.ts';
 import type { ScreenId } from '../../state/route.ts';
 import { formatCount, formatList, plural } from '../../ui/format.ts';
 import { gravest } from '../../ui/gravest.ts';
+import { isHealthy } from '../../ui/member-health.ts';
 import type { Status } from '../../ui/StatusMark.tsx';
 import { waitingFiles } from './storage-bar.ts';
 
@@ -27,11 +28,6 @@ function closed(text: string): string {
 function asSentence(reason: string): string {
   const text = closed(reason);
   return text.startsWith('iconik') ? text : text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-/** A node that works as it should; a node that is down, degraded, a duplicate or paused does not. */
-export function isHealthy(member: ClusterMember): boolean {
-  return member.isAlive && member.availability === 'available';
 }
 
 function agentSentence(state: AppState): OverviewSentence {
@@ -85,7 +81,7 @@ function idleSentence(snapshot: NodeSnapshot): OverviewSentence | null {
   return null;
 }
 
-function leadershipWords({ leadership, cluster }: NodeSnapshot): { status: Status; words: string } {
+function leadershipWords({ leadership, cluster, isPaused }: NodeSnapshot): { status: Status; words: string } {
   const leader = leadership.leaderName ?? cluster.members.find(({ isLeader }) => isLeader)?.name ?? null;
   const why = leadership.why === '' ? '' : `: ${leadership.why}`;
   if (leadership.standing === 'leader') {
@@ -100,6 +96,8 @@ function leadershipWords({ leadership, cluster }: NodeSnapshot): { status: Statu
   }
   if (leadership.standing === 'unknown') return { status: 'unknown', words: 'Who leads the cluster is not known yet.' };
   if (leadership.standing === 'cannot-lead') {
+    // That it is paused, and what that means, is said of its work.
+    if (isPaused) return { status: 'warning', words: `${leader} leads the cluster.` };
     return { status: 'warning', words: closed(`${leader} leads the cluster; this node cannot lead${why}`) };
   }
   const part = leadership.standing === 'worker' ? 'is a worker' : 'follows';

@@ -2,14 +2,13 @@ import { Button, TextInput } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useRef, useState } from 'react';
 import { callBridge } from '../../bridge/call.ts';
-import { useNavigate, useRoute } from '../../state/navigation.ts';
+import { useNavigate } from '../../state/navigation.ts';
 import { useAppState } from '../../state/use-app-state.ts';
 import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
 import { plural } from '../../ui/format.ts';
+import { RestartAgentButton } from '../../ui/RestartAgentButton.tsx';
 import { ScreenHeader, Section } from '../../ui/ScreenHeader.tsx';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
-import { RestartAgentButton } from '../diagnostics/RestartAgentButton.tsx';
-import { SetupDialog } from '../setup/SetupDialog.tsx';
 import { ConfigField } from './ConfigField.tsx';
 import { groupEntries, matchesSearch } from './config-presentation.ts';
 import { sortProblems, typedProblems, withoutPath } from './config-problems.ts';
@@ -170,7 +169,6 @@ function useSave(saved: ReturnType<typeof useSavedSettings>, onRefused: () => vo
 
 /** Every setting with its effective value and its tiers, and every key of config.ini. */
 export function SettingsScreen() {
-  const { params } = useRoute();
   const navigate = useNavigate();
   const saved = useSavedSettings();
   const [search, setSearch] = useState('');
@@ -215,7 +213,6 @@ export function SettingsScreen() {
         onSave={() => void save()}
         onDiscard={() => tellDraft({ type: 'discarded' })}
       />
-      {params.assistant === 'open' ? <SetupDialog onClose={() => navigate('settings')} /> : null}
     </>
   );
 }

@@ -4,8 +4,8 @@ import { navigate } from '../../state/navigation.ts';
 import { useAppState } from '../../state/use-app-state.ts';
 import { useNow } from '../../state/use-now.ts';
 import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
+import { RestartAgentButton } from '../../ui/RestartAgentButton.tsx';
 import { type Status, StatusMark } from '../../ui/StatusMark.tsx';
-import { RestartAgentButton } from '../diagnostics/RestartAgentButton.tsx';
 import { type StartStage, startProgress } from './start-progress.ts';
 import { endSetup, useSetup } from './use-setup.ts';
 

@@ -1,8 +1,10 @@
 import { Button } from '@mantine/core';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useId, useRef } from 'react';
 import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
+import { plural } from '../../ui/format.ts';
+import { mayContinue, stillMissing } from './setup-missing.ts';
 import type { SetupSession } from './setup-session.ts';
-import { mayContinue, SETUP_STEPS, type SetupState } from './setup-state.ts';
+import { SETUP_STEPS, type SetupState } from './setup-state.ts';
 
 /** What every step has: a heading that takes the focus, words, fields, trouble in words, and the two ways on. */
 export interface StepFormProps {
@@ -23,6 +25,8 @@ export function StepForm({ state, setup, title, about, children, continueLabel, 
   useEffect(() => {
     heading.current?.focus();
   }, []);
+  const missingId = useId();
+  const [missing, ...others] = state.work === null ? stillMissing(state) : [];
   const before = SETUP_STEPS[SETUP_STEPS.indexOf(state.step) - 1];
   return (
     <form
@@ -52,8 +56,16 @@ export function StepForm({ state, setup, title, about, children, continueLabel, 
             Back
           </Button>
         )}
-        <span className="isg-spacer" />
-        <Button type="submit" disabled={!mayContinue(state) && state.work === null} loading={state.work !== null}>
+        <p id={missingId} className="isg-setup-missing isg-small isg-dim" data-testid="still-missing">
+          {missing}
+          {others.length === 0 ? '' : ` And ${plural(others.length, 'more thing')} to fill in.`}
+        </p>
+        <Button
+          type="submit"
+          aria-describedby={missingId}
+          disabled={!mayContinue(state) && state.work === null}
+          loading={state.work !== null}
+        >
           {continueLabel}
         </Button>
       </footer>

@@ -1,11 +1,11 @@
 import type { BridgeAnswer, BridgeCallName, BridgeParams } from '../../../preload/contract/bridge.ts';
 import { configChanges } from './config-plan.ts';
 import { type DraftStorage, isResumed, restoreDraft, saveDraft } from './setup-draft.ts';
+import { mayContinue } from './setup-missing.ts';
 import {
   type AccountContents,
   areMountsFine,
   FRESH_SETUP,
-  mayContinue,
   mountOf,
   nextSetup,
   type SetupEvent,
@@ -141,7 +141,8 @@ class Session implements SetupSession {
   ): void {
     const base = contents ?? { clusters: [], gateways: [], storages: [] };
     const isListed = base.gateways.some((gateway) => gateway.id === id);
-    const own = { id, name: wanted.gatewayName, clusterId: wanted.clusterId, storageIds: wanted.storageIds };
+    const { gatewayName: name, clusterId, storageIds } = wanted;
+    const own = { id, name, clusterId, storageIds, mounts: {} };
     const gateways = isListed ? base.gateways : [...base.gateways, own];
     this.tell({ type: 'gateway-made', gatewayId: id, contents: { ...base, gateways } });
   }

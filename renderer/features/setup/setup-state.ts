@@ -1,5 +1,5 @@
 import type { AgentAnswer } from '../../../agent/contract/index.ts';
-import { accountProblems, isPath, newGatewayProblems } from './setup-checks.ts';
+import { isPath } from './setup-checks.ts';
 
 /** The steps in order; each opens when the one before was tested. */
 export const SETUP_STEPS = ['account', 'gateway', 'mounts', 'review', 'start'] as const;
@@ -105,12 +105,18 @@ export function chosenGateway(state: SetupState): AccountContents['gateways'][nu
   return state.contents?.gateways.find(({ id }) => id === state.gatewayId) ?? null;
 }
 
-/** The storages of the chosen gateway, in the account's order; one that the account does not list goes by its id. */
+/** A storage by its id, with the mount point that holds for the chosen gateway: its own, else the storage's. */
+function storageOf(state: SetupState, id: string): AccountContents['storages'][number] {
+  const known = state.contents?.storages.find((storage) => storage.id === id) ?? { id, name: id, mountPoint: '' };
+  return { ...known, mountPoint: chosenGateway(state)?.mounts[id] || known.mountPoint };
+}
+
+/**
+ * The storages of the chosen gateway, in its order, each with the mount point that iconik knows for it; one that the
+ * account does not list goes by its id.
+ */
 export function storagesToMount(state: SetupState): AccountContents['storages'] {
-  const ids = chosenGateway(state)?.storageIds ?? [];
-  return ids.map(
-    (id) => state.contents?.storages.find((storage) => storage.id === id) ?? { id, name: id, mountPoint: '' },
-  );
+  return (chosenGateway(state)?.storageIds ?? []).map((id) => storageOf(state, id));
 }
 
 /** The path of a storage's mount on this machine: typed, else what iconik says. */
@@ -149,27 +155,6 @@ export function mayOpen(state: SetupState, step: SetupStep): boolean {
   return SETUP_STEPS.slice(0, SETUP_STEPS.indexOf(step)).every((before) => isDone(state, before));
 }
 
-/** Whether the button that leads on can be used now. */
-export function mayContinue(state: SetupState): boolean {
-  if (state.work !== null) return false;
-  switch (state.step) {
-    case 'account':
-      return Object.keys(accountProblems(state.account)).length === 0;
-    case 'gateway':
-      return state.mode === 'existing'
-        ? chosenGateway(state) !== null
-        : Object.keys(newGatewayProblems(state.newGateway)).length === 0;
-    case 'mounts':
-      return storagesToMount(state).every((storage) => isPath(mountOf(state, storage).path));
-    case 'review':
-      return true;
-    case 'start':
-      return false;
-    default:
-      return state.step satisfies never;
-  }
-}
-
 const nextStep = (step: SetupStep): SetupStep => SETUP_STEPS[SETUP_STEPS.indexOf(step) + 1] ?? step;
 
 function withContents(state: SetupState, contents: AccountContents): SetupState {
@@ -194,9 +179,14 @@ function withMount(state: SetupState, storageId: string, mount: Mount): SetupSta
   return { ...state, mounts: { ...state.mounts, [storageId]: mount } };
 }
 
+// A path that nobody typed belongs to the gateway it came from; the next one may have its storages elsewhere.
+function gatewayChosen(state: SetupState, gatewayId: string): SetupState {
+  const typed = Object.entries(state.mounts).filter(([id, { path }]) => path !== storageOf(state, id).mountPoint);
+  return { ...state, gatewayId, mounts: Object.fromEntries(typed), areMountsTold: false, error: null };
+}
+
 function pathOf(state: SetupState, storageId: string): string {
-  const known = state.contents?.storages.find(({ id }) => id === storageId);
-  return mountOf(state, known ?? { id: storageId, name: storageId, mountPoint: '' }).path;
+  return mountOf(state, storageOf(state, storageId)).path;
 }
 
 function mountTested(state: SetupState, event: Extract<SetupEvent, { type: 'mount-tested' }>): SetupState {
@@ -258,7 +248,7 @@ export function nextSetup(state: SetupState, event: SetupEvent): SetupState {
     case 'mode-chosen':
       return { ...state, mode: event.mode, error: null };
     case 'gateway-chosen':
-      return { ...state, gatewayId: event.gatewayId, areMountsTold: false, error: null };
+      return gatewayChosen(state, event.gatewayId);
     case 'new-gateway-typed':
       return { ...state, newGateway: { ...state.newGateway, ...event.gateway }, error: null };
     case 'gateway-made':

@@ -1,10 +1,10 @@
 import { isBelievable } from '../../state/freshness.ts';
 import { useRoute } from '../../state/navigation.ts';
 import { useAppState, useFreshness } from '../../state/use-app-state.ts';
+import { agentAbsence } from '../../ui/agent-words.ts';
 import { EmptyState } from '../../ui/EmptyState.tsx';
 import { ScreenHeader } from '../../ui/ScreenHeader.tsx';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
-import { agentAbsence } from '../logs/agent-words.ts';
 import { StorageCard } from './StorageCard.tsx';
 import { storagesSentence } from './storage-words.ts';
 import './storages.css';

@@ -3,9 +3,10 @@ import { useState } from 'react';
 import type { AppState } from '../../../preload/contract/app-state.ts';
 import { asBridgeError, callBridge } from '../../bridge/call.ts';
 import { useNavigate } from '../../state/navigation.ts';
+import type { ScreenId } from '../../state/route.ts';
 import { useNow } from '../../state/use-now.ts';
 import { ErrorNotice } from '../ErrorNotice.tsx';
-import { agentBanner } from './agent-banner-model.ts';
+import { agentBanner, isBannerAFinding } from './agent-banner-model.ts';
 
 function RestartButton() {
   const [isBusy, setIsBusy] = useState(false);
@@ -31,11 +32,15 @@ function RestartButton() {
   );
 }
 
-/** Says above every screen that the agent is down, silent, starting or waiting, with its reason and last words. */
-export function AgentBanner({ state }: { state: AppState }) {
+/**
+ * Says above every screen that the agent is down, silent, starting or waiting, with its reason and last words; above
+ * Diagnostics only what is no finding there.
+ */
+export function AgentBanner({ state, screen }: { state: AppState; screen: ScreenId }) {
   const navigate = useNavigate();
-  const banner = agentBanner(state, useNow());
-  if (banner === null) return null;
+  const nowMs = useNow();
+  const banner = agentBanner(state, nowMs);
+  if (banner === null || (screen === 'diagnostics' && isBannerAFinding(state, nowMs))) return null;
   const { action, lines, ...words } = banner;
   return (
     <div className="isg-banner" data-testid="agent-banner">

@@ -28,7 +28,7 @@ export function Frame({ state, children }: { state: AppState; children: ReactNod
       <Navigation current={screen} badges={badges} />
       <Header state={state} fresh={fresh} />
       <main className="isg-main" ref={main} tabIndex={-1}>
-        <AgentBanner state={state} />
+        <AgentBanner state={state} screen={screen} />
         {children}
       </main>
       <Footer state={state} fresh={fresh} />

@@ -1,8 +1,8 @@
 import type { AppState } from '../../../preload/contract/app-state.ts';
 import { type Freshness, isBelievable } from '../../state/freshness.ts';
 import { LeaderBadge } from '../LeaderBadge.tsx';
-import { RoleChips } from '../RoleChips.tsx';
 import { ConnectionLights } from './ConnectionLights.tsx';
+import { HeaderRoles } from './HeaderRoles.tsx';
 
 /** Who this node is and how it stands. Without believable data leadership is unknown and no role counts as working. */
 export function Header({ state, fresh }: { state: AppState; fresh: Freshness }) {
@@ -17,8 +17,9 @@ export function Header({ state, fresh }: { state: AppState; fresh: Freshness }) 
       <LeaderBadge
         leadership={believe ? (snapshot?.leadership ?? null) : null}
         history={snapshot?.cluster.history ?? []}
+        isPaused={snapshot?.isPaused ?? false}
       />
-      <RoleChips roles={believe ? roles : roles.map(({ role }) => ({ role, state: 'unknown' as const, why: '' }))} />
+      <HeaderRoles roles={believe ? roles : roles.map(({ role }) => ({ role, state: 'unknown' as const, why: '' }))} />
       <span className="isg-spacer" />
       <ConnectionLights snapshot={snapshot} fresh={fresh} />
     </header>

@@ -1,6 +1,7 @@
 import type { Phase } from '../../../agent/contract/index.ts';
 import type { AgentState, AppState } from '../../../preload/contract/app-state.ts';
 import { freshness } from '../../state/freshness.ts';
+import { findingsOf } from '../findings/findings.ts';
 import { formatDuration, plural } from '../format.ts';
 import type { Status } from '../StatusMark.tsx';
 
@@ -81,3 +82,10 @@ export function agentBanner(state: AppState, nowMs: number): AgentBanner | null 
   if (phase === 'running' || phase === 'set-up') return null;
   return { ...quiet, ...PHASE_CAUSES[phase], consequence: state.snapshot?.reason ?? '' };
 }
+
+/** Findings of what the banner speaks of: config.ini, the agent, the age of its report, what it waits for. */
+const OF_BANNER = /^(config|agent|snapshot|phase)-/;
+
+/** Whether the Diagnostics screen says it too, as its first finding with more to do; then the banner there would repeat it. */
+export const isBannerAFinding = (state: AppState, nowMs: number): boolean =>
+  findingsOf(state, nowMs).some(({ id }) => OF_BANNER.test(id));

@@ -1,7 +1,7 @@
 import type { AppState } from '../../../preload/contract/app-state.ts';
-import { findingsOf } from '../../features/diagnostics/findings.ts';
 import { freshness, isBelievable } from '../../state/freshness.ts';
 import type { ScreenId } from '../../state/route.ts';
+import { findingsOf } from '../findings/findings.ts';
 
 /** How many problems a screen has to show; screens without problems are absent. */
 export type NavBadges = Partial<Record<ScreenId, number>>;

@@ -33,9 +33,16 @@ describe('looking at an account', () => {
     const { clusterId, gatewayIds, storageIds } = seed();
     expect(await calls['setup.look'](account())).toEqual({
       clusters: [{ id: clusterId, name: 'cluster' }],
-      gateways: [{ id: gatewayIds[0], name: 'node-a', clusterId, storageIds }],
+      gateways: [{ id: gatewayIds[0], name: 'node-a', clusterId, storageIds, mounts: {} }],
       storages: [{ id: storageIds[0], name: 'NAS Post', mountPoint: '/mnt/nas' }],
     });
+  });
+
+  it('tells where a gateway has its storages already', async () => {
+    const { gatewayIds, storageIds } = seed();
+    const mounts = { [storageIds[0] ?? '']: '/here/nas' };
+    await calls['setup.set-mounts']({ ...account(), storageGatewayId: gatewayIds[0] ?? '', mounts });
+    expect((await calls['setup.look'](account())).gateways).toMatchObject([{ id: gatewayIds[0], mounts }]);
   });
 
   it('refuses a wrong token in words that do not repeat it', async () => {

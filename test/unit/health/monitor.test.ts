@@ -2,12 +2,12 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { failing, type HealthCheck, ok } from '../../../agent/health/health-check.ts';
 import { HealthMonitor } from '../../../agent/health/monitor.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
-import { silentLogger } from '../../../agent/runtime/logger.ts';
+import { createLogger, type LogRecord, silentLogger } from '../../../agent/runtime/logger.ts';
 
 let monitor: HealthMonitor;
-const startMonitor = async (ask: HealthCheck['ask']) => {
-  const check: HealthCheck = { name: 'storage:s1', everyMs: 20, timeoutMs: 30, ask };
-  monitor = new HealthMonitor({ checks: () => [check], clock: systemClock, log: silentLogger, onChange: () => {} });
+const startMonitor = async (ask: HealthCheck['ask'], { log = silentLogger, timeoutMs = 30 } = {}) => {
+  const check: HealthCheck = { name: 'storage:s1', everyMs: 20, timeoutMs, ask };
+  monitor = new HealthMonitor({ checks: () => [check], clock: systemClock, log, onChange: () => {} });
   await monitor.start();
 };
 const verdict = (status: string) =>
@@ -60,4 +60,28 @@ it('a check that was replaced (another mount point) leaves its verdict and its l
   fresh.resolve(failing(name, { reason: 'gone', remedy: '', certain: true }));
   await verdict('failing');
   expect(told).toEqual(['failing', 'failing']);
+});
+
+it('a check that the stop cut short is no failure', async () => {
+  const told: string[] = [];
+  const noted = Promise.withResolvers<void>();
+  const sink = (record: LogRecord) => {
+    told.push(record.level);
+    noted.resolve();
+  };
+  const cut = Promise.withResolvers<ReturnType<typeof ok>>();
+  const asked = Promise.withResolvers<void>();
+  await startMonitor(
+    async () => {
+      asked.resolve();
+      return cut.promise;
+    },
+    { log: createLogger([sink], () => 0), timeoutMs: 60_000 },
+  );
+  await asked.promise;
+  await monitor.stop();
+  cut.reject(new Error('The program was ended by SIGTERM.'));
+  await noted.promise;
+  expect(told).toEqual(['debug']);
+  expect(monitor.verdict('storage:s1').status).toBe('unknown');
 });

@@ -47,6 +47,20 @@ describe('the tray', () => {
     expect(trayModel(state, NOW_MS).icon).toBe('degraded');
   });
 
+  it('names a lost storage before the role that is uncovered by it, and cuts its name last', () => {
+    const [storage] = snapshot().storages;
+    const lost = { check: `storage:${storage?.id}`, status: 'failing' as const, reason: 'It is away.', remedy: '' };
+    const disk = { check: 'disk', status: 'warning' as const, reason: 'It is nearly full.', remedy: '' };
+    const cluster = { ...snapshot().cluster, uncoveredRoles: ['MAIN' as const, 'TRANSCODE' as const] };
+    const { tooltip, items } = trayModel(appState({}, { checks: [disk, lost], cluster }), NOW_MS);
+    expect(tooltip.split('\n')).toContain(`3 problems: ${storage?.name} and 2 more`);
+    expect(items.filter(({ id }) => id.startsWith('health-')).map((item) => 'label' in item && item.label)).toEqual([
+      `${storage?.name}: It is away.`,
+      'No node works on MAIN, TRANSCODE',
+      'Disk: It is nearly full.',
+    ]);
+  });
+
   it('a warning alone leaves the icon calm, and is told in the menu', () => {
     const checks = [{ check: 'disk', status: 'warning' as const, reason: 'Less than 1 GB is free.', remedy: '' }];
     const model = trayModel(appState({}, { checks }), NOW_MS);

@@ -143,7 +143,7 @@ class StorageScan {
       return true;
     } catch (thrown) {
       const error = coerceError(thrown);
-      if (error.code === 'leadership-lost') throw error;
+      if (this.leadership.signal.aborted || error.code === 'leadership-lost') throw error;
       this.log.warn(
         'the identity marker could not be written; an unmounted share is recognised only by an empty root',
         {
@@ -228,7 +228,9 @@ async function superviseScans(
         .run(wakeOf(id))
         .catch((thrown: unknown) => {
           const error = coerceError(thrown);
-          deps.log.info('scan of a storage ended', { storageId: id, term: leadership.term, error });
+          // With the leadership its scans end, as they should; an error of that moment is no news.
+          const level = leadership.signal.aborted ? 'debug' : 'info';
+          deps.log[level]('scan of a storage ended', { storageId: id, term: leadership.term, error });
         })
         .finally(() => running.delete(id));
       running.set(id, scan);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CheckResult, ClusterMember, NodeSnapshot } from '../../../../agent/contract/index.ts';
+import type { CheckResult, ClusterMember, LeaderlessCause, NodeSnapshot } from '../../../../agent/contract/index.ts';
 import type { AppState } from '../../../../preload/contract/app-state.ts';
-import { diagnosisSentence, findingsAsText, findingsOf } from '../../../../renderer/features/diagnostics/findings.ts';
 import { judgedChecks } from '../../../../renderer/features/diagnostics/judged-checks.ts';
+import { diagnosisSentence, findingsAsText, findingsOf } from '../../../../renderer/ui/findings/findings.ts';
 import { sceneState } from '../../../support/fake-bridge-scenes.ts';
 
 const NOW = 1_800_000_000_000;
@@ -204,24 +204,53 @@ describe('the node', () => {
 });
 
 describe('the cluster', () => {
-  it('nobody leads: each MAIN node says why not', () => {
-    const state = onlyMembers(
-      [
-        member({ name: 'node-a', health: [failing('iconik', 'iconik is away')] }),
-        member({ workerId: 'w-b', name: 'node-b', isAlive: false }),
-        member({ workerId: 'w-c', name: 'node-c', roles: ['TRANSFER'] }),
-      ],
-      { leadership: nobody },
-    );
-    const finding = findingsOf(state, NOW).find(({ id }) => id === 'nobody-leads');
-    expect(finding?.cause).toContain('node-a: iconik is away.');
-    expect(finding?.cause).toContain('node-b is not seen alive.');
-    expect(finding?.cause).not.toContain('node-c');
+  const leaderless = (...causes: LeaderlessCause[]) =>
+    withSnapshot({
+      leadership: nobody,
+      cluster: { ...calm().snapshot.cluster, uncoveredRoles: [], leaderless: { sinceMs: NOW - 40_000, causes } },
+    });
+  const noMain: LeaderlessCause = {
+    code: 'no-main-role',
+    nodes: ['node-c'],
+    cause: 'Does not have it.',
+    remedy: 'Give it.',
+  };
+  const silent: LeaderlessCause = {
+    code: 'iconik',
+    nodes: ['node-a', 'node-b'],
+    cause: 'iconik is away',
+    remedy: 'Wait.',
+  };
+  const paused: LeaderlessCause = {
+    code: 'paused',
+    nodes: ['node-d'],
+    cause: 'Paused.',
+    remedy: 'Resume it at that node.',
+  };
+  const nobodyFinding = (state: AppState) => findingsOf(state, NOW).find(({ id }) => id === 'nobody-leads');
+
+  it('nobody leads: the causes of the agent, with their nodes and remedies', () => {
+    expect(nobodyFinding(leaderless(silent, paused, noMain))).toMatchObject({
+      cause: 'Nobody leads the cluster for 40 s. node-a and node-b: iconik is away. node-d: Paused.',
+      remedy: 'node-a and node-b: Wait. node-d: Resume it at that node.',
+      evidence: expect.arrayContaining(['no-main-role: node-c: Does not have it.']),
+    });
   });
 
   it('nobody leads because nobody has the role MAIN', () => {
-    const state = onlyMembers([member({ roles: ['CHECKSUM'] })], { leadership: nobody });
-    expect(findingsOf(state, NOW)[0]?.cause).toContain('No node has the role MAIN.');
+    expect(nobodyFinding(leaderless(noMain))?.remedy).toBe('node-c: Give it.');
+  });
+
+  it('nobody leads for a moment: it is said, but no cause is made up', () => {
+    const finding = nobodyFinding(onlyMembers([member({ isAlive: false })], { leadership: nobody }));
+    expect(finding?.cause).toMatch(/^Nobody leads the cluster[^.]*\.$/);
+    expect(finding?.remedy).toContain('Wait some seconds');
+    expect(nobodyFinding(leaderless())?.remedy).toContain('No node is registered');
+  });
+
+  it('in a disabled cluster nobody is missed', () => {
+    const cluster = { ...calm().snapshot.cluster, enabled: false };
+    expect(nobodyFinding(withSnapshot({ cluster, leadership: nobody }))).toBeUndefined();
   });
 
   it('a follower that cannot lead for a reason already said is not said twice', () => {

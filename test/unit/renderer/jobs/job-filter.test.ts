@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { AGENT_CALLS } from '../../../../agent/contract/index.ts';
-import { rowForKey } from '../../../../renderer/features/jobs/grid-keys.ts';
 import {
   ALL_JOBS,
   effectiveStates,
@@ -10,6 +9,7 @@ import {
   listParams,
   toggled,
 } from '../../../../renderer/features/jobs/job-filter.ts';
+import { rowForKey } from '../../../../renderer/ui/grid-keys.ts';
 
 test('what is sent is what the contract takes, however long the search text is', () => {
   const params = listParams({ ...ALL_JOBS, text: ` ${'x'.repeat(500)} ` }, null, 200);

@@ -5,7 +5,7 @@ import {
   followLabel,
   nextFollow,
   scrollMove,
-} from '../../../../renderer/features/logs/follow-state.ts';
+} from '../../../../renderer/ui/logs/follow-state.ts';
 
 const scrolled = (state: FollowState, move: 'left-end' | 'reached-end' | 'none') =>
   nextFollow(state, { kind: 'scrolled', move });

@@ -8,7 +8,7 @@ import {
   type LogBuffer,
   MOST_LINES,
   prependPage,
-} from '../../../../renderer/features/logs/log-buffer.ts';
+} from '../../../../renderer/ui/logs/log-buffer.ts';
 
 const line = (seq: number, message = `line ${seq}`): LogLine => ({
   seq,

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { LogLine } from '../../../../agent/contract/index.ts';
-import type { LogPage } from '../../../../renderer/features/logs/log-buffer.ts';
-import { MOST_LINES } from '../../../../renderer/features/logs/log-buffer.ts';
-import type { LogQuery } from '../../../../renderer/features/logs/log-filter.ts';
-import { createLogReader, type LogSource } from '../../../../renderer/features/logs/log-reader.ts';
+import type { LogPage } from '../../../../renderer/ui/logs/log-buffer.ts';
+import { MOST_LINES } from '../../../../renderer/ui/logs/log-buffer.ts';
+import type { LogQuery } from '../../../../renderer/ui/logs/log-filter.ts';
+import { createLogReader, type LogSource } from '../../../../renderer/ui/logs/log-reader.ts';
 
 const QUERY: LogQuery = { minLevel: 'info', text: '', fromMs: null, toMs: null, storageId: null };
 const line = (seq: number, level: LogLine['level'] = 'info'): LogLine => ({

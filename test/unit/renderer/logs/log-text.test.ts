@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { AGENT_CALLS, type LogLine } from '../../../../agent/contract/index.ts';
-import { type LogFilter, passes, queryOf, remembered } from '../../../../renderer/features/logs/log-filter.ts';
+import { type LogFilter, passes, queryOf, remembered } from '../../../../renderer/ui/logs/log-filter.ts';
 import {
   exportName,
   fieldsOf,
@@ -10,8 +10,8 @@ import {
   parseLocalTime,
   plainLine,
   plainText,
-} from '../../../../renderer/features/logs/log-text.ts';
-import { choose, isSelected, selectedOf } from '../../../../renderer/features/logs/selection-state.ts';
+} from '../../../../renderer/ui/logs/log-text.ts';
+import { choose, isSelected, selectedOf } from '../../../../renderer/ui/logs/selection-state.ts';
 
 const line = (more: Partial<LogLine> = {}): LogLine => ({
   seq: 1,

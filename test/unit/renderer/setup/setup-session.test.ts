@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { BridgeCallName } from '../../../../preload/contract/bridge.ts';
 import { configLines, MASKED } from '../../../../renderer/features/setup/config-plan.ts';
+import { mayContinue, stillMissing } from '../../../../renderer/features/setup/setup-missing.ts';
 import { createSetupSession } from '../../../../renderer/features/setup/setup-session.ts';
-import { mayOpen, SETUP_STEPS } from '../../../../renderer/features/setup/setup-state.ts';
+import { mayOpen, mountOf, SETUP_STEPS, storagesToMount } from '../../../../renderer/features/setup/setup-state.ts';
 
 const CONTENTS = {
   clusters: [{ id: 'cl-1', name: 'Studio' }],
   gateways: [
-    { id: 'gw-1', name: 'node-a', clusterId: 'cl-1', storageIds: ['st-1', 'st-2'] },
-    { id: 'gw-2', name: 'node-b', clusterId: 'cl-1', storageIds: [] },
+    { id: 'gw-1', name: 'node-a', clusterId: 'cl-1', storageIds: ['st-1', 'st-2'], mounts: {} },
+    { id: 'gw-2', name: 'node-b', clusterId: 'cl-1', storageIds: [], mounts: {} },
   ],
   storages: [
     { id: 'st-1', name: 'NAS', mountPoint: '/mnt/nas' },
@@ -132,6 +133,20 @@ describe('the second step', () => {
     expect(none.setup.get().mode).toBe('new');
   });
 
+  it('says what a new gateway still needs, and then nothing', async () => {
+    const opened = open();
+    await connect(opened);
+    expect(stillMissing(opened.setup.get())).toEqual(['Choose a storage gateway.']);
+    opened.setup.tell({ type: 'mode-chosen', mode: 'new' });
+    expect(stillMissing(opened.setup.get())).toEqual([
+      'Name the storage gateway, for example after this machine.',
+      'Choose at least one storage.',
+    ]);
+    opened.setup.tell({ type: 'new-gateway-typed', gateway: { gatewayName: 'node-c', storageIds: ['st-1'] } });
+    expect(stillMissing(opened.setup.get())).toEqual([]);
+    expect(mayContinue(opened.setup.get())).toBe(true);
+  });
+
   it('does not go on without a choice', async () => {
     const opened = open();
     await connect(opened);
@@ -142,7 +157,10 @@ describe('the second step', () => {
   const newGateway = { clusterId: null, clusterName: ' Two ', gatewayName: ' node-c ', storageIds: ['st-1'] };
   const afterCreation = {
     ...CONTENTS,
-    gateways: [...CONTENTS.gateways, { id: 'gw-3', name: 'node-c', clusterId: 'cl-2', storageIds: ['st-1'] }],
+    gateways: [
+      ...CONTENTS.gateways,
+      { id: 'gw-3', name: 'node-c', clusterId: 'cl-2', storageIds: ['st-1'], mounts: {} },
+    ],
   };
   async function create(opened: Opened) {
     await connect(opened);
@@ -184,7 +202,10 @@ describe('the second step', () => {
   });
 
   it('a gateway of that name that was there before is not taken for the new one', async () => {
-    const before = { ...CONTENTS, gateways: [{ id: 'gw-9', name: 'node-c', clusterId: null, storageIds: [] }] };
+    const before = {
+      ...CONTENTS,
+      gateways: [{ id: 'gw-9', name: 'node-c', clusterId: null, storageIds: [], mounts: {} }],
+    };
     const opened = open({
       'setup.look': before,
       'setup.create-gateway': () => Promise.reject(new Refusal('No answer within 10 s.', 'transient')),
@@ -264,6 +285,36 @@ describe('the third step', () => {
     expect(openable(opened)).toContain('review');
     opened.setup.tell({ type: 'mount-typed', storageId: 'st-2', path: '/other' });
     expect(openable(opened)).not.toContain('review');
+  });
+
+  it('begins with where the gateway has its storages, not with the address of the storage', async () => {
+    const [first, second] = CONTENTS.gateways;
+    const gateways = [
+      { ...first, mounts: { 'st-1': '/own/nas' } },
+      { ...second, storageIds: ['st-1', 'st-9'], mounts: { 'st-9': '/b/unlisted' } },
+    ];
+    const opened = open({ 'setup.look': { ...CONTENTS, gateways } });
+    await choose(opened);
+    const paths = () => storagesToMount(opened.setup.get()).map((storage) => mountOf(opened.setup.get(), storage).path);
+    expect(paths()).toEqual(['/own/nas', '']);
+    await opened.setup.testMounts();
+    expect(opened.calls.at(-1)?.params).toEqual({ mountPoint: '/own/nas', storageId: 'st-1' });
+    opened.setup.tell({ type: 'gateway-chosen', gatewayId: 'gw-2' });
+    expect(paths()).toEqual(['/mnt/nas', '/b/unlisted']);
+  });
+
+  it('keeps a typed folder when another gateway is chosen', async () => {
+    const opened = open();
+    await choose(opened);
+    opened.setup.tell({ type: 'mount-typed', storageId: 'st-1', path: '/typed' });
+    opened.setup.tell({ type: 'gateway-chosen', gatewayId: 'gw-2' });
+    expect(opened.setup.get().mounts['st-1']?.path).toBe('/typed');
+  });
+
+  it('names the storage whose folder is missing', async () => {
+    const opened = open();
+    await choose(opened);
+    expect(stillMissing(opened.setup.get())).toEqual(['Choose the folder of SAN.']);
   });
 
   it('a gateway without storages goes on', async () => {

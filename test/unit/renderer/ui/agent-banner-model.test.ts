@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { agentBanner } from '../../../../renderer/ui/frame/agent-banner-model.ts';
+import { agentBanner, isBannerAFinding } from '../../../../renderer/ui/frame/agent-banner-model.ts';
 import { type Scene, sceneState } from '../../../support/fake-bridge-scenes.ts';
 
 const NOW = 1_800_000_000_000;
@@ -47,6 +47,18 @@ describe('the banner above every screen', () => {
       action: 'open-settings',
       lines: ['line 4: iconik-url: not a web address', 'line 9: uploads: must be between 1 and 64'],
     });
+  });
+
+  it('is a finding of the diagnostics too, save a start of a moment', () => {
+    const isFinding = (scene: Scene, laterMs = 0) => {
+      const state = sceneState(scene, NOW);
+      return state !== null && isBannerAFinding(state, NOW + laterMs);
+    };
+    for (const scene of ['offline', 'unresponsive', 'waiting', 'invalid-config'] as const)
+      expect(isFinding(scene), scene).toBe(true);
+    expect(isFinding('calm', 12_000)).toBe(true);
+    expect(isFinding('starting')).toBe(false);
+    expect(isFinding('problems')).toBe(false);
   });
 
   it('says what a waiting node waits for', () => {

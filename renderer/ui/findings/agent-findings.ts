@@ -1,6 +1,6 @@
 import { EXIT } from '../../../agent/contract/exit-codes.ts';
 import type { AppState } from '../../../preload/contract/app-state.ts';
-import { formatDuration } from '../../ui/format.ts';
+import { formatDuration } from '../format.ts';
 import { type Finding, sentence } from './finding.ts';
 
 /** Longer than this in `starting` is worth a word (design: ready in about 1.5 s). */

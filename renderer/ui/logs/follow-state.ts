@@ -1,4 +1,4 @@
-import { plural } from '../../ui/format.ts';
+import { plural } from '../format.ts';
 
 // Whether the log view follows its end. Pure: what the reader does and what arrives go in, what the view has to do comes out.
 

@@ -1,9 +1,9 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import { asBridgeError, callBridge } from '../../bridge/call.ts';
-import { useAppState } from '../../state/use-app-state.ts';
-import { ConfirmDialog } from '../../ui/ConfirmDialog.tsx';
-import { plural } from '../../ui/format.ts';
+import { asBridgeError, callBridge } from '../bridge/call.ts';
+import { useAppState } from '../state/use-app-state.ts';
+import { ConfirmDialog } from './ConfirmDialog.tsx';
+import { plural } from './format.ts';
 
 /** Restarts the agent; asks first when jobs run on this node. A refusal is said below the button. */
 export function RestartAgentButton({ onRestarted }: { onRestarted?: () => void }) {

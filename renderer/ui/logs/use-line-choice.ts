@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type MouseEvent, useMemo, useState } from 'react';
 import type { LogLine } from '../../../agent/contract/index.ts';
-import { rowForKey } from '../jobs/grid-keys.ts';
-import { clickedRow } from '../jobs/grid-roles.ts';
+import { rowForKey } from '../grid-keys.ts';
+import { clickedRow } from '../grid-roles.ts';
 import { indexFrom } from './log-buffer.ts';
 import { choose, type LineSelection } from './selection-state.ts';
 

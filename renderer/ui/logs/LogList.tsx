@@ -1,5 +1,5 @@
 import { type ReactNode, type RefObject, useCallback, useEffect, useId } from 'react';
-import { GRID, GRID_ROWS } from '../jobs/grid-roles.ts';
+import { GRID, GRID_ROWS } from '../grid-roles.ts';
 import { LogRow, logRowId } from './LogRow.tsx';
 import type { LogReader, LogReaderState } from './log-reader.ts';
 import { guessedHeight } from './log-text.ts';

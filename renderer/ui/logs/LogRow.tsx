@@ -1,7 +1,7 @@
 import { memo } from 'react';
 import type { LogLine } from '../../../agent/contract/index.ts';
-import { formatAbsolute } from '../../ui/format.ts';
-import { GRID_CELL, gridRow } from '../jobs/grid-roles.ts';
+import { formatAbsolute } from '../format.ts';
+import { GRID_CELL, gridRow } from '../grid-roles.ts';
 import { fieldsOf, fieldsText, levelWord, timeOfDay } from './log-text.ts';
 import './logs.css';
 

@@ -1,6 +1,6 @@
-import type { ClusterMember, NodeSnapshot, Role } from '../../../agent/contract/index.ts';
-import { formatCount, formatDuration, formatList } from '../../ui/format.ts';
-import { leaderlessSinceMs } from '../../ui/leader-badge-model.ts';
+import type { ClusterMember, LeaderlessCause, NodeSnapshot, Role } from '../../../agent/contract/index.ts';
+import { formatCount, formatDuration, formatList } from '../format.ts';
+import { leaderlessSinceMs } from '../leader-badge-model.ts';
 import { type Finding, sentence } from './finding.ts';
 
 const ROLE_CONSEQUENCE: Readonly<Record<Role, string>> = {
@@ -10,18 +10,11 @@ const ROLE_CONSEQUENCE: Readonly<Record<Role, string>> = {
   TRANSFER: 'nothing is uploaded or downloaded',
 };
 
-/** Why a MAIN node does not lead, as a sentence that names it. */
-function whyNot(member: ClusterMember): string {
-  if (!member.isAlive) return `${member.name} is not seen alive.`;
-  const failing = member.health.find(({ status }) => status === 'failing');
-  const reason = failing?.reason ?? member.reason;
-  if (reason !== '') return `${member.name}: ${sentence(reason)}`;
-  return `${member.name} is ${member.availability === 'available' ? 'about to take over' : member.availability}.`;
-}
-
 /** Whether nobody leads, or this node cannot although it should. Pure. */
 export function leadershipFindings(snapshot: NodeSnapshot, nowMs: number): Finding[] {
   const { leadership, cluster } = snapshot;
+  // where the cluster is disabled it was ordered so, and is a finding of its own
+  if (!cluster.enabled) return [];
   const hasLeader = leadership.leaderName !== null && leadership.standing !== 'nobody';
   if (leadership.standing === 'unknown' || (hasLeader && leadership.standing !== 'cannot-lead')) return [];
   if (leadership.standing === 'worker' && cluster.members.some(({ isLeader }) => isLeader)) return [];
@@ -44,30 +37,30 @@ const cannotLead = ({ leadership }: NodeSnapshot): Finding => ({
   evidence: [],
 });
 
-function nobodyLeads({ cluster: { members, history } }: NodeSnapshot, nowMs: number): Finding {
-  const candidates = members.filter(
-    // a duplicate never leads, and is a finding of its own
-    ({ roles, availability }) => roles.includes('MAIN') && availability !== 'duplicate',
-  );
-  const sinceMs = leaderlessSinceMs(history);
+/** The causes that a person can mend; nodes that never could lead are named only when there is nothing else to say. */
+function tellingCauses(causes: readonly LeaderlessCause[]): readonly LeaderlessCause[] {
+  const telling = causes.filter(({ code }) => code !== 'no-main-role');
+  return telling.length > 0 ? telling : causes;
+}
+
+// The agent's diagnosis, word by word: tray, doctor and Cluster screen say the same.
+function nobodyLeads({ cluster: { history, leaderless } }: NodeSnapshot, nowMs: number): Finding {
+  const sinceMs = leaderless?.sinceMs ?? leaderlessSinceMs(history);
   const since = sinceMs === null ? '' : ` for ${formatDuration(nowMs - sinceMs)}`;
-  const [why, remedy] =
-    candidates.length === 0
-      ? ['No node has the role MAIN.', 'Give a storage gateway of this cluster the role MAIN in iconik.']
-      : [
-          candidates.map(whyNot).join(' '),
-          'Mend what keeps one of them from leading; the others follow by themselves.',
-        ];
+  const causes = tellingCauses(leaderless?.causes ?? []);
+  const of = (nodes: readonly string[], words: string) => `${formatList(nodes)}: ${sentence(words)}`;
+  const undiagnosed =
+    leaderless === null
+      ? 'Wait some seconds: a node takes over, or the reason is said here.'
+      : 'No node is registered: start the agent of a node that has the role MAIN.';
   return {
     id: 'nobody-leads',
     severity: 'critical',
-    cause: `Nobody leads the cluster${since}. ${why}`,
+    cause: [`Nobody leads the cluster${since}.`, ...causes.map(({ nodes, cause }) => of(nodes, cause))].join(' '),
     consequence: 'Nothing is scanned and ingested, and no new orders of iconik are taken. Queued jobs go on.',
-    remedy,
+    remedy: causes.length === 0 ? undiagnosed : causes.map(({ nodes, remedy }) => of(nodes, remedy)).join(' '),
     actions: ['open-cluster', 'open-logs'],
-    evidence: candidates.map(
-      (member) => `${member.name} (${member.host}): ${member.isAlive ? member.availability : 'not seen alive'}`,
-    ),
+    evidence: (leaderless?.causes ?? []).map(({ code, nodes, cause }) => `${code}: ${nodes.join(', ')}: ${cause}`),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { AgentState } from '../../../preload/contract/app-state.ts';
+import type { AgentState } from '../../preload/contract/app-state.ts';
 
 /** Why the agent cannot be asked now, as the beginning of a sentence; null when it can. */
 export function agentAbsence(state: AgentState['state'] | undefined): string | null {
