@@ -5,6 +5,9 @@ import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Sql } from '../runtime/sql.ts';
 
+/** Two steps further apart than this mean that this node, or the database, was away in between. */
+const MAX_GAP_MS = 2_000;
+
 /** What a rescue needs. */
 export interface JobRescueOptions {
   database: Sql;
@@ -28,6 +31,9 @@ export class JobRescue {
   /** When a dead worker was last seen to hold no job, by worker. */
   readonly #emptyMs = new Map<string, number>();
   #nextEarlierMs = Number.NEGATIVE_INFINITY;
+  /** Since when step has followed step without a gap, and the last one. */
+  #steadySinceMs = Number.NEGATIVE_INFINITY;
+  #steppedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: JobRescueOptions) {
     this.#options = options;
@@ -39,14 +45,25 @@ export class JobRescue {
     const ids = new Set(dead.map((row) => row.worker_id));
     for (const id of this.#emptyMs.keys()) if (!ids.has(id)) this.#emptyMs.delete(id);
     for (const row of dead) this.#begin(`dead ${row.worker_id}`, () => this.#bury(row));
-    this.#begin('expired', async () => {
-      const freed = await jobQueries.freeExpiredJobs(database);
-      if (freed > 0) log.warn(`Freed ${freed} jobs whose lease had run out`, { freed });
-    });
+    if (this.#isSteady()) {
+      this.#begin('expired', async () => {
+        const freed = await jobQueries.freeExpiredJobs(database);
+        if (freed > 0) log.warn(`Freed ${freed} jobs whose lease had run out`, { freed });
+      });
+    }
     this.#begin('cancelled', async () => {
       await jobQueries.endCancelledQueuedJobs(database);
     });
     if (this.#options.clock.monotonicMs() >= this.#nextEarlierMs) this.#begin('earlier runs', () => this.#tidyPast());
+  }
+
+  // After an outage all leases may have run out at once. Whoever is back first must leave the others the time to renew.
+  #isSteady(): boolean {
+    const { clock, lapseMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#steppedMs > MAX_GAP_MS) this.#steadySinceMs = nowMs;
+    this.#steppedMs = nowMs;
+    return nowMs - this.#steadySinceMs >= lapseMs + MAX_GAP_MS;
   }
 
   /** Resolves when nothing is under way. */

@@ -129,8 +129,12 @@ export class Membership implements Service {
   }
 
   async #run(): Promise<void> {
+    const { clock, beatMs } = this.#options;
+    let nextMs = clock.monotonicMs() + beatMs;
     while (!this.#life.signal.aborted) {
-      await this.#options.clock.sleep(this.#options.beatMs, this.#life.signal).catch(() => {});
+      await clock.sleep(Math.max(0, nextMs - clock.monotonicMs()), this.#life.signal).catch(() => {});
+      // From begin to begin: slow answers must not widen the gap between two looks.
+      nextMs = clock.monotonicMs() + beatMs;
       if (!this.#life.signal.aborted) await this.#guarded(() => this.#cycle());
     }
   }
