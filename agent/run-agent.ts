@@ -180,7 +180,13 @@ async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator }:
   try {
     log.info(`ISG Pro ${VERSION} starts`, { storageGatewayId: config.storageGatewayId, dataDir: config.dataDir });
     const installation = await loadInstallation(config.dataDir);
-    operator?.identify(installation.workerId);
+    const { workerId, copiedFrom } = installation;
+    if (copiedFrom !== null)
+      log.warn('The data folder is a copy, or was moved or restored: this node takes a worker id of its own', {
+        workerId,
+        copiedFrom,
+      });
+    operator?.identify(workerId);
     await runNode({
       config,
       installation,

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, realpath, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -10,6 +10,8 @@ const run = promisify(execFile);
 export interface Installation {
   /** UUID of the installation, kept in the data folder; what iconik's telemetry is keyed by. */
   workerId: string;
+  /** The worker id that this data folder had until now, when it was found to be a copy and got one of its own; else null. */
+  copiedFrom: string | null;
   /** The operating system's id of this machine, or a random one kept in the data folder. */
   machineId: string;
   /** Changes with each boot; `unknown` where the system does not tell. */
@@ -98,12 +100,38 @@ async function readBootId(): Promise<string> {
   return (await bySystem()) || 'unknown';
 }
 
-/** Reads who we are, making the worker id at the first start. Call while holding the data folder's lock. */
+// Not the number of the device: it may be another one after the next boot.
+async function readPlace(dataDir: string): Promise<string> {
+  try {
+    const path = await realpath(dataDir);
+    const { ino } = await stat(path, { bigint: true });
+    return `${ino} ${path}`;
+  } catch {
+    // ignored because a file system that does not tell a place says nothing about copies
+    return '';
+  }
+}
+
+/**
+ * Two folders of one worker id would free each other's jobs and beat over each other. A copy is told by its place: another
+ * path, or another folder at the same path. A folder that was moved or restored counts as one, too: its old id is not missed,
+ * because what it held is freed when its heartbeat lapses.
+ */
+async function settlePlace(dataDir: string, workerId: string): Promise<Pick<Installation, 'workerId' | 'copiedFrom'>> {
+  const [known, place] = await Promise.all([readText(join(dataDir, 'worker-place')), readPlace(dataDir)]);
+  if (known === place || place === '') return { workerId, copiedFrom: null };
+  const isCopy = known !== '';
+  const settled = isCopy ? await renewWorkerId(dataDir) : workerId;
+  await writeDurably(dataDir, 'worker-place', `${place}\n`);
+  return { workerId: settled, copiedFrom: isCopy ? workerId : null };
+}
+
+/** Reads who we are, making the worker id at the first start, and another for a folder that is a copy. Call while holding the data folder's lock. */
 export async function loadInstallation(dataDir: string): Promise<Installation> {
   await mkdir(dataDir, { recursive: true, mode: 0o750 });
-  const workerId = await keptUuid(dataDir, 'worker-id');
+  const identity = await settlePlace(dataDir, await keptUuid(dataDir, 'worker-id'));
   const [machineId, bootId] = await Promise.all([readMachineId(dataDir), readBootId()]);
-  return { workerId, machineId, bootId };
+  return { ...identity, machineId, bootId };
 }
 
 /** Gives the installation a new worker id, for a data folder that was cloned to another machine. Returns the new id. */

@@ -25,9 +25,11 @@ const WATCH_MS = 3_500;
 const LOOK_MS = 250;
 
 /**
- * The worker id under which this run may register. When the same id is registered from another machine and its heartbeat
- * moves before our eyes, the data folder was cloned: two living runs with one id would free each other's jobs, so the later
- * one, this one, makes itself a new id. A folder that was moved (no heartbeat there any more) keeps its id.
+ * The worker id under which this run may register. A copied data folder is told by its place as a rule (cache/installation.ts);
+ * this is for the copy of a whole disk, where the place is the same. When the id is registered from another machine and its
+ * heartbeat moves before our eyes, two living runs with one id would free each other's jobs: the later one, this one, makes
+ * itself a new id. A disk that was moved (no heartbeat from its old machine any more) keeps it. Not noticed: copies with the
+ * ids of the machine and its name copied, too, and copies that are started at the same moment.
  */
 export async function settleWorkerId(claim: WorkerClaim, options: SettleOptions): Promise<string> {
   const { database, clock, log, renew, watchMs = WATCH_MS } = options;

@@ -27,9 +27,9 @@ const REGISTER = `
 INSERT INTO worker (worker_id, storage_gateway_id, run_id, name, host, machine_id, boot_id, version, roles, availability_status)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}', 'degraded')
 ON CONFLICT (worker_id) DO UPDATE SET storage_gateway_id = $2, run_id = $3, name = $4, host = $5, machine_id = $6,
-  boot_id = $7, version = $8, started_at = now(), last_seen_at = now(), heartbeat = worker.heartbeat + 1`;
+  boot_id = $7, version = $8, availability_status = 'degraded', status_reason = '', started_at = now(), last_seen_at = now(), heartbeat = worker.heartbeat + 1`;
 
-/** Writes this run over any earlier run of the same installation. */
+/** Writes this run over any earlier run of the same installation, whose goodbye it forgets. */
 export async function registerWorker(sql: Sql, self: WorkerIdentity): Promise<void> {
   await sql.execute(REGISTER, [
     self.workerId,
@@ -58,19 +58,24 @@ export async function readRegistration(sql: Sql, workerId: string): Promise<z.in
   return row ?? null;
 }
 
+/** Reason in the row of a run that stopped in good order: its last word, whatever beats are still on their way. */
+const GOODBYE = 'stopped';
+
 const heartbeatRow = z.object({ registered: z.boolean(), holds: z.boolean() });
 const HEARTBEAT = `
 WITH beat AS (
   UPDATE worker SET heartbeat = heartbeat + 1, last_seen_at = now(), roles = $3, availability_status = $4,
     status_reason = $5, health = $6::jsonb, name = $7
-  WHERE worker_id = $1 AND run_id = $2 RETURNING 1
+  WHERE worker_id = $1 AND run_id = $2 AND NOT (availability_status = 'unavailable' AND status_reason = '${GOODBYE}')
+  RETURNING 1
 ), hold AS (
   UPDATE gateway_hold SET heartbeat = heartbeat + 1 WHERE run_id = $2 RETURNING 1
 )
-SELECT EXISTS (SELECT 1 FROM beat) AS registered, EXISTS (SELECT 1 FROM hold) AS holds`;
+SELECT EXISTS (SELECT 1 FROM beat) OR EXISTS (SELECT 1 FROM worker WHERE worker_id = $1 AND run_id = $2) AS registered,
+  EXISTS (SELECT 1 FROM hold) AS holds`;
 
 /**
- * One sign of life: both counters move in one statement. `registered` is false when another run of this installation
+ * One sign of life: both counters move in one statement. One that comes after the goodbye of its run changes no row. `registered` is false when another run of this installation
  * has taken the row, `holds` when this run does not hold its storage gateway id.
  */
 export async function beat(
@@ -134,7 +139,7 @@ export async function takeHold(sql: Sql, self: WorkerIdentity, seen: GatewayHold
 
 const LEAVE = `
 WITH freed AS (DELETE FROM gateway_hold WHERE run_id = $2)
-UPDATE worker SET availability_status = 'unavailable', status_reason = 'stopped', last_seen_at = now(), heartbeat = heartbeat + 1
+UPDATE worker SET availability_status = 'unavailable', status_reason = '${GOODBYE}', last_seen_at = now(), heartbeat = heartbeat + 1
 WHERE worker_id = $1 AND run_id = $2`;
 
 /** Says goodbye at an orderly stop. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -60,6 +60,32 @@ describe('loadInstallation', () => {
     expect(first.machineId).not.toBe('');
     expect(first.bootId).not.toBe('');
     expect(await loadInstallation(join(dataDir, 'new'))).toEqual(first);
+  });
+
+  it('gives a copy of the folder a worker id of its own, whichever starts first, and tells which one it was copied with', async () => {
+    const [original, copy] = [join(dataDir, 'original'), join(dataDir, 'copy')];
+    const first = await loadInstallation(original);
+    expect(first.copiedFrom).toBeNull();
+    await cp(original, copy, { recursive: true });
+    const copied = await loadInstallation(copy);
+    expect(copied.workerId).not.toBe(first.workerId);
+    expect(copied.copiedFrom).toBe(first.workerId);
+    expect(await loadInstallation(copy)).toEqual({ ...copied, copiedFrom: null });
+    expect(await loadInstallation(original)).toEqual(first);
+  });
+
+  it('takes a folder that stands in the place of another, as after a restore, for a copy', async () => {
+    const [place, aside] = [join(dataDir, 'place'), join(dataDir, 'aside')];
+    const first = await loadInstallation(place);
+    await rename(place, aside);
+    await cp(aside, place, { recursive: true });
+    expect((await loadInstallation(place)).workerId).not.toBe(first.workerId);
+  });
+
+  it('keeps the worker id of a folder that does not tell its place yet', async () => {
+    const first = await loadInstallation(dataDir);
+    await rm(join(dataDir, 'worker-place'));
+    expect(await loadInstallation(dataDir)).toEqual(first);
   });
 
   it('makes a new worker id when asked, and when the kept one is unreadable', async () => {

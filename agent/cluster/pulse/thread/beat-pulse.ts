@@ -24,6 +24,8 @@ const RETRY_MS = 250;
 /** How long a beat that is asked for now waits for a connection. */
 const LANE_PATIENCE_MS = 3_000;
 
+const stopped = () => new IsgError('stopped', 'The heartbeat of this node has ended.', { retry: 'permanent' });
+
 /** Sends the heartbeat with the status that the main loop said last. */
 export class BeatPulse {
   readonly #options: BeatPulseOptions;
@@ -75,8 +77,9 @@ export class BeatPulse {
     }
   }
 
-  /** One beat at once. Throws `database-…` when it is not confirmed. */
+  /** One beat at once. Throws `database-…` when it is not confirmed, `stopped` once the beats have ended. */
   async beatNow(): Promise<BeatAnswer> {
+    if (this.#isStopped) throw stopped();
     return this.#beat(this.#options.lanes.take() ?? (await this.#freeLane()));
   }
 
@@ -89,6 +92,8 @@ export class BeatPulse {
 
   async #beat(lane: WarmConnection): Promise<BeatAnswer> {
     const { memory, self, nowMs } = this.#options;
+    // After the goodbye that follows the stop, a beat would bring this node back to life in the eyes of the others.
+    if (this.#isStopped) throw stopped();
     const startedMs = nowMs();
     const beating = beat(lane, self, this.#status);
     this.#underWay.add(beating);

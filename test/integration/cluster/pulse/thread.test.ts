@@ -22,6 +22,18 @@ it('a start is not waited for any longer once the pulse was stopped', async () =
   await pulse.stop();
 });
 
+it('no beat is sent after the heartbeat was stopped', async () => {
+  const { pulse } = pulseOf();
+  await pulse.start();
+  try {
+    pulse.heartbeat.start();
+    await pulse.heartbeat.stop();
+    await expect(pulse.heartbeat.beatNow()).rejects.toMatchObject({ code: 'stopped' });
+  } finally {
+    await pulse.stop();
+  }
+});
+
 it('a number that is none is said and left out; the thread goes on', async () => {
   const { logs, pulse } = pulseOf();
   await pulse.start();
