@@ -188,6 +188,7 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
       );
     }
     if (known !== undefined) continue;
-    if (await applyPatiently(database, migration, options.log)) options.log.info('database schema changed', { migration: migration.name });
+    if (await applyPatiently(database, migration, options.log))
+      options.log.info('database schema changed', { migration: migration.name });
   }
 }

@@ -27,7 +27,8 @@ export function laneDemand(lane: Lane, taken: readonly string[], allowance: Allo
   const { role, kinds } = lane;
   const limit = lane.limit();
   if (allowance === 'none' || limit <= 0 || (allowance === 'one' && taken.length > 0)) return null;
-  if (allowance === 'one') return { role, kinds, slots: 1, ...(lane.perProfile ? { takenByProfile: {}, most: 1 } : {}) };
+  if (allowance === 'one')
+    return { role, kinds, slots: 1, ...(lane.perProfile ? { takenByProfile: {}, most: 1 } : {}) };
   if (!lane.perProfile) return limit > taken.length ? { role, kinds, slots: limit - taken.length } : null;
   const takenByProfile: Record<string, number> = {};
   for (const profile of taken) takenByProfile[profile] = (takenByProfile[profile] ?? 0) + 1;

@@ -37,8 +37,7 @@ UPDATE job SET state = 'queued', error = $2::jsonb, run_at = now() + make_interv
   lease_token = NULL, leased_by = NULL, leased_worker = NULL, lease_expires_at = NULL
 WHERE job_id = $1`;
 
-const asJson = (value: unknown): string | null =>
-  value === undefined || value === null ? null : storableJson(value);
+const asJson = (value: unknown): string | null => (value === undefined || value === null ? null : storableJson(value));
 
 /** Ends a lease whose row the caller holds by `lockLease` in the same transaction. */
 export async function endLease(sql: Sql, jobId: string, end: LeaseEnd): Promise<void> {

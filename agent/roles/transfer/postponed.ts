@@ -12,10 +12,7 @@ export function storageAway(why: string): JobOutcome {
 }
 
 /** The outcome for trouble with the storage or that names its own waiting time; null when the runner's rules are right. */
-export async function postponement(
-  storage: Pick<StorageAccess, 'probe'>,
-  thrown: unknown,
-): Promise<JobOutcome | null> {
+export async function postponement(storage: Pick<StorageAccess, 'probe'>, thrown: unknown): Promise<JobOutcome | null> {
   const error = coerceError(thrown);
   const ofStorage = await outcomeOfStorageTrouble(storage, error, AWAY_MS);
   if (ofStorage) return ofStorage;

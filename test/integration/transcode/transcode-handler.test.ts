@@ -243,22 +243,25 @@ describe('trouble', () => {
     expect(await fixture.run(payload)).toMatchObject({ kind: 'failed', error: { code: 'file-not-found' } });
   });
 
-  it.each(['storage-unavailable', 'storage-hung'] as const)('%s costs no attempt while the storage is away, and one when it is there', async (code) => {
-    const payload = await fixture.order(CLIP);
-    const stat = () => Promise.reject(new IsgError(code, 'the mount is away', { retry: 'transient' }));
-    const there = storageWith({
-      stat,
-      probe: async () => ({ kind: 'reachable', marker: 'right', empty: false, writable: null }),
-    });
-    const tried = await fixture.run(payload, { deps: { storageOf: () => there } });
-    expect(tried).toMatchObject({ kind: 'retry', error: { code } });
-    const away = storageWith({
-      stat,
-      probe: async () => ({ kind: 'unreachable', reason: 'absent', detail: 'the mount is away' }),
-    });
-    const outcome = await fixture.run(payload, { deps: { storageOf: () => away } });
-    expect(outcome).toMatchObject({ kind: 'snooze', why: 'the mount is away' });
-  });
+  it.each(['storage-unavailable', 'storage-hung'] as const)(
+    '%s costs no attempt while the storage is away, and one when it is there',
+    async (code) => {
+      const payload = await fixture.order(CLIP);
+      const stat = () => Promise.reject(new IsgError(code, 'the mount is away', { retry: 'transient' }));
+      const there = storageWith({
+        stat,
+        probe: async () => ({ kind: 'reachable', marker: 'right', empty: false, writable: null }),
+      });
+      const tried = await fixture.run(payload, { deps: { storageOf: () => there } });
+      expect(tried).toMatchObject({ kind: 'retry', error: { code } });
+      const away = storageWith({
+        stat,
+        probe: async () => ({ kind: 'unreachable', reason: 'absent', detail: 'the mount is away' }),
+      });
+      const outcome = await fixture.run(payload, { deps: { storageOf: () => away } });
+      expect(outcome).toMatchObject({ kind: 'snooze', why: 'the mount is away' });
+    },
+  );
 
   it('a node without the storage or without ffmpeg costs no attempt', async () => {
     const payload = await fixture.order(CLIP);

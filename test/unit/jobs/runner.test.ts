@@ -180,7 +180,8 @@ describe('a runner', () => {
     const store = new ScriptedStore();
     const end = store.end.bind(store);
     store.end = async (lease, wanted) => {
-      if (wanted.state !== 'queued' || wanted.refund) throw new IsgError('database-refused', 'no', { retry: 'permanent' });
+      if (wanted.state !== 'queued' || wanted.refund)
+        throw new IsgError('database-refused', 'no', { retry: 'permanent' });
       return end(lease, wanted);
     };
     store.offers.push(async () => [claimedJob()]);
