@@ -103,13 +103,13 @@ export class JobRescue {
   // Again and again: a worker that woke up may have taken jobs back and died before its next heartbeat. What another
   // statement has in hand at this moment is left to it and looked at the next time.
   async #bury(row: workers.MemberRow): Promise<void> {
-    const { database, self, log, trustedTerm, clock, lapseMs } = this.#options;
+    const { database, self, log, clock, lapseMs } = this.#options;
     if (clock.monotonicMs() - (this.#emptyMs.get(row.worker_id) ?? Number.NEGATIVE_INFINITY) >= lapseMs) {
       const freed = await jobQueries.freeJobsOfDeadRun(database, row.run_id, row.heartbeat);
       if (freed > 0) log.warn(`Node ${row.name} stopped answering; its ${freed} jobs go back to the queue`, { freed });
       if (!(await jobQueries.holdsJobs(database, row.run_id))) this.#emptyMs.set(row.worker_id, clock.monotonicMs());
     }
-    const term = trustedTerm();
+    const term = this.#options.trustedTerm();
     if (term === null || row.availability_status === 'unavailable') return;
     await workers.markWorkerDead(
       database,
