@@ -85,6 +85,8 @@ export const AGENT_CALLS = {
       roles: z.array(roleSchema),
       states: z.array(jobStateSchema),
       storageId: z.string().nullable(),
+      /** Only jobs that run on a node of this name now; null = on any node, or on none. */
+      nodeName: z.string().max(500).nullable(),
       text: z.string().max(200),
       ...paging,
     }),

@@ -205,6 +205,8 @@ export const nodeSnapshotSchema = z.object({
     members: z.array(memberSchema),
     uncoveredRoles: z.array(roleSchema),
     history: z.array(leadershipSpanSchema),
+    /** Jobs that failed for good in the last 24 hours and were not queued again; counted up to 100 a role. */
+    failedJobs: z.number(),
     /** Set once nobody has led for longer than twice the time to live of the lease. */
     leaderless: z
       .object({

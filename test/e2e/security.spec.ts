@@ -117,7 +117,7 @@ test('parameters of a wrong shape are refused, and the refusal does not repeat t
     ['logs.read-files', { minLevel: 'info', text: 'secret-in-a-wrong-place', cursor: null, limit: 1_000_000 }],
     ['logs.read-files', { minLevel: '../../etc', text: '', cursor: null, limit: 1 }],
     ['jobs.set-priority', { jobId: '1', priority: Number.NaN }],
-    ['jobs.list', { roles: ['ROOT'], states: [], storageId: null, text: '', cursor: null, limit: 1 }],
+    ['jobs.list', { roles: ['ROOT'], states: [], storageId: null, nodeName: null, text: '', cursor: null, limit: 1 }],
   ];
   for (const [name, params] of wrong) {
     const answer = await callAnyhow(name, params);

@@ -262,6 +262,7 @@ function calmSnapshot(nowMs: number): NodeSnapshot {
       ],
       uncoveredRoles: [],
       history: history(nowMs),
+      failedJobs: 0,
       leaderless: null,
       drill: { refusal: null, last: null },
     },
@@ -372,6 +373,7 @@ function problemsSnapshot(nowMs: number): NodeSnapshot {
           ? { ...span, endedMs: nowMs - 40 * SECOND, endWhy: 'Resigned: storage NAS Post is mounted read-only.' }
           : span,
       ),
+      failedJobs: 10,
       leaderless: {
         sinceMs: nowMs - 40 * SECOND,
         causes: [

@@ -70,6 +70,7 @@ function jobsList(scene: Scene, params: BridgeParams<'jobs.list'>, nowMs: number
     (params.roles.length === 0 || params.roles.includes(row.role)) &&
     (params.states.length === 0 || params.states.includes(row.state)) &&
     (params.storageId === null || params.storageId === row.storageId) &&
+    (params.nodeName === null || (row.state === 'leased' && params.nodeName === row.nodeName)) &&
     row.subject.toLowerCase().includes(params.text.toLowerCase());
   const found: number[] = [];
   for (let at = 0; at < jobCount(scene); at += 1) if (matches(jobAt(scene, at, nowMs))) found.push(at);

@@ -28,8 +28,12 @@ const clusterFiguresRow = z.object({
   last_seen_ms: z.record(z.string(), z.number()),
   last_failures: z.array(failureSchema),
   history: z.array(spanSchema),
+  failed_jobs: z.number(),
 });
-/** Queue depth by role, leases by worker, last heartbeats, last failure by role, leaderships of 24 hours (newest first). */
+/**
+ * Queue depth by role, leases by worker, last heartbeats, last failure by role, leaderships of 24 hours (newest first), failed
+ * jobs of 24 hours (at most 100 a role).
+ */
 export type ClusterFigures = z.infer<typeof clusterFiguresRow>;
 
 const CLUSTER_FIGURES = `
@@ -48,7 +52,12 @@ SELECT
   (SELECT coalesce(jsonb_agg(to_jsonb(span)), '[]') FROM (
     SELECT term, name, why, ${ms('started_at')} AS started_ms, ${ms('ended_at')} AS ended_ms, end_why
     FROM leader_history WHERE coalesce(ended_at, now()) > now() - interval '24 hours'
-    ORDER BY term DESC LIMIT 100) AS span) AS history`;
+    ORDER BY term DESC LIMIT 100) AS span) AS history,
+  (SELECT sum(n)::float8
+    FROM (VALUES ('MAIN'), ('CHECKSUM'), ('TRANSCODE'), ('TRANSFER')) AS known (role), LATERAL (
+      SELECT count(*) AS n FROM (
+        SELECT FROM job WHERE state = 'failed' AND job.role = known.role AND finished_at > now() - interval '24 hours'
+        LIMIT 100) AS failed) AS counted) AS failed_jobs`;
 
 /** All figures of the cluster, from one statement and hence one instant. */
 export async function clusterFigures(sql: Sql): Promise<ClusterFigures> {

@@ -30,6 +30,8 @@ export interface JobFilter {
   roles: readonly Role[];
   states: readonly JobState[];
   storageId: string | null;
+  /** Only jobs that a node of this name runs now. */
+  nodeName: string | null;
   /** Part of the path worked on, or the whole job id. Case counts only beyond ASCII: the database may know no other letters. */
   text: string;
 }
@@ -39,7 +41,8 @@ const SUBJECT = `coalesce(payload ->> 'path', nullif(concat_ws('/', nullif(paylo
   coalesce(payload ->> 'destinationFilename', payload ->> 'destinationFileSetName')), ''), '')`;
 const MATCHES = `($1::text[] = '{}' OR role = ANY ($1)) AND ($2::text[] = '{}' OR state = ANY ($2))
   AND ($3::text IS NULL OR storage_id = $3)
-  AND ($4 = '' OR strpos(lower(${SUBJECT}), lower($4)) > 0 OR job_id::text = $4)`;
+  AND ($4::text IS NULL OR (state = 'leased' AND leased_worker IN (SELECT worker_id FROM worker WHERE name = $4)))
+  AND ($5 = '' OR strpos(lower(${SUBJECT}), lower($5)) > 0 OR job_id::text = $5)`;
 
 // Ordered by the number: by its bare name it would be the text that is selected.
 const LIST = `
@@ -48,10 +51,16 @@ SELECT job_id::text, role, kind, state, ${SUBJECT} AS subject, storage_id, prior
   (extract(epoch FROM created_at) * 1000)::float8 AS created_ms,
   (extract(epoch FROM started_at) * 1000)::float8 AS started_ms,
   (extract(epoch FROM finished_at) * 1000)::float8 AS finished_ms, error
-FROM job WHERE ${MATCHES} AND ($5::bigint IS NULL OR job_id < $5)
-ORDER BY job.job_id DESC LIMIT $6`;
+FROM job WHERE ${MATCHES} AND ($6::bigint IS NULL OR job_id < $6)
+ORDER BY job.job_id DESC LIMIT $7`;
 
-const values = ({ roles, states, storageId, text }: JobFilter) => [[...roles], [...states], storageId, text];
+const values = ({ roles, states, storageId, nodeName, text }: JobFilter) => [
+  [...roles],
+  [...states],
+  storageId,
+  nodeName,
+  text,
+];
 
 /** Jobs that match, newest first, those before `beforeJobId`. */
 export function listJobs(

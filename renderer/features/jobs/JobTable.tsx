@@ -32,10 +32,6 @@ function Head() {
 export interface JobTableProps {
   reader: JobReader;
   state: JobReaderState;
-  /** Rows to draw; those of the list, or fewer when narrowed to a node. */
-  rows: JobReaderState['list']['rows'];
-  /** Whether all rows are known, so that none is drawn as still to be read. */
-  isWhole: boolean;
   selectedJobId: string | null;
   onSelect: (jobId: string) => void;
   /** Enter on a row: its details are wanted with the keyboard. */
@@ -46,9 +42,10 @@ export interface JobTableProps {
   placeholder: ReactNode;
 }
 
-function useTableWindow({ reader, rows, isWhole, state }: JobTableProps) {
+function useTableWindow({ reader, state }: JobTableProps) {
+  const { rows } = state.list;
   const scroller = useRef<HTMLDivElement>(null);
-  const count = isWhole ? rows.length : scrollableRows(state.list);
+  const count = scrollableRows(state.list);
   const virtualizer = useVirtualizer({
     count,
     getScrollElement: () => scroller.current,
@@ -66,7 +63,7 @@ function useTableWindow({ reader, rows, isWhole, state }: JobTableProps) {
 }
 
 /** The row that has the keyboard: by its job, so that it goes along when the list moves; by index while it is being read. */
-function useActiveRow(rows: JobTableProps['rows']) {
+function useActiveRow(rows: JobReaderState['list']['rows']) {
   const [active, setActive] = useState<{ index: number; jobId: string | null } | null>(null);
   const index = useMemo(() => {
     if (active === null || active.jobId === null || rows[active.index]?.jobId === active.jobId)
@@ -80,7 +77,8 @@ function useActiveRow(rows: JobTableProps['rows']) {
 
 /** Keys and clicks of the table. */
 function useTableInput(props: JobTableProps, { scroller, count, virtualizer }: ReturnType<typeof useTableWindow>) {
-  const { reader, state, rows, selectedJobId, onSelect, onOpen, onEscape } = props;
+  const { reader, state, selectedJobId, onSelect, onOpen, onEscape } = props;
+  const { rows } = state.list;
   const { activeIndex, activate } = useActiveRow(rows);
   const onClick = (event: MouseEvent) => {
     const jobId = clickedRow(event.target, 'job-id');
@@ -118,7 +116,8 @@ function useTableInput(props: JobTableProps, { scroller, count, virtualizer }: R
  * the scroll bar tells the truth. While the pointer is over it, rows keep their order.
  */
 export function JobTable(props: JobTableProps) {
-  const { state, rows, selectedJobId, storageName, placeholder } = props;
+  const { state, selectedJobId, storageName, placeholder } = props;
+  const { rows } = state.list;
   const tableWindow = useTableWindow(props);
   const { scroller, count, virtualizer, items } = tableWindow;
   const { activeIndex, ...handlers } = useTableInput(props, tableWindow);

@@ -22,9 +22,8 @@ import { jobsSentence } from './job-words.ts';
 import { useJobReader } from './use-job-reader.ts';
 import './jobs.css';
 
-function countSentence({ list, filter }: JobReaderState, shown: number): string {
+function countSentence({ list }: JobReaderState): string {
   if (list.total === null) return '';
-  if (filter.nodeName !== null) return plural(shown, 'job');
   const capped =
     list.total > MOST_SCROLLABLE_ROWS
       ? ` The table ends at ${plural(MOST_SCROLLABLE_ROWS, 'row')}; narrow it to see the rest.`
@@ -98,11 +97,6 @@ function JobsBody({ params }: { params: RouteParams }) {
   const table = useRef<HTMLDivElement>(null);
   const job = useSelectedJob(state.list, selectedJobId);
   const storageName = useStorageNames(app);
-  const { nodeName } = state.filter;
-  const rows = useMemo(
-    () => (nodeName === null ? state.list.rows : state.list.rows.filter((row) => row.nodeName === nodeName)),
-    [state.list.rows, nodeName],
-  );
   const [change] = useState(() => (part: Partial<JobFilter>) => setFilter((last) => ({ ...last, ...part })));
   const closePanel = () => {
     setSelectedJobId(null);
@@ -128,8 +122,6 @@ function JobsBody({ params }: { params: RouteParams }) {
         <JobTable
           reader={reader}
           state={state}
-          rows={rows}
-          isWhole={nodeName !== null}
           selectedJobId={selectedJobId}
           onSelect={setSelectedJobId}
           onOpen={(jobId) => {
@@ -152,8 +144,8 @@ function JobsBody({ params }: { params: RouteParams }) {
         ) : null}
       </div>
       <div className="isg-job-foot isg-dim" role="status" data-testid="job-count">
-        <span>{countSentence(state, rows.length)}</span>
-        {state.error !== null && rows.length > 0 && !isDown ? (
+        <span>{countSentence(state)}</span>
+        {state.error !== null && state.list.rows.length > 0 && !isDown ? (
           <span className="isg-job-foot-error">The list could not be read again: {state.error}</span>
         ) : null}
       </div>

@@ -33,6 +33,7 @@ export function listParams(filter: JobFilter, cursor: string | null, limit: numb
     roles: [...filter.roles],
     states: [...effectiveStates(filter)],
     storageId: filter.storageId,
+    nodeName: filter.nodeName,
     text: filter.text.trim().slice(0, MOST_TEXT),
     cursor,
     limit,

@@ -30,6 +30,7 @@ export function navBadges(state: AppState, nowMs: number): NavBadges {
   if (snapshot !== null && isBelievable(freshness(state, nowMs)) && snapshot.phase === 'running') {
     if (snapshot.cluster.enabled) counts.cluster = clusterProblems(snapshot);
     counts.storages = storageProblems(snapshot);
+    counts.jobs = snapshot.cluster.failedJobs;
   }
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }

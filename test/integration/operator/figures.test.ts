@@ -21,6 +21,7 @@ describe('the figures of a cluster', () => {
       last_seen_ms: {},
       last_failures: [],
       history: [],
+      failed_jobs: 0,
     });
     expect(await storageFiguresOfAll(test.database)).toEqual([]);
     expect(await throughputMinutes(test.database, 60)).toEqual([]);
@@ -48,6 +49,19 @@ describe('the figures of a cluster', () => {
       last_failures: [{ role: 'TRANSFER', message: 'newer' }],
     });
     expect(Math.abs((figures.last_seen_ms[WORKER] ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+
+  it('count the failed jobs of 24 hours, at most 100 a role', async () => {
+    await test.database.execute(
+      `INSERT INTO job (role, kind, payload, dedupe_key, state, finished_at)
+       SELECT 'TRANSFER', 'upload', '{}', 'many-' || n, 'failed', now() FROM generate_series(1, 130) n
+       UNION ALL VALUES
+       ('CHECKSUM', 'checksum', '{}'::jsonb, 'new', 'failed', now()),
+       ('CHECKSUM', 'checksum', '{}', 'old', 'failed', now() - interval '25 hours'),
+       ('CHECKSUM', 'checksum', '{}', 'well', 'done', now())`,
+      [],
+    );
+    expect((await clusterFigures(test.database)).failed_jobs).toBe(101);
   });
 
   it('tell the leaderships of 24 hours, newest first, long-ended ones left out', async () => {

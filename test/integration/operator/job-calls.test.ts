@@ -15,7 +15,8 @@ afterEach(() => test.drop());
 
 const STORAGE = 'storage-a';
 const list = async (params: Partial<AgentParams<'jobs.list'>> = {}) => {
-  const all = { roles: [], states: [], storageId: null, text: '', cursor: null, limit: 100, ...params };
+  const anything = { roles: [], states: [], storageId: null, nodeName: null, text: '' };
+  const all = { ...anything, cursor: null, limit: 100, ...params };
   return AGENT_CALLS['jobs.list'].answer.parse(await calls['jobs.list'](all));
 };
 
@@ -97,6 +98,28 @@ describe('the list of jobs', () => {
     for (const text of ['reel/', '_100%', wanted, 'Ä_'])
       expect(await ids({ text, roles: ['TRANSFER'], states: ['failed'], storageId: STORAGE })).toEqual([wanted]);
     expect((await list({ text: 'nothing has this' })).total).toBe(0);
+  });
+
+  it('is narrowed to what a node of a name runs now, whatever earlier installations were called so', async () => {
+    const [own, former] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
+    for (const id of [own, former])
+      await test.database.execute(
+        `INSERT INTO worker (worker_id, storage_gateway_id, run_id, name, host, machine_id, boot_id, version, roles, availability_status)
+         VALUES ($1, 'g', $1, 'node-a', 'h', 'm', 'b', '1', '{}', 'available')`,
+        [id],
+      );
+    const running = await insert({ state: 'leased' });
+    const ended = await insert({ state: 'done' });
+    await insert({ state: 'leased' });
+    await test.database.execute('UPDATE job SET leased_worker = $1 WHERE job_id = ANY ($2::bigint[])', [
+      own,
+      [running, ended],
+    ]);
+    expect(await list({ nodeName: 'node-a' })).toMatchObject({
+      total: 1,
+      rows: [{ jobId: running, nodeName: 'node-a' }],
+    });
+    expect((await list({ nodeName: 'node-b' })).total).toBe(0);
   });
 
   it('is paged without gap or double while jobs are added', async () => {

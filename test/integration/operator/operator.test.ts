@@ -25,7 +25,7 @@ const standing = (agent: ChildAgent) => agent.snapshot()?.leadership.standing;
 const untilStanding = (agent: ChildAgent, wanted: string) =>
   expect.poll(() => standing(agent), { timeout: 30_000, interval: 20 }).toBe(wanted);
 const everyLog = { minLevel: 'debug', text: '', storageId: null, fromMs: null, toMs: null, cursor: null, limit: 500 };
-const everyJob = { roles: [], states: [], storageId: null, text: '', cursor: null, limit: 100 };
+const everyJob = { roles: [], states: [], storageId: null, nodeName: null, text: '', cursor: null, limit: 100 };
 
 describe('one node under its operator', () => {
   it('shows itself, its roles, storages, jobs and throughput while it takes up a file', async () => {

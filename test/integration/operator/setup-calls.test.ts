@@ -33,7 +33,9 @@ describe('looking at an account', () => {
     const { clusterId, gatewayIds, storageIds } = seed();
     expect(await calls['setup.look'](account())).toEqual({
       clusters: [{ id: clusterId, name: 'cluster' }],
-      gateways: [{ id: gatewayIds[0], name: 'node-a', clusterId, storageIds, mounts: {} }],
+      gateways: [
+        { id: gatewayIds[0], name: 'node-a', clusterId, storageIds, mounts: { [storageIds[0] ?? '']: '/mnt/nas' } },
+      ],
       storages: [{ id: storageIds[0], name: 'NAS Post', mountPoint: '/mnt/nas' }],
     });
   });

@@ -160,7 +160,7 @@ describe('a call that passes', () => {
 
   it('fails when the answer is not what the contract says', async () => {
     const { call } = open({ relay: async () => ({ rows: 'many' }) });
-    const params = { roles: [], states: [], storageId: null, text: '', cursor: null, limit: 10 };
+    const params = { roles: [], states: [], storageId: null, nodeName: null, text: '', cursor: null, limit: 10 };
     expect(await call({ name: 'jobs.list', params })).toMatchObject({ ok: false, error: { code: 'unexpected' } });
   });
 });

@@ -72,6 +72,7 @@ export function snapshot(over: Partial<NodeSnapshot> = {}): NodeSnapshot {
       members: [member('node-a', { isSelf: true, isLeader: true }), member('node-b'), member('node-c')],
       uncoveredRoles: [],
       history: [],
+      failedJobs: 0,
       leaderless: null,
       drill: { refusal: null, last: null },
     },

@@ -18,7 +18,7 @@ const PARAMS: { [Name in BridgeCallName]: BridgeParams<Name> } = {
   'config.read': {},
   'config.write': { changes: { uploads: null } },
   'logs.read-files': { minLevel: 'debug', text: '', ...page },
-  'jobs.list': { roles: [], states: [], storageId: null, text: '', ...page },
+  'jobs.list': { roles: [], states: [], storageId: null, nodeName: null, text: '', ...page },
   'jobs.cancel': { jobId: 'a' },
   'jobs.retry': { jobId: 'a' },
   'jobs.set-priority': { jobId: 'a', priority: 5 },

@@ -17,7 +17,9 @@ test('what is sent is what the contract takes, however long the search text is',
 });
 
 test('a node narrows to running jobs, for only those are on a node', () => {
-  expect(effectiveStates({ ...ALL_JOBS, states: ['failed'], nodeName: 'node-a' })).toEqual(['leased']);
+  const filter = { ...ALL_JOBS, states: ['failed' as const], nodeName: 'node-a' };
+  expect(effectiveStates(filter)).toEqual(['leased']);
+  expect(listParams(filter, null, 200)).toMatchObject({ states: ['leased'], nodeName: 'node-a' });
 });
 
 test('filters that ask for the same jobs have the same key', () => {

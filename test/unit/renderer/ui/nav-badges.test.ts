@@ -21,12 +21,13 @@ describe('the badges of the navigation', () => {
     expect(badges.cluster).toBe(6);
     expect(badges.storages).toBe(2);
     expect(badges.diagnostics).toBeGreaterThan(0);
-    expect(badges.jobs).toBeUndefined();
+    expect(badges.jobs).toBe(10);
   });
 
   it('count nothing of the cluster while the agent is down: an old state proves nothing', () => {
     expect(badgesOf('offline').cluster).toBeUndefined();
     expect(badgesOf('offline').storages).toBeUndefined();
+    expect(badgesOf('offline').jobs).toBeUndefined();
   });
 
   it('count the problems of config.ini at the settings', () => {
