@@ -7,6 +7,8 @@ const MINUTE_MS = 60_000;
 
 /** Most tests wait for processes more than they compute: one file more than there are cores (of the smallest machine) at a time. */
 const WORKERS = 3;
+/** Whole clusters at a time, after all others: more would starve each other, and what they promise has limits in seconds. */
+const CLUSTERS = 2;
 
 /** Hundreds of processes are started from the same sources: what Node made of them once is kept. */
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
@@ -40,7 +42,8 @@ export default defineConfig({
           testTimeout: 5 * MINUTE_MS,
           retry,
           hookTimeout: MINUTE_MS,
-          maxWorkers: WORKERS,
+          maxWorkers: CLUSTERS,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -51,7 +54,8 @@ export default defineConfig({
           testTimeout: 5 * MINUTE_MS,
           retry,
           hookTimeout: 2 * MINUTE_MS,
-          maxWorkers: WORKERS,
+          maxWorkers: CLUSTERS,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
