@@ -55,7 +55,7 @@ test('pausing this node hands the lead over, with both leaderships in the histor
   const { page } = all.desktop;
   await confirm(page, 'Pause this node');
   await expect(member(page, 'node-b')).toContainText('Primary', { timeout: 20_000 });
-  await expect(member(page, 'node-a')).toContainText('Draining');
+  await expect(member(page, 'node-a')).toContainText('Paused');
   const history = page.getByRole('region', { name: 'List of leaderships' }).getByRole('row');
   await expect(history).toHaveCount(3);
   await expect(history.nth(1)).toContainText('node-b');
