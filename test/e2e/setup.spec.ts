@@ -79,7 +79,10 @@ test('from nothing, five steps lead to a node that runs and leads', async () => 
   });
   try {
     const { standIn, account, storageId, mediaDir } = cluster;
-    Object.assign(standIn.records.storages.get(storageId)?.settings ?? {}, { mount_point: ELSEWHERE });
+    const [gatewayId = ''] = account.gatewayIds;
+    Object.assign(standIn.records.gateways.get(gatewayId) ?? {}, {
+      storages: { [storageId]: { mount_point: ELSEWHERE } },
+    });
     const { desktop: opened, place } = await openNew();
     const { page } = opened;
 
@@ -111,7 +114,6 @@ test('from nothing, five steps lead to a node that runs and leads', async () => 
     await page.getByRole('button', { name: 'Test and continue' }).click();
 
     await step(page, 'review');
-    const [gatewayId] = account.gatewayIds;
     const preview = page.getByTestId('config-preview');
     await expect(preview).toContainText(`auth-token = ${MASK}`);
     await expect(preview).toContainText(`storage-gateway-id = ${gatewayId}`);
