@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from '@playwright/test';
 import { type DesktopCluster, type DesktopPlace, desktopCommand, openCluster } from '../e2e/desktop.ts';
+import { median } from './statistics.ts';
 
 /** Figures of one start of the desktop application. */
 interface StartFigures {
@@ -33,14 +34,13 @@ export async function benchStartup() {
     process.stdout.write(`start ${start}: ${JSON.stringify(figures)}\n`);
     starts.push(figures);
   }
-  const median = (pick: (figures: StartFigures) => number) =>
-    starts.map(pick).toSorted((a, b) => a - b)[Math.floor(starts.length / 2)] ?? Number.NaN;
+  const middle = (pick: (figures: StartFigures) => number) => median(starts.map(pick));
   const ours = {
-    agentReadyMs: median(({ agentReadyMs }) => agentReadyMs),
-    windowMs: median(({ windowMs }) => windowMs),
-    contentMs: median(({ contentMs }) => contentMs),
-    idleCpuPercent: median(({ idleCpuPercent }) => idleCpuPercent),
-    rssMb: median(({ rssMb }) => rssMb),
+    agentReadyMs: middle(({ agentReadyMs }) => agentReadyMs),
+    windowMs: middle(({ windowMs }) => windowMs),
+    contentMs: middle(({ contentMs }) => contentMs),
+    idleCpuPercent: middle(({ idleCpuPercent }) => idleCpuPercent),
+    rssMb: middle(({ rssMb }) => rssMb),
   };
   return { bench: 'startup', ours, peers: {}, ratios: {} };
 }

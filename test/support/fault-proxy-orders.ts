@@ -34,8 +34,14 @@ const answerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('done'), id: z.number(), connections: z.number() }),
 ]);
 
+/** What can be asked of a proxy in another process. */
+export type ForkedFaultProxy = Omit<FaultProxy, 'failUsed' | 'hits'>;
+
 /** A fault proxy in a process of its own; `connections` is as of the last order. */
-export async function forkFaultProxy(options: { targetPort: number; faults?: NetworkFaults }): Promise<FaultProxy> {
+export async function forkFaultProxy(options: {
+  targetPort: number;
+  faults?: NetworkFaults;
+}): Promise<ForkedFaultProxy> {
   const program = fileURLToPath(new URL('./fault-proxy-process.ts', import.meta.url));
   const child = fork(program, [JSON.stringify(options)], { execArgv: [] });
   const [first] = await once(child, 'message');

@@ -32,6 +32,10 @@ export interface FaultProxy {
   setFaults(faults: NetworkFaults): Promise<void>;
   /** Resets (RST) every connection that exists. */
   resetAll(): void;
+  /** Resets, or silences for good, the connection that carried a request last; those silenced before are passed over. */
+  failUsed(how: 'reset' | 'silence'): void;
+  /** How many connections `failUsed` and `resetEveryMs` have hit. */
+  hits(): number;
   /** Connections of clients now. */
   connections(): number;
   /** Ends all. Safe to call twice. */
@@ -56,6 +60,9 @@ interface Setting {
   faults: () => NetworkFaults;
   random: () => number;
   through: (bytes: Buffer, direction: Direction) => Buffer;
+  /** Numbers requests in the order of their coming. */
+  nextUse: () => number;
+  onHit: () => void;
 }
 
 /** One direction of one connection. */
@@ -129,10 +136,18 @@ class Link {
   #life: NodeJS.Timeout | undefined;
   /** Directions whose bytes have been dropped. */
   readonly #dropped = new Set<Direction>();
+  readonly #onHit: () => void;
+  #usedAt = 0;
+  #isSilent = false;
 
-  constructor(sockets: { client: Socket; server: Socket }, setting: Setting, onGone: () => void) {
-    const { faults, random } = setting;
+  constructor(sockets: { client: Socket; server: Socket }, shared: Setting, onGone: () => void) {
+    const setting: Setting = { ...shared, faults: () => (this.#isSilent ? SILENCE : shared.faults()) };
+    const { faults, random, nextUse, onHit } = setting;
     const { client, server } = sockets;
+    this.#onHit = onHit;
+    client.on('data', () => {
+      this.#usedAt = nextUse();
+    });
     this.#client = client;
     this.#server = server;
     this.#faults = faults;
@@ -158,7 +173,15 @@ class Link {
   #drawLife(): void {
     clearTimeout(this.#life);
     const mean = this.#faults().resetEveryMs;
-    if (mean) this.#life = setTimeout(() => this.reset(), -Math.log(1 - this.#random()) * mean);
+    if (mean) this.#life = setTimeout(() => this.fail('reset'), -Math.log(1 - this.#random()) * mean);
+  }
+
+  /** Breaks this connection alone. */
+  fail(how: 'reset' | 'silence'): void {
+    this.#onHit();
+    if (how === 'reset') return this.reset();
+    this.#isSilent = true;
+    this.changed();
   }
 
   /** Applies faults that have changed. */
@@ -184,6 +207,11 @@ class Link {
   get hasClient(): boolean {
     return !this.#client.destroyed;
   }
+
+  /** Number of its last request, 0 before the first; null when nothing passes any more. */
+  get lastUse(): number | null {
+    return this.hasClient && !this.#isSilent ? this.#usedAt : null;
+  }
 }
 
 const listen = (server: Server, port: number) =>
@@ -199,7 +227,16 @@ const listen = (server: Server, port: number) =>
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const { targetPort, targetHost = '127.0.0.1', random = Math.random, through = (bytes) => bytes } = options;
   let faults = options.faults ?? {};
-  const setting = { faults: () => faults, random, through };
+  let [uses, hits] = [0, 0];
+  const setting: Setting = {
+    faults: () => faults,
+    random,
+    through,
+    nextUse: () => ++uses,
+    onHit: () => {
+      hits += 1;
+    },
+  };
   let isStopped = false;
   const links = new Set<Link>();
   const accept = (client: Socket) => {
@@ -236,6 +273,13 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     resetAll() {
       for (const link of links) link.reset();
     },
+    failUsed(how) {
+      const [used] = [...links]
+        .filter((link) => link.lastUse !== null)
+        .sort((a, b) => (b.lastUse ?? 0) - (a.lastUse ?? 0));
+      used?.fail(how);
+    },
+    hits: () => hits,
     connections: () => [...links].filter((link) => link.hasClient).length,
     async stop() {
       isStopped = true;

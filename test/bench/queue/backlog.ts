@@ -1,9 +1,9 @@
 import { enqueueJobs } from '../../../agent/db/queries/job.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import type { Database } from '../../../agent/runtime/sql.ts';
+import { percentile, rounded } from '../statistics.ts';
 import { benchJob, lanesOf, newOwner, openDatabase, REACH } from './our-runner.ts';
 import type { BenchDatabase, BenchServer } from './server.ts';
-import { percentile, rounded } from './statistics.ts';
 
 const SLOTS = 24;
 const CLAIMS = 2_000;

@@ -1,3 +1,4 @@
+import { rounded } from '../statistics.ts';
 import { type BacklogFigures, measureBacklog } from './backlog.ts';
 import { type CrashFigures, measureCrash } from './crash.ts';
 import { type EnqueueStartFigures, measureEnqueueStart } from './enqueue-start.ts';
@@ -7,7 +8,6 @@ import { openPgBoss } from './pg-boss-queue.ts';
 import type { QueueSystem, ZombieCount } from './queue-system.ts';
 import { measureScaleOut, type ScaleOutFigures } from './scale-out.ts';
 import { type BenchServer, startBenchServer } from './server.ts';
-import { rounded } from './statistics.ts';
 import { type Contestant, measureThroughput } from './throughput.ts';
 
 const PARTS = ['single', 'batched', 'pgbouncer', 'backlog', 'zombies', 'enqueueStart', 'crash', 'scaleOut'] as const;

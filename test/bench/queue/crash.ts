@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { enqueueJobs } from '../../../agent/db/queries/job.ts';
+import { median, percentile, rounded } from '../statistics.ts';
 import { NodeFleet } from './node-fleet.ts';
 import { benchJob } from './our-runner.ts';
 import type { BenchServer } from './server.ts';
-import { median, percentile, rounded } from './statistics.ts';
 
 const WAVES = 3;
 const VICTIMS = 6;

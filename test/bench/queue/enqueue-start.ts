@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { enqueueJobs } from '../../../agent/db/queries/job.ts';
+import { percentile, rounded } from '../statistics.ts';
 import { benchJob, createOurRunner, openDatabase } from './our-runner.ts';
 import type { BenchDatabase } from './server.ts';
-import { percentile, rounded } from './statistics.ts';
 
 const NODES = 3;
 const SLOTS = 4;

@@ -1,8 +1,8 @@
 import { enqueueJobs } from '../../../agent/db/queries/job.ts';
+import { rounded } from '../statistics.ts';
 import { NodeFleet } from './node-fleet.ts';
 import { benchJob } from './our-runner.ts';
 import type { BenchServer } from './server.ts';
-import { rounded } from './statistics.ts';
 
 const SLOTS = 4;
 const WORK_MS = 1_000;

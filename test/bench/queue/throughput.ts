@@ -1,5 +1,5 @@
+import { median, rounded } from '../statistics.ts';
 import type { DrainPlan, QueueSystem } from './queue-system.ts';
-import { median, rounded } from './statistics.ts';
 
 const ROUNDS = 5;
 /** A drain should take about this long: long beside its edges, short beside the whole bench. */

@@ -1,30 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { enqueueJobs } from '../../../agent/db/queries/job.ts';
-import { NodeProcess } from '../../integration/cluster/pulse/node-process.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { nodesOfEachTest } from '../../integration/cluster/pulse/node-process.ts';
 
-let test: TestDatabase;
-let nodes: NodeProcess[] = [];
-beforeEach(async () => {
-  test = await createTestDatabase();
-});
-afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.end()));
-  nodes = [];
-  await test.drop();
-});
-
-async function start(name: string): Promise<NodeProcess> {
-  const node = new NodeProcess(test.uri, name);
-  nodes.push(node);
-  await node.untilUp();
-  return node;
-}
+const { database, start } = nodesOfEachTest();
 
 const renewals = async () => {
   const row = z.object({ renewals: z.coerce.number(), run_id: z.string() });
-  const [found] = await test.database.query('SELECT renewals, run_id FROM leader_lease', [], row);
+  const [found] = await database().query('SELECT renewals, run_id FROM leader_lease', [], row);
   return found;
 };
 
@@ -34,7 +17,7 @@ describe('a main loop that hangs for ever while its renewal thread lives', () =>
     await hung.untilLeading();
     const rival = await start('b');
     const job = { role: 'CHECKSUM', kind: 'checksum', storageId: null, payload: {}, dedupeKey: 'one' } as const;
-    await enqueueJobs(test.database, [job]);
+    await enqueueJobs(database(), [job]);
     expect(await hung.ask('claim')).toEqual({ claimed: 1 });
     hung.tell('hang');
     const sinceMs = performance.now();

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FaultProxy, type NetworkFaults, SILENCE, startFaultProxy } from '../../support/fault-proxy.ts';
-import { forkFaultProxy } from '../../support/fault-proxy-orders.ts';
+import { type NetworkFaults, SILENCE, startFaultProxy } from '../../support/fault-proxy.ts';
+import { type ForkedFaultProxy, forkFaultProxy } from '../../support/fault-proxy-orders.ts';
 import { until } from '../storage/storage-fixture.ts';
 
 /** A server that sends back what it gets. */
@@ -17,7 +17,7 @@ const echo = createServer((socket) => {
     socket.write(bytes);
   });
 });
-let proxy: FaultProxy;
+let proxy: ForkedFaultProxy;
 const clients: Socket[] = [];
 
 beforeEach(async () => {

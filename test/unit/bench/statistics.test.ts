@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { median, percentile } from '../../bench/queue/statistics.ts';
+import { median, percentile } from '../../bench/statistics.ts';
 
 describe('the median', () => {
   it('is the middle value of an odd number of values, in whatever order they come', () => {

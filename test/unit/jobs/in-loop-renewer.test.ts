@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { RenewalItem } from '../../../agent/contract/index.ts';
 import { InLoopRenewer } from '../../../agent/jobs/in-loop-renewer.ts';
-import type { RenewalItem, RenewedLease } from '../../../agent/jobs/job-store.ts';
+import type { RenewedLease } from '../../../agent/jobs/job-store.ts';
 import type { LeaseNews } from '../../../agent/jobs/lease-renewer.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';

@@ -1,8 +1,15 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import type { EndedLease, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../../../agent/contract/index.ts';
+import type {
+  EndedLease,
+  EndVerdict,
+  LaneDemand,
+  Lease,
+  LeaseEnd,
+  RenewalItem,
+} from '../../../agent/contract/index.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
-import type { ClaimedJob, JobStore, RenewalItem, UnfitJob } from '../../../agent/jobs/job-store.ts';
+import type { ClaimedJob, JobStore, UnfitJob } from '../../../agent/jobs/job-store.ts';
 import type { LeaseNews, LeaseRenewer } from '../../../agent/jobs/lease-renewer.ts';
 import { JobRunner, type JobRunnerOptions } from '../../../agent/jobs/runner.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';

@@ -5,8 +5,8 @@ import { Pulse } from '../../../../agent/cluster/pulse/pulse.ts';
 import { createPgLeaseStore } from '../../../../agent/leader/pg-lease-store.ts';
 import { systemClock } from '../../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../../agent/runtime/logger.ts';
+import { type FaultProxy, type NetworkFaults, startFaultProxy } from '../../../support/fault-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/postgres.ts';
-import { type FlakyProxy, startFlakyProxy } from './flaky-proxy.ts';
 
 /** What the renewal thread makes of bad connections: the time between two confirmed renewals stays within the trust window. */
 
@@ -15,7 +15,7 @@ const TRUST_MS = times.ttlMs - times.marginMs;
 const isLong = process.env.ISG_PRO_TEST_LONG === '1';
 
 let test: TestDatabase;
-let proxy: FlakyProxy;
+let proxy: FaultProxy;
 let pulse: Pulse;
 beforeEach(async () => {
   test = await createTestDatabase();
@@ -26,10 +26,15 @@ afterEach(async () => {
   await test.drop();
 });
 
+/** Both ways alike, milliseconds. */
+const slow = (delayMs: number, jitterMs = 0): NetworkFaults => ({
+  latency: { up: { delayMs, jitterMs }, down: { delayMs, jitterMs } },
+});
+
 /** Starts a pulse behind the proxy and takes the lease over; answers the start of the take-over and its term. */
-async function lead(delayMs?: () => number): Promise<{ term: number; tookMs: number }> {
+async function lead(faults: NetworkFaults = {}): Promise<{ term: number; tookMs: number }> {
   const uri = new URL(test.uri);
-  proxy = await startFlakyProxy(Number(uri.port), delayMs);
+  proxy = await startFaultProxy({ targetPort: Number(uri.port), faults });
   uri.port = String(proxy.port);
   const self = { runId: randomUUID(), workerId: randomUUID(), name: 'n' };
   pulse = new Pulse({ uri: uri.href, self, times, log: silentLogger });
@@ -66,19 +71,19 @@ describe('renewal of the leadership', () => {
     let renewals = 0;
     const age = await longestAge(await lead(), 12_000, () => {
       renewals += 1;
-      if (renewals % 3 === 0) proxy.silenceUsed();
+      if (renewals % 3 === 0) proxy.failUsed('silence');
     });
-    expect(proxy.faults()).toBeGreaterThan(2);
+    expect(proxy.hits()).toBeGreaterThan(2);
     expect(age).toBeLessThan(TRUST_MS);
   });
 
   it('lasts on a slow line although the connection used last is reset every other renewal', async () => {
     let renewals = 0;
-    const age = await longestAge(await lead(() => 100), 12_000, () => {
+    const age = await longestAge(await lead(slow(100)), 12_000, () => {
       renewals += 1;
-      if (renewals % 2 === 0) proxy.resetUsed();
+      if (renewals % 2 === 0) proxy.failUsed('reset');
     });
-    expect(proxy.faults()).toBeGreaterThan(2);
+    expect(proxy.hits()).toBeGreaterThan(2);
     expect(age).toBeLessThan(TRUST_MS);
   });
 
@@ -93,10 +98,10 @@ describe('renewal of the leadership', () => {
   it.runIf(isLong)(
     'lasts five minutes at a round trip of 200±100 ms with each connection reset every 20 s on average',
     async () => {
-      const leading = await lead(() => 50 + 100 * Math.random());
-      proxy.resetEach(() => -20_000 * Math.log(Math.random()));
+      const leading = await lead(slow(100, 50));
+      await proxy.setFaults({ ...slow(100, 50), resetEveryMs: 20_000 });
       expect(await longestAge(leading, 300_000)).toBeLessThan(TRUST_MS);
-      expect(proxy.faults()).toBeGreaterThan(20);
+      expect(proxy.hits()).toBeGreaterThan(20);
     },
     360_000,
   );

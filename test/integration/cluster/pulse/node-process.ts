@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
+import { afterEach, beforeEach, expect } from 'vitest';
 import { z } from 'zod';
+import { createTestDatabase, type TestDatabase } from '../../../support/postgres.ts';
 
 const messageSchema = z.object({
   up: z.object({ runId: z.string(), workerId: z.string() }).optional(),
@@ -61,4 +62,27 @@ export class NodeProcess {
     this.child.kill('SIGKILL');
     await new Promise((resolve) => this.child.once('exit', resolve));
   }
+}
+
+/** A database and the nodes that run on it, made before and ended after each test of a file. */
+export function nodesOfEachTest() {
+  let test: TestDatabase;
+  let nodes: NodeProcess[] = [];
+  beforeEach(async () => {
+    test = await createTestDatabase();
+  });
+  afterEach(async () => {
+    await Promise.all(nodes.map((node) => node.end()));
+    nodes = [];
+    await test.drop();
+  });
+  return {
+    database: () => test.database,
+    start: async (name: string): Promise<NodeProcess> => {
+      const node = new NodeProcess(test.uri, name);
+      nodes.push(node);
+      await node.untilUp();
+      return node;
+    },
+  };
 }

@@ -1,35 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { enqueueJobs } from '../../../../agent/db/queries/job.ts';
-import { createTestDatabase, type TestDatabase } from '../../../support/postgres.ts';
-import { NodeProcess } from './node-process.ts';
+import { type NodeProcess, nodesOfEachTest } from './node-process.ts';
 
-let test: TestDatabase;
-let nodes: NodeProcess[] = [];
-beforeEach(async () => {
-  test = await createTestDatabase();
-});
-afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.end()));
-  nodes = [];
-  await test.drop();
-});
-
-async function start(name: string): Promise<NodeProcess> {
-  const node = new NodeProcess(test.uri, name);
-  nodes.push(node);
-  await node.untilUp();
-  return node;
-}
+const { database, start } = nodesOfEachTest();
 
 const enqueue = (keys: readonly string[]) =>
   enqueueJobs(
-    test.database,
+    database(),
     keys.map((dedupeKey) => ({ role: 'CHECKSUM', kind: 'checksum', storageId: null, payload: {}, dedupeKey }) as const),
   );
 
 async function one<T>(text: string, row: z.ZodType<T>): Promise<T> {
-  const [found] = await test.database.query(text, [], row);
+  const [found] = await database().query(text, [], row);
   if (found === undefined) throw new Error('no row');
   return found;
 }
