@@ -43,6 +43,22 @@ export interface Lease {
   leaseToken: string;
 }
 
+/** One running job at its renewal. */
+export interface RenewalItem extends Lease {
+  progress: number;
+  note: string;
+}
+
+/** Work of one kind for one storage that no node takes. */
+export interface UnclaimedWork {
+  role: string;
+  kind: string;
+  storageId: string | null;
+  waitingMinutes: number;
+  /** Whether an available node has the role at all. */
+  hasRoleHolder: boolean;
+}
+
 /** One kind of slots of a node: which jobs fit, and how many more. */
 export interface LaneDemand {
   role: string;

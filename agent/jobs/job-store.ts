@@ -1,4 +1,12 @@
-import type { ClaimReach, EndedLease, EndVerdict, LaneDemand, Lease, LeaseEnd } from '../contract/index.ts';
+import type {
+  ClaimReach,
+  EndedLease,
+  EndVerdict,
+  LaneDemand,
+  Lease,
+  LeaseEnd,
+  RenewalItem,
+} from '../contract/index.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { LeasedJob } from './job-handler.ts';
 
@@ -15,12 +23,6 @@ export interface UnfitJob extends Lease {
   kind: string;
   /** What does not fit. */
   reason: string;
-}
-
-/** One job at its renewal. */
-export interface RenewalItem extends Lease {
-  progress: number;
-  note: string;
 }
 
 /** What a renewal confirmed; the token is a new one when the job had been freed and was taken back. */

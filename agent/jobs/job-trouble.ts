@@ -1,3 +1,4 @@
+import type { UnclaimedWork } from '../contract/index.ts';
 import type { QuarantinedRole } from './quarantine.ts';
 
 /** Something about the queue that people should know of. */
@@ -6,16 +7,6 @@ export interface JobTrouble {
   subject: string;
   reason: string;
   remedy: string;
-}
-
-/** Work of one kind for one storage that no node takes. */
-export interface UnclaimedWork {
-  role: string;
-  kind: string;
-  storageId: string | null;
-  waitingMinutes: number;
-  /** Whether an available node has the role at all. */
-  hasRoleHolder: boolean;
 }
 
 /** Words for work that nobody takes. Pure. */

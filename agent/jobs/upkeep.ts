@@ -1,7 +1,8 @@
+import type { UnclaimedWork } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type JobTrouble, type UnclaimedWork, unclaimedTrouble } from './job-trouble.ts';
+import { type JobTrouble, unclaimedTrouble } from './job-trouble.ts';
 
 /** The leadership under which upkeep runs; `Leadership` fits. */
 export interface UpkeepTerm {

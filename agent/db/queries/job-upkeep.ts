@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { UnclaimedWork } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
 import { type FenceHolder, fencedExecute } from './fence.ts';
 
@@ -63,11 +64,8 @@ const unclaimedRow = z
     kind: row.kind,
     storageId: row.storage_id,
     waitingMinutes: row.waiting_minutes,
-    /** Whether an available node has the role at all. */
     hasRoleHolder: row.has_role_holder,
   }));
-/** Work of one kind for one storage that no node takes. */
-export type UnclaimedWork = z.infer<typeof unclaimedRow>;
 
 // One shelf after the other, by steps in job_claim: as quick with a million queued jobs as with ten. A shelf is served when
 // one of its kind and storage runs or has ended within the time; a long queue that moves is none of our business.

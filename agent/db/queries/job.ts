@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { NewJob } from '../../contract/index.ts';
+import type { NewJob, RenewalItem } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
 import { storableJson } from './job-storable.ts';
 
@@ -39,14 +39,6 @@ export async function enqueueJobs(sql: Sql, jobs: readonly NewJob[]): Promise<{ 
   if (jobs.length === 0) return [];
   const rows = await sql.query(ENQUEUE, [JSON.stringify(jobs.map(toRecord))], enqueuedRow);
   return rows.map((row) => ({ jobId: row.job_id, dedupeKey: row.dedupe_key }));
-}
-
-/** One running job at its renewal. */
-export interface RenewalItem {
-  jobId: string;
-  leaseToken: string;
-  progress: number;
-  note: string;
 }
 
 const renewedRow = z.object({ job_id: z.string(), lease_token: z.string(), cancel_requested: z.boolean() });
