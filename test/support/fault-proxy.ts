@@ -179,7 +179,10 @@ class Link {
   /** Breaks this connection alone. */
   fail(how: 'reset' | 'silence'): void {
     this.#onHit();
-    if (how === 'reset') return this.reset();
+    if (how === 'reset') {
+      this.reset();
+      return;
+    }
     this.#isSilent = true;
     this.changed();
   }
