@@ -24,6 +24,7 @@ import { createSettleWork } from './roles/main/queues/settle.ts';
 import { createReportWork } from './roles/main/report/report-work.ts';
 import { createTelemetry, type Telemetry } from './roles/main/report/telemetry.ts';
 import { createScanWork } from './roles/main/scan/scanner.ts';
+import { createTranscoderProfiles } from './roles/main/transcoders/transcoder-profiles.ts';
 import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
@@ -188,6 +189,7 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce): LeaderWo
     log: host.log,
     random: Math.random,
     storages: served,
+    transcoders: createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log }),
   };
   return [
     createScanWork({

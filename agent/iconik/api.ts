@@ -207,6 +207,21 @@ export interface TranscodeRecord extends Entity {
   priority: number | null;
 }
 
+/** A transcoder linked to a storage (reference A.7); the types differ in their other settings. */
+export interface Transcoder extends Entity {
+  name: string;
+  /** FFMPEG, IMAGEMAGICK, EDIT_PROXY, VANTAGE, … */
+  type: string;
+  settings: {
+    /** Runs on the gateway, not in the cloud. */
+    local: boolean;
+    /** 1–10. */
+    priority: number;
+    include_patterns: string[];
+    exclude_patterns: string[];
+  };
+}
+
 /** Body of a PATCH on an iconik job (reference C.11). */
 export interface JobPatch {
   status?: string;
@@ -270,6 +285,8 @@ export interface IconikApi {
       limits?: CallLimits,
     ): Promise<void>;
     endDeletion(id: string, deletionId: string, limits?: CallLimits): Promise<void>;
+    /** The transcoders linked to the storage. */
+    transcoders(id: string, limits?: CallLimits): Promise<Transcoder[]>;
   };
   assets: {
     create(body: Body, limits?: CallLimits): Promise<Asset>;

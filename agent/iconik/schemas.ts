@@ -14,6 +14,7 @@ import type {
   StorageGateway,
   StorageGatewayCluster,
   TranscodeRecord,
+  Transcoder,
   TransferFromRecord,
   TransferToRecord,
 } from './api.ts';
@@ -318,6 +319,21 @@ export const transcodeSchema: z.ZodType<TranscodeRecord> = z.looseObject({
   size: number.transform((value) => value ?? 0),
   checksum: text,
   priority: number,
+});
+
+/** A transcoder of a storage (reference A.7). One that does not say it is local is not ours. */
+export const transcoderSchema: z.ZodType<Transcoder> = z.looseObject({
+  id,
+  name: textOrEmpty,
+  type: textOrEmpty,
+  settings: z
+    .looseObject({
+      local: flag(false),
+      priority: number.transform((value) => value ?? 5),
+      include_patterns: texts,
+      exclude_patterns: texts,
+    })
+    .catch({ local: false, priority: 5, include_patterns: [], exclude_patterns: [] }),
 });
 
 /** S3: URLs that end a multipart upload. */

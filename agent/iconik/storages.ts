@@ -8,6 +8,7 @@ import {
   eventSchema,
   fileSchema,
   storageSchema,
+  transcoderSchema,
   transferFromSchema,
   transferToSchema,
 } from './schemas.ts';
@@ -84,5 +85,6 @@ export function createStorages(requests: ServiceRequests): IconikApi['storages']
         .catch(exceptGone),
     endDeletion: (id, deletionId, limits) =>
       requests.write({ method: 'DELETE', path: pathOf(id, 'deletions', deletionId) }, limits).catch(exceptGone),
+    transcoders: (id, limits) => queue(pathOf(id, 'transcoders'), transcoderSchema, limits),
   };
 }

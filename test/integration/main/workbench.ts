@@ -170,6 +170,7 @@ export const jobRow = z.object({
   role: z.string(),
   kind: z.string(),
   state: z.string(),
+  profile: z.string(),
   priority: z.number(),
   cancel_requested: z.boolean(),
   payload: z.record(z.string(), z.unknown()),
@@ -178,5 +179,5 @@ export const jobRow = z.object({
   origin_iconik_job_id: z.string().nullable(),
 });
 /** All jobs, oldest first. */
-export const JOBS = `SELECT job_id::text, role, kind, state, priority, cancel_requested, payload, error,
+export const JOBS = `SELECT job_id::text, role, kind, state, profile, priority, cancel_requested, payload, error,
   origin_record_id, origin_iconik_job_id FROM job ORDER BY job_id`;

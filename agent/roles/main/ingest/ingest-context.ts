@@ -7,6 +7,7 @@ import type { Leadership } from '../../../leader/leadership.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Database } from '../../../runtime/sql.ts';
 import type { EnqueueJobs } from '../scan/checksum-orders.ts';
+import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
 
 /** What the steps of one file work with, under one leadership. */
 export interface IngestContext {
@@ -14,6 +15,7 @@ export interface IngestContext {
   api: IconikApi;
   createOnce: CreateOnce;
   enqueueJobs: EnqueueJobs;
+  transcoders: TranscoderProfiles;
   leadership: Leadership;
   storage: Storage;
   log: Logger;

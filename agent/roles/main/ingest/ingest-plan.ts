@@ -1,8 +1,9 @@
 import type { NewJob } from '../../../contract/index.ts';
 import type { IconikIds, IngestRow } from '../../../db/queries/ingest.ts';
-import type { FileRecord, FileStorageSettings, Storage } from '../../../iconik/api.ts';
+import type { FileRecord, FileStorageSettings } from '../../../iconik/api.ts';
 import { compilePatterns } from '../../../storage/ignore-patterns.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
+import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 
 /**
  * What ingest does next and what it sends: pure functions of a row and its storage's settings. The row's ids are the
@@ -175,15 +176,16 @@ export function adoptableIds(
 export function transcodeJob(
   row: IngestRow,
   ids: CompleteIds,
-  order: { settings: FileStorageSettings; dedupeKey: string },
+  order: { settings: FileStorageSettings; dedupeKey: string; profileOf: ProfileOf },
 ): NewJob | null {
-  const { settings, dedupeKey } = order;
+  const { settings, dedupeKey, profileOf } = order;
   const wantProxy = settings.local_proxy_creation === true;
   const wantKeyframes = settings.local_keyframe_creation === true;
   const lists = { ignore: settings.transcode_ignore, include: settings.transcode_include };
   if ((!wantProxy && !wantKeyframes) || !isSelected(row.path, lists)) return null;
   const payload = { storageId: row.storageId, path: row.path, ...ids, wantProxy, wantKeyframes };
-  return { role: 'TRANSCODE', kind: 'transcode', storageId: row.storageId, payload, dedupeKey };
+  const profile = profileOf(row.path);
+  return { role: 'TRANSCODE', kind: 'transcode', storageId: row.storageId, profile, payload, dedupeKey };
 }
 
 /** A cloud directory: the storage's remote path and the file's own directory, without outer slashes. */
@@ -211,8 +213,11 @@ function uploadJob(row: IngestRow, ids: CompleteIds, settings: FileStorageSettin
 }
 
 /** Work that the first file of an asset orders when it is ingested. */
-export function followUpJobs(row: IngestRow, ids: CompleteIds, storage: Storage): NewJob[] {
-  const { settings } = storage;
-  const transcode = transcodeJob(row, ids, { settings, dedupeKey: `transcode:${ids.fileId}` });
+export function followUpJobs(
+  row: IngestRow,
+  ids: CompleteIds,
+  { settings, profileOf }: { settings: FileStorageSettings; profileOf: ProfileOf },
+): NewJob[] {
+  const transcode = transcodeJob(row, ids, { settings, profileOf, dedupeKey: `transcode:${ids.fileId}` });
   return [transcode, uploadJob(row, ids, settings)].filter((job) => job !== null);
 }

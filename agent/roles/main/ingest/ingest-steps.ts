@@ -118,12 +118,14 @@ async function patchRecord(context: IngestContext, row: IngestRow, ids: Complete
 }
 
 async function stepClose(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<StepResult> {
-  const { database, leadership, storage, enqueueJobs } = context;
+  const { database, leadership, enqueueJobs } = context;
   await patchRecord(context, row, ids);
+  const { settings } = context.storage;
+  const profileOf = await context.transcoders.ofStorage(row.storageId, leadership.signal);
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
     const isFirst = await isFirstOfOwnAsset(sql, row, ids.assetId);
     if (!(await finishIngest(sql, row))) return CONTENT_CHANGED;
-    if (isFirst) await enqueueJobs(sql, followUpJobs(row, ids, storage));
+    if (isFirst) await enqueueJobs(sql, followUpJobs(row, ids, { settings, profileOf }));
     return 'ingested';
   });
 }
@@ -151,7 +153,8 @@ async function stepUpdate(context: IngestContext, row: IngestRow, ids: CompleteI
     // The job comes before the PATCH: the record's old checksum is what tells that the content is new, so after a crash
     // in between it is seen as modified again (and the job runs twice at worst, while the other order could lose it).
     const isModified = record.checksum !== row.md5;
-    const order = { settings: storage.settings, dedupeKey: `transcode:${ids.fileId}:${row.md5}` };
+    const profileOf = await context.transcoders.ofStorage(row.storageId, leadership.signal);
+    const order = { settings: storage.settings, profileOf, dedupeKey: `transcode:${ids.fileId}:${row.md5}` };
     const job = isModified ? transcodeJob(row, ids, order) : null;
     const isSame = await withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
       const isUnchanged = await lockContent(sql, row);

@@ -12,6 +12,7 @@ import type { Database } from '../../../runtime/sql.ts';
 import type { EnqueueJobs } from '../scan/checksum-orders.ts';
 import type { Wake } from '../scan/wake.ts';
 import { createWake } from '../scan/wake.ts';
+import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { planIngestFailure } from './ingest-failure-plan.ts';
 import { forgetDeletedAsset, ingestFile } from './ingest-steps.ts';
@@ -31,6 +32,7 @@ export interface IngestDependencies {
   api: IconikApi;
   createOnce: CreateOnce;
   enqueueJobs: EnqueueJobs;
+  transcoders: TranscoderProfiles;
   clock: Clock;
   log: Logger;
   /** The storages as last read from iconik; files of others wait. */
@@ -80,10 +82,11 @@ class Ingester {
       const storage = storages.get(row.storageId);
       const key = `${row.storageId}\0${row.pathKey}`;
       if (started >= free || storage === undefined || this.lanes.has(key) || this.contents.has(row.md5)) continue;
-      const { database, api, createOnce, enqueueJobs, log } = this.deps;
+      const { database, api, createOnce, enqueueJobs, transcoders, log } = this.deps;
       const { leadership } = this;
       this.contents.add(row.md5);
-      const lane = this.ingestOne({ database, api, createOnce, enqueueJobs, leadership, storage, log }, row);
+      const shared = { database, api, createOnce, enqueueJobs, transcoders, leadership, log };
+      const lane = this.ingestOne({ ...shared, storage }, row);
       this.lanes.set(
         key,
         lane.finally(() => this.endLane(key, row.md5)),

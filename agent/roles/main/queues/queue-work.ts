@@ -3,6 +3,7 @@ import type { LeaderWork } from '../../../leader/leadership.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Sql } from '../../../runtime/sql.ts';
+import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
 import { createFailureLog } from './failure-log.ts';
 import { runStorageLoops, WakeableWait } from './storage-loops.ts';
 import { StorageQueues } from './storage-queues.ts';
@@ -10,6 +11,7 @@ import { StorageQueues } from './storage-queues.ts';
 /** What the queue work needs. */
 export interface QueueWorkDeps {
   iconik: Pick<IconikApi, 'storages' | 'transcode' | 'files'>;
+  transcoders: TranscoderProfiles;
   database: Sql;
   clock: Clock;
   log: Logger;

@@ -5,6 +5,7 @@ import type { Leadership } from '../../../leader/leadership.ts';
 import { coerceError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Sql } from '../../../runtime/sql.ts';
+import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
 import type { QueuePlace, QueueRecord } from './record-plan.ts';
 import {
   failedJob,
@@ -20,6 +21,7 @@ import { findUploadSource, indexedFileSets } from './upload-source.ts';
 /** What reading queues needs. */
 export interface ReconcileDeps {
   iconik: Pick<IconikApi, 'storages' | 'transcode' | 'files'>;
+  transcoders: TranscoderProfiles;
   database: Sql;
   log: Logger;
 }
@@ -54,7 +56,12 @@ export function createQueueReconciler(deps: ReconcileDeps, place: QueuePlace, le
       for (const { job } of plan.jobs) waiting.delete(job.origin.recordId);
       return plan.jobs;
     }
-    return records.map((record) => planRecord(place, record));
+    if (place.queue === 'transcode') {
+      const profileOf = await deps.transcoders.ofStorage(place.storageId, signal);
+      return records.map((record) => planTranscode(place.storageId, record, profileOf));
+    }
+    const plan = place.queue === 'transfers_to' ? planDownload : planDeletion;
+    return records.map((record) => plan(place.storageId, record));
   };
   return {
     async reconcile(signal) {
@@ -95,12 +102,6 @@ function listQueue(iconik: ReconcileDeps['iconik'], place: QueuePlace, signal: A
     default:
       return queue satisfies never;
   }
-}
-
-function planRecord(place: QueuePlace, record: QueueRecord): RecordJob {
-  if (place.queue === 'transfers_to') return planDownload(place.storageId, record);
-  if (place.queue === 'deletions') return planDeletion(place.storageId, record);
-  return planTranscode(place.storageId, record);
 }
 
 async function planUploads(

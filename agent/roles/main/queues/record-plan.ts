@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Role } from '../../../contract/index.ts';
 import type { RecordJob, RecordKind } from '../../../db/queries/job-origin.ts';
 import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
+import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import { toPriority } from './event-plan.ts';
 
 // From records of iconik's queues to jobs. Pure. A record that cannot become work becomes a job that is born failed, so
@@ -221,8 +222,8 @@ export function planDeletion(storageId: string, record: QueueRecord): RecordJob 
   return workJob(place, order, { fileId: order.file_id, path, keepSource, ...optional('assetId', order.asset_id) });
 }
 
-/** TRANSCODE `transcode` for a record of the local transcode queue. */
-export function planTranscode(storageId: string, record: QueueRecord): RecordJob {
+/** TRANSCODE `transcode` for a record of the local transcode queue; `profileOf` names the transcoder of a path. */
+export function planTranscode(storageId: string, record: QueueRecord, profileOf: ProfileOf): RecordJob {
   const place: QueuePlace = { storageId, queue: 'transcode' };
   const parsed = parseRecord(transcodeRecordSchema, record);
   if (!parsed.ok) return failedJob(place, record, parsed.why);
@@ -231,7 +232,7 @@ export function planTranscode(storageId: string, record: QueueRecord): RecordJob
   if (path === null) return failedJob(place, record, OUTSIDE);
   // Media information alone is what the transcode job makes when it wants neither.
   const wantsRenditions = !order.metadata_update_only;
-  return workJob(place, order, {
+  const planned = workJob(place, order, {
     path,
     assetId: order.asset_id,
     versionId: order.version_id,
@@ -241,6 +242,7 @@ export function planTranscode(storageId: string, record: QueueRecord): RecordJob
     wantProxy: wantsRenditions,
     wantKeyframes: wantsRenditions,
   });
+  return planned.failure ? planned : { ...planned, job: { ...planned.job, profile: profileOf(path) } };
 }
 
 /** An entry of a payload that is left out when iconik said nothing. */

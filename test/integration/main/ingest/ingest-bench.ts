@@ -9,6 +9,7 @@ import type { IconikApi, Storage } from '../../../../agent/iconik/api.ts';
 import { createCreateOnce } from '../../../../agent/iconik/creation/intended-creation.ts';
 import { createIconikApi, type IconikClient } from '../../../../agent/iconik/iconik-client.ts';
 import { createIngestWork } from '../../../../agent/roles/main/ingest/ingester.ts';
+import { createTranscoderProfiles } from '../../../../agent/roles/main/transcoders/transcoder-profiles.ts';
 import { systemClock } from '../../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../../agent/runtime/logger.ts';
 import type { Database } from '../../../../agent/runtime/sql.ts';
@@ -29,7 +30,12 @@ const rowOfIndex = z.object({
   attempts: z.number(),
   error: z.unknown(),
 });
-const jobRow = z.object({ kind: z.string(), dedupe_key: z.string(), payload: z.looseObject({ path: z.string() }) });
+const jobRow = z.object({
+  kind: z.string(),
+  dedupe_key: z.string(),
+  profile: z.string(),
+  payload: z.looseObject({ path: z.string() }),
+});
 
 export const md5Of = (content: string): string => createHash('md5').update(content).digest('hex');
 
@@ -125,6 +131,11 @@ export class IngestBench {
       api: over.api ?? this.api,
       createOnce: this.createOnce(database),
       enqueueJobs,
+      transcoders: createTranscoderProfiles({
+        iconik: over.api ?? this.api,
+        clock: systemClock,
+        log: silentLogger,
+      }),
       clock: systemClock,
       log: silentLogger,
       storages: () => (over.storages ?? [this.storage]).map((storage) => ({ storage })),
@@ -161,9 +172,18 @@ export class IngestBench {
     );
   }
 
-  async jobs(): Promise<{ kind: string; key: string; path: string }[]> {
-    const rows = await this.database.query('SELECT kind, dedupe_key, payload FROM job ORDER BY job_id', [], jobRow);
-    return rows.map((row) => ({ kind: row.kind, key: row.dedupe_key, path: row.payload.path }));
+  async jobs(): Promise<{ kind: string; key: string; profile: string; path: string }[]> {
+    const rows = await this.database.query(
+      'SELECT kind, dedupe_key, profile, payload FROM job ORDER BY job_id',
+      [],
+      jobRow,
+    );
+    return rows.map((row) => ({ kind: row.kind, key: row.dedupe_key, profile: row.profile, path: row.payload.path }));
+  }
+
+  /** Id of the storage's transcoder of this type. */
+  transcoderId(type: string): string {
+    return this.standIn.records.transcoders.where({ storage_id: this.storage.id, type })[0]?.id ?? 'none';
   }
 
   /** Records of the stand-in, as `kind: what it is called`. */

@@ -26,7 +26,12 @@ describe('ingest', () => {
     const [row] = await bench.rows();
     expect(row).toMatchObject({ state: 'ingested', attempts: 0, error: null });
     expect(await bench.jobs()).toEqual([
-      { kind: 'transcode', key: `transcode:${row?.iconik_file_id}`, path: 'projects/a.mov' },
+      {
+        kind: 'transcode',
+        key: `transcode:${row?.iconik_file_id}`,
+        profile: bench.transcoderId('FFMPEG'),
+        path: 'projects/a.mov',
+      },
     ]);
   });
 

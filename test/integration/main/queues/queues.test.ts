@@ -10,6 +10,7 @@ import {
 import { GATEWAY_EVENT_TYPES, QUEUES } from '../../../../agent/roles/main/queues/gateway-event-table.ts';
 import { createQueueWork } from '../../../../agent/roles/main/queues/queue-work.ts';
 import { createSettleWork } from '../../../../agent/roles/main/queues/settle.ts';
+import { createTranscoderProfiles } from '../../../../agent/roles/main/transcoders/transcoder-profiles.ts';
 import { systemClock } from '../../../../agent/runtime/clock.ts';
 import { createWorkbench, JOBS, jobRow, type Workbench } from '../workbench.ts';
 
@@ -30,6 +31,7 @@ afterEach(async () => {
 const queueWork = (change: { reconcileIntervalMs?: number; storageIds?: () => readonly string[] } = {}) =>
   createQueueWork({
     iconik: bench.iconik,
+    transcoders: createTranscoderProfiles({ iconik: bench.iconik, clock: systemClock, log: bench.log }),
     database: bench.database,
     clock: systemClock,
     log: bench.log,
@@ -91,6 +93,7 @@ describe('the four queues', () => {
     expect(made.get('delete')).toMatchObject({ role: 'MAIN', payload: { path: 'a/gone.mov', keepSource: false } });
     expect(made.get('transcode')).toMatchObject({
       role: 'TRANSCODE',
+      profile: bench.standIn.records.transcoders.where({ storage_id: bench.storageId, type: 'FFMPEG' })[0]?.id,
       payload: { path: 'a/clip.mov', wantProxy: true },
     });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { IngestRow } from '../../../../agent/db/queries/ingest.ts';
-import type { FileRecord, FileStorageSettings, Storage } from '../../../../agent/iconik/api.ts';
+import type { FileRecord, FileStorageSettings } from '../../../../agent/iconik/api.ts';
 import {
   adoptableIds,
   assetBody,
@@ -109,27 +109,19 @@ describe('the file record', () => {
 });
 
 describe('follow-up work', () => {
-  const storage = (settings: FileStorageSettings): Storage => ({
-    id: 'storage',
-    name: 'NAS',
-    method: 'FILE',
-    purpose: 'FILES',
-    status: 'ACTIVE',
-    settings,
-    date_modified: null,
-  });
+  const asked = (settings: FileStorageSettings) => ({ settings, profileOf: (path: string) => `for ${path}` });
 
   it('is none unless the storage asks for it', () => {
-    expect(followUpJobs(row, ids, storage({}))).toEqual([]);
-    expect(followUpJobs(row, ids, storage({ upload_files: true }))).toEqual([]);
-    expect(followUpJobs(row, ids, storage({ local_proxy_creation: true, transcode_ignore: ['*.mov'] }))).toEqual([]);
+    expect(followUpJobs(row, ids, asked({}))).toEqual([]);
+    expect(followUpJobs(row, ids, asked({ upload_files: true }))).toEqual([]);
+    expect(followUpJobs(row, ids, asked({ local_proxy_creation: true, transcode_ignore: ['*.mov'] }))).toEqual([]);
   });
 
   it('is a transcode with what is wanted, and an upload to where the storage says', () => {
     const jobs = followUpJobs(
       row,
       ids,
-      storage({
+      asked({
         local_keyframe_creation: true,
         upload_files: true,
         remote_storage_id: 'cloud',
@@ -141,6 +133,7 @@ describe('follow-up work', () => {
         role: 'TRANSCODE',
         kind: 'transcode',
         storageId: 'storage',
+        profile: `for ${row.path}`,
         payload: { storageId: 'storage', path: row.path, ...ids, wantProxy: false, wantKeyframes: true },
         dedupeKey: 'transcode:R',
       },

@@ -116,12 +116,17 @@ describe('orders that become jobs', () => {
       filename: 'clip.mov',
       directory_path: '',
     };
+    const profileOf = (path: string) => `for ${path}`;
     const wants = (plan: ReturnType<typeof planTranscode>) => [
       plan.job.payload.wantProxy,
       plan.job.payload.wantKeyframes,
     ];
-    expect(wants(planTranscode('nas', record))).toEqual([true, true]);
-    expect(wants(planTranscode('nas', Object.assign(record, { metadata_update_only: true })))).toEqual([false, false]);
+    expect(wants(planTranscode('nas', record, profileOf))).toEqual([true, true]);
+    expect(planTranscode('nas', record, profileOf).job.profile).toBe('for clip.mov');
+    expect(wants(planTranscode('nas', Object.assign(record, { metadata_update_only: true }), profileOf))).toEqual([
+      false,
+      false,
+    ]);
   });
 });
 
