@@ -56,6 +56,8 @@ export class Membership implements Service {
   #tookHoldMs = Number.NEGATIVE_INFINITY;
   #members: Member[] = [];
   #loop: Promise<void> | null = null;
+  /** The last registration after the first; the goodbye waits for it. */
+  #registration: Promise<void> = Promise.resolve();
   #trouble = '';
 
   constructor(options: MembershipOptions) {
@@ -99,6 +101,9 @@ export class Membership implements Service {
     if (!this.#loop) return;
     await Promise.all([this.#loop, this.#heartbeat.stop()]);
     await this.#rescue.idle();
+    await this.#registration.catch(() => {
+      // ignored because whoever asked for it has said so
+    });
     await workers.leaveCluster(this.#options.database, this.#options.self).catch(() => {
       // The database is away: the heartbeat lapses by itself.
     });
@@ -164,7 +169,10 @@ export class Membership implements Service {
   // A beat that was sent before we took the gateway id knows nothing of it.
   async #heard({ startedMs, registered, holds }: BeatAnswer): Promise<void> {
     if (holds || startedMs > this.#tookHoldMs) this.#setHolds(holds);
-    if (!registered) await workers.registerWorker(this.#options.database, this.#options.self);
+    // After the goodbye, or beside it, a registration would bring this run back to life in the eyes of the others.
+    if (registered || this.#life.signal.aborted) return;
+    this.#registration = workers.registerWorker(this.#options.database, this.#options.self);
+    await this.#registration;
   }
 
   #sayNotRegistered(thrown: unknown): void {
