@@ -44,6 +44,7 @@ import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import type { Service } from './runtime/service.ts';
+import { stallWindows } from './stall-windows.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
 import { createUnusableAccess } from './storage/unusable-access.ts';
 import { VERSION } from './version.ts';
@@ -114,7 +115,8 @@ export class ClusterNode implements Service, OperatedNode {
 
   #createStorages(): ServedStorages {
     const { guard, host } = this.#options;
-    const shared = { guard, log: host.log, httpsProxy: host.config.httpsProxy ?? null };
+    const { httpsProxy, stallMs } = host.config;
+    const shared = { guard, log: host.log, httpsProxy: httpsProxy ?? null, ...stallWindows(stallMs).storage };
     return new ServedStorages((storageId, mountPoint) => {
       try {
         return createStorageAccess({ storageId, mountPoint, ...shared });
@@ -208,6 +210,7 @@ export class ClusterNode implements Service, OperatedNode {
       reach: () => this.#reach(),
       renewer: this.#pulse.leases,
       priorityOrder: host.config.priorityOrder,
+      ...stallWindows(host.config.stallMs).job,
       clock: systemClock,
       random: Math.random,
       log: host.log,

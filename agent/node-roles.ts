@@ -35,6 +35,7 @@ import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Database } from './runtime/sql.ts';
+import { stallWindows } from './stall-windows.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
 import type { StorageAccess } from './storage/storage-access.ts';
 import { VERSION } from './version.ts';
@@ -91,6 +92,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     guard,
     log,
     httpsProxy: config.httpsProxy ?? null,
+    ...stallWindows(config.stallMs).storage,
   });
   const ffmpeg = createFfmpegFinder(options);
   const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
@@ -130,7 +132,7 @@ function createFfmpegFinder({ host: { config }, guard }: NodeRolesOptions) {
         guard,
         signal: AbortSignal.timeout(FIND_FFMPEG_MS),
       });
-      found ??= createFfmpeg({ programs, guard });
+      found ??= createFfmpeg({ programs, guard, ...stallWindows(config.stallMs).ffmpeg });
       return found;
     },
   };
@@ -151,6 +153,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   const storageOf = (storageId: string) => find(storageId)?.access ?? null;
   const uploadObject = createUploadObject({
     api,
+    ...stallWindows(config.stallMs).upload,
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
   });
   return [
@@ -167,6 +170,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
           imageBox: config.imageProxyResolution,
         }),
       }),
+      ...stallWindows(config.stallMs).transcodeJob,
       selfTest: createTranscodeSelfTest(tools),
     },
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),

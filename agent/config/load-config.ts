@@ -44,6 +44,8 @@ export interface NodeConfig {
   heartbeatLapseMs: number;
   iconikRequestsPerSecond: number;
   iconikSettleMs: number;
+  /** Milliseconds without progress before ffmpeg or a transfer is ended; undefined: each kind of work decides. */
+  stallMs: number | undefined;
   priorityOrder: 'larger-first' | 'smaller-first';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   ffmpegPath: string | undefined;
@@ -154,6 +156,7 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     heartbeatLapseMs: values['heartbeat-lapse-ms'],
     iconikRequestsPerSecond: values['iconik-requests-per-second'],
     iconikSettleMs: values['iconik-settle-ms'],
+    stallMs: values['stall-ms'],
     priorityOrder: values['priority-order'],
     logLevel: values['log-level'],
     ffmpegPath: values['ffmpeg-path'],

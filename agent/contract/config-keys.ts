@@ -89,6 +89,8 @@ export const CONFIG_KEYS = {
   /** iconik allows about 50 (reference C.1). */
   'iconik-requests-per-second': wholeNumber(1, 1_000).default(45),
   'iconik-settle-ms': wholeNumber(1_000, 600_000).default(15_000),
+  /** Below it, a busy file server looks like a dead one. */
+  'stall-ms': wholeNumber(10_000, 3_600_000).optional(),
   'priority-order': z
     .enum(['larger-first', 'smaller-first'], 'must be larger-first or smaller-first')
     .default('larger-first'),

@@ -89,6 +89,11 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
       'How long an unanswered creation in iconik is left alone before this node looks for its outcome, in milliseconds.',
     default: '15000',
   },
+  'stall-ms': {
+    explanation:
+      'How long ffmpeg, an upload or a download may make no progress before it is ended and tried again, in milliseconds.',
+    default: '120000 for ffmpeg (more for long clips), 45000 for transfers',
+  },
   'priority-order': {
     explanation: 'Whether jobs with a larger or a smaller priority number run first.',
     default: 'larger-first',

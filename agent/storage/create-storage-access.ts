@@ -14,7 +14,7 @@ export interface StorageLimits {
   bulkProcesses: number;
   /** A call without progress for this long means a hung mount: its process is killed. Default 60 s. */
   stallMs: number;
-  /** A connection to an object store without a byte for this long is given up; shorter than `stallMs`. Default 45 s. */
+  /** A connection to an object store without a byte for this long is given up, whatever `stallMs` is. Default 45 s. */
   httpStallMs: number;
   /** A process for file contents without a call ends after this. Default 30 s. */
   idleMs: number;

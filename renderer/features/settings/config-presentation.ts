@@ -48,8 +48,12 @@ const GROUPS: readonly { title: string; about: string; keys: Readonly<Record<str
   },
   {
     title: 'Transfers',
-    about: 'How this node uploads one large file.',
-    keys: { 'file-upload-parallel-uploads-threads-num': number('parts'), 'upload-chunk-size': number('bytes') },
+    about: 'How this node uploads one large file, and when work that stands still is tried again.',
+    keys: {
+      'file-upload-parallel-uploads-threads-num': number('parts'),
+      'upload-chunk-size': number('bytes'),
+      'stall-ms': number('ms'),
+    },
   },
   {
     title: 'Cluster timing',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { access, chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { findFfmpeg } from '../../../agent/roles/transcode/ffmpeg/find-ffmpeg.ts';
 import type { MediaSource } from '../../../agent/roles/transcode/ffmpeg/rendition.ts';
 import { DEFAULT_PROXY_SETTINGS } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
@@ -123,9 +123,15 @@ describe('a running ffmpeg', () => {
     expect(child.signalCode).toBe('SIGKILL');
   });
 
-  it('ends with everything it has started when it stalls', async () => {
+  it.each([
+    ['', `sleep 600 &`],
+    [
+      ', what ignores SIGTERM and holds none of its outputs included',
+      `sh -c 'trap "" TERM; while :; do sleep 1; done' < /dev/null > /dev/null 2>&1 &`,
+    ],
+  ])('ends with everything it has started when it stalls%s', async (_, start) => {
     const pidFile = join(fixture.dir, 'grandchild.pid');
-    const wrapper = await fakeProgram('wrapper', `sleep 600 & echo $! > '${pidFile}'; wait`);
+    const wrapper = await fakeProgram('wrapper', `${start} echo $! > '${pidFile}'; wait`);
     const programs = { ...fixture.programs, ffmpeg: { ...fixture.programs.ffmpeg, path: wrapper } };
     const ffmpeg = fixture.with({ programs, stallMs: 1_000 });
     await expect(ffmpeg.makeTestClip(join(fixture.dir, 'never.mp4'), signal)).rejects.toMatchObject({
@@ -133,6 +139,7 @@ describe('a running ffmpeg', () => {
       retry: 'transient',
     });
     const pid = Number(await readFile(pidFile, 'utf8'));
+    onTestFailed(() => void process.kill(pid, 'SIGKILL'));
     const state = async () =>
       readFile(`/proc/${pid}/stat`, 'utf8').then(
         (text) => text.split(') ')[1]?.slice(0, 1) ?? '',

@@ -141,8 +141,10 @@ export function runProgram(run: ProgramRun): Promise<ProgramEnd> {
     run.signal.addEventListener('abort', onAbort, { once: true });
     const lines = readOutputs(child, run, alive);
     alive();
-    child.on('close', (exitCode, signalName) =>
-      settle(() => (failure ? reject(failure.error) : resolve({ exitCode, signalName, lines: lines() }))),
-    );
+    child.on('close', (exitCode, signalName) => {
+      // What it has started may live on: heedless of SIGTERM, and with no output of ours that would keep us waiting.
+      if (failure) signalTree(child, 'SIGKILL');
+      settle(() => (failure ? reject(failure.error) : resolve({ exitCode, signalName, lines: lines() })));
+    });
   });
 }
