@@ -2,7 +2,14 @@ import type { Clock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { JobStore } from './job-store.ts';
-import type { HeldLease, LeaseNews, LeaseRenewer } from './lease-renewer.ts';
+import {
+  BUSY_PAUSE_MS,
+  BUSY_TRIES,
+  type HeldLease,
+  type LeaseNews,
+  type LeaseRenewer,
+  rowBusy,
+} from './lease-renewer.ts';
 
 /** What a renewer in the main loop needs. */
 export interface InLoopRenewerOptions {
@@ -65,7 +72,10 @@ export class InLoopRenewer implements LeaseRenewer {
       // ignored because the loop deals with it
     });
     if (this.#held.get(jobId) !== held) return false;
-    await this.#renew([held]);
+    for (let asked = 1; await this.#renew([held]); asked++) {
+      if (asked >= BUSY_TRIES) throw rowBusy();
+      await this.#options.clock.sleep(BUSY_PAUSE_MS);
+    }
     held.lastLifeMs = this.#options.clock.monotonicMs();
     return this.#held.get(jobId) === held;
   }
@@ -106,7 +116,8 @@ export class InLoopRenewer implements LeaseRenewer {
     if (living.length > 0) await this.#renew(living);
   }
 
-  async #renew(asked: readonly Held[]): Promise<void> {
+  /** Answers whether a row was in the hands of another transaction. */
+  async #renew(asked: readonly Held[]): Promise<boolean> {
     const items = asked.map(({ jobId, leaseToken, progress, note }) => ({ jobId, leaseToken, progress, note }));
     const renewed = await this.#options.store.renew(items, this.#visibilityTimeoutS);
     const answers = new Map(renewed.map((answer) => [answer.jobId, answer]));
@@ -115,6 +126,7 @@ export class InLoopRenewer implements LeaseRenewer {
       if (this.#held.get(held.jobId) !== held || held.leaseToken !== items[at]?.leaseToken) continue;
       this.#tell(held, answers.get(held.jobId));
     }
+    return renewed.some(({ isBusy }) => isBusy);
   }
 
   #tell(held: Held, answer: { leaseToken: string; cancelRequested: boolean } | undefined): void {

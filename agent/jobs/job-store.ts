@@ -25,9 +25,11 @@ export interface UnfitJob extends Lease {
   reason: string;
 }
 
-/** What a renewal confirmed; the token is a new one when the job had been freed and was taken back. */
+/** What a renewal found of a lease; the token is a new one when the job had been freed and was taken back. */
 export interface RenewedLease extends Lease {
   cancelRequested: boolean;
+  /** Another transaction has the row in hand: this time the lease was neither renewed nor lost. */
+  isBusy?: boolean;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { IsgError } from '../runtime/errors.ts';
+
 /** What the queue said about a held lease. */
 export type LeaseNews =
   /** The job was freed meanwhile and taken back: from now on this token counts. */
@@ -33,9 +35,21 @@ export interface LeaseRenewer {
   drop(jobId: string): void;
   /**
    * Renews one lease at once and answers when the database has confirmed it: true when it is still ours (a changed token
-   * has been told as news before). Throws `database-unreachable` when no answer came in time.
+   * has been told as news before). Throws `database-unreachable` when no answer came in time,
+   * `database-conflict` when another transaction kept the row in hand for 2 s.
    */
   confirm(jobId: string): Promise<boolean>;
   /** How long a renewed lease lasts, seconds; applies from the next renewal. */
   setVisibilityTimeout(seconds: number): void;
+}
+
+/** A confirmation asks so often, so far apart (milliseconds), while another transaction has the row: 2 s in all. */
+export const BUSY_TRIES = 40;
+export const BUSY_PAUSE_MS = 50;
+
+/** A lease whose row stays in the hands of another transaction: nothing is known of it. */
+export function rowBusy(): IsgError {
+  const message =
+    'The lease could not be confirmed: another transaction has the row of its job in hand. The job is tried again.';
+  return new IsgError('database-conflict', message, { retry: 'transient' });
 }

@@ -33,7 +33,9 @@ export function createRecordedJobStore(store: JobStore, history: History): JobSt
         history,
         'job-renew',
         () => store.renew(items, visibilityTimeoutS),
-        (jobs) => ({ jobs: jobs.map(({ jobId, leaseToken }) => ({ jobId, leaseToken })) }),
+        (jobs) => ({
+          jobs: jobs.filter(({ isBusy }) => !isBusy).map(({ jobId, leaseToken }) => ({ jobId, leaseToken })),
+        }),
       ),
     end: ({ jobId, leaseToken }, end, alongside) =>
       noteCall(

@@ -41,32 +41,48 @@ export async function enqueueJobs(sql: Sql, jobs: readonly NewJob[]): Promise<{ 
   return rows.map((row) => ({ jobId: row.job_id, dedupeKey: row.dedupe_key }));
 }
 
-const renewedRow = z.object({ job_id: z.string(), lease_token: z.string(), cancel_requested: z.boolean() });
+const renewedRow = z.object({
+  job_id: z.string(),
+  lease_token: z.string(),
+  cancel_requested: z.boolean(),
+  is_busy: z.boolean(),
+});
 
 // Rows are locked in the order of their ids, here and wherever many are freed: two such statements never deadlock.
 // A job that was freed but not leased since still carries our token: it is taken back under a new one. That is safe
 // because nobody else ran it in between; an old token stays worthless.
+// A row that another transaction has in hand is left out and told as busy: its client may be frozen, and the leases of all
+// other jobs of this node must not wait for it.
 const RENEW = `
 WITH item AS (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS item ("jobId" bigint, "leaseToken" bigint, progress real, note text)
 ), mine AS (
-  SELECT item.* FROM item JOIN job ON job.job_id = item."jobId" ORDER BY job.job_id FOR UPDATE OF job
+  SELECT item.* FROM item JOIN job ON job.job_id = item."jobId" ORDER BY job.job_id FOR UPDATE OF job SKIP LOCKED
+), renewed AS (
+  UPDATE job SET
+    state = 'leased', deferred = false, leased_by = $2, leased_worker = $3,
+    lease_token = CASE WHEN job.state = 'leased' THEN job.lease_token ELSE nextval('lease_token') END,
+    lease_expires_at = now() + make_interval(secs => $4),
+    progress = mine.progress, progress_note = mine.note
+  FROM mine
+  WHERE job.job_id = mine."jobId" AND job.lease_token = mine."leaseToken" AND job.state IN ('leased', 'queued')
+  RETURNING job.job_id, job.lease_token, job.cancel_requested
 )
-UPDATE job SET
-  state = 'leased', deferred = false, leased_by = $2, leased_worker = $3,
-  lease_token = CASE WHEN job.state = 'leased' THEN job.lease_token ELSE nextval('lease_token') END,
-  lease_expires_at = now() + make_interval(secs => $4),
-  progress = mine.progress, progress_note = mine.note
-FROM mine
-WHERE job.job_id = mine."jobId" AND job.lease_token = mine."leaseToken" AND job.state IN ('leased', 'queued')
-RETURNING job.job_id::text, job.lease_token::text, job.cancel_requested`;
+SELECT job_id::text, lease_token::text, cancel_requested, false AS is_busy FROM renewed
+UNION ALL
+SELECT item."jobId"::text, item."leaseToken"::text, false, true
+FROM item JOIN job ON job.job_id = item."jobId" AND job.lease_token = item."leaseToken"
+WHERE NOT EXISTS (SELECT 1 FROM mine WHERE mine."jobId" = item."jobId")`;
 
-/** Extends leases; a job that is not in the answer is lost to this runner. */
+/**
+ * Extends leases; a job that is not in the answer is lost to this runner. One that is busy was neither renewed nor lost:
+ * another transaction has its row in hand. Waits for nobody.
+ */
 export async function renewJobs(
   sql: Sql,
   items: readonly RenewalItem[],
   owner: { runId: string; workerId: string; visibilityTimeoutS: number },
-): Promise<{ jobId: string; leaseToken: string; cancelRequested: boolean }[]> {
+): Promise<{ jobId: string; leaseToken: string; cancelRequested: boolean; isBusy: boolean }[]> {
   const rows = await sql.query(
     RENEW,
     [storableJson(items), owner.runId, owner.workerId, owner.visibilityTimeoutS],
@@ -76,6 +92,7 @@ export async function renewJobs(
     jobId: row.job_id,
     leaseToken: row.lease_token,
     cancelRequested: row.cancel_requested,
+    isBusy: row.is_busy,
   }));
 }
 

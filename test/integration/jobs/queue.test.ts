@@ -458,6 +458,22 @@ describe('a row that a silent client has locked', () => {
     await whileLocked(locked.jobId, async () => expect(await endCancelledQueuedJobs(test.database)).toBe(1));
   });
 
+  it('is neither renewed nor lost by a renewal, which renews the others at once', async () => {
+    await enqueueJobs(test.database, [job(), job()]);
+    const { store } = worker();
+    const [locked, other] = await store.claim(lanesOf(2), reach);
+    if (!locked || !other) throw new Error('two jobs were queued');
+    const items = [locked, other].map(({ jobId, leaseToken }) => ({ jobId, leaseToken, progress: 0.5, note: '' }));
+    const ids = (answers: { jobId: string; isBusy?: boolean }[]) =>
+      answers.map(({ jobId, isBusy }) => `${jobId}${isBusy ? ' busy' : ''}`).sort();
+    await whileLocked(locked.jobId, async () => {
+      expect(ids(await store.renew(items, 3_600))).toEqual([`${locked.jobId} busy`, other.jobId].sort());
+    });
+    expect(ids(await store.renew(items, 3_600))).toEqual([locked.jobId, other.jobId].sort());
+    const old = items.map((item) => ({ ...item, leaseToken: '0' }));
+    await whileLocked(locked.jobId, async () => expect(await store.renew(old, 3_600)).toEqual([]));
+  });
+
   it('holds up the end of its job for a short time only, which may be tried again', async () => {
     await enqueueJobs(test.database, [job()]);
     const { store } = worker();

@@ -16,7 +16,7 @@ function renewerWith(answer: (items: readonly RenewalItem[]) => RenewedLease[] |
         return answer(items);
       },
     },
-    clock: systemClock,
+    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal) },
     log: silentLogger,
     renewMs: 5,
   });
@@ -51,6 +51,17 @@ describe('a renewer in the main loop', () => {
     renewer.hold(lease);
     expect(await renewer.confirm('1')).toBe(false);
     expect(news).toEqual([{ kind: 'lost', jobId: '1' }]);
+  });
+
+  it('confirms a lease whose row others have in hand once they let go, and takes it for lost in no case', async () => {
+    let busy = 3;
+    const { renewer, news } = renewerWith((items) => same(items).map((item) => ({ ...item, isBusy: busy-- > 0 })));
+    renewer.hold(lease);
+    expect(await renewer.confirm('1')).toBe(true);
+    busy = Number.POSITIVE_INFINITY;
+    await expect(renewer.confirm('1')).rejects.toMatchObject({ code: 'database-conflict', retry: 'transient' });
+    renewer.drop('1');
+    expect(news).toEqual([]);
   });
 
   it('tells of a job without life and renews the others only', async () => {

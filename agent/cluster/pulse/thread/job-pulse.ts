@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { renewJobs } from '../../../db/queries/job.ts';
+import { BUSY_PAUSE_MS, BUSY_TRIES, rowBusy } from '../../../jobs/lease-renewer.ts';
 import { coerceError, IsgError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Sql } from '../../../runtime/sql.ts';
@@ -75,14 +77,20 @@ export class JobPulse {
     }
   }
 
-  async #confirm(holdId: number): Promise<boolean> {
+  async #confirm(holdId: number, busyTries = 0): Promise<boolean> {
     const job = this.#held.get(holdId);
     if (!job) return false;
     if (!this.#options.mayRenew()) throw notRenewed('the main loop of the agent stands still');
     if (job.isStalled) throw notRenewed('its job showed no life');
     job.lifelessMs = 0;
     const asked = job.leaseToken;
-    if (await this.#renew([job])) return true;
+    const found = await this.#renew([job]);
+    if (found === 'renewed') return true;
+    if (found === 'busy') {
+      if (busyTries + 1 >= BUSY_TRIES) throw rowBusy();
+      await sleep(BUSY_PAUSE_MS);
+      return this.#confirm(holdId, busyTries + 1);
+    }
     // A renewal under way at the same time may have taken the job back under a new token.
     await this.#renewal;
     if (!this.#held.has(holdId)) return false;
@@ -102,22 +110,21 @@ export class JobPulse {
     }
   }
 
-  /** Renews and tells the news; whether all were answered. */
-  async #renew(jobs: readonly HeldJob[]): Promise<boolean> {
+  /** Renews and tells the news: `missing` when a lease was not found, else `busy` when others had a row in hand. */
+  async #renew(jobs: readonly HeldJob[]): Promise<'renewed' | 'busy' | 'missing'> {
     const { database, owner } = this.#options;
     const asked = jobs.map((job) => ({ job, token: job.leaseToken }));
     const items = jobs.map(({ jobId, leaseToken, progress, note }) => ({ jobId, leaseToken, progress, note }));
     const answers = await renewJobs(database, items, { ...owner, visibilityTimeoutS: this.#visibilityTimeoutS });
     const answered = new Map(answers.map((answer) => [answer.jobId, answer]));
-    let isWhole = true;
     for (const { job, token } of asked) {
       const answer = answered.get(job.jobId);
       if (answer) this.#tell(job, token, answer);
-      else isWhole = false;
       // One that got a newer token meanwhile, or is just being confirmed, is not lost by this answer.
       if (!answer && job.leaseToken === token && !this.#confirming.has(job.holdId)) this.#lose(job);
     }
-    return isWhole;
+    if (asked.some(({ job }) => !answered.has(job.jobId))) return 'missing';
+    return answers.some(({ isBusy }) => isBusy) ? 'busy' : 'renewed';
   }
 
   #tell(job: HeldJob, token: string, answer: { leaseToken: string; cancelRequested: boolean }): void {

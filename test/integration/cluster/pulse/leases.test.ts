@@ -54,6 +54,24 @@ const leftOfAll = async () => (await jobs()).map(({ left }) => left);
 const patient = { timeout: 10_000, interval: 20 };
 
 describe('job leases in the renewal thread', () => {
+  it('whose row a frozen client has in hand is neither lost nor confirmed until it lets go; others are', async () => {
+    const [locked, other] = await claim(2);
+    if (!locked || !other) throw new Error('nothing to claim');
+    for (const job of [locked, other]) pulse.leases.hold({ ...job, stallMs: 60_000 });
+    let confirmed: Promise<boolean> = Promise.resolve(false);
+    let isAnswered = false;
+    await test.database.transaction(async (sql) => {
+      await sql.execute('SELECT 1 FROM job WHERE job_id = $1 FOR UPDATE', [locked.jobId]);
+      confirmed = pulse.leases.confirm(locked.jobId).finally(() => {
+        isAnswered = true;
+      });
+      expect(await pulse.leases.confirm(other.jobId)).toBe(true);
+      expect(isAnswered).toBe(false);
+    });
+    expect(await confirmed).toBe(true);
+    expect(news).toEqual([]);
+  });
+
   it('are all renewed for the visibility timeout, with the progress last reported', async () => {
     for (const job of await claim(3)) pulse.leases.hold({ ...job, stallMs: 60_000 });
     const [first] = await test.database.query(
