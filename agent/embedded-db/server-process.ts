@@ -170,7 +170,17 @@ export async function stopServer(place: ServerPlace, patienceMs = 20_000): Promi
     await ctl('fast', Math.max(1, Math.ceil(patienceMs / 1000)));
   } catch {
     // a server that does not stop in time is ended by force; its journal makes the next start whole
-    await ctl('immediate', 5).catch(() => process.kill(file.pid, 'SIGKILL'));
+    await ctl('immediate', 5).catch(() => killServer(file.pid, place.dataDir));
+  }
+}
+
+// It may have died since it was looked at, also between this look and the signal; its id may be another's by now.
+async function killServer(pid: number, dataDir: string): Promise<void> {
+  if (!(await isServerOf(pid, dataDir))) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ESRCH')) throw thrown;
   }
 }
 
