@@ -10,7 +10,7 @@ UPDATE job SET checkpoint = $3::jsonb WHERE job_id = $1 AND lease_token = $2 AND
 
 /** Stores where to resume, also when the job was freed but nobody leased it since; false when the lease is not the caller's any more. */
 export async function saveCheckpoint(sql: Sql, lease: Lease, checkpoint: unknown): Promise<boolean> {
-  return (await sql.execute(CHECKPOINT, [lease.jobId, lease.leaseToken, JSON.stringify(checkpoint)])) === 1;
+  return (await sql.execute(CHECKPOINT, [lease.jobId, lease.leaseToken, storableJson(checkpoint)])) === 1;
 }
 
 const standingRow = z.object({ state: z.string(), lease_token: z.string().nullable() });

@@ -352,6 +352,19 @@ describe('a lease whose answer got lost', () => {
     expect(await stateOf(first.jobId)).toEqual({ state: 'failed', attempts: 2 });
   });
 
+  it('saves a checkpoint of any text', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { store } = worker();
+    const lease = await claimOne(store);
+    const part = 'a\u0000b \ud83d';
+    expect(await store.saveCheckpoint(lease, { [part]: [part] })).toBe(true);
+    const row = z.object({ checkpoint: z.unknown() });
+    const clean = 'ab \ufffd';
+    expect(await test.database.query('SELECT checkpoint FROM job', [], row)).toEqual([
+      { checkpoint: { [clean]: [clean] } },
+    ]);
+  });
+
   it('may still save a checkpoint when the job was freed but not leased since', async () => {
     await enqueueJobs(test.database, [job()]);
     const slow = worker();
