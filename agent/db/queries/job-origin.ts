@@ -202,9 +202,22 @@ WHERE end_state IN ('done', 'failed', 'cancelled', 'gone')
     WHERE sibling.iconik_job_id = open.iconik_job_id AND sibling.end_state IN ('queued', 'leased'))
 ORDER BY open.job_id`;
 
-/** Records to settle, oldest first. Those that share an iconik job appear only when all of them have ended. */
-export function endedRecords(sql: Sql): Promise<EndedRecord[]> {
-  return sql.query(ENDED, [], endedRow);
+// Only what is needed to leave a row alone: that of a newer version must not hide the others.
+const anyEndedRow = z.looseObject({ iconik_job_id: z.string().nullable() });
+
+/**
+ * Records to settle, oldest first. Those that share an iconik job appear only when all of them have ended. What this
+ * version cannot read is left, with all that shares its iconik job, to a leader that can; `unreadable` counts it.
+ */
+export async function endedRecords(sql: Sql): Promise<{ records: EndedRecord[]; unreadable: number }> {
+  const rows = await sql.query(ENDED, [], anyEndedRow);
+  const parsed = rows.map((row) => ({ iconikJobId: row.iconik_job_id, fit: endedRow.safeParse(row) }));
+  const unfit = parsed.filter(({ fit }) => !fit.success);
+  const held = new Set(unfit.map(({ iconikJobId }) => iconikJobId).filter((jobId) => jobId !== null));
+  const records = parsed.flatMap(({ iconikJobId, fit }) =>
+    fit.success && !(iconikJobId !== null && held.has(iconikJobId)) ? [fit.data] : [],
+  );
+  return { records, unreadable: unfit.length };
 }
 
 /** The form in which a record is named in lists of keys. */

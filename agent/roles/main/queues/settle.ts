@@ -38,6 +38,7 @@ const SETTLE_MS = 15_000;
 /** Groups told at once: enough to fill a good part of the leader's request budget with 50 ms answers. */
 const AT_ONCE = 8;
 const RETRY = { baseMs: 2000, capMs: 60_000 };
+const UNREADABLE = 'Ended orders that a newer version of this program took are left until a node of that version leads';
 /** Troubles that are iconik's as a whole; after a few of them a round is not worth going on with. */
 const ICONIK_AWAY = new Set(['iconik-unreachable', 'iconik-unauthorized', 'iconik-throttled']);
 const AWAY_LIMIT = 3;
@@ -98,7 +99,10 @@ async function settleRound(
   loop: SettleLoop,
   backoff: Map<string, { failures: number; untilMs: number }>,
 ): Promise<Told[]> {
-  const groups = groupRecords(await endedRecords(loop.database));
+  const { records, unreadable } = await endedRecords(loop.database);
+  if (unreadable > 0) loop.failures.failed('unreadable', UNREADABLE, new Error(`${unreadable} records`));
+  else loop.failures.forget('unreadable');
+  const groups = groupRecords(records);
   const open = new Set(groups.map((group) => group.key));
   for (const key of backoff.keys()) if (!open.has(key)) backoff.delete(key);
   const nowMs = loop.clock.monotonicMs();

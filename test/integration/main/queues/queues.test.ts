@@ -271,11 +271,30 @@ describe('fencing', () => {
     const lost = { code: 'leadership-lost' };
     await expect(cancelRecordJobs(database, old, everything)).rejects.toMatchObject(lost);
     await expect(prioritiseRecordJobs(database, old, everything, 9)).rejects.toMatchObject(lost);
-    await expect(markSettled(database, old, await endedRecords(database))).rejects.toMatchObject(lost);
+    await expect(markSettled(database, old, (await endedRecords(database)).records)).rejects.toMatchObject(lost);
     expect([await jobs(), await openOrigins()]).toEqual(before);
     await database.execute('UPDATE job_origin SET settled_at = now()', []);
     await expect(forgetOrigins(database, old, 'transfers_to', recordIds)).rejects.toMatchObject(lost);
     expect(await origins()).toBe(4);
+  });
+
+  it('leaves an ended order of a newer version, with what shares its iconik job, and settles the others', async () => {
+    const orders = await orderEverything();
+    await bench.runUntil(queueWork(), async () => (await jobs()).length === 4);
+    await bench.database.execute('ALTER TABLE job_origin DROP CONSTRAINT IF EXISTS job_origin_record_kind_check', []);
+    await bench.database.execute(
+      "UPDATE job_origin SET record_kind = 'of-the-next-version' WHERE record_kind = 'transfers_to'",
+      [],
+    );
+    await bench.database.execute("UPDATE job SET origin_iconik_job_id = $1 WHERE kind = 'transcode'", [
+      orders.download.jobId,
+    ]);
+    await endJobs('done');
+    await bench.runUntil(settleWork(), async () => (await openOrigins()) === 2);
+    expect(iconikJob(orders.download.jobId)?.status).not.toBe('FINISHED');
+    expect(iconikJob(orders.upload.jobId)?.status).toBe('FINISHED');
+    expect(bench.standIn.state().queues).toMatchObject({ transfersFrom: [], deletions: [] });
+    expect(bench.standIn.records.transcodes.all()).toHaveLength(1);
   });
 
   it('settles after the leader died between the end of a job and its settling', async () => {
