@@ -207,7 +207,7 @@ export const nodeSnapshotSchema = z.object({
     history: z.array(leadershipSpanSchema),
     /** Jobs that failed for good in the last 24 hours and were not queued again; counted up to 100 a role. */
     failedJobs: z.number(),
-    /** Set once nobody has led for longer than twice the time to live of the lease. */
+    /** Set once nobody has led for longer than an election takes: three times the time to live of the lease. */
     leaderless: z
       .object({
         /** Since when, milliseconds since the epoch by this machine. */

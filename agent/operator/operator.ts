@@ -31,6 +31,8 @@ export interface OperatorOptions {
 
 /** Connections for figures and calls: their own, so that a slow count or search holds up no work. */
 const MAX_CONNECTIONS = 3;
+/** An election that has not ended after this many times to live of the lease is stuck. */
+const ELECTION_TTLS = 3;
 const STATEMENT_TIMEOUT_MS = 10_000;
 
 interface Running {
@@ -136,7 +138,7 @@ export class Operator implements NodeObserver {
     return runningSnapshot({
       identity,
       view,
-      leaderlessSinceMs: this.#leaderless.observe(isLeaderless, now, 2 * view.leaderTtlMs),
+      leaderlessSinceMs: this.#leaderless.observe(isLeaderless, now, ELECTION_TTLS * view.leaderTtlMs),
       runId: parts.self.runId,
       figures: figures.current(),
       isStopping: this.#isStopping,

@@ -4,6 +4,7 @@ import { asBridgeError, callBridge } from '../bridge/call.ts';
 import { useAppState } from '../state/use-app-state.ts';
 import { ConfirmDialog } from './ConfirmDialog.tsx';
 import { plural } from './format.ts';
+import { jobsAtStake } from './restart-agent-model.ts';
 
 /** Restarts the agent; asks first when jobs run on this node. A refusal is said below the button. */
 export function RestartAgentButton({ onRestarted }: { onRestarted?: () => void }) {
@@ -11,7 +12,7 @@ export function RestartAgentButton({ onRestarted }: { onRestarted?: () => void }
   const [isAsking, setIsAsking] = useState(false);
   const [isBusy, setIsBusy] = useState(false);
   const [failure, setFailure] = useState('');
-  const running = state?.agent.state === 'running' ? (state.snapshot?.running.length ?? 0) : 0;
+  const running = jobsAtStake(state);
   const restart = async () => {
     await callBridge('agent.restart', {});
     onRestarted?.();

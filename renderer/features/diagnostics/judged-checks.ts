@@ -45,8 +45,10 @@ function leadership(state: AppState): JudgedCheck {
   if (standing === 'unknown') return { name, status: 'unknown', label: WORDS.unknown, detail: '' };
   const leads = standing === 'leader' ? 'This node leads.' : `${leaderName ?? ''} leads.`;
   const hasLeader = standing === 'leader' || (standing !== 'nobody' && leaderName !== null);
-  return hasLeader
-    ? { name, status: 'ok', label: WORDS.ok, detail: leads }
+  if (hasLeader) return { name, status: 'ok', label: WORDS.ok, detail: leads };
+  const isChoosing = snapshot.cluster.leaderless === null && snapshot.cluster.enabled;
+  return isChoosing
+    ? { name, status: 'unknown', label: 'Choosing a leader', detail: '' }
     : { name, status: 'failing', label: 'Nobody leads', detail: '' };
 }
 

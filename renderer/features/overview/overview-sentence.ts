@@ -92,6 +92,9 @@ function leadershipWords({ leadership, cluster, isPaused }: NodeSnapshot): { sta
     };
   }
   if (leadership.standing === 'nobody' || (leader === null && leadership.standing !== 'unknown')) {
+    if (cluster.leaderless === null && cluster.enabled) {
+      return { status: 'unknown', words: 'The cluster is choosing a leader.' };
+    }
     return { status: 'failing', words: closed(`Nobody leads the cluster${why}`) };
   }
   if (leadership.standing === 'unknown') return { status: 'unknown', words: 'Who leads the cluster is not known yet.' };

@@ -24,8 +24,19 @@ export function leadershipFindings(snapshot: NodeSnapshot, nowMs: number): Findi
     if (known.has(leadership.why) || leadership.why === snapshot.status.reason) return [];
     return [cannotLead(snapshot)];
   }
-  return [nobodyLeads(snapshot, nowMs)];
+  return [cluster.leaderless === null ? CHOOSING : nobodyLeads(snapshot, nowMs)];
 }
+
+/** An election takes its time; the agent says when it has taken too long (`leaderless`). */
+const CHOOSING: Finding = {
+  id: 'choosing-leader',
+  severity: 'note',
+  cause: 'The cluster is choosing a leader.',
+  consequence: 'Scans and new orders of iconik wait until one leads. Queued jobs go on.',
+  remedy: 'Wait some seconds: a node takes over, or the reason is said here.',
+  actions: [],
+  evidence: [],
+};
 
 const cannotLead = ({ leadership }: NodeSnapshot): Finding => ({
   id: 'cannot-lead',
@@ -49,10 +60,7 @@ function nobodyLeads({ cluster: { history, leaderless } }: NodeSnapshot, nowMs: 
   const since = sinceMs === null ? '' : ` for ${formatDuration(nowMs - sinceMs)}`;
   const causes = tellingCauses(leaderless?.causes ?? []);
   const of = (nodes: readonly string[], words: string) => `${formatList(nodes)}: ${sentence(words)}`;
-  const undiagnosed =
-    leaderless === null
-      ? 'Wait some seconds: a node takes over, or the reason is said here.'
-      : 'No node is registered: start the agent of a node that has the role MAIN.';
+  const undiagnosed = 'No node is registered: start the agent of a node that has the role MAIN.';
   return {
     id: 'nobody-leads',
     severity: 'critical',

@@ -24,7 +24,7 @@ export function findingsOf(state: AppState, nowMs: number): Finding[] {
   const leadership = leadershipFindings(snapshot, nowMs);
   const coverage = coverageFindings(
     snapshot,
-    leadership.some(({ id }) => id === 'nobody-leads'),
+    leadership.some(({ id }) => id === 'nobody-leads' || id === 'choosing-leader'),
   );
   const found = [
     ...own,

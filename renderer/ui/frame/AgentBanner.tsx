@@ -1,36 +1,11 @@
 import { Button } from '@mantine/core';
-import { useState } from 'react';
 import type { AppState } from '../../../preload/contract/app-state.ts';
-import { asBridgeError, callBridge } from '../../bridge/call.ts';
 import { useNavigate } from '../../state/navigation.ts';
 import type { ScreenId } from '../../state/route.ts';
 import { useNow } from '../../state/use-now.ts';
 import { ErrorNotice } from '../ErrorNotice.tsx';
+import { RestartAgentButton } from '../RestartAgentButton.tsx';
 import { agentBanner, isBannerAFinding } from './agent-banner-model.ts';
-
-function RestartButton() {
-  const [isBusy, setIsBusy] = useState(false);
-  const [failure, setFailure] = useState('');
-  const restart = async () => {
-    setIsBusy(true);
-    try {
-      await callBridge('agent.restart', {});
-      setFailure('');
-    } catch (thrown) {
-      setFailure(asBridgeError(thrown).message);
-    } finally {
-      setIsBusy(false);
-    }
-  };
-  return (
-    <>
-      <Button variant="default" loading={isBusy} onClick={() => void restart()}>
-        Restart agent
-      </Button>
-      {failure === '' ? null : <div role="alert">{failure}</div>}
-    </>
-  );
-}
 
 /**
  * Says above every screen that the agent is down, silent, starting or waiting, with its reason and last words; above
@@ -49,7 +24,7 @@ export function AgentBanner({ state, screen }: { state: AppState; screen: Screen
         isLive
         action={
           action === 'restart-agent' ? (
-            <RestartButton />
+            <RestartAgentButton />
           ) : action === 'open-settings' ? (
             <Button variant="default" onClick={() => navigate('settings')}>
               Open settings

@@ -87,6 +87,7 @@ describe('the order of cause', () => {
       checks: [failing('storage:s', 'gone'), failing('database', 'silent'), failing('iconik', 'silent too')],
       storages: [],
       leadership: nobody,
+      cluster: { ...calm().snapshot.cluster, leaderless: { sinceMs: NOW - 40_000, causes: [] } },
     });
     expect(ids(state).slice(0, 4)).toEqual(['check-iconik', 'check-database', 'check-storage:s', 'nobody-leads']);
   });
@@ -241,10 +242,12 @@ describe('the cluster', () => {
     expect(nobodyFinding(leaderless(noMain))?.remedy).toBe('node-c: Give it.');
   });
 
-  it('nobody leads for a moment: it is said, but no cause is made up', () => {
-    const finding = nobodyFinding(onlyMembers([member({ isAlive: false })], { leadership: nobody }));
-    expect(finding?.cause).toMatch(/^Nobody leads the cluster[^.]*\.$/);
-    expect(finding?.remedy).toContain('Wait some seconds');
+  it('nobody leads for a moment: a leader is being chosen, which is nothing to mend', () => {
+    const state = onlyMembers([member({ isAlive: false })], { leadership: nobody });
+    expect(nobodyFinding(state)).toBeUndefined();
+    expect(findingsOf(state, NOW).find(({ id }) => id === 'choosing-leader')).toMatchObject({ severity: 'note' });
+    expect(judgedChecks(state).at(-1)).toMatchObject({ status: 'unknown', label: 'Choosing a leader' });
+    expect(judgedChecks(leaderless(silent)).at(-1)).toMatchObject({ status: 'failing', label: 'Nobody leads' });
     expect(nobodyFinding(leaderless())?.remedy).toContain('No node is registered');
   });
 

@@ -75,17 +75,26 @@ describe('the sentence of the overview', () => {
     expect(action?.screen).toBe('diagnostics');
   });
 
-  it('says that nobody leads also to a worker and to a node that cannot lead', () => {
-    for (const standing of ['worker', 'cannot-lead'] as const) {
+  it('says that nobody leads also to a worker and to a node that cannot lead, once an election has had its time', () => {
+    const of = (
+      standing: NodeSnapshot['leadership']['standing'],
+      leaderless: NodeSnapshot['cluster']['leaderless'],
+    ) => {
       const state = calmWith((snapshot) => ({
         leadership: { ...snapshot.leadership, standing, leaderName: null },
         cluster: {
           ...snapshot.cluster,
           members: snapshot.cluster.members.map((member) => ({ ...member, isLeader: false })),
+          leaderless,
         },
       }));
-      expect(say(state)).toMatchObject({ status: 'failing' });
-      expect(say(state).sentence).toMatch(/^Nobody leads the cluster/);
+      return say(state);
+    };
+    for (const standing of ['worker', 'cannot-lead'] as const) {
+      expect(of(standing, null)).toMatchObject({ status: 'unknown' });
+      expect(of(standing, null).sentence).toMatch(/^The cluster is choosing a leader\./);
+      expect(of(standing, { sinceMs: 0, causes: [] })).toMatchObject({ status: 'failing' });
+      expect(of(standing, { sinceMs: 0, causes: [] }).sentence).toMatch(/^Nobody leads the cluster/);
     }
   });
 
