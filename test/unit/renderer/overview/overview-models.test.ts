@@ -5,7 +5,8 @@ import { roleCards } from '../../../../renderer/features/overview/role-cards.ts'
 import { inOrderOfStart, splitSubject, timeLeft } from '../../../../renderer/features/overview/running-jobs.ts';
 import { storageBar, waitingFiles } from '../../../../renderer/features/overview/storage-bar.ts';
 import { hasADay, throughputSeries } from '../../../../renderer/features/overview/throughput-series.ts';
-import { type Scene, sceneState, throughput } from '../../../support/fake-bridge-scenes.ts';
+import { type Scene, sceneState } from '../../../support/fake-bridge-scenes.ts';
+import { throughput } from '../../../support/scenes/calm-studio.ts';
 
 const MINUTE = 60_000;
 const NOW = 30_000_000 * MINUTE + 20_000;
