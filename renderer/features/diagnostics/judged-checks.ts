@@ -48,7 +48,7 @@ function leadership(state: AppState): JudgedCheck {
   if (hasLeader) return { name, status: 'ok', label: WORDS.ok, detail: leads };
   const isChoosing = snapshot.cluster.leaderless === null && snapshot.cluster.enabled;
   return isChoosing
-    ? { name, status: 'unknown', label: 'Choosing a leader', detail: '' }
+    ? { name, status: 'unknown', label: WORDS.unknown, detail: 'The cluster is choosing a leader.' }
     : { name, status: 'failing', label: 'Nobody leads', detail: '' };
 }
 

@@ -246,7 +246,10 @@ describe('the cluster', () => {
     const state = onlyMembers([member({ isAlive: false })], { leadership: nobody });
     expect(nobodyFinding(state)).toBeUndefined();
     expect(findingsOf(state, NOW).find(({ id }) => id === 'choosing-leader')).toMatchObject({ severity: 'note' });
-    expect(judgedChecks(state).at(-1)).toMatchObject({ status: 'unknown', label: 'Choosing a leader' });
+    expect(judgedChecks(state).at(-1)).toMatchObject({
+      status: 'unknown',
+      detail: 'The cluster is choosing a leader.',
+    });
     expect(judgedChecks(leaderless(silent)).at(-1)).toMatchObject({ status: 'failing', label: 'Nobody leads' });
     expect(nobodyFinding(leaderless())?.remedy).toContain('No node is registered');
   });
