@@ -10,33 +10,21 @@ import {
   workingRoles,
 } from './cluster/node-status.ts';
 import { Pulse } from './cluster/pulse/pulse.ts';
-import { type ServedStorage, ServedStorages } from './cluster/served-storages.ts';
+import { ServedStorages } from './cluster/served-storages.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
-import { noteWorkBegan } from './db/queries/leader-lease.ts';
-import { hasPlacedMarker } from './db/queries/storage-root.ts';
 import type { WorkerIdentity, WorkerStatus } from './db/queries/worker.ts';
-import { createDatabaseCheck } from './health/checks/database-check.ts';
-import { createDiskCheck } from './health/checks/disk-check.ts';
-import { createFfmpegCheck } from './health/checks/ffmpeg-check.ts';
-import { createIconikCheck } from './health/checks/iconik-check.ts';
-import { createJobsCheck } from './health/checks/jobs-check.ts';
-import { createStorageCheck, storageCheckName } from './health/checks/storage-check.ts';
-import type { HealthCheck } from './health/health-check.ts';
+import { storageCheckName } from './health/checks/storage-check.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import { quarantineTrouble } from './jobs/job-trouble.ts';
 import { createPgJobStore } from './jobs/pg-job-store.ts';
 import { JobRunner, type Lane, type Reach } from './jobs/runner.ts';
-import { FailoverDrill } from './leader/drill.ts';
-import { Elector } from './leader/elector.ts';
-import { openHighestTerm } from './leader/highest-term.ts';
-import type { LeaderWork } from './leader/leadership.ts';
-import { createHandOverStore, type HandOverStore } from './leader/lease-store.ts';
-import { createNoteBegan } from './leader/note-began.ts';
-import { createPgDrillStore } from './leader/pg-drill-store.ts';
-import { createPgLeaseStore } from './leader/pg-lease-store.ts';
+import type { FailoverDrill } from './leader/drill.ts';
+import type { Elector } from './leader/elector.ts';
+import { NodeChecks } from './node-checks.ts';
 import type { NodeHost } from './node-host.ts';
+import { createNodeLeadership, leaderTimes } from './node-leadership.ts';
 import { createNodeRecording } from './node-recording.ts';
 import { createNodeRoles, type NodeRoles } from './node-roles.ts';
 import type { NodeView, OperatedNode } from './operator/operated-node.ts';
@@ -60,13 +48,9 @@ export interface ClusterNodeOptions {
   machine: { name: string; ip: string; info: string };
 }
 
-/** The database has failed when it has not confirmed a heartbeat (sent each second) for this long. */
-const DATABASE_SILENCE_MS = 3_000;
-/** Candidates look at the lease this often, plus or minus three tenths: less than five times a second. */
-const LOOK_MS = 215;
-
 /**
- * A node of the cluster: wires membership, health, election, the job runner and the roles, and derives what the node may
+ * A node of the cluster: wires membership, health, the job runner and the roles (checks: node-checks.ts, election and
+ * drill: node-leadership.ts), and derives what the node may
  * do at this instant from one set of facts. Services start in order and stop in reverse.
  */
 export class ClusterNode implements Service, OperatedNode {
@@ -80,12 +64,9 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #health: HealthMonitor;
   readonly #roles: NodeRoles;
   readonly #runner: JobRunner;
-  readonly #lease: HandOverStore;
   readonly #drill: FailoverDrill;
   readonly #elector: Elector;
-  readonly #markers = new Set<string>();
-  readonly #checks = new Map<string, { access: unknown; check: HealthCheck }>();
-  readonly #fixedChecks: readonly HealthCheck[];
+  readonly #checks: NodeChecks;
   #draining = false;
   #isPaused = false;
   #iconikReadMs: number | null = null;
@@ -100,17 +81,15 @@ export class ClusterNode implements Service, OperatedNode {
     this.#pulse = this.#createPulse();
     this.#membership = this.#createMembership();
     this.#roles = this.#createRoles();
-    this.#fixedChecks = this.#createFixedChecks();
+    this.#checks = this.#createChecks();
     this.#health = new HealthMonitor({
-      checks: () => this.#wantedChecks(),
+      checks: () => this.#checks.wanted(),
       clock: systemClock,
       log: options.host.log,
       onChange: (result) => this.#onHealth(result),
     });
     this.#runner = this.#createRunner();
-    this.#lease = this.#createLease();
-    this.#drill = this.#createDrill();
-    this.#elector = this.#createElector();
+    ({ elector: this.#elector, drill: this.#drill } = this.#createLeadership());
   }
 
   #createStorages(): ServedStorages {
@@ -149,12 +128,7 @@ export class ClusterNode implements Service, OperatedNode {
 
   #createPulse(): Pulse {
     const { host, database } = this.#options;
-    return new Pulse({ uri: database.uri, self: this.#self, times: this.#leaderTimes(), log: host.log });
-  }
-
-  #leaderTimes() {
-    const { leaderTtlMs: ttlMs, leaderRenewMs: renewMs, leaderMarginMs: marginMs } = this.#options.host.config;
-    return { ttlMs, renewMs, marginMs };
+    return new Pulse({ uri: database.uri, self: this.#self, times: leaderTimes(host.config), log: host.log });
   }
 
   #createMembership(): Membership {
@@ -190,15 +164,17 @@ export class ClusterNode implements Service, OperatedNode {
     });
   }
 
-  #createFixedChecks(): HealthCheck[] {
-    const { api, host } = this.#options;
-    return [
-      createDatabaseCheck(() => this.#membership.confirmedAgoMs(), DATABASE_SILENCE_MS),
-      createIconikCheck(() => api.iconikHealth()),
-      createDiskCheck(host.config.dataDir),
-      createFfmpegCheck(() => this.#roles.findFfmpeg()),
-      createJobsCheck(() => [...this.#runner.quarantined().map(quarantineTrouble), ...this.#roles.queueTroubles()]),
-    ];
+  #createChecks(): NodeChecks {
+    const { api, host, database } = this.#options;
+    return new NodeChecks({
+      database: database.work,
+      api,
+      dataDir: host.config.dataDir,
+      heartbeatAgoMs: () => this.#membership.confirmedAgoMs(),
+      findFfmpeg: () => this.#roles.findFfmpeg(),
+      jobTroubles: () => [...this.#runner.quarantined().map(quarantineTrouble), ...this.#roles.queueTroubles()],
+      served: () => this.#storages.list(),
+    });
   }
 
   #createRunner(): JobRunner {
@@ -217,60 +193,17 @@ export class ClusterNode implements Service, OperatedNode {
     });
   }
 
-  #createLease(): HandOverStore {
+  #createLeadership(): ReturnType<typeof createNodeLeadership> {
     const { host, database } = this.#options;
-    const store = createPgLeaseStore(database.pulse, this.#self, {
-      onEnded: (backend) =>
-        host.log.warn('Ended a connection whose open transaction blocked the take-over of the leadership', {
-          ...backend,
-        }),
-    });
-    return createHandOverStore(this.#recording.lease(store));
-  }
-
-  #createDrill(): FailoverDrill {
-    const { host, database } = this.#options;
-    return new FailoverDrill({
-      store: createPgDrillStore(database.work),
-      runId: this.#self.runId,
-      members: () =>
-        this.#membership.members().map((member) => ({
-          runId: member.run_id,
-          name: member.name,
-          isAlive: member.alive,
-          availability: member.availability_status,
-          roles: member.roles,
-          health: member.health,
-        })),
-      nameSuccessor: (named) => this.#lease.nameSuccessor(named),
-      stepAside: (why, forMs) => this.#elector.stepAside(why, forMs),
-      // The elector looks at least at each renewal.
-      asideMs: host.config.leaderRenewMs + 500,
-      clock: systemClock,
-      log: host.log,
-      onChange: () => host.observer?.changed(),
-    });
-  }
-
-  // Over the connections that are in use all the time: the first write must not wait for a new one.
-  #createNoteBegan(): LeaderWork {
-    const { database } = this.#options;
-    return createNoteBegan((leadership) => noteWorkBegan(database.pulse, leadership));
-  }
-
-  #createElector(): Elector {
-    const { host } = this.#options;
-    return new Elector({
-      store: this.#lease,
-      runId: this.#self.runId,
-      times: { ...this.#leaderTimes(), lookMs: LOOK_MS },
-      renewer: this.#pulse.leadership,
-      clock: systemClock,
-      random: Math.random,
-      log: host.log,
+    return createNodeLeadership({
+      host,
+      database,
+      self: this.#self,
+      pulse: this.#pulse,
+      membership: this.#membership,
+      recording: this.#recording,
+      work: this.#roles.leaderWork,
       eligibility: () => leadership(this.#facts()),
-      work: this.#recording.work([this.#createNoteBegan(), ...this.#roles.leaderWork, this.#drill]),
-      highestTerm: openHighestTerm(host.config.dataDir),
       onChange: (term) => this.#onLeadership(term),
     });
   }
@@ -409,30 +342,12 @@ export class ClusterNode implements Service, OperatedNode {
 
   async #follow(entities: Entities): Promise<void> {
     await this.#storages.follow(entities);
-    for (const { storage } of this.#storages.list()) {
-      // The database being away changes nothing about what was placed once.
-      const placed = await hasPlacedMarker(this.#options.database.work, storage.id).catch(() => false);
-      if (placed) this.#markers.add(storage.id);
-    }
+    await this.#checks.readMarkers();
   }
 
   #sayNotFollowed(thrown: unknown): void {
     const error = coerceError(thrown).message;
     this.#options.host.log.error('The storages could not be brought in line with iconik; trying again', { error });
-  }
-
-  #wantedChecks(): HealthCheck[] {
-    const checks = this.#storages.list().map((served) => this.#storageCheck(served));
-    return [...this.#fixedChecks, ...checks];
-  }
-
-  #storageCheck({ storage, access }: ServedStorage): HealthCheck {
-    const known = this.#checks.get(storage.id);
-    if (known?.access === access) return known.check;
-    const current = () => this.#storages.get(storage.id)?.storage ?? storage;
-    const check = createStorageCheck(current, access, () => this.#markers.has(storage.id));
-    this.#checks.set(storage.id, { access, check });
-    return check;
   }
 
   #tunables(): ResolvedTunables {
