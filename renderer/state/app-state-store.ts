@@ -1,5 +1,6 @@
 import type { AppState } from '../../preload/contract/app-state.ts';
 import type { IsgBridge } from '../../preload/contract/bridge.ts';
+import { WatchedValue } from './watched-value.ts';
 
 /** The newest application state, for any number of listeners. */
 export interface AppStateStore {
@@ -14,24 +15,13 @@ export interface AppStateStore {
  * subscription; an event that came meanwhile is newer and wins.
  */
 export function createAppStateStore(bridge: IsgBridge): AppStateStore {
-  let state: AppState | null = null;
-  const listeners = new Set<() => void>();
-  const set = (next: AppState) => {
-    state = next;
-    for (const listener of listeners) listener();
-  };
-  bridge.on('app-state', set);
+  const state = new WatchedValue<AppState | null>(null);
+  bridge.on('app-state', (next) => state.set(next));
   bridge.call('app.state', {}).then(
     (answer) => {
-      if (answer.ok && state === null) set(answer.value);
+      if (answer.ok && state.get() === null) state.set(answer.value);
     },
     () => undefined, // A bridge that fails now still sends the event later; until then the state stays unknown.
   );
-  return {
-    get: () => state,
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-  };
+  return state;
 }

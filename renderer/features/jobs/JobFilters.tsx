@@ -72,6 +72,31 @@ function FilterChips({ filter, onChange }: { filter: JobFilter; onChange: (chang
   );
 }
 
+interface OneOfProps {
+  /** What is chosen, for those who cannot see it. */
+  what: string;
+  /** Words for "none chosen", which means all. */
+  all: string;
+  choices: readonly Choice[] | readonly string[];
+  value: string | null;
+  onChange: (value: string | null) => void;
+}
+
+function OneOf({ what, all, choices, value, onChange }: OneOfProps) {
+  return (
+    <Select
+      className="isg-job-select"
+      aria-label={what}
+      placeholder={all}
+      clearable
+      clearButtonProps={{ 'aria-label': all }}
+      data={[...choices]}
+      value={value}
+      onChange={onChange}
+    />
+  );
+}
+
 /** What the jobs table is narrowed by. */
 export function JobFilters({
   filter,
@@ -89,23 +114,17 @@ export function JobFilters({
     <search className="isg-job-filters" aria-label="Filter jobs">
       <div className="isg-job-filter-row">
         <SearchBox text={filter.text} onChange={onText} />
-        <Select
-          className="isg-job-select"
-          aria-label="Storage"
-          placeholder="All storages"
-          clearable
-          clearButtonProps={{ 'aria-label': 'All storages' }}
-          data={[...storages]}
+        <OneOf
+          what="Storage"
+          all="All storages"
+          choices={storages}
           value={filter.storageId}
           onChange={(storageId) => onChange({ storageId })}
         />
-        <Select
-          className="isg-job-select"
-          aria-label="Running on node"
-          placeholder="On any node"
-          clearable
-          clearButtonProps={{ 'aria-label': 'On any node' }}
-          data={[...nodes]}
+        <OneOf
+          what="Running on node"
+          all="On any node"
+          choices={nodes}
           value={filter.nodeName}
           onChange={(nodeName) => onChange({ nodeName })}
         />

@@ -1,4 +1,5 @@
 import type { AgentAnswer, JobRow } from '../../../agent/contract/index.ts';
+import { WatchedValue } from '../../state/watched-value.ts';
 import { ALL_JOBS, filterKey, type JobFilter } from './job-filter.ts';
 import { changeRow, EMPTY_LIST, type JobList, mergePage, missingPage, type PageRead, pageAround } from './job-list.ts';
 
@@ -37,8 +38,12 @@ export interface JobReader {
 
 class PagedJobReader implements JobReader {
   readonly #readPage: ReadJobPage;
-  readonly #listeners = new Set<() => void>();
-  #state: JobReaderState = { filter: ALL_JOBS, list: EMPTY_LIST, isOutdated: true, error: null };
+  readonly #state = new WatchedValue<JobReaderState>({
+    filter: ALL_JOBS,
+    list: EMPTY_LIST,
+    isOutdated: true,
+    error: null,
+  });
   #view = { firstIndex: 0, lastIndex: 0 };
   #isHeld = false;
   #isRefreshDue = false;
@@ -52,30 +57,25 @@ class PagedJobReader implements JobReader {
     this.#readPage = readPage;
   }
 
-  readonly get = () => this.#state;
+  readonly get = () => this.#state.get();
 
-  readonly subscribe = (listener: () => void) => {
-    this.#listeners.add(listener);
-    return () => {
-      this.#listeners.delete(listener);
-    };
-  };
+  readonly subscribe = (listener: () => void) => this.#state.subscribe(listener);
 
   setFilter(filter: JobFilter): void {
-    if (filterKey(filter) === filterKey(this.#state.filter) && this.#generation > 0) return;
+    if (filterKey(filter) === filterKey(this.#state.get().filter) && this.#generation > 0) return;
     this.#generation += 1;
     this.#view = { firstIndex: 0, lastIndex: 0 };
     this.#isReading = false;
     this.#isRefreshDue = false;
     this.#refreshFrom = null;
-    this.#set({ ...this.#state, filter, isOutdated: true, error: null });
+    this.#state.set({ ...this.#state.get(), filter, isOutdated: true, error: null });
     void this.#work();
   }
 
   show(firstIndex: number, lastIndex: number): void {
-    if (this.#state.isOutdated) return;
+    if (this.#state.get().isOutdated) return;
     this.#view = { firstIndex, lastIndex };
-    if (this.#state.error === null) void this.#work();
+    if (this.#state.get().error === null) void this.#work();
   }
 
   hold(isHeld: boolean): void {
@@ -88,7 +88,7 @@ class PagedJobReader implements JobReader {
   }
 
   change(jobId: string, change: Partial<JobRow>): void {
-    this.#set({ ...this.#state, list: changeRow(this.#state.list, jobId, change) });
+    this.#state.set({ ...this.#state.get(), list: changeRow(this.#state.get().list, jobId, change) });
   }
 
   /** Reads one page after another until the view is known and as fresh as asked for. */
@@ -98,21 +98,21 @@ class PagedJobReader implements JobReader {
     this.#isReading = true;
     try {
       for (let read = this.#next(); read !== null; read = this.#next()) {
-        const answer = await this.#readPage(this.#state.filter, read.mark.cursor, read.limit);
+        const answer = await this.#readPage(this.#state.get().filter, read.mark.cursor, read.limit);
         if (generation !== this.#generation) return;
         this.#join(read, answer);
       }
     } catch (thrown) {
       if (generation !== this.#generation) return;
       this.#refreshFrom = null;
-      this.#set({ ...this.#state, error: thrown instanceof Error ? thrown.message : String(thrown) });
+      this.#state.set({ ...this.#state.get(), error: thrown instanceof Error ? thrown.message : String(thrown) });
     } finally {
       if (generation === this.#generation) this.#isReading = false;
     }
   }
 
   #next(): PageRead | null {
-    const { list, isOutdated } = this.#state;
+    const { list, isOutdated } = this.#state.get();
     const { firstIndex, lastIndex } = this.#view;
     if (isOutdated) return missingPage(EMPTY_LIST, 0);
     if (this.#isRefreshDue && this.#refreshFrom === null) {
@@ -129,16 +129,11 @@ class PagedJobReader implements JobReader {
   }
 
   #join({ mark, limit }: PageRead, answer: AgentAnswer<'jobs.list'>): void {
-    const { list, isOutdated } = this.#state;
+    const { list, isOutdated } = this.#state.get();
     if (this.#refreshFrom !== null)
       this.#refreshFrom = answer.nextCursor === null ? Number.POSITIVE_INFINITY : mark.index + limit;
     const merged = mergePage(isOutdated ? EMPTY_LIST : list, mark, answer, this.#isHeld);
-    this.#set({ ...this.#state, list: merged, isOutdated: false, error: null });
-  }
-
-  #set(state: JobReaderState): void {
-    this.#state = state;
-    for (const listener of this.#listeners) listener();
+    this.#state.set({ ...this.#state.get(), list: merged, isOutdated: false, error: null });
   }
 }
 

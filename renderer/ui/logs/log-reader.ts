@@ -1,4 +1,5 @@
 import type { LogLine } from '../../../agent/contract/index.ts';
+import { WatchedValue } from '../../state/watched-value.ts';
 import { FOLLOWING, type FollowEvent, type FollowState, nextFollow } from './follow-state.ts';
 import { appendLive, countNew, EMPTY_BUFFER, type LogBuffer, type LogPage, prependPage } from './log-buffer.ts';
 import { type LogQuery, passes } from './log-filter.ts';
@@ -47,8 +48,7 @@ const START: LogReaderState = {
 
 class PagedLogReader implements LogReader {
   readonly #readPage: ReadLogPage;
-  readonly #listeners = new Set<() => void>();
-  #state = START;
+  readonly #state = new WatchedValue(START);
   #query: LogQuery | null = null;
   /** Tells answers for an earlier query from those for this one. */
   #generation = 0;
@@ -58,25 +58,20 @@ class PagedLogReader implements LogReader {
     this.#readPage = readPage;
   }
 
-  readonly get = () => this.#state;
+  readonly get = () => this.#state.get();
 
-  readonly subscribe = (listener: () => void) => {
-    this.#listeners.add(listener);
-    return () => {
-      this.#listeners.delete(listener);
-    };
-  };
+  readonly subscribe = (listener: () => void) => this.#state.subscribe(listener);
 
   open(source: LogSource, query: LogQuery): void {
     this.#generation += 1;
     this.#query = query;
     this.#early = [];
-    this.#set({ ...START, source });
+    this.#state.set({ ...START, source });
     void this.#read(null);
   }
 
   older(): void {
-    const { buffer, isReadingOlder, isLoaded } = this.#state;
+    const { buffer, isReadingOlder, isLoaded } = this.#state.get();
     if (isReadingOlder || (isLoaded && buffer.isWhole)) return;
     void this.#read(isLoaded ? buffer.olderCursor : null);
   }
@@ -86,55 +81,54 @@ class PagedLogReader implements LogReader {
     if (!query) return;
     const passing = lines.filter((line) => passes(line, query));
     if (passing.length === 0) return;
-    if (!this.#state.isLoaded) {
+    if (!this.#state.get().isLoaded) {
       this.#early.push(...passing);
       return;
     }
-    const { buffer, follow, source } = this.#state;
+    const { buffer, follow, source } = this.#state.get();
     const next = appendLive(buffer, passing, follow.kind === 'following');
     if (next.isStale) {
       this.open(source, query);
       return;
     }
     const count = countNew(buffer, passing);
-    this.#set({ ...this.#state, buffer: next, follow: nextFollow(follow, { kind: 'lines-arrived', count }) });
+    this.#state.set({
+      ...this.#state.get(),
+      buffer: next,
+      follow: nextFollow(follow, { kind: 'lines-arrived', count }),
+    });
   }
 
   dispatch(event: FollowEvent): void {
-    const { follow, buffer, source } = this.#state;
+    const { follow, buffer, source } = this.#state.get();
     const next = nextFollow(follow, event);
     if (next === follow) return;
     if (next.kind === 'following' && buffer.isCut && this.#query) this.open(source, this.#query);
-    else this.#set({ ...this.#state, follow: next });
+    else this.#state.set({ ...this.#state.get(), follow: next });
   }
 
   async #read(cursor: string | null): Promise<void> {
     const query = this.#query;
     if (!query) return;
     const generation = this.#generation;
-    this.#set({ ...this.#state, isReadingOlder: true, error: null });
-    const { source, buffer } = this.#state;
+    this.#state.set({ ...this.#state.get(), isReadingOlder: true, error: null });
+    const { source, buffer } = this.#state.get();
     const toMs = buffer.trimmedToMs ?? query.toMs;
     try {
       const page = await this.#readPage(source, { ...query, toMs }, cursor);
       if (generation === this.#generation) this.#join(page);
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown.message : String(thrown);
-      if (generation === this.#generation) this.#set({ ...this.#state, isReadingOlder: false, error });
+      if (generation === this.#generation) this.#state.set({ ...this.#state.get(), isReadingOlder: false, error });
     }
   }
 
   #join(page: LogPage): void {
-    const { isLoaded, follow } = this.#state;
-    const buffer = prependPage(this.#state.buffer, page);
+    const { isLoaded, follow } = this.#state.get();
+    const buffer = prependPage(this.#state.get().buffer, page);
     const joined = isLoaded ? buffer : appendLive(buffer, this.#early, follow.kind === 'following');
     this.#early = [];
-    this.#set({ ...this.#state, buffer: joined, isLoaded: true, isReadingOlder: false });
-  }
-
-  #set(state: LogReaderState): void {
-    this.#state = state;
-    for (const listener of this.#listeners) listener();
+    this.#state.set({ ...this.#state.get(), buffer: joined, isLoaded: true, isReadingOlder: false });
   }
 }
 
