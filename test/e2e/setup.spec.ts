@@ -49,9 +49,9 @@ async function openNew(): Promise<{ desktop: Desktop; place: DesktopPlace }> {
  * Quits the application and ends the database of its node, whose keeper goes on for half a minute after its last agent
  * and has inherited open files of the application: so long would Playwright hold the application for running.
  */
-async function closeWithDatabase({ app, close }: Desktop): Promise<void> {
-  const main = app.process();
-  const closed = close();
+async function closeWithDatabase(opened: Desktop): Promise<void> {
+  const main = opened.app.process();
+  const closed = opened.close();
   await expect.poll(() => main.exitCode ?? main.signalCode, { timeout: 20_000 }).not.toBeNull();
   for (const { pid, command } of processesNaming(installation())) if (command.includes('keeper.')) process.kill(pid);
   await closed;
