@@ -22,7 +22,8 @@ const KILLS_PER_RUN = isLong ? 15 : 12;
 const FILES = 24;
 /** Kills fall at random into pauses of this length: ingest of the whole set takes about as long as all pauses together. */
 const PAUSE_MS = { min: 300, max: 1_800 };
-const SETTLED_WITHIN_MS = 90_000;
+/** How long it takes is no claim of this test; a machine that is shared may need three times what it needs alone. */
+const SETTLED_WITHIN_MS = 180_000;
 
 let cluster: MediaCluster | null = null;
 let dir = '';
