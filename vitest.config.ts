@@ -12,6 +12,8 @@ const CLUSTERS = 2;
 
 /** Hundreds of processes are started from the same sources: what Node made of them once is kept. */
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
+/** The same for the first start of an embedded database (test/support/embedded-template.ts). */
+process.env.ISG_PRO_TEST_TEMPLATES ??= join(tmpdir(), 'isg-pro-templates');
 
 /**
  * Tests with real processes depend on when the machine lets them run. Where a machine is shared, one more try tells that
@@ -23,7 +25,16 @@ const retry = Number(process.env.ISG_PRO_TEST_RETRIES ?? 0);
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000, maxWorkers: WORKERS } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 10_000,
+          maxWorkers: WORKERS,
+          // Pure modules keep no state: a process and a module graph per file would cost three times what the tests do.
+          isolate: false,
+        },
+      },
       {
         test: {
           name: 'integration',

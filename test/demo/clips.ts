@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
 
 /** What a clip is for; the checks of the demo go by it. */
 export type ClipKind = 'video' | 'audio' | 'still' | 'document' | 'corrupt' | 'empty';
@@ -51,11 +53,25 @@ export async function runGenerator(args: readonly string[], options: ClipOptions
   if (code !== 0) throw new Error(`ffmpeg could not make a clip (exit code ${code}): ${words.trim()}`);
 }
 
-/** Makes one file with ffmpeg, in its folder, complete or not at all. */
+/**
+ * Makes one file with ffmpeg, in its folder, complete or not at all. In a test run (which names a folder for what is made
+ * once) the file is a copy of what the same words to ffmpeg made before.
+ */
 async function generate(dir: string, path: string, args: readonly string[], options: ClipOptions): Promise<void> {
   const target = join(dir, path);
   await mkdir(dirname(target), { recursive: true });
-  await runGenerator([...args, `file:${target}`], options);
+  const templates = process.env.ISG_PRO_TEST_TEMPLATES;
+  if (templates === undefined) return runGenerator([...args, `file:${target}`], options);
+  const folder = join(templates, 'clips');
+  const words = JSON.stringify([options.ffmpeg ?? 'ffmpeg', ...args]);
+  const made = join(folder, `${createHash('sha256').update(words).digest('hex').slice(0, 16)}${extname(path)}`);
+  if (!existsSync(made)) {
+    await mkdir(folder, { recursive: true });
+    const unfinished = join(folder, `${randomUUID()}${extname(path)}`);
+    await runGenerator([...args, `file:${unfinished}`], options);
+    await rename(unfinished, made);
+  }
+  await copyFile(made, target);
 }
 
 /** 1280×720, 5 s, 25 fps, time code from 10:00:00:00, stereo. */

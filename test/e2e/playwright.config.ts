@@ -4,6 +4,8 @@ import { defineConfig } from '@playwright/test';
 
 /** Many processes are started from the same sources: what Node made of them once is kept. */
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
+/** The same for the first start of an embedded database (test/support/embedded-template.ts). */
+process.env.ISG_PRO_TEST_TEMPLATES ??= join(tmpdir(), 'isg-pro-templates');
 
 /** Electron end-to-end tests: one worker, because each spec runs an application, a cluster and an iconik of its own. */
 export default defineConfig({

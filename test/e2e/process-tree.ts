@@ -25,10 +25,19 @@ function readProcess(pid: number): RunningProcess | null {
   }
 }
 
+function allProcesses(): RunningProcess[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map((name) => readProcess(Number(name))).filter((found) => found !== null);
+}
+
+/** All processes whose command line names a path, whoever started them. */
+export function processesNaming(path: string): RunningProcess[] {
+  return allProcesses().filter(({ command }) => command.includes(path));
+}
+
 /** All processes that a process started, and those that they started. */
 export function descendantsOf(pid: number): RunningProcess[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const all = pids.map((name) => readProcess(Number(name))).filter((found) => found !== null);
+  const all = allProcesses();
   const below = (parent: number): RunningProcess[] =>
     all.filter(({ parentPid }) => parentPid === parent).flatMap((child) => [child, ...below(child.pid)]);
   return below(pid);

@@ -16,12 +16,14 @@ import { MediaCluster } from '../support/media-cluster.ts';
  */
 
 const isLong = process.env.ISG_PRO_TEST_LONG === '1';
-const RUNS = isLong ? 12 : 2;
-const KILLS_PER_RUN = isLong ? 15 : 10;
+/** One run draws its kills from the same three sorts as twelve; more runs only draw more often. */
+const RUNS = isLong ? 12 : 1;
+const KILLS_PER_RUN = isLong ? 15 : 12;
 const FILES = 24;
 /** Kills fall at random into pauses of this length: ingest of the whole set takes about as long as all pauses together. */
 const PAUSE_MS = { min: 300, max: 1_800 };
-const SETTLED_WITHIN_MS = 90_000;
+/** How long it takes is no claim of this test; a machine that is shared may need three times what it needs alone. */
+const SETTLED_WITHIN_MS = 180_000;
 
 let cluster: MediaCluster | null = null;
 let dir = '';

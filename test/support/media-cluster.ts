@@ -2,10 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { tryLockFile } from '../../agent/cache/data-folder-lock.ts';
 import type { Role } from '../../agent/contract/index.ts';
 import { createDatabase } from '../../agent/db/database.ts';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '../../agent/embedded-db/embedded-database.ts';
@@ -15,6 +13,7 @@ import { silentLogger } from '../../agent/runtime/logger.ts';
 import type { Database } from '../../agent/runtime/sql.ts';
 import { createStandIn, type StandIn } from '../stand-in/stand-in.ts';
 import type { CloudStorages, SeededAccount } from '../stand-in/state/seed-account.ts';
+import { copyEmbeddedTemplate, untilKeeperGone } from './embedded-template.ts';
 import { createNodeNetwork, type NodeNetwork } from './node-network.ts';
 import { startPgBouncer, type TestPgBouncer } from './pgbouncer.ts';
 
@@ -105,11 +104,9 @@ export class MediaCluster {
     const mediaDir = join(options.dir, 'media');
     mkdirSync(mediaDir, { recursive: true });
     const guard = await createChildGuard();
-    const embedded = await startEmbeddedDatabase({
-      dataDir: join(options.dir, 'database'),
-      log: silentLogger,
-      lingerMs: 0,
-    });
+    const dataDir = join(options.dir, 'database');
+    await copyEmbeddedTemplate(dataDir);
+    const embedded = await startEmbeddedDatabase({ dataDir, log: silentLogger, lingerMs: 0 });
     const standIn = await createStandIn({ dataDir: join(options.dir, 'iconik') });
     const pooler = options.ownNetworks ? await startPgBouncer(embedded.uri, { poolSize: POOL_SIZE }) : null;
     const account = standIn.seed({
@@ -283,7 +280,7 @@ export class MediaCluster {
     await this.#pooler?.stop();
     await this.database.close();
     await this.#embedded.release();
-    await untilFree(join(this.#dir, 'database', 'embedded-db', 'keeper.lock'));
+    await untilKeeperGone(join(this.#dir, 'database'));
     await this.#guard.stop();
   }
 
@@ -294,15 +291,4 @@ export class MediaCluster {
     await this.endNode(name, 'SIGTERM');
     clearTimeout(killer);
   }
-}
-
-/** Waits until the database's keeper, which holds this lock as long as it lives, is gone; at most 15 s. */
-async function untilFree(lockPath: string): Promise<void> {
-  const deadline = performance.now() + 15_000;
-  while (performance.now() < deadline) {
-    const lock = tryLockFile(lockPath);
-    if (lock) return lock.release();
-    await sleep(50);
-  }
-  throw new Error('the keeper of the embedded database did not end');
 }

@@ -55,19 +55,25 @@ const summarySchema = z.object({
   elapsedMs: z.number(),
 });
 
+/** The bad day is the good day with more against it: the same story, the same outcome to the last file. */
+const DAYS = [
+  { name: 'with 5 % of calls refused and 2 % of answers lost', flags: ['--json', '--faults'] },
+  ...(process.env.ISG_PRO_TEST_LONG === '1' ? [{ name: 'on a good day', flags: ['--json'] }] : []),
+];
+
 describe('npm run demo', () => {
-  it.each([
-    { name: 'on a good day', flags: ['--json'] },
-    { name: 'with 5 % of calls refused and 2 % of answers lost', flags: ['--json', '--faults'] },
-  ])('brings every file into iconik exactly once and survives the loss of its leader $name', async ({ flags }) => {
-    const demo = startDemo(...flags);
-    const [code] = await once(demo.process, 'close');
-    const lastLine = demo.output().trimEnd().split('\n').at(-1) ?? '';
-    expect(code, demo.output().slice(-3_000)).toBe(0);
-    const summary = summarySchema.parse(JSON.parse(lastLine));
-    expect(summary).toMatchObject({ files: 14, assets: 12, proxies: 10, uploads: 13 });
-    await expectNoSurvivors();
-  });
+  it.each(DAYS)(
+    'brings every file into iconik exactly once and survives the loss of its leader $name',
+    async ({ flags }) => {
+      const demo = startDemo(...flags);
+      const [code] = await once(demo.process, 'close');
+      const lastLine = demo.output().trimEnd().split('\n').at(-1) ?? '';
+      expect(code, demo.output().slice(-3_000)).toBe(0);
+      const summary = summarySchema.parse(JSON.parse(lastLine));
+      expect(summary).toMatchObject({ files: 14, assets: 12, proxies: 10, uploads: 13 });
+      await expectNoSurvivors();
+    },
+  );
 
   it.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing running when it is stopped by %s', async (signal) => {
     const demo = startDemo();

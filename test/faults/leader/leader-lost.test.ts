@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SILENCE } from '../../support/fault-proxy.ts';
-import { CANDIDATES, FailingCluster, isLong, TRUST_MS } from './failing-cluster.ts';
+import { CANDIDATES, FailingCluster, isLong, onlyLong, TRUST_MS } from './failing-cluster.ts';
 
 /**
  * Each way in which a cluster can lose its leader, with real agents, pgBouncer in front of PostgreSQL, and a network and a
@@ -183,7 +183,7 @@ async function expectHarmless(path: string, fault: () => Promise<void>): Promise
 }
 
 describe('leadership changes at most once and a running job finishes and commits', () => {
-  it.runIf(isLong)('when pgBouncer restarts', async () => {
+  it.runIf(isLong)(`when pgBouncer restarts${onlyLong}`, async () => {
     await expectHarmless('pooler.bin', () => failing.cluster.restartPooler());
   });
 

@@ -22,10 +22,14 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+const EVERYTHING: MediaClusterOptions['nodes'] = [
+  { name: 'node-a', roles: ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'] },
+];
+
 async function oneNode(over: Partial<MediaClusterOptions> = {}): Promise<MediaCluster> {
   cluster = await MediaCluster.create({
     dir,
-    nodes: [{ name: 'node-a', roles: ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'] }],
+    nodes: [{ name: 'node-a', roles: ['MAIN', 'CHECKSUM'] }],
     storageSettings: () => ({ growing_files_threshold: 1 }),
     config: {},
     ...over,
@@ -163,7 +167,7 @@ describe('an entity of iconik that makes no sense', () => {
 
 describe('files that are no good', () => {
   it('a corrupt clip is ingested and its transcode fails with ffmpeg’s words; an empty file waits; others are unharmed', async () => {
-    const target = await oneNode();
+    const target = await oneNode({ nodes: EVERYTHING });
     writeFileSync(join(target.mediaDir, 'broken.mp4'), Buffer.alloc(50_000, 7));
     writeFileSync(join(target.mediaDir, 'nothing.mov'), '');
     writeFileSync(join(target.mediaDir, 'notes.txt'), 'fine');
@@ -235,7 +239,7 @@ describe('--doctor', () => {
   };
 
   it('finds nothing wrong with a node that can run, and changes nothing', async () => {
-    const target = await oneNode();
+    const target = await oneNode({ nodes: EVERYTHING });
     const { code, stdout } = await doctor('--json');
     const { results } = z
       .object({ results: z.array(z.object({ check: z.string(), status: z.string() })) })

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChildAgent } from '../link/child-agent.ts';
 import { ALL_ROLES, OperatedCluster } from './operated-cluster.ts';
 
@@ -27,12 +27,29 @@ const untilStanding = (agent: ChildAgent, wanted: string) =>
 const everyLog = { minLevel: 'debug', text: '', storageId: null, fromMs: null, toMs: null, cursor: null, limit: 500 };
 const everyJob = { roles: [], states: [], storageId: null, nodeName: null, text: '', cursor: null, limit: 100 };
 
+// One cluster and one agent for all of them, in order: starting these is what takes the time here.
 describe('one node under its operator', () => {
+  let home = '';
+  let target: OperatedCluster;
+  let running: ChildAgent | null = null;
+  beforeAll(async () => {
+    home = mkdtempSync(join(tmpdir(), 'isg-pro-operator-'));
+    target = await OperatedCluster.create(home, { config: { 'checksum-max-workers': 7 } });
+  });
+  afterAll(async () => {
+    await target?.stop();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  async function leading(): Promise<ChildAgent> {
+    if (running === null || running.process.exitCode !== null) running = target.start('node-a');
+    await untilStanding(running, 'leader');
+    return running;
+  }
+
   it('shows itself, its roles, storages, jobs and throughput while it takes up a file', async () => {
-    const target = await create();
     writeFileSync(join(target.media.mediaDir, 'notes.txt'), 'some words');
-    const agent = target.start('node-a');
-    await untilStanding(agent, 'leader');
+    const agent = await leading();
     await expect
       .poll(() => agent.snapshot()?.storages[0]?.files, { timeout: 30_000, interval: 100 })
       .toEqual({ ingested: 1 });
@@ -61,9 +78,7 @@ describe('one node under its operator', () => {
   });
 
   it('sends its log as it is written, the same lines that can be read from its store', async () => {
-    const target = await create();
-    const agent = target.start('node-a');
-    await untilStanding(agent, 'leader');
+    const agent = await leading();
     const words = /This node leads the cluster/;
     await expect
       .poll(() => agent.logLines().some(({ message }) => words.test(message)), { timeout: 10_000 })
@@ -74,9 +89,7 @@ describe('one node under its operator', () => {
   });
 
   it('paused, stops leading and taking jobs, says so everywhere, and goes on when resumed', async () => {
-    const target = await create();
-    const agent = target.start('node-a');
-    await untilStanding(agent, 'leader');
+    const agent = await leading();
     await agent.call('node.pause', {});
     await untilStanding(agent, 'cannot-lead');
     expect(agent.snapshot()).toMatchObject({ isPaused: true, status: { availability: 'draining' } });
@@ -89,9 +102,7 @@ describe('one node under its operator', () => {
   });
 
   it('disables and enables its cluster in iconik', async () => {
-    const target = await create();
-    const agent = target.start('node-a');
-    await untilStanding(agent, 'leader');
+    const agent = await leading();
     await agent.call('cluster.set-enabled', { enabled: false });
     await expect.poll(() => agent.snapshot()?.status.availability, { timeout: 5_000 }).toBe('disabled');
     expect(agent.snapshot()?.cluster.enabled).toBe(false);
@@ -103,9 +114,7 @@ describe('one node under its operator', () => {
   });
 
   it('reads settings with their tiers and changes one without touching the others', async () => {
-    const target = await create({ config: { 'checksum-max-workers': 7 } });
-    const agent = target.start('node-a');
-    await untilStanding(agent, 'leader');
+    const agent = await leading();
     const { gateways, clusters } = target.media.standIn.records;
     const gateway = gateways.get(target.media.account.gatewayIds[0]);
     const seeded = clusters.get(target.media.account.clusterId);
@@ -132,6 +141,24 @@ describe('one node under its operator', () => {
     expect(target.media.standIn.state().violations).toEqual([]);
   });
 
+  it('shows a second agent on the same data folder as a duplicate', async () => {
+    await leading();
+    const second = target.start('node-a');
+    await expect.poll(() => second.snapshot()?.status.availability, { timeout: 20_000 }).toBe('duplicate');
+    expect(second.snapshot()?.reason).toMatch(/Another agent works with the data folder/);
+    await second.end();
+  });
+
+  it('stops in order when asked: hands over the lease and ends with code 0', async () => {
+    const agent = await leading();
+    agent.process.send({ type: 'stop' });
+    expect(await agent.untilExit()).toBe(0);
+    expect(agent.ofType('snapshot').some(({ snapshot }) => snapshot.phase === 'stopping')).toBe(true);
+    expect(await target.media.leader()).toBeNull();
+  });
+});
+
+describe('a node that cannot start yet', () => {
   it('says what it waits for, and what to do, while iconik or the database are away', async () => {
     const target = await create({ dbConnectionUri: 'postgresql://isg:hunter2secret@127.0.0.1:9/isg?sslmode=disable' });
     target.media.standIn.setFaults({ outage: true });
@@ -146,25 +173,6 @@ describe('one node under its operator', () => {
     for (const record of target.media.standIn.records.clusters.all())
       record.db_connection_uri = target.media.databaseUri;
     await untilStanding(agent, 'leader');
-  });
-
-  it('stops in order when asked: hands over the lease and ends with code 0', async () => {
-    const target = await create();
-    const agent = target.start('node-a');
-    await untilStanding(agent, 'leader');
-    agent.process.send({ type: 'stop' });
-    expect(await agent.untilExit()).toBe(0);
-    expect(agent.ofType('snapshot').some(({ snapshot }) => snapshot.phase === 'stopping')).toBe(true);
-    expect(await target.media.leader()).toBeNull();
-  });
-
-  it('shows a second agent on the same data folder as a duplicate', async () => {
-    const target = await create();
-    const first = target.start('node-a');
-    await untilStanding(first, 'leader');
-    const second = target.start('node-a');
-    await expect.poll(() => second.snapshot()?.status.availability, { timeout: 20_000 }).toBe('duplicate');
-    expect(second.snapshot()?.reason).toMatch(/Another agent works with the data folder/);
   });
 });
 

@@ -96,7 +96,7 @@ describe('renewal of the leadership', () => {
   });
 
   it.runIf(isLong)(
-    'lasts five minutes at a round trip of 200±100 ms with each connection reset every 20 s on average',
+    `lasts five minutes at a round trip of 200±100 ms with each connection reset every 20 s on average${isLong ? '' : ' (skipped: takes five minutes, npm run test:long runs it)'}`,
     async () => {
       const leading = await lead(slow(100, 50));
       await proxy.setFaults({ ...slow(100, 50), resetEveryMs: 20_000 });
