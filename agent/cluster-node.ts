@@ -40,6 +40,7 @@ import type { NodeHost } from './node-host.ts';
 import { createNodeRecording } from './node-recording.ts';
 import { createNodeRoles, type NodeRoles } from './node-roles.ts';
 import type { NodeView, OperatedNode } from './operator/operated-node.ts';
+import { EVENT_JOB_KINDS } from './roles/main/queues/gateway-event-table.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
@@ -449,6 +450,7 @@ export class ClusterNode implements Service, OperatedNode {
       { role: 'TRANSFER', kinds: ['upload'], limit: limit('file_upload_parallel_uploads_num') },
       { role: 'TRANSFER', kinds: ['download'], limit: limit('file_download_parallel_downloads_num') },
       { role: 'MAIN', kinds: ['delete'], limit: () => 2 },
+      { role: 'MAIN', kinds: EVENT_JOB_KINDS, limit: () => 2 },
     ];
   }
 
