@@ -159,7 +159,11 @@ changed AS (
   WHERE job.job_id = selected.job_id AND job.state IN ('queued', 'leased') RETURNING 1)`;
 
 /** Asks for the end of all unfinished jobs of one kind that events ordered for a storage. Answers how many there are. */
-export function cancelEventJobs(sql: Sql, holder: FenceHolder, of: { storageId: string; jobKind: string }): Promise<number> {
+export function cancelEventJobs(
+  sql: Sql,
+  holder: FenceHolder,
+  of: { storageId: string; jobKind: string },
+): Promise<number> {
   return fencedExecute(sql, holder, CANCEL_KIND, [of.storageId, of.jobKind]);
 }
 

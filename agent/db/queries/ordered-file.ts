@@ -69,7 +69,12 @@ ORDER BY path_key`;
 export function namedFiles(
   sql: Sql,
   storageId: string,
-  names: { fileIds: readonly string[]; assetIds: readonly string[]; fileSetIds: readonly string[]; paths: readonly string[] },
+  names: {
+    fileIds: readonly string[];
+    assetIds: readonly string[];
+    fileSetIds: readonly string[];
+    paths: readonly string[];
+  },
 ): Promise<OrderedFile[]> {
   const paths = names.paths.map((path) => path.normalize('NFC'));
   return sql.query(NAMED, [storageId, names.fileIds, names.assetIds, names.fileSetIds, paths], orderedFileRow);

@@ -30,7 +30,13 @@ export type GatewayEventType = (typeof GATEWAY_EVENT_TYPES)[number];
 export type QueueName = Exclude<RecordKind, 'event'>;
 
 /** All queues of a storage. */
-export const QUEUES: readonly QueueName[] = ['transfers_from', 'transfers_to', 'deletions', 'transcode', 'edge_transcode'];
+export const QUEUES: readonly QueueName[] = [
+  'transfers_from',
+  'transfers_to',
+  'deletions',
+  'transcode',
+  'edge_transcode',
+];
 
 /** Kinds of MAIN jobs that events order. */
 export const EVENT_JOB_KINDS = [

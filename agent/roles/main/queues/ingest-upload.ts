@@ -71,7 +71,8 @@ export function planIngestUpload(
     job: { ...common, payload: { storageId, path: file.path }, dedupeKey: `upload:${origin.recordId}`, origin },
     failure: { code: 'job-payload-invalid', message: why, retry: 'permanent' },
   });
-  if (source.kind === 'wait') return fail(`The file ${file.path} cannot be uploaded yet: ${source.why}. Order it again.`);
+  if (source.kind === 'wait')
+    return fail(`The file ${file.path} cannot be uploaded yet: ${source.why}. Order it again.`);
   if (source.kind === 'unusable') return fail(source.why);
   if (!assetId || !formatId || !fileSetId || !iconikFileId)
     return fail(`The file ${file.path} is not in iconik yet. Order the upload again once it is ingested.`);

@@ -92,7 +92,10 @@ const stepId = z.uuid();
 export function stepsOf(value: unknown): IconikStep[] {
   if (typeof value !== 'object' || value === null) return [];
   const pairs: [string, unknown][] = Array.isArray(value)
-    ? value.map((step: unknown) => [labelOf(step), typeof step === 'object' && step !== null && 'id' in step ? step.id : null])
+    ? value.map((step: unknown) => [
+        labelOf(step),
+        typeof step === 'object' && step !== null && 'id' in step ? step.id : null,
+      ])
     : Object.entries(value);
   return pairs.flatMap(([label, given]) => {
     const parsed = stepId.safeParse(given);
@@ -304,7 +307,11 @@ export function planEdgeTranscode(
   const place: QueuePlace = { storageId, queue: 'edge_transcode' };
   const { transcode, thumbnail } = record;
   if (!file?.assetId || !file.versionId || !file.formatId)
-    return failedJob(place, record, 'The order names no file of this storage that the node has scanned and iconik knows.');
+    return failedJob(
+      place,
+      record,
+      'The order names no file of this storage that the node has scanned and iconik knows.',
+    );
   return workJob(place, record, {
     path: file.path,
     assetId: file.assetId,

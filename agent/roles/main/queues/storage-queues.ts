@@ -206,7 +206,8 @@ export class StorageQueues {
 
   async #carryOut(step: EventStep, signal: AbortSignal): Promise<void> {
     const { database, log } = this.#deps;
-    const say = (what: string) => log.info(`${what} on iconik's order.`, { storageId: this.#storageId, event: step.type });
+    const say = (what: string) =>
+      log.info(`${what} on iconik's order.`, { storageId: this.#storageId, event: step.type });
     switch (step.kind) {
       case 'hint':
         return;

@@ -11,7 +11,9 @@ const record = (recordId: string, change: Partial<EndedRecord> = {}): EndedRecor
   jobId: '1',
   iconikJobId: 'j',
   end: 'done',
-  warning: null, steps: [], errorMessage: null,
+  warning: null,
+  steps: [],
+  errorMessage: null,
   finishedAt: '2026-07-01T10:00:00.000000+00:00',
   ...change,
 });
