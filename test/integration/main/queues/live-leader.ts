@@ -36,7 +36,8 @@ export interface LiveLeader {
 
 /** What may be replaced. */
 export interface LiveOptions {
-  handlers?: readonly JobHandler[];
+  /** More handlers, made once the workbench stands. */
+  handlers?: (bench: Workbench) => Promise<readonly JobHandler[]>;
   pollIntervalMs?: number;
   busyPollIntervalMs?: number;
   settleIntervalMs?: number;
@@ -91,7 +92,7 @@ export async function createLiveLeader(options: LiveOptions = {}): Promise<LiveL
     collections: { place: (...all) => collections.place(...all) },
     scanOnDemand: (id) => scans.push(id),
   });
-  const given = options.handlers ?? [];
+  const given = (await options.handlers?.(bench)) ?? [];
   const runner = new JobRunner({
     store: createPgJobStore(database, self),
     handlers: [...(events as JobHandler[]), ...given],
