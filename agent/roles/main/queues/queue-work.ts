@@ -25,6 +25,8 @@ export interface QueueWorkDeps {
   pollIntervalMs?: number;
   /** The same while orders are in work, which users may abort; default 600. */
   busyPollIntervalMs?: number;
+  /** How long a record must be away from iconik's list before its job is cancelled, milliseconds; default 20 000. */
+  vanishedMs?: number;
   /** Longest time between looks into a queue without a hint, milliseconds; default 30 000. */
   reconcileIntervalMs?: number;
 }
