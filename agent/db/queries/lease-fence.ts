@@ -7,7 +7,7 @@ import type { Sql } from '../../runtime/sql.ts';
  * Beginning of a statement that holds only while a job is leased under this token: $1 = job id, $2 = token. FOR SHARE for
  * the reason that fence.ts gives: freeing the job waits for the statement, or the statement finds the token gone.
  */
-export const LEASE_FENCE_CTE = `WITH fence AS MATERIALIZED (
+const LEASE_FENCE_CTE = `WITH fence AS MATERIALIZED (
   SELECT 1 FROM job WHERE job_id = $1::bigint AND lease_token = $2::bigint AND state = 'leased' FOR SHARE)`;
 
 const COUNTS = ' SELECT (SELECT count(*) FROM fence)::int AS held, (SELECT count(*) FROM changed)::int AS changed';

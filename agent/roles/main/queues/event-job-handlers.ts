@@ -99,7 +99,7 @@ async function resetValidation(deps: EventJobDeps, { job, payload }: Context): P
 
 // The scan directories are asked of iconik anew: the copy that this node holds may be the one from before the change.
 async function markOutsideMissing(deps: EventJobDeps, context: Context): Promise<JobOutcome> {
-  const { job, payload, signal, progress } = context;
+  const { job, payload, signal } = context;
   const { storageId } = payload;
   const storage = await deps.iconik.storages.get(storageId, { signal });
   const roots = scanRoots(storage.settings.scan_directories);
@@ -112,7 +112,7 @@ async function markOutsideMissing(deps: EventJobDeps, context: Context): Promise
       signal.throwIfAborted();
       changed = await markDirectoriesMissing(deps.database, job, { storageId, directories, limit: FILES_AT_ONCE });
       files += changed;
-      progress(0, `${files} files outside the scan directories`);
+      context.progress(0, `${files} files outside the scan directories`);
     }
     const next = await nextDirectories(deps.database, storageId, after, DIRECTORIES_AT_ONCE);
     const last = next.at(-1);
