@@ -28,6 +28,7 @@ import { createNodeLeadership, leaderTimes } from './node-leadership.ts';
 import { createNodeRecording } from './node-recording.ts';
 import { createNodeRoles, type NodeRoles } from './node-roles.ts';
 import type { NodeView, OperatedNode } from './operator/operated-node.ts';
+import { EVENT_JOB_KINDS } from './roles/main/queues/gateway-event-table.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
@@ -367,6 +368,7 @@ export class ClusterNode implements Service, OperatedNode {
       { role: 'TRANSFER', kinds: ['upload'], limit: limit('file_upload_parallel_uploads_num') },
       { role: 'TRANSFER', kinds: ['download'], limit: limit('file_download_parallel_downloads_num') },
       { role: 'MAIN', kinds: ['delete'], limit: () => 2 },
+      { role: 'MAIN', kinds: EVENT_JOB_KINDS, limit: () => 2 },
     ];
   }
 

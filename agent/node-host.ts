@@ -16,6 +16,8 @@ export interface NodeHost {
   hide: (secret: string) => void;
   /** Fires when the process is asked to stop. */
   stopSignal: AbortSignal;
+  /** Stops the node in order and starts it again in this process. */
+  restart: () => void;
   /** Shows the node to its operator; absent when headless. */
   observer?: NodeObserver;
 }

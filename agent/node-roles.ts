@@ -19,11 +19,12 @@ import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
 import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
+import { createEventJobHandlers } from './roles/main/queues/event-job-handlers.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
 import { createSettleWork } from './roles/main/queues/settle.ts';
 import { createReportWork } from './roles/main/report/report-work.ts';
 import { createTelemetry, type Telemetry } from './roles/main/report/telemetry.ts';
-import { createScanWork } from './roles/main/scan/scanner.ts';
+import { createScanWork, type ScanWork } from './roles/main/scan/scanner.ts';
 import { createTranscoderProfiles } from './roles/main/transcoders/transcoder-profiles.ts';
 import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
@@ -95,10 +96,19 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     ...stallWindows(config.stallMs).storage,
   });
   const ffmpeg = createFfmpegFinder(options);
+  const scan = createScan(options);
   const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
   return {
-    handlers: [...jobHandlers(options, { createOnce, tempStorage, tempDir, ffmpeg: ffmpeg.current })],
-    leaderWork: [...leaderWork(options, createOnce), upkeep],
+    handlers: [
+      ...jobHandlers(options, { createOnce, tempStorage, tempDir, ffmpeg: ffmpeg.current }),
+      ...(createEventJobHandlers({
+        database,
+        iconik: api,
+        collections: null,
+        scanOnDemand: (storageId) => scan.requestScan(storageId),
+      }) as JobHandler[]),
+    ],
+    leaderWork: [...leaderWork(options, createOnce, scan), upkeep],
     queueTroubles: () => upkeep.troubles(),
     telemetry: createTelemetry({
       iconik: api,
@@ -183,7 +193,21 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   ] as JobHandler[];
 }
 
-function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce): LeaderWork[] {
+function createScan({ api, database, host, served, tunables, isStorageHealthy }: NodeRolesOptions): ScanWork {
+  return createScanWork({
+    api,
+    database,
+    clock: systemClock,
+    log: host.log,
+    random: Math.random,
+    storages: served,
+    isStorageHealthy,
+    scannerConcurrency: () => tunables().scanner_concurrency_value.value,
+    enqueueJobs,
+  });
+}
+
+function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce, scan: ScanWork): LeaderWork[] {
   const { api, database, host, machine, served } = options;
   const shared = {
     api,
@@ -196,18 +220,21 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce): LeaderWo
     transcoders: createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log }),
   };
   return [
-    createScanWork({
-      ...shared,
-      isStorageHealthy: options.isStorageHealthy,
-      scannerConcurrency: () => options.tunables().scanner_concurrency_value.value,
-      enqueueJobs,
-    }),
+    scan,
     createIngestWork({
       ...shared,
       createOnce,
       enqueueJobs,
     }),
-    createQueueWork({ ...shared, storageIds: () => served().map(({ storage }) => storage.id) }),
+    createQueueWork({
+      ...shared,
+      storageIds: () => served().map(({ storage }) => storage.id),
+      storage: (storageId) => served().find(({ storage }) => storage.id === storageId)?.storage ?? null,
+      restart: (storageId) => {
+        host.log.warn("The node is restarted on iconik's order", { storageId });
+        host.restart();
+      },
+    }),
     createSettleWork({ ...shared, settleMs: host.config.iconikSettleMs }),
     createReportWork({
       ...shared,

@@ -187,13 +187,12 @@ async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator }:
         copiedFrom,
       });
     operator?.identify(workerId);
-    await runNode({
-      config,
-      installation,
-      ...agentLog,
-      stopSignal: stop.signal,
-      ...(operator && { observer: operator }),
-    });
+    const host = { config, installation, ...agentLog, ...(operator && { observer: operator }) };
+    while (!stop.signal.aborted) {
+      const again = new AbortController();
+      const stopSignal = AbortSignal.any([stop.signal, again.signal]);
+      await runNode({ ...host, stopSignal, restart: () => again.abort() });
+    }
     log.info('Stopped');
     return STOPPED;
   } catch (thrown) {

@@ -8,9 +8,9 @@ export type JobState = z.infer<typeof jobStateSchema>;
 
 /** Where a job came from: the iconik record that ordered it. A record delivered twice runs once (`job_origin`). */
 export const jobOriginSchema = z.object({
-  /** Which queue of iconik listed the record. */
-  kind: z.enum(['transfers_from', 'transfers_to', 'deletions', 'transcode']),
-  /** Id of the record in that queue. */
+  /** Which queue of iconik listed the record; `event` when a gateway event itself is the order. */
+  kind: z.enum(['transfers_from', 'transfers_to', 'deletions', 'transcode', 'edge_transcode', 'event']),
+  /** Id of the record in that queue. Of an event: its id, followed by `:` and the id of the file when it orders several. */
   recordId: z.string(),
   /** Storage whose queue it is. */
   storageId: z.string(),

@@ -222,6 +222,28 @@ export interface Transcoder extends Entity {
   };
 }
 
+/** An order to an edge transcoder (reference C.12). Fields not named here are kept. */
+export interface EdgeTranscodeRecord extends Entity {
+  /** iconik's job; also the id of the order. */
+  job_id: string;
+}
+
+/** A step of an iconik job (reference C.11). */
+export interface JobStep {
+  id: string;
+  label: string;
+  status: string | null;
+}
+
+/** One change of a step; `label` is the step's own, which the published call demands. */
+export interface JobStepPatch {
+  id: string;
+  label: string;
+  status: 'WAITING' | 'IN_PROGRESS' | 'DONE' | 'FAILED' | 'SKIPPED';
+  message?: string;
+  error_message?: string;
+}
+
 /** Body of a PATCH on an iconik job (reference C.11). */
 export interface JobPatch {
   status?: string;
@@ -341,10 +363,20 @@ export interface IconikApi {
   jobs: {
     /** A job that is gone already counts as patched. */
     patch(jobId: string, body: JobPatch, limits?: CallLimits): Promise<void>;
+    /** Steps of a job; empty for a job that is gone. */
+    steps(jobId: string, limits?: CallLimits): Promise<JobStep[]>;
+    /** Changes steps; those of a job that is gone already count as changed. */
+    patchSteps(jobId: string, steps: readonly JobStepPatch[], limits?: CallLimits): Promise<void>;
+    /** Gives jobs a priority (1–10), in calls of at most 500 jobs. */
+    putPriority(jobIds: readonly string[], priority: number, limits?: CallLimits): Promise<void>;
   };
   transcode: {
     queue(storageId: string, limits?: CallLimits): Promise<TranscodeRecord[]>;
     endRecord(storageId: string, recordId: string, limits?: CallLimits): Promise<void>;
+    /** Orders to the edge transcoder of a storage that nobody has acknowledged; at most a few hundred at a time. */
+    edgeJobs(storageId: string, limits?: CallLimits): Promise<EdgeTranscodeRecord[]>;
+    /** Takes an order over; one that is gone already counts as acknowledged. */
+    acknowledgeEdgeJob(jobId: string, limits?: CallLimits): Promise<void>;
   };
   users: {
     /** Id of the user behind the token. */

@@ -3,6 +3,7 @@ import { ROLES, type Role } from '../contract/index.ts';
 import type {
   Asset,
   DeletionRecord,
+  EdgeTranscodeRecord,
   FileRecord,
   FileSet,
   FileStorageSettings,
@@ -348,3 +349,24 @@ export const partUrlsSchema = z.looseObject({ objects: list(z.looseObject({ numb
 
 /** The user behind the token. */
 export const userSchema = z.looseObject({ id });
+
+/** A job with its steps; a step without an id cannot be named. */
+export const jobSchema = z.looseObject({
+  id,
+  steps: list(z.unknown()).transform((steps) =>
+    steps.flatMap((step) => {
+      const parsed = z.looseObject({ id: z.string().min(1), label: textOrEmpty, status: text }).safeParse(step);
+      return parsed.success ? [{ id: parsed.data.id, label: parsed.data.label, status: parsed.data.status }] : [];
+    }),
+  ),
+});
+
+/** Orders to an edge transcoder. One without a job id can neither be acknowledged nor told apart: it is left out. */
+export const edgeJobsSchema = z.looseObject({
+  objects: list(z.unknown()).transform((orders) =>
+    orders.flatMap((order): EdgeTranscodeRecord[] => {
+      const parsed = z.looseObject({ job_id: id }).safeParse(order);
+      return parsed.success ? [{ ...parsed.data, id: parsed.data.job_id }] : [];
+    }),
+  ),
+});

@@ -41,6 +41,11 @@ interface Running {
   figures: FigureReader;
 }
 
+async function letGo(running: Running | null): Promise<void> {
+  await running?.figures.stop();
+  await running?.database.close();
+}
+
 /**
  * The node as its operator meets it: sends snapshots over the link and answers its calls, from set-up to stop. Watches the
  * node and never stands in its way.
@@ -94,6 +99,9 @@ export class Operator implements NodeObserver {
     });
     const { log } = this.#options;
     const figures = new FigureReader({ database, clock: systemClock, log, onRead: () => undefined });
+    // A node that was restarted in this process leaves those of its earlier life behind.
+    void letGo(this.#running);
+    this.#isStopping = false;
     this.#running = { parts, database, figures };
     figures.start();
     this.#options.link.serve(this.#handlers());
@@ -118,8 +126,7 @@ export class Operator implements NodeObserver {
     await this.#feed.stop();
     const running = this.#running;
     this.#running = null;
-    await running?.figures.stop();
-    await running?.database.close();
+    await letGo(running);
   }
 
   #setIdle(idle: IdleNode): void {

@@ -32,6 +32,7 @@ const uploadSchema = z.strictObject({
   destinationStorageId: z.string(),
   directoryPath: z.string().optional(),
 });
+const eventSchema = z.strictObject({ storageId: z.string(), type: z.string(), data: z.unknown().optional() });
 const fileSchema = z.strictObject({ fileId: z.string() });
 
 const withoutUndefined = <T extends object>(value: T) =>
@@ -68,4 +69,8 @@ export async function controlRoutes(app: FastifyInstance, control: StandInContro
   });
   app.post('/_control/orders/delete', async (request) => control.orderDelete(fileSchema.parse(request.body)));
   app.post('/_control/orders/transcode', async (request) => control.orderTranscode(fileSchema.parse(request.body)));
+  app.post('/_control/orders/edge-transcode', async (request) =>
+    control.orderEdgeTranscode(fileSchema.parse(request.body)),
+  );
+  app.post('/_control/events', async (request) => ({ eventId: control.emitEvent(eventSchema.parse(request.body)) }));
 }

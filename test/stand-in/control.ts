@@ -1,9 +1,17 @@
+import { addEvent } from './api/queues.ts';
 import { derivativeKey, fileKey } from './api/upload-fields.ts';
 import type { ApiContext } from './api-routes.ts';
 import type { FaultCounts, FaultPlan, Faults } from './faults/fault-plan.ts';
 import type { ObjectDisk, StoredObject } from './object-store/object-disk.ts';
 import type { IconikState } from './state/iconik-state.ts';
-import { type Order, orderDelete, orderDownload, orderTranscode, orderUpload } from './state/orders.ts';
+import {
+  type Order,
+  orderDelete,
+  orderDownload,
+  orderEdgeTranscode,
+  orderTranscode,
+  orderUpload,
+} from './state/orders.ts';
 import { type StandInState, snapshot } from './state/snapshot.ts';
 
 /** What tests steer and look at, in process as over `/_control`. */
@@ -22,6 +30,9 @@ export interface StandInControl {
   orderUpload(order: { fileSetId: string; destinationStorageId: string; directoryPath?: string }): Order;
   orderDelete(order: { fileId: string }): Order;
   orderTranscode(order: { fileId: string }): Order;
+  orderEdgeTranscode(order: { fileId: string }): Omit<Order, 'eventId'>;
+  /** Queues a gateway event of any type, also of one that iconik does not have; answers its id. */
+  emitEvent(event: { storageId: string; type: string; data?: unknown }): string;
 }
 
 /** What the control works on. */
@@ -57,5 +68,8 @@ export function createControl({ state, faults, disk, context }: Parts): StandInC
     orderUpload: (order) => orderUpload(state, order),
     orderDelete: (order) => orderDelete(state, order),
     orderTranscode: (order) => orderTranscode(state, order),
+    orderEdgeTranscode: (order) => orderEdgeTranscode(state, order),
+    emitEvent: ({ storageId, type, data }) =>
+      addEvent(state, storageId, type, (data ?? {}) as Record<string, unknown>).id,
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { JobOrigin, JobState, NewJob } from '../../contract/index.ts';
+import { jobOriginSchema } from '../../contract/index.ts';
 import type { ErrorRecord } from '../../runtime/errors.ts';
 import type { Sql } from '../../runtime/sql.ts';
 import type { FenceHolder } from './fence.ts';
@@ -128,10 +129,11 @@ export function cancelRecordJobs(sql: Sql, holder: FenceHolder, selection: Recor
 const PRIORITISE = `
 , ${SELECTED},
 changed AS (
-  UPDATE job SET priority = $6 FROM selected
+  UPDATE job SET priority = $6, payload = jsonb_set(payload, '{iconikPriority}', to_jsonb($6::int)) FROM selected
   WHERE job.job_id = selected.job_id AND job.state IN ('queued', 'leased') RETURNING 1)`;
 
-/** Gives unfinished jobs a priority (1–10); repeating it changes nothing. Answers how many there are. */
+// The payload remembers what iconik knows, so that a priority given by an operator is told and one given by iconik is not.
+/** Gives unfinished jobs the priority (1–10) that iconik gave them; repeating it changes nothing. Answers how many there are. */
 export function prioritiseRecordJobs(
   sql: Sql,
   holder: FenceHolder,
@@ -146,6 +148,71 @@ export function prioritiseRecordJobs(
   ]);
 }
 
+const CANCEL_KIND = `
+, selected AS (
+  SELECT job.job_id FROM job_origin AS origin JOIN job ON job.job_id = origin.job_id, fence
+  WHERE origin.settled_at IS NULL AND job.state IN ('queued', 'leased') AND origin.record_kind = 'event'
+    AND origin.storage_id = $3 AND job.kind = $4
+  ORDER BY job.job_id FOR UPDATE OF job),
+changed AS (
+  UPDATE job SET cancel_requested = true FROM selected
+  WHERE job.job_id = selected.job_id AND job.state IN ('queued', 'leased') RETURNING 1)`;
+
+/** Asks for the end of all unfinished jobs of one kind that events ordered for a storage. Answers how many there are. */
+export function cancelEventJobs(
+  sql: Sql,
+  holder: FenceHolder,
+  of: { storageId: string; jobKind: string },
+): Promise<number> {
+  return fencedExecute(sql, holder, CANCEL_KIND, [of.storageId, of.jobKind]);
+}
+
+const repriorRow = z.object({ job_id: z.string(), iconik_job_id: z.string(), priority: z.number() });
+/** An unfinished job whose priority iconik does not know. */
+export type UntoldPriority = z.infer<typeof repriorRow>;
+
+const UNTOLD_PRIORITY = `
+SELECT job.job_id::text, job.origin_iconik_job_id AS iconik_job_id, job.priority
+FROM job_origin AS origin JOIN job ON job.job_id = origin.job_id
+WHERE origin.settled_at IS NULL AND job.state IN ('queued', 'leased') AND job.origin_iconik_job_id IS NOT NULL
+  AND NOT job.cancel_requested
+  AND job.priority <> CASE WHEN jsonb_typeof(job.payload -> 'iconikPriority') = 'number'
+    THEN (job.payload ->> 'iconikPriority')::float8 ELSE 5 END
+ORDER BY job.job_id LIMIT 500`;
+
+/** Unfinished jobs that an operator gave another priority than iconik shows, oldest first, at most 500. */
+export function untoldPriorities(sql: Sql): Promise<UntoldPriority[]> {
+  return sql.query(UNTOLD_PRIORITY, [], repriorRow);
+}
+
+const PRIORITY_TOLD = `
+, changed AS (
+  UPDATE job SET payload = jsonb_set(payload, '{iconikPriority}', to_jsonb($4::int)) FROM fence
+  WHERE job_id = ANY ($3::bigint[]) RETURNING 1)`;
+
+/** Remembers which priority iconik shows for these jobs. */
+export function recordPriorityTold(
+  sql: Sql,
+  holder: FenceHolder,
+  jobIds: readonly string[],
+  priority: number,
+): Promise<number> {
+  return fencedExecute(sql, holder, PRIORITY_TOLD, [jobIds, priority]);
+}
+
+/** One step of an iconik job, as the order named it. */
+export interface IconikStep {
+  id: string;
+  label: string;
+}
+
+// Ids that iconik would not take are left out: one of them would have the whole call refused.
+const stepsColumn = z
+  .array(z.object({ id: z.uuid(), label: z.string() }).nullable().catch(null))
+  .nullable()
+  .catch(null)
+  .transform((steps): IconikStep[] => (steps ?? []).filter((step) => step !== null));
+
 /** A record whose job has ended and whose end iconik has not been told. */
 export interface EndedRecord {
   kind: RecordKind;
@@ -156,19 +223,25 @@ export interface EndedRecord {
   /** `gone`: the job row is missing; nobody knows how it ended. */
   end: Extract<JobState, 'done' | 'failed' | 'cancelled'> | 'gone';
   errorMessage: string | null;
+  /** What a finished job wants people to know all the same. */
+  warning: string | null;
+  /** Steps of the iconik job that this record is about. */
+  steps: IconikStep[];
   /** ISO 8601 with offset, by the database's clock. */
   finishedAt: string | null;
 }
 
 const endedRow = z
   .object({
-    record_kind: z.enum(['transfers_from', 'transfers_to', 'deletions', 'transcode']),
+    record_kind: jobOriginSchema.shape.kind,
     record_id: z.string(),
     storage_id: z.string(),
     job_id: z.string(),
     iconik_job_id: z.string().nullable(),
     end_state: z.enum(['done', 'failed', 'cancelled', 'gone']),
     error_message: z.string().nullable(),
+    warning: z.string().nullable(),
+    steps: stepsColumn,
     finished_at: z.string().nullable(),
   })
   .transform(
@@ -180,6 +253,8 @@ const endedRow = z
       iconikJobId: row.iconik_job_id,
       end: row.end_state,
       errorMessage: row.error_message,
+      warning: row.warning,
+      steps: row.steps,
       finishedAt: row.finished_at,
     }),
   );
@@ -189,12 +264,14 @@ const ENDED = `
 WITH open AS (
   SELECT origin.record_kind, origin.record_id, origin.storage_id, origin.job_id,
          job.origin_iconik_job_id AS iconik_job_id, coalesce(job.state, 'gone') AS end_state,
-         job.error ->> 'message' AS error_message,
+         job.error ->> 'message' AS error_message, job.result ->> 'warning' AS warning,
+         job.payload -> 'iconikSteps' AS steps,
          to_char(job.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS finished_at
   FROM job_origin AS origin LEFT JOIN job ON job.job_id = origin.job_id
   WHERE origin.settled_at IS NULL
 )
-SELECT record_kind, record_id, storage_id, job_id::text, iconik_job_id, end_state, error_message, finished_at
+SELECT record_kind, record_id, storage_id, job_id::text, iconik_job_id, end_state, error_message, warning, steps,
+  finished_at
 FROM open
 WHERE end_state IN ('done', 'failed', 'cancelled', 'gone')
   AND NOT EXISTS (
@@ -243,22 +320,49 @@ export interface RunningIconikJob {
   lastJobId: bigint;
   /** 0–1, over all jobs behind it; ended ones count as 1. */
   progress: number;
+  /** What a running job says of itself; empty = nothing. */
+  note: string;
+  /** When the first of them began, ISO 8601. */
+  startedAt: string | null;
+  /** Steps of the running jobs. */
+  steps: IconikStep[];
+  /** Whether the steps are to be asked of iconik: local transcodes name none. */
+  asksForSteps: boolean;
 }
 
-const runningRow = z.object({ iconik_job_id: z.string(), last_job_id: z.string(), progress: z.number() }).transform(
-  (row): RunningIconikJob => ({
-    iconikJobId: row.iconik_job_id,
-    lastJobId: BigInt(row.last_job_id),
-    progress: row.progress,
-  }),
-);
+const runningRow = z
+  .object({
+    iconik_job_id: z.string(),
+    last_job_id: z.string(),
+    progress: z.number(),
+    note: z.string().nullable(),
+    started_at: z.string().nullable(),
+    steps: z.array(stepsColumn).nullable(),
+    asks_for_steps: z.boolean(),
+  })
+  .transform(
+    (row): RunningIconikJob => ({
+      iconikJobId: row.iconik_job_id,
+      lastJobId: BigInt(row.last_job_id),
+      progress: row.progress,
+      note: row.note ?? '',
+      startedAt: row.started_at,
+      steps: (row.steps ?? []).flat(),
+      asksForSteps: row.asks_for_steps,
+    }),
+  );
+// One whose cancellation was asked for is left out: STARTED would hide from users that it is being aborted.
 const RUNNING = `
 SELECT job.origin_iconik_job_id AS iconik_job_id, max(job.job_id)::text AS last_job_id,
-  avg(CASE WHEN job.state IN ('done', 'failed', 'cancelled') THEN 1 ELSE job.progress END)::float8 AS progress
+  avg(CASE WHEN job.state IN ('done', 'failed', 'cancelled') THEN 1 ELSE job.progress END)::float8 AS progress,
+  max(job.progress_note) FILTER (WHERE job.state = 'leased') AS note,
+  to_char(min(job.started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS started_at,
+  jsonb_agg(job.payload -> 'iconikSteps') FILTER (WHERE job.state = 'leased' AND job.payload ? 'iconikSteps') AS steps,
+  bool_or(origin.record_kind = 'transcode' AND NOT job.payload ? 'iconikSteps') AS asks_for_steps
 FROM job_origin AS origin JOIN job ON job.job_id = origin.job_id
 WHERE origin.settled_at IS NULL AND job.origin_iconik_job_id IS NOT NULL
 GROUP BY job.origin_iconik_job_id
-HAVING bool_or(job.state = 'leased')
+HAVING bool_or(job.state = 'leased' AND NOT job.cancel_requested)
 ORDER BY max(job.job_id)`;
 
 /** iconik jobs with work that is leased and not yet settled. */

@@ -96,6 +96,16 @@ export async function renewJobs(
   }));
 }
 
+const askedRow = z.object({ job_id: z.string() });
+const CANCELLED_OF = `
+SELECT job_id::text FROM job WHERE job_id = ANY ($1::bigint[]) AND state = 'leased' AND cancel_requested`;
+
+/** Those of these running jobs whose cancellation was asked for. Reads only, so it may be asked more often than renewed. */
+export async function cancelledOf(sql: Sql, jobIds: readonly string[]): Promise<string[]> {
+  const rows = await sql.query(CANCELLED_OF, [jobIds], askedRow);
+  return rows.map((row) => row.job_id);
+}
+
 // Freed jobs keep their token (see RENEW). A job that has used up its attempts this way is a dead letter: it may be what
 // kills its workers. A row that another statement has in hand is left to it, here and below: it may be a client that went
 // silent in a transaction, nothing ends a wait for it but its own limit, and the next look comes soon.

@@ -59,6 +59,27 @@ export function filesByIconikId(sql: Sql, storageId: string, iconikFileId: strin
   return sql.query(BY_FILE_ID, [storageId, iconikFileId], orderedFileRow);
 }
 
+const NAMED = `
+SELECT ${COLUMNS} FROM storage_file
+WHERE storage_id = $1 AND iconik_file_id IS NOT NULL AND (iconik_file_id = ANY ($2::text[]) OR asset_id = ANY ($3::text[])
+  OR file_set_id = ANY ($4::text[]) OR path_key = ANY ($5::text[]))
+ORDER BY path_key`;
+
+/** The files of a storage that iconik knows by one of these names. */
+export function namedFiles(
+  sql: Sql,
+  storageId: string,
+  names: {
+    fileIds: readonly string[];
+    assetIds: readonly string[];
+    fileSetIds: readonly string[];
+    paths: readonly string[];
+  },
+): Promise<OrderedFile[]> {
+  const paths = names.paths.map((path) => path.normalize('NFC'));
+  return sql.query(NAMED, [storageId, names.fileIds, names.assetIds, names.fileSetIds, paths], orderedFileRow);
+}
+
 const scannedRow = z.object({ scanned: z.boolean() });
 const SCANNED = `
 SELECT EXISTS (SELECT 1 FROM storage_root WHERE storage_id = $1 AND last_scan_ended_at IS NOT NULL) AS scanned`;

@@ -28,6 +28,7 @@ export interface IndexedFile {
 /** Real database, stand-in iconik, one storage, and the means to lead. */
 export interface Workbench {
   database: Database;
+  databaseUri: string;
   standIn: StandIn;
   iconik: IconikClient;
   log: Logger;
@@ -36,7 +37,7 @@ export interface Workbench {
   cloudId: string;
   folder: string;
   /** Begins a new term in the database and answers its leadership; an earlier one is not told. */
-  lead(): Promise<TestLeadership>;
+  lead(runId?: string): Promise<TestLeadership>;
   /** Runs leader work until `condition` holds, then ends the leadership and waits for the work. */
   runUntil(work: LeaderWork, condition: () => boolean | Promise<boolean>): Promise<void>;
   /** A file that iconik and the index both know; answers its ids. */
@@ -72,15 +73,15 @@ export async function createWorkbench(): Promise<Workbench> {
     requestsPerSecond: 500,
   });
   let term = 0;
-  const lead = async (): Promise<TestLeadership> => {
+  const lead = async (runId: string = randomUUID()): Promise<TestLeadership> => {
     term += 1;
-    const runId = randomUUID();
     await database.execute('UPDATE leader_term SET term = $1, run_id = $2, why = $3', [term, runId, 'test']);
     const ended = new AbortController();
     return { term, runId, signal: ended.signal, assertTrusted: () => {}, end: () => ended.abort(new Error('ended')) };
   };
   return {
     database,
+    databaseUri: testDatabase.uri,
     standIn,
     iconik,
     log,

@@ -17,6 +17,7 @@ const QUEUES = [
   { table: 'transfersFrom', storageField: 'original_storage_id', word: 'UPLOAD' },
   { table: 'transfersTo', storageField: 'local_storage_id', word: 'DOWNLOAD' },
   { table: 'transcodes', storageField: 'storage_id', word: 'TRANSCODE' },
+  { table: 'edgeTranscodes', storageField: 'storage_id', word: 'TRANSCODE' },
 ] as const;
 
 /** Progress in percent as iconik derives it. */

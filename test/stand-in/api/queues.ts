@@ -94,9 +94,25 @@ function transferHandlers(queue: 'transfers_from' | 'transfers_to'): Handlers {
   };
 }
 
-/** Gateway events and the four queues. */
+/** Edge transcode jobs (reference C.12): listed until a gateway acknowledges them. */
+const edgeHandlers: Handlers = {
+  'GET /API/transcode/v1/storages/{storage_id}/edge_transcode/jobs/': (call) => {
+    const limit = typeof call.query.limit === 'number' ? call.query.limit : Number.POSITIVE_INFINITY;
+    const rows = call.state.edgeTranscodes.where({ storage_id: storageOf(call).id });
+    return { status: 200, body: { objects: rows.slice(0, limit) } };
+  },
+  'POST /API/transcode/v1/edge_transcode/jobs/{job_id}/acknowledge/': (call) => {
+    const record = found(call.state.edgeTranscodes.get(call.params.job_id), 'Edge transcode job');
+    call.state.edgeTranscodes.remove(record.id);
+    call.state.ended.push({ queue: 'edge_transcode', outcome: 'acknowledged', record });
+    return { status: 200 };
+  },
+};
+
+/** Gateway events and the queues. */
 export const queueHandlers: Handlers = {
   ...eventHandlers,
+  ...edgeHandlers,
   ...transferHandlers('transfers_from'),
   ...transferHandlers('transfers_to'),
   'GET /API/files/v1/storages/{storage_id}/deletions/': (call) => list(call, 'deletions'),

@@ -35,6 +35,8 @@ export interface IconikState {
   transfersTo: Table;
   deletions: Table;
   transcodes: Table;
+  /** Edge transcode jobs that no gateway has acknowledged, by job id, each with `storage_id`. */
+  edgeTranscodes: Table;
   /** Queue records that the gateway has ended, with how. */
   ended: { queue: string; outcome: string; record: Row }[];
   /** File and file set records that a finished deletion removed. */
@@ -67,6 +69,7 @@ export function createState(account: Account, nowMs: () => number): IconikState 
     transfersTo: table(),
     deletions: table(),
     transcodes: table(),
+    edgeTranscodes: table(),
     ended: [],
     removed: [],
   };

@@ -169,3 +169,30 @@ export function orderTranscode(state: IconikState, order: { fileId: string }): O
   });
   return { jobId: job.id, recordId: record.id, eventId: event.id };
 }
+
+/** A user asks for a new proxy and keyframes of a file whose storage has an edge transcoder (C.12): no record, no event. */
+export function orderEdgeTranscode(state: IconikState, order: { fileId: string }): Omit<Order, 'eventId'> {
+  const file = found(state.files.get(order.fileId), 'File');
+  const { job } = createJob(state, 'TRANSCODE', `Transcode ${String(file.name)}`, file);
+  state.edgeTranscodes.insert({
+    id: job.id,
+    job_id: job.id,
+    storage_id: file.storage_id,
+    asset_id: file.asset_id,
+    job_steps: job.steps,
+    transcode: [{ id: randomUUID(), width: 1280, height: 720 }],
+    thumbnail: [],
+    media_info: null,
+    input: {
+      asset_id: file.asset_id,
+      file_id: file.id,
+      file_set_id: file.file_set_id,
+      format_id: file.format_id,
+      storage_id: file.storage_id,
+      directory_path: file.directory_path,
+      original_name: file.original_name,
+      endpoint: { url: 'http://127.0.0.1/never-asked', method: 'GET' },
+    },
+  });
+  return { jobId: job.id, recordId: job.id };
+}

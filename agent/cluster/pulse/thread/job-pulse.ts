@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { renewJobs } from '../../../db/queries/job.ts';
+import { cancelledOf, renewJobs } from '../../../db/queries/job.ts';
 import { BUSY_PAUSE_MS, BUSY_TRIES, rowBusy } from '../../../jobs/lease-renewer.ts';
 import { coerceError, IsgError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
@@ -21,6 +21,9 @@ export interface JobPulseOptions {
 /** Before iconik's entity has said otherwise. */
 const DEFAULT_VISIBILITY_S = 3_600;
 
+/** Users who abort a job see it end within two seconds, most of which pass before iconik's event is read. */
+const CANCEL_LOOK_MS = 500;
+
 /** Renews all held job leases in one statement at a time. */
 export class JobPulse {
   readonly #options: JobPulseOptions;
@@ -30,6 +33,8 @@ export class JobPulse {
   #visibilityTimeoutS = DEFAULT_VISIBILITY_S;
   #renewal: Promise<void> | null = null;
   #dueMs = Number.NEGATIVE_INFINITY;
+  #isLooking = false;
+  #lookMs = Number.NEGATIVE_INFINITY;
   #trouble = '';
 
   constructor(options: JobPulseOptions) {
@@ -58,6 +63,7 @@ export class JobPulse {
   step(livedMs: number): void {
     const { nowMs, mayRenew, onNews } = this.#options;
     for (const { holdId } of ageJobs(this.#held.values(), livedMs)) onNews(holdId, 'stalled');
+    void this.#lookForCancelled();
     if (this.#renewal || !mayRenew() || nowMs() < this.#dueMs) return;
     const jobs = [...this.#held.values()].filter(({ isStalled }) => !isStalled);
     if (jobs.length === 0) return;
@@ -65,6 +71,25 @@ export class JobPulse {
     this.#renewal = this.#renewAll(jobs).finally(() => {
       this.#renewal = null;
     });
+  }
+
+  // What fails here is not said: the renewal meets the same trouble, and tells of cancellations, too.
+  async #lookForCancelled(): Promise<void> {
+    const { database, mayRenew, nowMs, onNews } = this.#options;
+    if (this.#isLooking || this.#held.size === 0 || nowMs() < this.#lookMs || !mayRenew()) return;
+    this.#isLooking = true;
+    this.#lookMs = nowMs() + CANCEL_LOOK_MS;
+    try {
+      const held = new Map([...this.#held.values()].map((job) => [job.jobId, job.holdId]));
+      for (const jobId of await cancelledOf(database, [...held.keys()])) {
+        const holdId = held.get(jobId);
+        if (holdId !== undefined && this.#held.has(holdId)) onNews(holdId, 'cancel-requested');
+      }
+    } catch {
+      // ignored because the renewal says it
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   /** Renews one lease now; true when it is still ours. Throws `database-…` when no answer came. */

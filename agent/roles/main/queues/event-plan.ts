@@ -1,86 +1,104 @@
-import type { RecordKind } from '../../../db/queries/job-origin.ts';
+import type { RecordJob, RecordKind } from '../../../db/queries/job-origin.ts';
 import type { GatewayEvent } from '../../../iconik/api.ts';
-import type { EventMeaning } from './gateway-event-table.ts';
+import { type EventData, readEventData } from './event-data.ts';
+import type { EventJobKind, EventMeaning, OrderNeed, QueueName } from './gateway-event-table.ts';
 import { meaningOf } from './gateway-event-table.ts';
 
-/** What one event asks for, with everything that its data named. Pure; event data is not published (reference C.4). */
-export type EventStep =
-  | { kind: 'hint'; eventId: string; queues: readonly RecordKind[] }
-  | { kind: 'cancel'; eventId: string; queues: readonly RecordKind[]; recordIds: string[]; iconikJobIds: string[] }
+/** What one event asks for. `queues` are to be read before it is carried out. */
+export type EventStep = { eventId: string; type: string; queues: readonly QueueName[] } & (
+  | { kind: 'hint' }
+  | { kind: 'cancel'; kinds: readonly RecordKind[]; recordIds: string[]; iconikJobIds: string[] }
+  | { kind: 'cancel-kind'; jobKind: EventJobKind }
   | {
       kind: 'prioritise';
-      eventId: string;
-      queues: readonly RecordKind[];
+      kinds: readonly RecordKind[];
       recordIds: string[];
       iconikJobIds: string[];
       priority: number;
     }
+  | { kind: 'order'; job: RecordJob }
+  | { kind: 'upload-ingested'; data: EventData }
+  | { kind: 'restart' }
   /** Nothing to do but acknowledge; `note` says why, for the log. */
-  | { kind: 'ignore'; eventId: string; queues: readonly RecordKind[]; type: string; note: string };
+  | { kind: 'ignore'; note: string }
+);
 
-/** What to do about one event. Never throws, whatever the data holds. */
-export function planEvent(event: GatewayEvent): EventStep {
+const NEEDS: Record<OrderNeed, { isMet(data: EventData): boolean; note: string }> = {
+  files: {
+    isMet: (data) => data.fileIds.length + data.assetIds.length + data.paths.length > 0,
+    note: 'its data names no file',
+  },
+  collections: { isMet: (data) => data.collectionIds.length > 0, note: 'its data names no collection' },
+  merge: { isMet: (data) => data.merge !== null, note: 'its data does not tell which asset became which' },
+  nothing: { isMet: () => true, note: '' },
+};
+
+/** What to do about one event of a storage. Pure; never throws, whatever the data holds. */
+export function planEvent(event: GatewayEvent, storageId: string): EventStep {
+  const base = { eventId: event.id, type: event.type, queues: [] };
   const meaning = meaningOf(event.type);
-  if (meaning === null) return ignored(event, 'this version does not know the type');
+  if (meaning === null) return { ...base, kind: 'ignore', note: 'this version does not know the type' };
+  const data = readEventData(event.data);
   switch (meaning.kind) {
     case 'wake':
-      return { kind: 'hint', eventId: event.id, queues: [meaning.queue] };
-    case 'not-built':
-      return ignored(event, meaning.why);
+      return { ...base, kind: 'hint', queues: [meaning.queue] };
     case 'abort':
     case 'priority':
-      return planChange(event, meaning);
+      return planChange(base, data, meaning);
+    case 'abort-kind':
+      if (data.iconikJobIds.length === 0) return { ...base, kind: 'cancel-kind', jobKind: meaning.jobKind };
+      return { ...base, kind: 'cancel', kinds: ['event'], recordIds: [], iconikJobIds: data.iconikJobIds };
+    case 'order':
+      if (!NEEDS[meaning.needs].isMet(data)) return { ...base, kind: 'ignore', note: NEEDS[meaning.needs].note };
+      return { ...base, kind: 'order', job: eventJob(event.id, storageId, { jobKind: meaning.jobKind, data }) };
+    case 'upload-ingested':
+      if (data.fileIds.length + data.assetIds.length + data.fileSetIds.length + data.paths.length === 0)
+        return { ...base, kind: 'ignore', note: NEEDS.files.note };
+      return { ...base, kind: 'upload-ingested', data };
+    case 'restart':
+      return { ...base, kind: 'restart' };
     default:
       return meaning satisfies never;
   }
 }
 
-function planChange(event: GatewayEvent, meaning: Extract<EventMeaning, { kind: 'abort' | 'priority' }>): EventStep {
-  const { recordIds, iconikJobIds } = namedIds(event.data);
-  const { queues } = meaning;
+function planChange(
+  base: { eventId: string; type: string },
+  { recordIds, iconikJobIds, priority }: EventData,
+  { kind, queues, kinds }: Extract<EventMeaning, { kind: 'abort' | 'priority' }>,
+): EventStep {
+  const step = { ...base, queues };
   if (recordIds.length + iconikJobIds.length === 0)
-    return ignored(event, 'its data names no record and no job', queues);
-  if (meaning.kind === 'abort') return { kind: 'cancel', eventId: event.id, queues, recordIds, iconikJobIds };
-  const priority = toPriority(event.data?.priority ?? event.data?.new_priority);
-  if (priority === null) return ignored(event, 'its data names no priority from 1 to 10', queues);
-  return { kind: 'prioritise', eventId: event.id, queues, recordIds, iconikJobIds, priority };
+    return { ...step, kind: 'ignore', note: 'its data names no record and no job' };
+  if (kind === 'abort') return { ...step, kind: 'cancel', kinds, recordIds, iconikJobIds };
+  if (priority === null) return { ...step, kind: 'ignore', note: 'its data names no priority from 1 to 10' };
+  return { ...step, kind: 'prioritise', kinds, recordIds, iconikJobIds, priority };
 }
 
-function ignored(event: GatewayEvent, note: string, queues: readonly RecordKind[] = []): EventStep {
-  return { kind: 'ignore', eventId: event.id, queues, type: event.type, note };
-}
-
-const RECORD_KEYS = [
-  'transfer_id',
-  'record_id',
-  'deletion_id',
-  'transcode_id',
-  'id',
-  'transfer_ids',
-  'record_ids',
-  'ids',
-];
-const JOB_KEYS = ['job_id', 'job_ids', 'jobs', 'job'];
-
-/** Ids of records and iconik jobs under any of the keys that could hold them. */
-function namedIds(data: unknown): { recordIds: string[]; iconikJobIds: string[] } {
-  if (typeof data !== 'object' || data === null) return { recordIds: [], iconikJobIds: [] };
-  const under = (keys: readonly string[]) => {
-    const found = keys.flatMap((key) => idsIn((data as Record<string, unknown>)[key]));
-    return [...new Set(found)];
+/** The MAIN job of an event. The event's id is the origin: one that is delivered twice is carried out once. */
+function eventJob(
+  eventId: string,
+  storageId: string,
+  { jobKind, data }: { jobKind: EventJobKind; data: EventData },
+): RecordJob {
+  const { fileIds, assetIds, paths, collectionIds, merge, priority } = data;
+  return {
+    job: {
+      role: 'MAIN',
+      kind: jobKind,
+      storageId,
+      payload: { storageId, fileIds, assetIds, paths, collectionIds, merge },
+      ...(priority === null ? {} : { priority }),
+      dedupeKey: `event:${eventId}`,
+      origin: { kind: 'event', recordId: eventId, storageId, iconikJobId: iconikJobOf(data) },
+    },
+    failure: null,
   };
-  return { recordIds: under(RECORD_KEYS), iconikJobIds: under(JOB_KEYS) };
 }
 
-function idsIn(value: unknown): string[] {
-  if (typeof value === 'string') return value !== '' && !value.includes('\0') ? [value] : [];
-  if (Array.isArray(value)) return value.flatMap(idsIn);
-  if (typeof value === 'object' && value !== null && 'id' in value) return idsIn(value.id);
-  return [];
+/** The iconik job that an event's data names first; null when it names none that could be one. */
+export function iconikJobOf(data: EventData): string | null {
+  return data.iconikJobIds.find((id) => UUID.test(id)) ?? null;
 }
 
-/** A priority from 1 to 10, or null. Numbers as text count. */
-export function toPriority(value: unknown): number | null {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  return typeof number === 'number' && Number.isInteger(number) && number >= 1 && number <= 10 ? number : null;
-}
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;

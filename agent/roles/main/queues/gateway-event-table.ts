@@ -26,57 +26,75 @@ export const GATEWAY_EVENT_TYPES = [
 /** One type of gateway event. */
 export type GatewayEventType = (typeof GATEWAY_EVENT_TYPES)[number];
 
+/** A queue of iconik that lists records. */
+export type QueueName = Exclude<RecordKind, 'event'>;
+
 /** All queues of a storage. */
-export const QUEUES: readonly RecordKind[] = ['transfers_from', 'transfers_to', 'deletions', 'transcode'];
+export const QUEUES: readonly QueueName[] = [
+  'transfers_from',
+  'transfers_to',
+  'deletions',
+  'transcode',
+  'edge_transcode',
+];
+
+/** Kinds of MAIN jobs that events order. */
+export const EVENT_JOB_KINDS = [
+  'collection-map',
+  'forget-collections',
+  'follow-merge',
+  'reset-validation',
+  'read-again',
+  'mark-outside-missing',
+] as const;
+/** One kind of MAIN job that events order. */
+export type EventJobKind = (typeof EVENT_JOB_KINDS)[number];
 
 /** What the leader does for an event. */
 export type EventMeaning =
   /** Look into the queue now. */
-  | { kind: 'wake'; queue: RecordKind }
-  /** Ask for the end of the jobs that the event names, in these queues. */
-  | { kind: 'abort'; queues: readonly RecordKind[] }
+  | { kind: 'wake'; queue: QueueName }
+  /** Ask for the end of the jobs that the event names, after these queues were read. */
+  | { kind: 'abort'; queues: readonly QueueName[]; kinds: readonly RecordKind[] }
   /** Give the jobs that the event names another priority. */
-  | { kind: 'priority'; queues: readonly RecordKind[] }
-  /** Acknowledged without effect; `why` is logged once. */
-  | { kind: 'not-built'; why: string };
+  | { kind: 'priority'; queues: readonly QueueName[]; kinds: readonly RecordKind[] }
+  /** Ask for the end of all jobs of one kind that events ordered, or of those that the event names. */
+  | { kind: 'abort-kind'; jobKind: EventJobKind }
+  /** A MAIN job; `needs` is what the data must name for it to make sense. */
+  | { kind: 'order'; jobKind: EventJobKind; needs: OrderNeed }
+  /** Uploads of files that were ingested before. */
+  | { kind: 'upload-ingested' }
+  | { kind: 'restart' };
 
-/** Meaning of every event type. */
+/** What an order must name: files in some way, collections, a merge, or nothing at all. */
+export type OrderNeed = 'files' | 'collections' | 'merge' | 'nothing';
+
+/** Meaning of every event type. README.md of this folder says it in words. */
 export const EVENT_MEANINGS: Record<GatewayEventType, EventMeaning> = {
   UPLOAD: { kind: 'wake', queue: 'transfers_from' },
   DOWNLOAD: { kind: 'wake', queue: 'transfers_to' },
   DELETE: { kind: 'wake', queue: 'deletions' },
   TRANSCODE: { kind: 'wake', queue: 'transcode' },
-  UPLOAD_ABORT: { kind: 'abort', queues: ['transfers_from'] },
-  DOWNLOAD_ABORT: { kind: 'abort', queues: ['transfers_to'] },
-  TRANSCODE_ABORT: { kind: 'abort', queues: ['transcode'] },
-  ABORT_JOBS_BULK: { kind: 'abort', queues: QUEUES },
-  UPLOAD_CHANGE_PRIORITY: { kind: 'priority', queues: ['transfers_from'] },
-  DOWNLOAD_CHANGE_PRIORITY: { kind: 'priority', queues: ['transfers_to'] },
-  TRANSCODE_CHANGE_PRIORITY: { kind: 'priority', queues: ['transcode'] },
-  RESTART: { kind: 'not-built', why: 'restarting the node from iconik is not built yet; restart it where it runs' },
-  INGEST_UPLOAD: {
-    kind: 'not-built',
-    why: 'uploading originals that were ingested earlier is not built yet; order a transfer of the files instead',
+  UPLOAD_ABORT: { kind: 'abort', queues: ['transfers_from'], kinds: ['transfers_from', 'event'] },
+  DOWNLOAD_ABORT: { kind: 'abort', queues: ['transfers_to'], kinds: ['transfers_to'] },
+  TRANSCODE_ABORT: { kind: 'abort', queues: ['transcode'], kinds: ['transcode', 'edge_transcode'] },
+  ABORT_JOBS_BULK: {
+    kind: 'abort',
+    queues: ['transfers_from', 'transfers_to', 'deletions', 'transcode'],
+    kinds: [...QUEUES, 'event'],
   },
-  ASSET_MERGED: {
-    kind: 'not-built',
-    why: 'following a merge of assets is not built yet; the files keep the old asset id',
-  },
-  REQUEST_COLLECTION_MAP: { kind: 'not-built', why: 'mapping folders to collections is not built yet' },
-  ABORT_COLLECTION_MAP: { kind: 'not-built', why: 'mapping folders to collections is not built yet' },
-  COLLECTION_DELETED: { kind: 'not-built', why: 'mapping folders to collections is not built yet' },
-  RESET_INGEST_VALIDATION: {
-    kind: 'not-built',
-    why: 'ingest validation is not built yet, so there is nothing to reset',
-  },
-  SCHEDULE_CHECKSUM_CALCULATION: {
-    kind: 'not-built',
-    why: 'checksums on demand are not built yet; every scanned file gets one',
-  },
-  MARK_MISSING_OUTSIDE_SCAN_DIRS: {
-    kind: 'not-built',
-    why: 'marking files outside the scan directories as missing is not built yet',
-  },
+  UPLOAD_CHANGE_PRIORITY: { kind: 'priority', queues: ['transfers_from'], kinds: ['transfers_from', 'event'] },
+  DOWNLOAD_CHANGE_PRIORITY: { kind: 'priority', queues: ['transfers_to'], kinds: ['transfers_to'] },
+  TRANSCODE_CHANGE_PRIORITY: { kind: 'priority', queues: ['transcode'], kinds: ['transcode', 'edge_transcode'] },
+  RESTART: { kind: 'restart' },
+  INGEST_UPLOAD: { kind: 'upload-ingested' },
+  ASSET_MERGED: { kind: 'order', jobKind: 'follow-merge', needs: 'merge' },
+  REQUEST_COLLECTION_MAP: { kind: 'order', jobKind: 'collection-map', needs: 'nothing' },
+  ABORT_COLLECTION_MAP: { kind: 'abort-kind', jobKind: 'collection-map' },
+  COLLECTION_DELETED: { kind: 'order', jobKind: 'forget-collections', needs: 'collections' },
+  RESET_INGEST_VALIDATION: { kind: 'order', jobKind: 'reset-validation', needs: 'nothing' },
+  SCHEDULE_CHECKSUM_CALCULATION: { kind: 'order', jobKind: 'read-again', needs: 'files' },
+  MARK_MISSING_OUTSIDE_SCAN_DIRS: { kind: 'order', jobKind: 'mark-outside-missing', needs: 'nothing' },
 };
 
 /** Meaning of an event's type; null for a type that this version does not know. */

@@ -1,17 +1,23 @@
 import type { RecordJob } from '../../../db/queries/job-origin.ts';
-import { addRecordJobs, forgetOrigins, originsOfQueue } from '../../../db/queries/job-origin.ts';
+import { addRecordJobs, cancelRecordJobs, forgetOrigins, originsOfQueue } from '../../../db/queries/job-origin.ts';
+import { fileAtPath, filesByIconikId } from '../../../db/queries/ordered-file.ts';
 import type { IconikApi } from '../../../iconik/api.ts';
 import type { Leadership } from '../../../leader/leadership.ts';
+import type { Clock } from '../../../runtime/clock.ts';
 import { coerceError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Sql } from '../../../runtime/sql.ts';
+import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
 import type { QueuePlace, QueueRecord } from './record-plan.ts';
 import {
+  edgeRecordSchema,
   failedJob,
   parseRecord,
+  pathInStorage,
   planDeletion,
   planDownload,
+  planEdgeTranscode,
   planTranscode,
   planUpload,
   uploadRecordSchema,
@@ -23,8 +29,15 @@ export interface ReconcileDeps {
   iconik: Pick<IconikApi, 'storages' | 'transcode' | 'files'>;
   transcoders: TranscoderProfiles;
   database: Sql;
+  clock: Clock;
   log: Logger;
+  /** How long a record must be away from iconik's list before its job is cancelled, milliseconds; default 20 000. */
+  vanishedMs?: number;
+  /** Counts orders that vanished, by queue. */
+  countVanished?(queue: QueuePlace['queue'], count: number): void;
 }
+
+const VANISHED_MS = 20_000;
 
 /** Records that become jobs in one statement; small, so that the fence's row lock is held for milliseconds. */
 const BATCH = 100;
@@ -32,10 +45,10 @@ const BATCH = 100;
 /** One queue of one storage during one leadership. */
 export interface QueueReconciler {
   /**
-   * Reads the whole queue and brings the jobs in line with it; answers how many records wait for the scan. Throws when
-   * iconik or the database fails.
+   * Reads the whole queue and brings the jobs in line with it; answers how many records wait for the scan, and how many
+   * orders are in work. Throws when iconik or the database fails.
    */
-  reconcile(signal: AbortSignal): Promise<{ waiting: number }>;
+  reconcile(signal: AbortSignal): Promise<{ waiting: number; open: number }>;
 }
 
 /**
@@ -56,13 +69,14 @@ export function createQueueReconciler(deps: ReconcileDeps, place: QueuePlace, le
       for (const { job } of plan.jobs) waiting.delete(job.origin.recordId);
       return plan.jobs;
     }
-    if (place.queue === 'transcode') {
+    if (place.queue === 'transcode' || place.queue === 'edge_transcode') {
       const profileOf = await deps.transcoders.ofStorage(place.storageId, signal);
-      return records.map((record) => planTranscode(place.storageId, record, profileOf));
+      return Promise.all(records.map((record) => planTranscodeOf(deps, { place, record, profileOf })));
     }
     const plan = place.queue === 'transfers_to' ? planDownload : planDeletion;
     return records.map((record) => plan(place.storageId, record));
   };
+  const vanished = createVanishedRecords(deps, place, leadership);
   return {
     async reconcile(signal) {
       // The origins are read first: only a list begun after a settling may speak for the record's absence.
@@ -76,6 +90,9 @@ export function createQueueReconciler(deps: ReconcileDeps, place: QueuePlace, le
         const jobs = await planBatch(fresh.slice(start, start + BATCH), signal);
         await addJobs(deps, place, leadership, jobs);
       }
+      if (place.queue === 'edge_transcode') await acknowledgeAll(deps, leadership, records, signal);
+      const open = origins.filter((origin) => !origin.settled).map((origin) => origin.recordId);
+      await vanished.cancel(open.filter((recordId) => !listed.has(recordId)));
       const gone = origins.filter((origin) => origin.settled && !listed.has(origin.recordId));
       await forgetOrigins(
         deps.database,
@@ -83,9 +100,71 @@ export function createQueueReconciler(deps: ReconcileDeps, place: QueuePlace, le
         place.queue,
         gone.map((origin) => origin.recordId),
       );
-      return { waiting: waiting.size };
+      return { waiting: waiting.size, open: open.length + fresh.length };
     },
   };
+}
+
+// The list of edge transcodes shows what nobody has acknowledged, so leaving it says nothing.
+const LISTED_TO_THE_END = new Set<QueuePlace['queue']>(['transfers_from', 'transfers_to', 'deletions', 'transcode']);
+
+/** Orders in work that iconik does not list any more: somebody withdrew them without an event. */
+function createVanishedRecords(deps: ReconcileDeps, place: QueuePlace, leadership: Leadership) {
+  // Since when by monotonic time; a record whose end is just being told is away for a moment, too.
+  const since = new Map<string, number>();
+  const cancelled = new Set<string>();
+  return {
+    async cancel(absent: readonly string[]): Promise<void> {
+      if (!LISTED_TO_THE_END.has(place.queue)) return;
+      const nowMs = deps.clock.monotonicMs();
+      const now = new Set(absent);
+      for (const known of [...since.keys(), ...cancelled]) {
+        if (now.has(known)) continue;
+        since.delete(known);
+        cancelled.delete(known);
+      }
+      for (const recordId of absent) if (!since.has(recordId)) since.set(recordId, nowMs);
+      const latestMs = nowMs - (deps.vanishedMs ?? VANISHED_MS);
+      const recordIds = absent.filter((id) => !cancelled.has(id) && (since.get(id) ?? nowMs) <= latestMs);
+      if (recordIds.length === 0) return;
+      const selection = { kinds: [place.queue], recordIds, iconikJobIds: [] };
+      const count = await cancelRecordJobs(deps.database, leadership, selection);
+      for (const recordId of recordIds) cancelled.add(recordId);
+      if (count === 0) return;
+      deps.countVanished?.(place.queue, count);
+      deps.log.warn(
+        `${count} orders left iconik's queue ${place.queue} without an end or an abort; their jobs are cancelled.`,
+        { ...place, recordIds: recordIds.slice(0, 20) },
+      );
+    },
+  };
+}
+
+// After the commit of their jobs; one whose acknowledgement gets lost is listed and acknowledged again.
+async function acknowledgeAll(
+  deps: ReconcileDeps,
+  leadership: Leadership,
+  records: readonly QueueRecord[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const record of records) {
+    leadership.assertTrusted();
+    await deps.iconik.transcode.acknowledgeEdgeJob(record.id, { signal });
+  }
+}
+
+async function planTranscodeOf(
+  deps: ReconcileDeps,
+  { place, record, profileOf }: { place: QueuePlace; record: QueueRecord; profileOf: ProfileOf },
+): Promise<RecordJob> {
+  if (place.queue === 'transcode') return planTranscode(place.storageId, record, profileOf);
+  const order = parseRecord(edgeRecordSchema, record);
+  if (!order.ok) return failedJob(place, record, order.why);
+  const { file_id: fileId, directory_path: directory, original_name: name } = order.value.input;
+  const byId = fileId ? await filesByIconikId(deps.database, place.storageId, fileId) : [];
+  const path = name ? pathInStorage(directory, name) : null;
+  const file = byId[0] ?? (path === null ? null : await fileAtPath(deps.database, place.storageId, path));
+  return planEdgeTranscode({ storageId: place.storageId, file, profileOf }, order.value);
 }
 
 function listQueue(iconik: ReconcileDeps['iconik'], place: QueuePlace, signal: AbortSignal): Promise<QueueRecord[]> {
@@ -99,6 +178,8 @@ function listQueue(iconik: ReconcileDeps['iconik'], place: QueuePlace, signal: A
       return iconik.storages.deletions(storageId, { signal });
     case 'transcode':
       return iconik.transcode.queue(storageId, { signal });
+    case 'edge_transcode':
+      return iconik.transcode.edgeJobs(storageId, { signal });
     default:
       return queue satisfies never;
   }

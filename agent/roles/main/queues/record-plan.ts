@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Role } from '../../../contract/index.ts';
-import type { RecordJob, RecordKind } from '../../../db/queries/job-origin.ts';
+import type { IconikStep, RecordJob } from '../../../db/queries/job-origin.ts';
 import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
 import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
-import { toPriority } from './event-plan.ts';
+import { toPriority } from './event-data.ts';
+import type { QueueName } from './gateway-event-table.ts';
 
 // From records of iconik's queues to jobs. Pure. A record that cannot become work becomes a job that is born failed, so
 // that its iconik job tells users the reason; no record is ever dropped.
@@ -11,7 +12,13 @@ import { toPriority } from './event-plan.ts';
 const id = z.string().min(1);
 const optionalText = z.string().nullish();
 
-const recordBase = { id, job_id: optionalText, priority: z.unknown().optional() };
+const recordBase = {
+  id,
+  job_id: optionalText,
+  priority: z.unknown().optional(),
+  /** Step ids by name (reference C.11). */
+  job_steps: z.unknown().optional(),
+};
 
 /** What `planUpload` reads of a `transfers_from` record (reference C.13). */
 export const uploadRecordSchema = z.looseObject({
@@ -63,17 +70,43 @@ export interface QueueRecord {
 }
 
 /** The kind of job that each queue's records become, and who runs it. */
-const JOB_OF_QUEUE: Record<RecordKind, { role: Role; kind: string }> = {
+const JOB_OF_QUEUE: Record<QueueName, { role: Role; kind: string }> = {
   transfers_from: { role: 'TRANSFER', kind: 'upload' },
   transfers_to: { role: 'TRANSFER', kind: 'download' },
   deletions: { role: 'MAIN', kind: 'delete' },
   transcode: { role: 'TRANSCODE', kind: 'transcode' },
+  edge_transcode: { role: 'TRANSCODE', kind: 'transcode' },
 };
 
 /** Where a record stands. */
 export interface QueuePlace {
   storageId: string;
-  queue: RecordKind;
+  queue: QueueName;
+}
+
+const stepId = z.uuid();
+
+/**
+ * Steps of the iconik job that a record is about: an object of ids by name (transfers), or a list of steps (edge
+ * transcodes). What is neither counts as none.
+ */
+export function stepsOf(value: unknown): IconikStep[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const pairs: [string, unknown][] = Array.isArray(value)
+    ? value.map((step: unknown) => [
+        labelOf(step),
+        typeof step === 'object' && step !== null && 'id' in step ? step.id : null,
+      ])
+    : Object.entries(value);
+  return pairs.flatMap(([label, given]) => {
+    const parsed = stepId.safeParse(given);
+    return parsed.success && label !== '' && isText(label) ? [{ id: parsed.data, label }] : [];
+  });
+}
+
+function labelOf(step: unknown): string {
+  const label = typeof step === 'object' && step !== null && 'label' in step ? step.label : '';
+  return typeof label === 'string' ? label : '';
 }
 
 /** The job of a record that can be worked on. A payload the database could not hold fails the job instead. */
@@ -81,12 +114,19 @@ function workJob(place: QueuePlace, record: QueueRecord, payload: Record<string,
   if (!isStorable(payload)) return failedJob(place, record, 'The record holds characters that no file name can have.');
   const { role, kind } = JOB_OF_QUEUE[place.queue];
   const priority = toPriority('priority' in record ? record.priority : null);
+  const steps = stepsOf('job_steps' in record ? record.job_steps : null);
   return {
     job: {
       role,
       kind,
       storageId: place.storageId,
-      payload: { storageId: place.storageId, ...payload },
+      payload: {
+        storageId: place.storageId,
+        ...payload,
+        ...(steps.length > 0 ? { iconikSteps: steps } : {}),
+        // What iconik shows: an operator's other priority is told (iconik-progress.ts).
+        ...(priority === null ? {} : { iconikPriority: priority }),
+      },
       ...(priority === null ? {} : { priority }),
       dedupeKey: `${kind}:${record.id}`,
       origin: {
@@ -102,16 +142,17 @@ function workJob(place: QueuePlace, record: QueueRecord, payload: Record<string,
 
 /** A job that is born failed: settling tells iconik `reason` and removes the record. */
 export function failedJob(place: QueuePlace, record: QueueRecord, reason: string): RecordJob {
-  const job = workJob(place, { id: record.id, job_id: record.job_id }, {});
+  const steps = 'job_steps' in record ? { job_steps: record.job_steps } : {};
+  const job = workJob(place, { id: record.id, job_id: record.job_id, ...steps }, {});
   return { ...job, failure: { code: 'job-payload-invalid', message: reason, retry: 'permanent' } };
 }
 
 /** PostgreSQL's jsonb refuses NUL and lone surrogates; file names have neither. */
 function isStorable(payload: Record<string, unknown>): boolean {
-  return Object.values(payload).every(
-    (value) => typeof value !== 'string' || (!value.includes('\0') && value.isWellFormed()),
-  );
+  return Object.values(payload).every((value) => typeof value !== 'string' || isText(value));
 }
+
+const isText = (value: string): boolean => !value.includes('\0') && value.isWellFormed();
 
 /** Path relative to the mount of a file that iconik names by directory and name; null when it would lead out of it. */
 export function pathInStorage(directory: string | null | undefined, name: string): string | null {
@@ -242,7 +283,50 @@ export function planTranscode(storageId: string, record: QueueRecord, profileOf:
     wantProxy: wantsRenditions,
     wantKeyframes: wantsRenditions,
   });
-  return planned.failure ? planned : { ...planned, job: { ...planned.job, profile: profileOf(path) } };
+  return withProfile(planned, profileOf(path));
+}
+
+const withProfile = (planned: RecordJob, profile: string): RecordJob =>
+  planned.failure ? planned : { ...planned, job: { ...planned.job, profile } };
+
+/** What `planEdgeTranscode` reads of an edge transcode job (reference C.12). */
+export const edgeRecordSchema = z.looseObject({
+  id,
+  job_id: optionalText,
+  job_steps: z.unknown().optional(),
+  transcode: z.array(z.unknown()).nullish(),
+  thumbnail: z.array(z.unknown()).nullish(),
+  input: z.looseObject({
+    file_id: optionalText,
+    directory_path: optionalText,
+    original_name: optionalText,
+  }),
+});
+
+/** TRANSCODE `transcode` for an edge transcode job whose input is a file of the index. */
+export function planEdgeTranscode(
+  { storageId, file, profileOf }: { storageId: string; file: OrderedFile | null; profileOf: ProfileOf },
+  record: z.infer<typeof edgeRecordSchema>,
+): RecordJob {
+  const place: QueuePlace = { storageId, queue: 'edge_transcode' };
+  const { transcode, thumbnail } = record;
+  if (!file?.assetId || !file.versionId || !file.formatId)
+    return failedJob(
+      place,
+      record,
+      'The order names no file of this storage that the node has scanned and iconik knows.',
+    );
+  const planned = workJob(place, record, {
+    path: file.path,
+    assetId: file.assetId,
+    versionId: file.versionId,
+    formatId: file.formatId,
+    ...optional('fileSetId', file.fileSetId),
+    ...optional('fileId', file.iconikFileId),
+    wantProxy: (transcode ?? []).length > 0,
+    wantKeyframes: (thumbnail ?? []).length > 0,
+  });
+  return withProfile(planned, profileOf(file.path));
 }
 
 /** An entry of a payload that is left out when iconik said nothing. */

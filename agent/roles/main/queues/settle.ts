@@ -11,9 +11,10 @@ import type { Sql } from '../../../runtime/sql.ts';
 import type { FailureLog } from './failure-log.ts';
 import { createFailureLog } from './failure-log.ts';
 import { runProgressLoop } from './iconik-progress.ts';
+import { IconikSteps } from './iconik-steps.ts';
 import { JobReports } from './job-reports.ts';
 import type { SettleGroup } from './settle-plan.ts';
-import { endPatch, groupRecords, recordOutcome } from './settle-plan.ts';
+import { endedSteps, endPatch, groupRecords, recordOutcome } from './settle-plan.ts';
 import { forEachLimited } from './storage-loops.ts';
 
 /** What settling needs. */
@@ -52,7 +53,9 @@ export function createSettleWork(deps: SettleDeps): LeaderWork {
   return {
     name: 'settle',
     async run(leadership) {
-      const shared = { ...deps, log, failures: createFailureLog(log), reports: new JobReports(), leadership };
+      const failures = createFailureLog(log);
+      const steps = new IconikSteps(deps.iconik.jobs, failures);
+      const shared = { ...deps, log, failures, reports: new JobReports(), steps, leadership };
       await Promise.all([
         runSettleLoop(shared),
         runProgressLoop({ ...shared, intervalMs: deps.progressIntervalMs ?? PROGRESS_INTERVAL_MS }),
@@ -64,6 +67,7 @@ export function createSettleWork(deps: SettleDeps): LeaderWork {
 interface SettleLoop extends SettleDeps {
   failures: FailureLog;
   reports: JobReports;
+  steps: IconikSteps;
   leadership: Leadership;
 }
 
@@ -147,8 +151,19 @@ async function tellEnd(loop: SettleLoop, iconikJobId: string, records: readonly 
   const patch = endPatch(records);
   // Records come oldest job first.
   const lastJobId = BigInt(records.at(-1)?.jobId ?? 0);
-  await loop.reports.end(iconikJobId, lastJobId, () => patchEnd(loop, { iconikJobId, patch }));
+  await loop.reports.end(iconikJobId, lastJobId, async () => {
+    await tellSteps(loop, iconikJobId, records);
+    await patchEnd(loop, { iconikJobId, patch });
+  });
   return { iconikJobId, patch };
+}
+
+async function tellSteps(loop: SettleLoop, iconikJobId: string, records: readonly EndedRecord[]): Promise<void> {
+  const limits = { signal: loop.leadership.signal };
+  const asks = records.some((record) => record.kind === 'transcode' && record.steps.length === 0);
+  loop.leadership.assertTrusted();
+  const more = asks ? await loop.steps.ask(iconikJobId, limits) : [];
+  await loop.steps.send(iconikJobId, endedSteps(records, more), limits);
 }
 
 async function patchEnd(loop: SettleLoop, { iconikJobId, patch }: Told): Promise<void> {
@@ -168,6 +183,8 @@ async function endRecord(loop: SettleLoop, record: EndedRecord): Promise<void> {
   const limits = { signal: leadership.signal };
   leadership.assertTrusted();
   const { kind, recordId, storageId } = record;
+  // An edge transcode was acknowledged when it was taken, an event when its order was committed: nothing is left to remove.
+  if (kind === 'edge_transcode' || kind === 'event') return;
   if (kind === 'deletions') return iconik.storages.endDeletion(storageId, recordId, limits);
   if (kind === 'transcode') return iconik.transcode.endRecord(storageId, recordId, limits);
   const transfer = { queue: kind, transferId: recordId, outcome: recordOutcome(record) };

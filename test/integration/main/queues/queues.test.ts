@@ -36,6 +36,8 @@ const queueWork = (change: { reconcileIntervalMs?: number; storageIds?: () => re
     clock: systemClock,
     log: bench.log,
     storageIds: () => [bench.storageId],
+    storage: () => null,
+    restart: () => {},
     random: Math.random,
     pollIntervalMs: 20,
     ...change,
@@ -193,9 +195,9 @@ describe('events', () => {
     });
     const work = queueWork();
     await bench.runUntil(work, noEvents);
-    expect(work.ignoredEvents().get('RESTART')).toBe(1);
+    expect(work.ignoredEvents().get('SOMETHING_NEW')).toBe(1);
     expect(work.ignoredEvents().get('UPLOAD_ABORT')).toBe(2);
-    expect(bench.logged.filter((record) => /RESTART/.test(record.message))).toHaveLength(1);
+    expect(bench.logged.filter((record) => /SOMETHING_NEW/.test(record.message))).toHaveLength(1);
   });
 
   it('cancel and re-prioritise the jobs that they name, and no other', async () => {

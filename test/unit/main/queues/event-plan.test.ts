@@ -1,19 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { planEvent, toPriority } from '../../../../agent/roles/main/queues/event-plan.ts';
+import { toPriority } from '../../../../agent/roles/main/queues/event-data.ts';
+import { planEvent as plan } from '../../../../agent/roles/main/queues/event-plan.ts';
 import { EVENT_MEANINGS, GATEWAY_EVENT_TYPES } from '../../../../agent/roles/main/queues/gateway-event-table.ts';
 
+const planEvent = (event: Parameters<typeof plan>[0]) => plan(event, 'storage-1');
 const event = (type: string, data: Record<string, unknown> = {}) => ({ id: 'event-1', type, data });
 
 describe('the table of gateway events', () => {
   it('has exactly the 20 published types', () => {
     expect(GATEWAY_EVENT_TYPES).toHaveLength(20);
     expect(Object.keys(EVENT_MEANINGS).toSorted()).toEqual([...GATEWAY_EVENT_TYPES].toSorted());
-  });
-
-  it('gives a reason for every type that is not built', () => {
-    for (const meaning of Object.values(EVENT_MEANINGS)) {
-      if (meaning.kind === 'not-built') expect(meaning.why).toMatch(/not built yet/);
-    }
   });
 });
 
@@ -24,14 +20,16 @@ describe('planEvent', () => {
     ['DELETE', 'deletions'],
     ['TRANSCODE', 'transcode'],
   ])('takes %s as a hint to look into %s', (type, queue) => {
-    expect(planEvent(event(type))).toEqual({ kind: 'hint', eventId: 'event-1', queues: [queue] });
+    expect(planEvent(event(type))).toEqual({ kind: 'hint', type, eventId: 'event-1', queues: [queue] });
   });
 
   it('cancels by record and by iconik job', () => {
     expect(planEvent(event('UPLOAD_ABORT', { transfer_id: 'r', record_id: 'r', job_id: 'j' }))).toEqual({
       kind: 'cancel',
+      type: 'UPLOAD_ABORT',
       eventId: 'event-1',
       queues: ['transfers_from'],
+      kinds: ['transfers_from', 'event'],
       recordIds: ['r'],
       iconikJobIds: ['j'],
     });

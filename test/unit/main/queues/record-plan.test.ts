@@ -60,6 +60,7 @@ describe('orders that become jobs', () => {
           destinationStorageId: 'cloud',
           destinationDirectoryPath: '',
           destinationFilename: 'other.mov',
+          iconikPriority: 8,
         },
       },
     });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EndedRecord } from '../../../../agent/db/queries/job-origin.ts';
 import { percentOf } from '../../../../agent/roles/main/queues/iconik-progress.ts';
 import { JobReports } from '../../../../agent/roles/main/queues/job-reports.ts';
-import { endPatch, groupRecords, recordOutcome } from '../../../../agent/roles/main/queues/settle-plan.ts';
+import { endedSteps, endPatch, groupRecords, recordOutcome } from '../../../../agent/roles/main/queues/settle-plan.ts';
 
 const record = (recordId: string, change: Partial<EndedRecord> = {}): EndedRecord => ({
   kind: 'transfers_from',
@@ -11,6 +11,8 @@ const record = (recordId: string, change: Partial<EndedRecord> = {}): EndedRecor
   jobId: '1',
   iconikJobId: 'j',
   end: 'done',
+  warning: null,
+  steps: [],
   errorMessage: null,
   finishedAt: '2026-07-01T10:00:00.000000+00:00',
   ...change,
@@ -86,5 +88,29 @@ describe('JobReports', () => {
 describe('percentOf', () => {
   it('stays between 0 and 100 whatever the job says', () => {
     expect([0, 0.999, 1, 7, -1, Number.NaN].map(percentOf)).toEqual([0, 99, 100, 100, 0, 0]);
+  });
+});
+
+describe('the steps that iconik is told', () => {
+  const step = { id: 's', label: 'copy' };
+
+  it('end as their own record did, those of the whole job as the job', () => {
+    const records = [
+      record('a', { steps: [step] }),
+      record('b', { end: 'failed', errorMessage: 'full', steps: [{ id: 't', label: 'other' }] }),
+    ];
+    expect(endedSteps(records, [step, { id: 'u', label: 'all' }])).toEqual([
+      { ...step, status: 'DONE' },
+      { id: 't', label: 'other', status: 'FAILED', error_message: 'full' },
+      { id: 'u', label: 'all', status: 'FAILED', error_message: 'full' },
+    ]);
+    expect(endedSteps([record('c', { end: 'cancelled', steps: [step] })], [])).toEqual([
+      { ...step, status: 'SKIPPED' },
+    ]);
+  });
+
+  it('do not hide a warning of a job that is done', () => {
+    const end = endPatch([record('a', { warning: 'two files were left out' })]);
+    expect(end).toMatchObject({ status: 'FINISHED_WITH_WARNING', message: 'two files were left out' });
   });
 });
