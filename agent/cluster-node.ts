@@ -10,6 +10,8 @@ import {
   workingRoles,
 } from './cluster/node-status.ts';
 import { Pulse } from './cluster/pulse/pulse.ts';
+import { createPgShareStore, credentialName } from './cluster/request-share/pg-share-store.ts';
+import { RequestShare } from './cluster/request-share/request-share.ts';
 import { type ServedStorage, ServedStorages } from './cluster/served-storages.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
@@ -76,6 +78,7 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #entities: EntityWatch;
   readonly #pulse: Pulse;
   readonly #membership: Membership;
+  readonly #share: RequestShare;
   readonly #health: HealthMonitor;
   readonly #roles: NodeRoles;
   readonly #runner: JobRunner;
@@ -98,6 +101,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#entities = this.#createEntityWatch();
     this.#pulse = this.#createPulse();
     this.#membership = this.#createMembership();
+    this.#share = this.#createShare();
     this.#roles = this.#createRoles();
     this.#fixedChecks = this.#createFixedChecks();
     this.#health = new HealthMonitor({
@@ -128,7 +132,7 @@ export class ClusterNode implements Service, OperatedNode {
   #createEntityWatch(): EntityWatch {
     const { host, api, database, entities } = this.#options;
     return new EntityWatch({
-      api,
+      api: api.inLine('vital'),
       database: database.work,
       storageGatewayId: host.config.storageGatewayId,
       first: entities,
@@ -167,6 +171,23 @@ export class ClusterNode implements Service, OperatedNode {
       status: () => this.#workerStatus(),
       trustedTerm: () => this.#elector.trustedTerm(),
       onHold: (holds) => this.#onHold(holds),
+    });
+  }
+
+  #createShare(): RequestShare {
+    const { host, api, database } = this.#options;
+    const { iconikUrl, appId, iconikRequestsPerSecond } = host.config;
+    return new RequestShare({
+      store: createPgShareStore(database.work, credentialName(iconikUrl, appId)),
+      runId: this.#self.runId,
+      perSecond: iconikRequestsPerSecond,
+      pace: api.pace,
+      members: () =>
+        this.#membership.members().map(({ run_id: runId, alive, leads }) => ({ runId, isAlive: alive, leads })),
+      confirmedAgoMs: () => this.#membership.confirmedAgoMs(),
+      isLeader: () => this.#elector.trustedTerm() !== null,
+      clock: systemClock,
+      log: host.log,
     });
   }
 
@@ -279,7 +300,7 @@ export class ClusterNode implements Service, OperatedNode {
     if (!(await this.#startPulse())) return;
     await this.#startOne(this.#membership);
     if (this.#options.host.config.noWait && !this.#membership.holds()) throw this.#duplicate();
-    for (const service of [this.#entities, this.#health, this.#roles.telemetry, this.#runner, this.#elector]) {
+    for (const service of [this.#share, this.#entities, this.#health, this.#roles.telemetry, this.#runner, this.#elector]) {
       await this.#startOne(service);
     }
   }

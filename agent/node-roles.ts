@@ -98,7 +98,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     leaderWork: [...leaderWork(options, createOnce), upkeep],
     queueTroubles: () => upkeep.troubles(),
     telemetry: createTelemetry({
-      iconik: api,
+      iconik: api.inLine('vital'),
       clock: systemClock,
       log,
       storageGatewayId: config.storageGatewayId,
@@ -180,9 +180,11 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
 
 function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce): LeaderWork[] {
   const { api, database, host, machine, served } = options;
+  const leading = api.inLine('leader');
+  const bulk = api.inLine('bulk');
   const shared = {
-    api,
-    iconik: api,
+    api: leading,
+    iconik: leading,
     database,
     clock: systemClock,
     log: host.log,
@@ -192,12 +194,14 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce): LeaderWo
   return [
     createScanWork({
       ...shared,
+      api: bulk,
       isStorageHealthy: options.isStorageHealthy,
       scannerConcurrency: () => options.tunables().scanner_concurrency_value.value,
       enqueueJobs,
     }),
     createIngestWork({
       ...shared,
+      api: bulk,
       createOnce,
       enqueueJobs,
     }),

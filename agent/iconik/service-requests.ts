@@ -6,6 +6,7 @@ import type { CallLimits } from './api.ts';
 import type { HttpAnswer, HttpCall, HttpRequest } from './http-call.ts';
 import type { HealthWatch } from './iconik-health.ts';
 import type { RequestBudget } from './request-budget.ts';
+import type { RequestLine } from './request-lines-state.ts';
 import { withRetry } from './retry.ts';
 
 /** Query of a call. */
@@ -34,6 +35,8 @@ export interface ServiceRequestsOptions {
   clock: Clock;
   random: () => number;
   log: Logger;
+  /** Where its requests wait for their turn. */
+  line: RequestLine;
 }
 
 /** The answer as `schema` says, or `iconik-answer-unreadable`. The message names the fields, never their values. */
@@ -63,10 +66,10 @@ const PROBE_LIMIT_MS = 5_000;
 
 /** The requests of one client: turn from the budget, leave from the breaker, one call, its end reported to both. */
 export function createServiceRequests(options: ServiceRequestsOptions): ServiceRequests {
-  const { call, budget, watch, clock, random, log } = options;
+  const { call, budget, watch, clock, random, log, line } = options;
 
   async function sendOnce(request: HttpRequest, mayProbe: boolean): Promise<HttpAnswer> {
-    await budget.take(request.signal);
+    await budget.take(request.signal, line);
     const pass = watch.admit({ mayProbe });
     try {
       const answer = await call(pass.isProbe ? { ...request, timeoutMs: PROBE_LIMIT_MS } : request);
