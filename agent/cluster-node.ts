@@ -300,7 +300,14 @@ export class ClusterNode implements Service, OperatedNode {
     if (!(await this.#startPulse())) return;
     await this.#startOne(this.#membership);
     if (this.#options.host.config.noWait && !this.#membership.holds()) throw this.#duplicate();
-    for (const service of [this.#share, this.#entities, this.#health, this.#roles.telemetry, this.#runner, this.#elector]) {
+    for (const service of [
+      this.#share,
+      this.#entities,
+      this.#health,
+      this.#roles.telemetry,
+      this.#runner,
+      this.#elector,
+    ]) {
       await this.#startOne(service);
     }
   }

@@ -94,7 +94,8 @@ export function nextShareStep(view: {
  * wait says little of how many would come.
  */
 export function demandOf(load: { sentPerSecond: number; waiting: number }, budget: number): number {
-  const wanted = load.waiting > 0 ? Math.max(2 * load.sentPerSecond, load.sentPerSecond + load.waiting) : load.sentPerSecond;
+  const wanted =
+    load.waiting > 0 ? Math.max(2 * load.sentPerSecond, load.sentPerSecond + load.waiting) : load.sentPerSecond;
   if (wanted <= 0) return 0;
   return Math.min(budget, 2 ** Math.ceil(Math.log2(Math.max(1, wanted))));
 }

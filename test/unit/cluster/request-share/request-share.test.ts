@@ -23,7 +23,8 @@ class Run {
 
   constructor(runId: string, store: ShareStore, cluster: { runs: Run[]; clock: ReturnType<typeof createManualClock> }) {
     this.runId = runId;
-    const members = (): ShareMember[] => cluster.runs.map(({ runId: id, isAlive, leads }) => ({ runId: id, isAlive, leads }));
+    const members = (): ShareMember[] =>
+      cluster.runs.map(({ runId: id, isAlive, leads }) => ({ runId: id, isAlive, leads }));
     this.share = new RequestShare({
       store,
       runId,
@@ -92,14 +93,16 @@ describe('the shares of several runs', () => {
               if (sum > BUDGET + 1e-6) overdrawn.push(sum);
             };
             // Done at once, answered whenever the scheduler likes: every answer may be old. One in ten is lost.
-            const late = <A extends unknown[], R>(name: string, call: (...args: A) => Promise<R>) => async (...args: A) => {
-              check();
-              const done = call(...args);
-              await scheduler.schedule(Promise.resolve(name), name);
-              check();
-              if (luck.next().value === 0) throw new Error('The answer was lost.');
-              return done;
-            };
+            const late =
+              <A extends unknown[], R>(name: string, call: (...args: A) => Promise<R>) =>
+              async (...args: A) => {
+                check();
+                const done = call(...args);
+                await scheduler.schedule(Promise.resolve(name), name);
+                check();
+                if (luck.next().value === 0) throw new Error('The answer was lost.');
+                return done;
+              };
             return {
               read: late('read', () => store.read()),
               release: late('release', (share) => store.release(share)),
