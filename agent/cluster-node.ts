@@ -206,6 +206,7 @@ export class ClusterNode implements Service, OperatedNode {
       tunables: () => this.#tunables(),
       status: () => this.status(),
       isLeader: () => this.#elector.trustedTerm() !== null,
+      isLast: () => this.#isLast(),
     });
   }
 
@@ -416,6 +417,22 @@ export class ClusterNode implements Service, OperatedNode {
         this.#membership.members().map((member) => ({ ...member, availability: member.availability_status })),
       ),
     };
+  }
+
+  // A node that merely steps down may come back; others may be on their way only if they are available now.
+  #isLast(): boolean {
+    const { clusterEnabled, nodeEnabled, draining, paused } = this.#facts();
+    const isEnding = !clusterEnabled || !nodeEnabled || (draining && !paused);
+    if (!isEnding || !clusterEnabled) return isEnding;
+    return !this.#membership
+      .members()
+      .some(
+        (member) =>
+          member.run_id !== this.#self.runId &&
+          member.alive &&
+          member.availability_status === 'available' &&
+          member.roles.includes('MAIN'),
+      );
   }
 
   // The node keeps to the database it started with: half a cluster on another database would lead twice.

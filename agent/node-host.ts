@@ -12,6 +12,8 @@ export interface NodeHost {
   /** Newest log lines, for telemetry and report. */
   lines: () => string[];
   errorLines: () => string[];
+  /** Newest log lines about a storage or about none, for its report. */
+  linesAbout: (storageId: string) => { log: string[]; error: string[] };
   /** Names a value that must never be logged. */
   hide: (secret: string) => void;
   /** Fires when the process is asked to stop. */

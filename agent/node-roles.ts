@@ -52,6 +52,8 @@ export interface NodeRolesOptions {
   tunables: () => ResolvedTunables;
   status: () => NodeStatus;
   isLeader: () => boolean;
+  /** Whether no other node can lead now. */
+  isLast: () => boolean;
 }
 
 /** The work of this node: handlers of jobs, leader-only work, and telemetry. */
@@ -217,9 +219,10 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce): LeaderWo
         hostInfo: machine.info,
         startStatus: 'SUCCESS',
         startStatusMessage: '',
+        status: () => options.status().telemetry,
       },
-      lines: host.lines,
-      errorLines: host.errorLines,
+      isLast: options.isLast,
+      linesAbout: host.linesAbout,
     }),
   ];
 }

@@ -65,3 +65,7 @@ CREATE TRIGGER storage_file_changed AFTER UPDATE ON storage_file
 -- The triggers hold off writers until this is committed: what is counted here is what they start from.
 INSERT INTO storage_file_count (storage_id, state, files)
 SELECT storage_id, state, count(*) FROM storage_file GROUP BY storage_id, state;
+
+-- The newest files that could not be ingested, with the reason, for the storage's log in iconik.
+CREATE INDEX storage_file_refused ON storage_file (storage_id, changed_at DESC)
+  WHERE state IN ('faulty', 'skipped') AND error IS NOT NULL;
