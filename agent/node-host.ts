@@ -16,6 +16,8 @@ export interface NodeHost {
   linesAbout: (storageId: string) => { log: string[]; error: string[] };
   /** Names a value that must never be logged. */
   hide: (secret: string) => void;
+  /** A text without the values that must never get out. */
+  redact: (text: string) => string;
   /** Fires when the process is asked to stop. */
   stopSignal: AbortSignal;
   /** Shows the node to its operator; absent when headless. */

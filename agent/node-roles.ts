@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { NodeStatus } from './cluster/node-status.ts';
 import type { ServedStorage } from './cluster/served-storages.ts';
 import type { ResolvedTunables } from './config/precedence.ts';
@@ -9,6 +10,7 @@ import type { CreateOnce } from './iconik/creation/create-once.ts';
 import { createCreateOnce } from './iconik/creation/intended-creation.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
+import { createSendLogFile } from './iconik/send-log-file.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
 import type { JobTrouble } from './jobs/job-trouble.ts';
 import { createPgUpkeepStore } from './jobs/pg-upkeep-store.ts';
@@ -21,6 +23,7 @@ import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
 import { createSettleWork } from './roles/main/queues/settle.ts';
+import { createLogUpload, type LogUpload } from './roles/main/report/log-upload.ts';
 import { createReportWork } from './roles/main/report/report-work.ts';
 import { createTelemetry, type Telemetry } from './roles/main/report/telemetry.ts';
 import { createScanWork } from './roles/main/scan/scanner.ts';
@@ -61,6 +64,8 @@ export interface NodeRoles {
   handlers: readonly JobHandler[];
   leaderWork: readonly LeaderWork[];
   telemetry: Telemetry;
+  /** For whoever is asked for this node's logs. */
+  logUpload: LogUpload;
   /** What this node, as leader, knows to be wrong with the queue. */
   queueTroubles(): readonly JobTrouble[];
   /** Removes what earlier runs left in the temp folder; call before jobs run. */
@@ -113,6 +118,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
       lines: host.lines,
       errorLines: host.errorLines,
     }),
+    logUpload: logUploadOf(options),
     cleanUp: () => cleanTemp(tempDir),
     findFfmpeg: ffmpeg.find,
     stop: () => tempStorage.stop(),
@@ -135,6 +141,19 @@ function createFfmpegFinder({ host: { config }, guard }: NodeRolesOptions) {
       return found;
     },
   };
+}
+
+function logUploadOf({ host, api, workerId }: NodeRolesOptions): LogUpload {
+  const { config, log, redact } = host;
+  const iconik = api.inLine('leader');
+  return createLogUpload({
+    send: createSendLogFile({ iconik, clock: systemClock, random: Math.random, proxyUrl: config.httpsProxy }),
+    folder: join(config.dataDir, 'logs'),
+    redact,
+    workerId,
+    clock: systemClock,
+    log,
+  });
 }
 
 interface JobTools {

@@ -332,3 +332,6 @@ export const partUrlsSchema = z.looseObject({ objects: list(z.looseObject({ numb
 
 /** The user behind the token. */
 export const userSchema = z.looseObject({ id });
+
+/** Where a log file is to be sent. */
+export const logTargetSchema = z.looseObject({ upload_url: z.string().min(1) });

@@ -23,6 +23,11 @@ export interface ServiceRequests {
   ): Promise<void>;
   /** POST that creates: sent once, never repeated; the answer parsed. */
   create<T>(path: string, options: { schema: z.ZodType<T>; body: unknown; limits: CallLimits | undefined }): Promise<T>;
+  /** POST that changes nothing that lasts, repeated when that can help; the answer parsed. */
+  ask<T>(
+    request: { path: string; body: unknown; query?: Query },
+    options: { schema: z.ZodType<T>; limits: CallLimits | undefined },
+  ): Promise<T>;
   /** For what the services notice in answers. */
   log: Logger;
 }
@@ -97,6 +102,10 @@ export function createServiceRequests(options: ServiceRequestsOptions): ServiceR
     },
     async write(request, limits) {
       await sendRepeatedly({ ...request, signal: limits?.signal });
+    },
+    async ask(request, { schema, limits }) {
+      const answer = await sendRepeatedly({ method: 'POST', ...request, signal: limits?.signal });
+      return parseAnswer(schema, answer.body, request.path);
     },
     async create(path, { schema, body, limits }) {
       const answer = await sendOnce({ method: 'POST', path, body, signal: limits?.signal }, false);
