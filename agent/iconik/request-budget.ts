@@ -146,7 +146,10 @@ class LinedBudget implements RequestBudget {
   answered(remaining: number | null): void {
     // What is left is left for all nodes of the credential. Nothing at all is left for nobody.
     const ours = remaining === null || remaining === 0 ? remaining : remaining * this.#fraction();
-    this.#state = afterAnswer(this.#state, this.#clock.monotonicMs(), ours);
+    const nowMs = this.#clock.monotonicMs();
+    // What has come in until now is capped, too; refilled later, it would be added to what is left.
+    const settled = settledTo(this.#state, { before: this.#limits, after: this.#limits }, nowMs);
+    this.#state = afterAnswer(settled, nowMs, ours);
   }
 
   close(): void {

@@ -15,7 +15,7 @@ export interface CollectLogsOptions {
   /** Folder of the text files. */
   folder: string;
   /** A text without the values that must never get out. They are struck out when written; this knows those learned since. */
-  redact(text: string): string;
+  redact: (text: string) => string;
   mostBytes?: number;
 }
 

@@ -51,6 +51,9 @@ export function createLogUpload(deps: LogUploadDeps): LogUpload {
 
 /** `isg-pro-<worker>-2026-07-01T10-00-00Z.log.gz`: 72 characters of 100. */
 function logFileName(workerId: string, wallMs: number): string {
-  const at = new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z').replaceAll(':', '-');
+  const at = new Date(wallMs)
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replaceAll(':', '-');
   return `isg-pro-${workerId.slice(0, 36)}-${at}.log.gz`;
 }

@@ -31,7 +31,7 @@ function createVirtualClock() {
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
     clock,
-    async run(isOver: () => boolean) {
+    run: async (isOver: () => boolean) => {
       await settle();
       while (!isOver()) {
         const next = sleeping.shift();

@@ -31,7 +31,10 @@ class Run {
       perSecond: BUDGET,
       pace: {
         follow: () => {},
-        load: () => ({ admitted: (this.#admitted += this.sentPerSecond), waiting: this.waiting }),
+        load: () => {
+          this.#admitted += this.sentPerSecond;
+          return { admitted: this.#admitted, waiting: this.waiting };
+        },
         pause: (ms) => this.pausedMs.push(ms),
         onThrottle: (listener) => {
           this.#throttled = listener;
