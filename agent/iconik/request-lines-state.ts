@@ -10,7 +10,7 @@
  */
 export type RequestLine = 'vital' | 'leader' | 'jobs' | 'bulk';
 
-/** Turns of each line in a round in which all wait. vital outweighs the rest together, so that it waits for one turn at most. */
+/** Turns of each line in a round in which all wait. vital outweighs the rest together, so that it waits for two turns at most. */
 const WEIGHTS: Readonly<Record<RequestLine, number>> = { vital: 8, leader: 2, jobs: 2, bulk: 1 };
 
 /** All lines. */

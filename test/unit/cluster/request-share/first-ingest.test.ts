@@ -22,10 +22,15 @@ function createVirtualClock() {
     wallMs: () => nowMs,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
-        const sleeper = { atMs: nowMs + ms, wake: resolve };
-        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-        const later = sleeping.findIndex(({ atMs }) => atMs > sleeper.atMs);
-        sleeping.splice(later === -1 ? sleeping.length : later, 0, sleeper);
+        const giveUp = () => reject(signal?.reason);
+        const wake = () => {
+          signal?.removeEventListener('abort', giveUp);
+          resolve();
+        };
+        signal?.addEventListener('abort', giveUp, { once: true });
+        const atMs = nowMs + ms;
+        const later = sleeping.findIndex((sleeper) => sleeper.atMs > atMs);
+        sleeping.splice(later === -1 ? sleeping.length : later, 0, { atMs, wake });
       }),
   };
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
