@@ -11,12 +11,15 @@ import {
   createRedactor,
 } from './runtime/log-sinks.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
+import { createSubjectLineRing } from './runtime/subject-line-ring.ts';
 
 /** The agent's log: text file and SQLite cache in the data folder, standard error, and the newest lines for telemetry. */
 export interface AgentLog {
   log: Logger;
   lines: () => string[];
   errorLines: () => string[];
+  /** The newest lines about a storage or about none, for its report. */
+  linesAbout: (storageId: string) => { log: string[]; error: string[] };
   /** Names a value that must never get out, beside those of the configuration. */
   hide: (secret: string) => void;
   /** A text without the values that must never get out. */
@@ -43,6 +46,10 @@ export function createAgentLog(
   if (config.httpsProxy) secrets.add(config.httpsProxy);
   const redacted = createRedactor(() => [...secrets]);
   const ring = createLineRing(RING);
+  const byStorage = createSubjectLineRing(
+    ({ fields: { storageId } }) => (typeof storageId === 'string' ? storageId : null),
+    RING,
+  );
   mkdirSync(join(config.dataDir, 'cache'), { recursive: true });
   const store = createLogStore({
     path: join(config.dataDir, 'cache', 'log.db'),
@@ -55,11 +62,13 @@ export function createAgentLog(
     filtered((record) => store.sink(record)),
     filtered(createConsoleSink(process.stderr)),
     createLevelFilter(() => 'info', redacted(ring.sink)),
+    createLevelFilter(() => 'info', redacted(byStorage.sink)),
   ];
   return {
     log: createLogger(sinks, () => systemClock.wallMs()),
     lines: () => ring.lines(),
     errorLines: () => ring.errorLines(),
+    linesAbout: (storageId) => byStorage.about(storageId),
     hide: (secret) => secrets.add(secret),
     redact: (text) => {
       let clean = text;

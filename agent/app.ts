@@ -47,7 +47,7 @@ async function runWithGuard(host: NodeHost, guard: ChildGuard): Promise<void> {
   });
   if (!available) return;
   const { first, database, workerId } = available;
-  const api = clientOf(host, host.config.iconikRequestsPerSecond / Math.max(1, first.nodes.length));
+  const api = clientOf(host, host.config.iconikRequestsPerSecond);
   const self = {
     workerId,
     runId: randomUUID(),

@@ -10,6 +10,8 @@ import {
   workingRoles,
 } from './cluster/node-status.ts';
 import { Pulse } from './cluster/pulse/pulse.ts';
+import { createPgShareStore, credentialName } from './cluster/request-share/pg-share-store.ts';
+import { RequestShare } from './cluster/request-share/request-share.ts';
 import { ServedStorages } from './cluster/served-storages.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
@@ -62,6 +64,7 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #entities: EntityWatch;
   readonly #pulse: Pulse;
   readonly #membership: Membership;
+  readonly #share: RequestShare;
   readonly #health: HealthMonitor;
   readonly #roles: NodeRoles;
   readonly #runner: JobRunner;
@@ -81,6 +84,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#entities = this.#createEntityWatch();
     this.#pulse = this.#createPulse();
     this.#membership = this.#createMembership();
+    this.#share = this.#createShare();
     this.#roles = this.#createRoles();
     this.#checks = this.#createChecks();
     this.#health = new HealthMonitor({
@@ -110,7 +114,7 @@ export class ClusterNode implements Service, OperatedNode {
   #createEntityWatch(): EntityWatch {
     const { host, api, database, entities } = this.#options;
     return new EntityWatch({
-      api,
+      api: api.inLine('vital'),
       database: database.work,
       storageGatewayId: host.config.storageGatewayId,
       first: entities,
@@ -147,6 +151,23 @@ export class ClusterNode implements Service, OperatedNode {
     });
   }
 
+  #createShare(): RequestShare {
+    const { host, api, database } = this.#options;
+    const { iconikUrl, appId, iconikRequestsPerSecond } = host.config;
+    return new RequestShare({
+      store: createPgShareStore(database.work, credentialName(iconikUrl, appId)),
+      runId: this.#self.runId,
+      perSecond: iconikRequestsPerSecond,
+      pace: api.pace,
+      members: () =>
+        this.#membership.members().map(({ run_id: runId, alive, leads }) => ({ runId, isAlive: alive, leads })),
+      confirmedAgoMs: () => this.#membership.confirmedAgoMs(),
+      isLeader: () => this.#elector.trustedTerm() !== null,
+      clock: systemClock,
+      log: host.log,
+    });
+  }
+
   #createRoles(): NodeRoles {
     const { host, guard, api, database, machine } = this.#options;
     return createNodeRoles({
@@ -162,6 +183,7 @@ export class ClusterNode implements Service, OperatedNode {
       tunables: () => this.#tunables(),
       status: () => this.status(),
       isLeader: () => this.#elector.trustedTerm() !== null,
+      isLast: () => this.#isLast(),
     });
   }
 
@@ -216,7 +238,14 @@ export class ClusterNode implements Service, OperatedNode {
     if (!(await this.#startPulse())) return;
     await this.#startOne(this.#membership);
     if (this.#options.host.config.noWait && !this.#membership.holds()) throw this.#duplicate();
-    for (const service of [this.#entities, this.#health, this.#roles.telemetry, this.#runner, this.#elector]) {
+    for (const service of [
+      this.#share,
+      this.#entities,
+      this.#health,
+      this.#roles.telemetry,
+      this.#runner,
+      this.#elector,
+    ]) {
       await this.#startOne(service);
     }
   }
@@ -325,6 +354,22 @@ export class ClusterNode implements Service, OperatedNode {
         this.#membership.members().map((member) => ({ ...member, availability: member.availability_status })),
       ),
     };
+  }
+
+  // A node that merely steps down may come back; others may be on their way only if they are available now.
+  #isLast(): boolean {
+    const { clusterEnabled, nodeEnabled, draining, paused } = this.#facts();
+    const isEnding = !clusterEnabled || !nodeEnabled || (draining && !paused);
+    if (!isEnding || !clusterEnabled) return isEnding;
+    return !this.#membership
+      .members()
+      .some(
+        (member) =>
+          member.run_id !== this.#self.runId &&
+          member.alive &&
+          member.availability_status === 'available' &&
+          member.roles.includes('MAIN'),
+      );
   }
 
   // The node keeps to the database it started with: half a cluster on another database would lead twice.

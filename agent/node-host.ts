@@ -12,8 +12,12 @@ export interface NodeHost {
   /** Newest log lines, for telemetry and report. */
   lines: () => string[];
   errorLines: () => string[];
+  /** Newest log lines about a storage or about none, for its report. */
+  linesAbout: (storageId: string) => { log: string[]; error: string[] };
   /** Names a value that must never be logged. */
   hide: (secret: string) => void;
+  /** A text without the values that must never get out. */
+  redact: (text: string) => string;
   /** Fires when the process is asked to stop. */
   stopSignal: AbortSignal;
   /** Stops the node in order and starts it again in this process. */

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { NodeStatus } from './cluster/node-status.ts';
 import type { ServedStorage } from './cluster/served-storages.ts';
 import type { ResolvedTunables } from './config/precedence.ts';
@@ -9,6 +10,7 @@ import type { CreateOnce } from './iconik/creation/create-once.ts';
 import { createCreateOnce } from './iconik/creation/intended-creation.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
+import { createSendLogFile } from './iconik/send-log-file.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
 import type { JobTrouble } from './jobs/job-trouble.ts';
 import { createPgUpkeepStore } from './jobs/pg-upkeep-store.ts';
@@ -22,6 +24,7 @@ import { createIngestWork } from './roles/main/ingest/ingester.ts';
 import { createEventJobHandlers } from './roles/main/queues/event-job-handlers.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
 import { createSettleWork } from './roles/main/queues/settle.ts';
+import { createLogUpload, type LogUpload } from './roles/main/report/log-upload.ts';
 import { createReportWork } from './roles/main/report/report-work.ts';
 import { createTelemetry, type Telemetry } from './roles/main/report/telemetry.ts';
 import { createScanWork, type ScanWork } from './roles/main/scan/scanner.ts';
@@ -55,6 +58,8 @@ export interface NodeRolesOptions {
   tunables: () => ResolvedTunables;
   status: () => NodeStatus;
   isLeader: () => boolean;
+  /** Whether no other node can lead now. */
+  isLast: () => boolean;
 }
 
 /** The work of this node: handlers of jobs, leader-only work, and telemetry. */
@@ -62,6 +67,8 @@ export interface NodeRoles {
   handlers: readonly JobHandler[];
   leaderWork: readonly LeaderWork[];
   telemetry: Telemetry;
+  /** For whoever is asked for this node's logs. */
+  logUpload: LogUpload;
   /** What this node, as leader, knows to be wrong with the queue. */
   queueTroubles(): readonly JobTrouble[];
   /** Removes what earlier runs left in the temp folder; call before jobs run. */
@@ -111,7 +118,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     leaderWork: [...leaderWork(options, createOnce, scan), upkeep],
     queueTroubles: () => upkeep.troubles(),
     telemetry: createTelemetry({
-      iconik: api,
+      iconik: api.inLine('vital'),
       clock: systemClock,
       log,
       storageGatewayId: config.storageGatewayId,
@@ -124,6 +131,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
       lines: host.lines,
       errorLines: host.errorLines,
     }),
+    logUpload: logUploadOf(options),
     cleanUp: () => cleanTemp(tempDir),
     findFfmpeg: ffmpeg.find,
     stop: () => tempStorage.stop(),
@@ -146,6 +154,19 @@ function createFfmpegFinder({ host: { config }, guard }: NodeRolesOptions) {
       return found;
     },
   };
+}
+
+function logUploadOf({ host, api, workerId }: NodeRolesOptions): LogUpload {
+  const { config, log, redact } = host;
+  const iconik = api.inLine('leader');
+  return createLogUpload({
+    send: createSendLogFile({ iconik, clock: systemClock, random: Math.random, proxyUrl: config.httpsProxy }),
+    folder: join(config.dataDir, 'logs'),
+    redact,
+    workerId,
+    clock: systemClock,
+    log,
+  });
 }
 
 interface JobTools {
@@ -195,7 +216,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
 
 function createScan({ api, database, host, served, tunables, isStorageHealthy }: NodeRolesOptions): ScanWork {
   return createScanWork({
-    api,
+    api: api.inLine('bulk'),
     database,
     clock: systemClock,
     log: host.log,
@@ -209,20 +230,23 @@ function createScan({ api, database, host, served, tunables, isStorageHealthy }:
 
 function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce, scan: ScanWork): LeaderWork[] {
   const { api, database, host, machine, served } = options;
+  const leading = api.inLine('leader');
+  const bulk = api.inLine('bulk');
   const shared = {
-    api,
-    iconik: api,
+    api: leading,
+    iconik: leading,
     database,
     clock: systemClock,
     log: host.log,
     random: Math.random,
     storages: served,
-    transcoders: createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log }),
+    transcoders: createTranscoderProfiles({ iconik: leading, clock: systemClock, log: host.log }),
   };
   return [
     scan,
     createIngestWork({
       ...shared,
+      api: bulk,
       createOnce,
       enqueueJobs,
     }),
@@ -246,9 +270,10 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce, scan: Sca
         hostInfo: machine.info,
         startStatus: 'SUCCESS',
         startStatusMessage: '',
+        status: () => options.status().telemetry,
       },
-      lines: host.lines,
-      errorLines: host.errorLines,
+      isLast: options.isLast,
+      linesAbout: host.linesAbout,
     }),
   ];
 }

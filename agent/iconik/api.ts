@@ -268,6 +268,8 @@ export interface IconikApi {
     patch(id: string, body: Body, limits?: CallLimits): Promise<void>;
     /** POST telemetry; a snapshot, so repeating it is harmless. */
     postTelemetry(id: string, body: Body, limits?: CallLimits): Promise<void>;
+    /** Signed URL to PUT a log file to; `filename` has at most 100 characters. A secret. */
+    logUploadUrl(id: string, filename: string, limits?: CallLimits): Promise<string>;
   };
   clusters: {
     get(id: string, limits?: CallLimits): Promise<StorageGatewayCluster>;
@@ -292,6 +294,8 @@ export interface IconikApi {
     purgeEvents(id: string, eventIds: readonly string[], limits?: CallLimits): Promise<void>;
     putReport(id: string, body: Body, limits?: CallLimits): Promise<void>;
     putGatewayStatus(id: string, status: string, limits?: CallLimits): Promise<void>;
+    /** Signed URL to PUT a log file of the storage's gateway to; `filename` has at most 100 characters. A secret. */
+    logUploadUrl(id: string, filename: string, limits?: CallLimits): Promise<string>;
     /** File records at a path of a storage. Backed by a search index: may lag behind writes. */
     findFiles(id: string, at: { directoryPath: string; name: string }, limits?: CallLimits): Promise<FileRecord[]>;
     /** Changes the record found by storage and path in the body (MISSING, size). */

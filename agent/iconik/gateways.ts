@@ -2,7 +2,7 @@ import { IsgError } from '../runtime/errors.ts';
 import type { IconikApi } from './api.ts';
 import { servicePath } from './http-call.ts';
 import { wholeNumberedList } from './paging.ts';
-import { gatewaySchema } from './schemas.ts';
+import { gatewaySchema, logTargetSchema } from './schemas.ts';
 import { isNotFound, type ServiceRequests } from './service-requests.ts';
 
 /** Path of all gateways, or of one. */
@@ -29,5 +29,9 @@ export function createGateways(requests: ServiceRequests): IconikApi['gateways']
     patch: (id, body, limits) => requests.write({ method: 'PATCH', path: pathOf(id), body }, limits),
     postTelemetry: (id, body, limits) =>
       requests.write({ method: 'POST', path: pathOf(id, 'telemetry'), body }, limits),
+    async logUploadUrl(id, filename, limits) {
+      const request = { path: pathOf(id, 'logs'), body: { filename } };
+      return (await requests.ask(request, { schema: logTargetSchema, limits })).upload_url;
+    },
   };
 }

@@ -12,8 +12,9 @@ import { createHealthWatch, type IconikHealth } from './iconik-health.ts';
 import { createJobs } from './jobs.ts';
 import { createKeyframes } from './keyframes.ts';
 import { createProxies } from './proxies.ts';
-import { createRequestBudget } from './request-budget.ts';
-import { createServiceRequests } from './service-requests.ts';
+import { createRequestBudget, type RequestPace } from './request-budget.ts';
+import type { RequestLine } from './request-lines-state.ts';
+import { createServiceRequests, type ServiceRequests } from './service-requests.ts';
 import { createStorages } from './storages.ts';
 import { createTranscode } from './transcode.ts';
 import { createUsers } from './users.ts';
@@ -29,7 +30,7 @@ export interface IconikClientOptions {
   /** Uniform in [0, 1). */
   random: () => number;
   log: Logger;
-  /** Share of this node in the account's budget (reference C.1: about 50/s per application). */
+  /** Requests a second until the client's `pace` follows a share (reference C.1: about 50/s per application). */
   requestsPerSecond: number;
   /** Longest time for one request and its answer; default 20 s. */
   callTimeoutMs?: number;
@@ -45,6 +46,10 @@ export interface IconikClient extends IconikApi {
   iconikHealth(): IconikHealth;
   /** `open`: calls are refused without being sent; `half-open`: one call tries whether iconik is back. */
   breakerState(): BreakerState['state'];
+  /** The same client with its requests in another line; those of the client itself are in `jobs`. */
+  inLine(line: RequestLine): IconikApi;
+  /** The budget, to be divided among the nodes of the credential. */
+  pace: RequestPace;
   /** Ends all connections and waiting calls; later calls throw `stopped`. */
   close(): Promise<void>;
 }
@@ -59,7 +64,22 @@ export function createIconikApi(options: IconikClientOptions): IconikClient {
   const call = createHttpCall({ baseUrl, appId, authToken, dispatcher, clock, callTimeoutMs });
   const budget = createRequestBudget({ requestsPerSecond, clock });
   const watch = createHealthWatch({ clock, random, log, onHealth });
-  const requests = createServiceRequests({ call, budget, watch, clock, random, log });
+  const inLine = (line: RequestLine) =>
+    servicesOf(createServiceRequests({ call, budget, watch, clock, random, log, line }));
+  return {
+    ...inLine('jobs'),
+    inLine,
+    pace: budget.pace,
+    iconikHealth: () => watch.health(),
+    breakerState: () => watch.breakerState(),
+    async close() {
+      budget.close();
+      await dispatcher.destroy();
+    },
+  };
+}
+
+function servicesOf(requests: ServiceRequests): IconikApi {
   return {
     gateways: createGateways(requests),
     clusters: createClusters(requests),
@@ -71,11 +91,5 @@ export function createIconikApi(options: IconikClientOptions): IconikClient {
     jobs: createJobs(requests),
     transcode: createTranscode(requests),
     users: createUsers(requests),
-    iconikHealth: () => watch.health(),
-    breakerState: () => watch.breakerState(),
-    async close() {
-      budget.close();
-      await dispatcher.destroy();
-    },
   };
 }

@@ -1,4 +1,5 @@
 import type { History } from '../runtime/history.ts';
+import type { IconikApi } from './api.ts';
 import type { IconikClient } from './iconik-client.ts';
 
 /** Calls that change something at iconik begin with one of these words. */
@@ -21,16 +22,17 @@ export function createRecordedApi(client: IconikClient, history: History, termNo
         };
       },
     });
-  return {
-    ...client,
-    gateways: record(client.gateways, 'gateways'),
-    clusters: record(client.clusters, 'clusters'),
-    storages: record(client.storages, 'storages'),
-    assets: record(client.assets, 'assets'),
-    files: record(client.files, 'files'),
-    proxies: record(client.proxies, 'proxies'),
-    keyframes: record(client.keyframes, 'keyframes'),
-    jobs: record(client.jobs, 'jobs'),
-    transcode: record(client.transcode, 'transcode'),
-  };
+  const recorded = <T extends IconikApi>(api: T): T => ({
+    ...api,
+    gateways: record(api.gateways, 'gateways'),
+    clusters: record(api.clusters, 'clusters'),
+    storages: record(api.storages, 'storages'),
+    assets: record(api.assets, 'assets'),
+    files: record(api.files, 'files'),
+    proxies: record(api.proxies, 'proxies'),
+    keyframes: record(api.keyframes, 'keyframes'),
+    jobs: record(api.jobs, 'jobs'),
+    transcode: record(api.transcode, 'transcode'),
+  });
+  return { ...recorded(client), inLine: (line) => recorded(client.inLine(line)) };
 }

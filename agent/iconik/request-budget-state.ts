@@ -39,6 +39,27 @@ function refilled(state: BudgetState, limits: BudgetLimits, nowMs: number): Budg
   return { ...state, tokens, atMs: Math.max(state.atMs, nowMs) };
 }
 
+/** Enough for timers that fire late, and little enough that the bursts of several nodes together are no harm. */
+const SHARE_BURST = 2;
+
+/**
+ * The limits of a share of the credential's budget. Bursts are of 1 request, 2 for the node that has most of the budget
+ * (18/s on): n nodes of 45/s in all then send at most 46 + n in any one second, 901 + n in any 20.
+ */
+export function shareLimits(requestsPerSecond: number): BudgetLimits {
+  return { requestsPerSecond, burst: Math.max(1, Math.min(SHARE_BURST, requestsPerSecond / 9)) };
+}
+
+/** The state at the change of a rate: what had come in under the rate before stays, up to the burst of the one after. */
+export function settledTo(
+  state: BudgetState,
+  limits: { before: BudgetLimits; after: BudgetLimits },
+  nowMs: number,
+): BudgetState {
+  const settled = refilled(state, limits.before, nowMs);
+  return { ...settled, tokens: Math.min(settled.tokens, limits.after.burst) };
+}
+
 /** Takes one token: `waitMs` 0 means taken, else ask again after that time. */
 export function takeToken(
   state: BudgetState,

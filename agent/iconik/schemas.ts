@@ -370,3 +370,6 @@ export const edgeJobsSchema = z.looseObject({
     }),
   ),
 });
+
+/** Where a log file is to be sent. */
+export const logTargetSchema = z.looseObject({ upload_url: z.string().min(1) });

@@ -6,6 +6,7 @@ import type { CallLimits } from './api.ts';
 import type { HttpAnswer, HttpCall, HttpRequest } from './http-call.ts';
 import type { HealthWatch } from './iconik-health.ts';
 import type { RequestBudget } from './request-budget.ts';
+import type { RequestLine } from './request-lines-state.ts';
 import { withRetry } from './retry.ts';
 
 /** Query of a call. */
@@ -22,6 +23,11 @@ export interface ServiceRequests {
   ): Promise<void>;
   /** POST that creates: sent once, never repeated; the answer parsed. */
   create<T>(path: string, options: { schema: z.ZodType<T>; body: unknown; limits: CallLimits | undefined }): Promise<T>;
+  /** POST that changes nothing that lasts, repeated when that can help; the answer parsed. */
+  ask<T>(
+    request: { path: string; body: unknown; query?: Query },
+    options: { schema: z.ZodType<T>; limits: CallLimits | undefined },
+  ): Promise<T>;
   /** For what the services notice in answers. */
   log: Logger;
 }
@@ -34,6 +40,8 @@ export interface ServiceRequestsOptions {
   clock: Clock;
   random: () => number;
   log: Logger;
+  /** Where its requests wait for their turn. */
+  line: RequestLine;
 }
 
 /** The answer as `schema` says, or `iconik-answer-unreadable`. The message names the fields, never their values. */
@@ -63,10 +71,10 @@ const PROBE_LIMIT_MS = 5_000;
 
 /** The requests of one client: turn from the budget, leave from the breaker, one call, its end reported to both. */
 export function createServiceRequests(options: ServiceRequestsOptions): ServiceRequests {
-  const { call, budget, watch, clock, random, log } = options;
+  const { call, budget, watch, clock, random, log, line } = options;
 
   async function sendOnce(request: HttpRequest, mayProbe: boolean): Promise<HttpAnswer> {
-    await budget.take(request.signal);
+    await budget.take(request.signal, line);
     const pass = watch.admit({ mayProbe });
     try {
       const answer = await call(pass.isProbe ? { ...request, timeoutMs: PROBE_LIMIT_MS } : request);
@@ -94,6 +102,10 @@ export function createServiceRequests(options: ServiceRequestsOptions): ServiceR
     },
     async write(request, limits) {
       await sendRepeatedly({ ...request, signal: limits?.signal });
+    },
+    async ask(request, { schema, limits }) {
+      const answer = await sendRepeatedly({ method: 'POST', ...request, signal: limits?.signal });
+      return parseAnswer(schema, answer.body, request.path);
     },
     async create(path, { schema, body, limits }) {
       const answer = await sendOnce({ method: 'POST', path, body, signal: limits?.signal }, false);

@@ -7,6 +7,7 @@ import {
   deletionSchema,
   eventSchema,
   fileSchema,
+  logTargetSchema,
   storageSchema,
   transcoderSchema,
   transferFromSchema,
@@ -68,6 +69,11 @@ export function createStorages(requests: ServiceRequests): IconikApi['storages']
       requests.write({ method: 'PUT', path: pathOf(id, 'gateway', 'report'), body }, limits),
     putGatewayStatus: (id, status, limits) =>
       requests.write({ method: 'PUT', path: pathOf(id, 'gateway', 'status'), body: { status } }, limits),
+    async logUploadUrl(id, filename, limits) {
+      // Older versions of the published call have the name in the query (reference C.5); the stricter of both is served.
+      const request = { path: pathOf(id, 'logs'), body: { filename }, query: { filename } };
+      return (await requests.ask(request, { schema: logTargetSchema, limits })).upload_url;
+    },
     async findFiles(id, at, limits) {
       const path = pathOf(id, 'files');
       const query = { directory_path: at.directoryPath, name: at.name };

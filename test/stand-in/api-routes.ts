@@ -81,7 +81,9 @@ async function serve(toolkit: Toolkit, target: Target, request: FastifyRequest, 
   if (faults.plan.latencyMs) await new Promise((resolve) => setTimeout(resolve, faults.plan.latencyMs));
   const path = request.url.split('?')[0] ?? '';
   const strike = faults.strike(request.method, path);
-  const isOverBudget = faults.plan.budget === true && toolkit.budget.isSpent(String(request.headers['app-id'] ?? ''));
+  const { budget = false } = faults.plan;
+  const limit = typeof budget === 'object' ? budget : undefined;
+  const isOverBudget = budget !== false && toolkit.budget.isSpent(String(request.headers['app-id'] ?? ''), limit);
   if (strike.kind === 'throttle' || isOverBudget) return refuse(reply, 429, ['Rate limit exceeded']);
   if (strike.kind === 'status') return refuse(reply, strike.code, ['Injected fault']);
   if (!isAllowed(toolkit, request)) return refuse(reply, 401, ['Token is not valid']);

@@ -10,7 +10,7 @@ const faultPlanSchema = z.strictObject({
   status: z.strictObject({ rate, code: z.number().int().min(400).max(599) }).optional(),
   unauthorized: z.boolean().optional(),
   throttle: z.strictObject({ rate }).optional(),
-  budget: z.boolean().optional(),
+  budget: z.union([z.boolean(), z.strictObject({ calls: z.number(), windowMs: z.number().max(20_000) })]).optional(),
   dropAfterCommit: z.strictObject({ rate }).optional(),
   lateCommit: z.strictObject({ rate, delayMs: z.number().nonnegative() }).optional(),
   listLagMs: z.number().nonnegative().optional(),

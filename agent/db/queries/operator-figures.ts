@@ -100,14 +100,17 @@ export type StorageFigures = z.infer<typeof storageRow>;
 const STORAGES = `
 WITH counted AS (
   SELECT storage_id, jsonb_object_agg(state, n) AS files FROM (
-    SELECT storage_id, state, count(*) AS n FROM storage_file GROUP BY storage_id, state) AS by_state
+    SELECT storage_id, state, sum(files) AS n FROM (
+      SELECT storage_id, state, files FROM storage_file_count
+      UNION ALL SELECT storage_id, state, files FROM storage_file_change) AS noted
+    GROUP BY storage_id, state HAVING sum(files) <> 0) AS by_state
   GROUP BY storage_id
 )
 SELECT storage_id, coalesce(counted.files, '{}') AS files, coalesce(root.folders, 0)::float8 AS folders,
   ${ms('root.last_scan_ended_at')} AS last_scan_ended_ms, root.last_scan_seconds, root.problem
 FROM counted FULL JOIN storage_root AS root USING (storage_id)`;
 
-/** Files by state and the last scan of each storage. Reads the whole index: ask seldom. */
+/** Files by state and the last scan of each storage. */
 export function storageFiguresOfAll(sql: Sql): Promise<StorageFigures[]> {
   return sql.query(STORAGES, [], storageRow);
 }

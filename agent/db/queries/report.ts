@@ -3,14 +3,7 @@ import type { Sql } from '../../runtime/sql.ts';
 
 const reportRow = z
   .object({
-    total: z.number(),
-    ingested: z.number(),
-    ingesting: z.number(),
-    await_checksum: z.number(),
-    missing: z.number(),
-    skipped: z.number(),
-    faulty: z.number(),
-    empty: z.number(),
+    files: z.record(z.string(), z.number()),
     root_files: z.number(),
     root_folders: z.number(),
     root_skipped: z.number(),
@@ -19,61 +12,89 @@ const reportRow = z
     problem: z.string().nullable(),
     uploads: z.number(),
     transcodes: z.number(),
+    refused: z.array(z.object({ path: z.string(), message: z.string().nullable() })),
   })
-  .transform((row) => ({
-    /** Files on the storage: all rows but the missing ones. */
-    totalFiles: row.total,
-    ingestedFiles: row.ingested,
-    ingestingFiles: row.ingesting,
-    awaitChecksumFiles: row.await_checksum,
-    missingFiles: row.missing,
-    /** Files the index keeps as skipped, plus entries the last scan passed over. */
-    skippedFiles: row.skipped + row.root_skipped,
-    faultyFiles: row.faulty,
-    emptyFiles: row.empty,
-    /** What the last full scan saw. */
-    scannedFiles: row.root_files,
-    totalFolders: row.root_folders,
-    lastScanSeconds: row.last_scan_seconds,
-    /** ISO 8601 with offset; null before the first full scan. */
-    lastScanEndedAt: row.last_scan_ended_at,
-    /** Why the storage cannot be scanned, in words; null when it can. */
-    problem: row.problem,
-    /** Upload jobs waiting or running. */
-    waitingUploads: row.uploads,
-    /** Transcode jobs waiting or running. */
-    waitingTranscodes: row.transcodes,
-  }));
+  .transform((row) => {
+    const inStates = (...states: string[]) => states.reduce((sum, state) => sum + (row.files[state] ?? 0), 0);
+    const all = Object.values(row.files).reduce((sum, files) => sum + files, 0);
+    return {
+      /** Files on the storage: all rows but the missing ones. */
+      totalFiles: all - inStates('missing'),
+      ingestedFiles: inStates('ingested'),
+      ingestingFiles: inStates('hashed', 'ingesting'),
+      awaitChecksumFiles: inStates('seen', 'growing', 'ready', 'hashing'),
+      missingFiles: inStates('missing'),
+      /** Files the index keeps as skipped, plus entries the last scan passed over. */
+      skippedFiles: inStates('skipped') + row.root_skipped,
+      faultyFiles: inStates('faulty'),
+      emptyFiles: inStates('empty'),
+      /** What the last full scan saw. */
+      scannedFiles: row.root_files,
+      totalFolders: row.root_folders,
+      lastScanSeconds: row.last_scan_seconds,
+      /** ISO 8601 with offset; null before the first full scan. */
+      lastScanEndedAt: row.last_scan_ended_at,
+      /** Why the storage cannot be scanned, in words; null when it can. */
+      problem: row.problem,
+      /** Upload jobs waiting or running. */
+      waitingUploads: row.uploads,
+      /** Transcode jobs waiting or running. */
+      waitingTranscodes: row.transcodes,
+      /** The newest files that were given up or held back, with the reason, oldest first. */
+      refused: row.refused.toReversed(),
+    };
+  });
 /** The numbers of one storage that its report is made of. */
 export type StorageFigures = z.infer<typeof reportRow>;
 
+/** Refused files that are told by name. */
+const REFUSED = 15;
+
+// Each part of a queue by the index that holds it: what stands in the queue for others is not read.
+const waiting = (role: string, kind: string): string => `(
+    (SELECT count(*) FROM job WHERE state = 'queued' AND NOT deferred AND role = '${role}' AND kind = '${kind}'
+      ${role === 'TRANSCODE' ? '' : "AND profile = ''"} AND coalesce(storage_id, '') = $1)
+    + (SELECT count(*) FROM job WHERE state = 'queued' AND deferred AND role = '${role}' AND kind = '${kind}' AND storage_id = $1)
+    + (SELECT count(*) FROM job WHERE state = 'leased' AND role = '${role}' AND kind = '${kind}' AND storage_id = $1)
+  )::float8`;
+
 const FIGURES = `
-WITH files AS (
-  SELECT count(*) FILTER (WHERE state <> 'missing')::float8 AS total,
-    count(*) FILTER (WHERE state = 'ingested')::float8 AS ingested,
-    count(*) FILTER (WHERE state IN ('hashed', 'ingesting'))::float8 AS ingesting,
-    count(*) FILTER (WHERE state IN ('seen', 'growing', 'ready', 'hashing'))::float8 AS await_checksum,
-    count(*) FILTER (WHERE state = 'missing')::float8 AS missing,
-    count(*) FILTER (WHERE state = 'skipped')::float8 AS skipped,
-    count(*) FILTER (WHERE state = 'faulty')::float8 AS faulty,
-    count(*) FILTER (WHERE state = 'empty')::float8 AS empty
-  FROM storage_file WHERE storage_id = $1
-),
-jobs AS (
-  SELECT count(*) FILTER (WHERE role = 'TRANSFER' AND kind = 'upload')::float8 AS uploads,
-    count(*) FILTER (WHERE role = 'TRANSCODE' AND kind = 'transcode')::float8 AS transcodes
-  FROM job WHERE storage_id = $1 AND state IN ('queued', 'leased')
-)
-SELECT files.*, jobs.*,
+SELECT
+  (SELECT coalesce(jsonb_object_agg(state, n), '{}') FROM (
+    SELECT state, sum(files) AS n FROM (
+      SELECT state, files FROM storage_file_count WHERE storage_id = $1
+      UNION ALL SELECT state, files FROM storage_file_change WHERE storage_id = $1) AS counted
+    GROUP BY state HAVING sum(files) <> 0) AS by_state) AS files,
+  ${waiting('TRANSFER', 'upload')} AS uploads, ${waiting('TRANSCODE', 'transcode')} AS transcodes,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('path', path, 'message', message)), '[]') FROM (
+    SELECT path, error ->> 'message' AS message FROM storage_file
+    WHERE storage_id = $1 AND state IN ('faulty', 'skipped') AND error IS NOT NULL
+    ORDER BY changed_at DESC LIMIT ${REFUSED}) AS newest) AS refused,
   coalesce(root.files, 0)::float8 AS root_files, coalesce(root.folders, 0)::float8 AS root_folders,
   coalesce(root.skipped, 0)::float8 AS root_skipped, root.last_scan_seconds,
   to_char(root.last_scan_ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS last_scan_ended_at,
   root.problem
-FROM files CROSS JOIN jobs LEFT JOIN storage_root AS root ON root.storage_id = $1`;
+FROM (SELECT 1) AS always LEFT JOIN storage_root AS root ON root.storage_id = $1`;
 
-/** All figures of one storage, from one statement and hence one instant. */
+/** All figures of one storage, from one statement and hence one instant. Costs the same however many files there are. */
 export async function storageFigures(sql: Sql, storageId: string): Promise<StorageFigures> {
   const [row] = await sql.query(FIGURES, [storageId], reportRow);
   if (!row) throw new Error('An aggregate over one storage answers one row.');
   return row;
+}
+
+// Two that fold at once take different changes. In the order of states, so that no circle of waits forms.
+const FOLD = `
+WITH taken AS (
+  DELETE FROM storage_file_change WHERE change_id IN (
+    SELECT change_id FROM storage_file_change WHERE storage_id = $1 LIMIT 50000 FOR UPDATE SKIP LOCKED)
+  RETURNING state, files
+)
+INSERT INTO storage_file_count (storage_id, state, files)
+SELECT $1, state, sum(files) FROM taken GROUP BY state ORDER BY state
+ON CONFLICT (storage_id, state) DO UPDATE SET files = storage_file_count.files + excluded.files`;
+
+/** Folds the changes of the counts that have gathered into the counts; changes no figure. */
+export async function foldFileCounts(sql: Sql, storageId: string): Promise<void> {
+  await sql.execute(FOLD, [storageId]);
 }

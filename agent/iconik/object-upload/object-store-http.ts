@@ -25,7 +25,7 @@ export interface StoreRequest {
   url: string;
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Buffer;
   deadlineMs: number;
   signal: AbortSignal;
 }

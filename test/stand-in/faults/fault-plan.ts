@@ -8,8 +8,8 @@ export interface FaultPlan {
   unauthorized?: boolean;
   /** Answers 429 at this rate, before anything is applied. */
   throttle?: { rate: number };
-  /** Answers 429 beyond 1000 calls in 20 s, as iconik does (reference C.1). */
-  budget?: boolean;
+  /** Answers 429 beyond 1000 calls in 20 s, as iconik does (reference C.1), or beyond a limit of its own (at most 20 s). */
+  budget?: boolean | { calls: number; windowMs: number };
   /** Applies the call at this rate, then breaks the connection instead of answering. */
   dropAfterCommit?: { rate: number };
   /** Breaks the connection at this rate and applies the call `delayMs` later. Writes only. */

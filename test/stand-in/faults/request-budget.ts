@@ -21,8 +21,9 @@ export class RequestBudget {
     return Math.max(0, CALLS - taken.length);
   }
 
-  /** More calls than allowed lie in the window. */
-  isSpent(appId: string): boolean {
-    return (this.#takenAtMs.get(appId)?.length ?? 0) > CALLS;
+  /** More calls than allowed lie in the window: iconik's, or a shorter one (at most 20 s). */
+  isSpent(appId: string, limit: { calls: number; windowMs: number } = { calls: CALLS, windowMs: WINDOW_MS }): boolean {
+    const since = this.#nowMs() - limit.windowMs;
+    return (this.#takenAtMs.get(appId) ?? []).filter((atMs) => atMs >= since).length > limit.calls;
   }
 }

@@ -17,6 +17,7 @@ function serve(answer: (query: Query, nth: number) => unknown) {
     log: createLogger([(record) => records.push(record)], () => 0),
     write: () => Promise.reject(new Error('not asked for')),
     create: () => Promise.reject(new Error('not asked for')),
+    ask: () => Promise.reject(new Error('not asked for')),
     async read<T>(path: string, schema: z.ZodType<T>, options: { query?: Query } = {}): Promise<T> {
       queries.push(options.query ?? {});
       return parseAnswer(schema, answer(options.query ?? {}, queries.length), path);

@@ -1,6 +1,8 @@
-/** Limits of iconik's schema for reports and telemetry (reference C.5). */
-const LOG_LINES = 50;
-const ERROR_LINES = 10;
+// Limits of iconik's schema for reports and telemetry (reference C.5).
+/** Most lines of the log. */
+export const LOG_LINES = 50;
+/** Most lines of errors. */
+export const ERROR_LINES = 10;
 const LINE_LENGTH = 2000;
 
 /** The newest lines that fit iconik's limits; lines come oldest first and stay so. */

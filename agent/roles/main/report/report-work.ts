@@ -1,5 +1,5 @@
 import type { CheckResult } from '../../../contract/index.ts';
-import { storageFigures } from '../../../db/queries/report.ts';
+import { foldFileCounts, storageFigures } from '../../../db/queries/report.ts';
 import type { IconikApi } from '../../../iconik/api.ts';
 import type { Leadership, LeaderWork } from '../../../leader/leadership.ts';
 import type { Clock } from '../../../runtime/clock.ts';
@@ -25,9 +25,10 @@ export interface ReportDeps {
   /** Verdict of the health check of a storage; null when there is none yet. */
   storageHealth(storageId: string): CheckResult | null;
   node: ReportingNode;
-  /** The newest log lines, oldest first. */
-  lines(): readonly string[];
-  errorLines(): readonly string[];
+  /** Whether nobody leads once this node does not: then the storages' gateway is STOPPED. */
+  isLast(): boolean;
+  /** The newest log lines about a storage or about no storage, oldest first. */
+  linesAbout(storageId: string): { log: readonly string[]; error: readonly string[] };
   /** Shortest time between two reports, milliseconds; default 5000. */
   intervalMs?: number;
   /** Longest time without a report, milliseconds; default 30 000. */
@@ -36,6 +37,8 @@ export interface ReportDeps {
 
 const INTERVAL_MS = 5000;
 const ANYWAY_MS = 30_000;
+/** How long the end of a leadership waits for the last word. */
+const LAST_WORD_MS = 1500;
 /** Counting a large index may take long: at most one part in twenty of the time goes into it. */
 const COUNTING_SHARE = 20;
 
@@ -60,6 +63,7 @@ export function createReportWork(deps: ReportDeps): LeaderWork {
             const waitMs = Math.max(intervalMs, countingMs * COUNTING_SHARE) * (0.9 + deps.random() / 5);
             await deps.clock.sleep(waitMs, signal).catch(() => undefined);
           }
+          if (deps.isLast()) await reporter.sayStopped();
         },
       });
     },
@@ -97,19 +101,33 @@ class StorageReporter {
     await this.#quietly('figures', signal, async () => {
       const figures = await storageFigures(this.#deps.database, this.#storageId);
       countedMs = clock.monotonicMs();
-      const body = reportBody(figures, this.#deps.node, { log: this.#deps.lines(), error: this.#deps.errorLines() });
       const health = this.#deps.storageHealth(this.#storageId);
+      const body = reportBody(figures, this.#deps.node, { health, ...this.#deps.linesAbout(this.#storageId) });
       const scans = this.#deps.storages().find((storage) => storage.id === this.#storageId)?.scans ?? false;
       const status = storageStatus(figures, { health, scans });
       await this.#quietly('report', signal, () => this.#sendReport(body, signal));
       await this.#quietly('storage status', signal, () => this.#sendStatus(status, signal));
+      await foldFileCounts(this.#deps.database, this.#storageId);
     });
     return countedMs - beganMs;
   }
 
+  /**
+   * Tells that the gateway of the storage works no more. The leadership is over; a word that comes late, after a next one
+   * has begun, lasts until that one's report, 5 s later.
+   */
+  async sayStopped(): Promise<void> {
+    const { iconik } = this.#deps;
+    const signal = AbortSignal.timeout(LAST_WORD_MS);
+    await Promise.allSettled([
+      iconik.storages.putGatewayStatus(this.#storageId, 'STOPPED', { signal }),
+      iconik.storages.patch(this.#storageId, { scanner_status: 'INACTIVE' }, { signal }),
+    ]);
+  }
+
   async #sendReport(body: Record<string, unknown>, signal: AbortSignal): Promise<void> {
-    // Log lines alone are no reason to report: they would make every report a changed one.
-    const { log_lines: _log, error_log_lines: _errors, ...facts } = body;
+    // Log lines alone are no reason to report: they would make every report a changed one. Errors are.
+    const { log_lines: _log, ...facts } = body;
     const text = JSON.stringify(facts);
     const nowMs = this.#deps.clock.monotonicMs();
     if (this.#report?.text === text && nowMs - this.#report.atMs < (this.#deps.anywayMs ?? ANYWAY_MS)) return;

@@ -1,6 +1,6 @@
 import type { CheckResult } from '../../../contract/index.ts';
 import type { StorageFigures } from '../../../db/queries/report.ts';
-import { clip, logLineFields } from './log-lines.ts';
+import { clip, ERROR_LINES, LOG_LINES, logLineFields } from './log-lines.ts';
 
 // What iconik is told about a storage. Pure.
 
@@ -12,7 +12,12 @@ export interface ReportingNode {
   /** How the agent's start went. */
   startStatus: 'SUCCESS' | 'FAILED';
   startStatusMessage: string;
+  /** How the node stands now, as its telemetry says it. */
+  status(): GatewayStatus;
 }
+
+/** Status of a gateway in reports (reference A.11). */
+export type GatewayStatus = 'LIVE' | 'WARNING' | 'ERROR' | 'STOPPED';
 
 /** How the storage stands, besides its figures. */
 export interface StorageStanding {
@@ -29,17 +34,38 @@ const VERSION_LENGTH = 100;
 
 const count = (value: number) => Math.min(INT32_MAX, Math.max(0, Math.trunc(value)));
 
+/** The gateway's status as far as this storage goes: what ails the storage or the node, whichever is worse. */
+export function gatewayStatus(figures: StorageFigures, health: CheckResult | null, node: GatewayStatus): GatewayStatus {
+  if (node === 'STOPPED') return node;
+  if (node === 'ERROR' || health?.status === 'failing' || figures.problem !== null) return 'ERROR';
+  return node === 'WARNING' || health?.status === 'warning' ? 'WARNING' : 'LIVE';
+}
+
+/** Part of the log lines that is left to refused files. */
+const REFUSED_ERRORS = 5;
+
+/** The storage's log in iconik: what was logged about it, with the files that were refused and why. */
+function logOf(figures: StorageFigures, lines: { log: readonly string[]; error: readonly string[] }) {
+  const refused = figures.refused.map(
+    ({ path, message }) => `Not ingested: ${path}: ${message ?? 'no reason is known'}`,
+  );
+  const errors = refused.slice(-REFUSED_ERRORS);
+  return logLineFields(
+    [...refused, ...lines.log.slice(-(LOG_LINES - refused.length))],
+    [...errors, ...lines.error.slice(-(ERROR_LINES - errors.length))],
+  );
+}
+
 /**
- * Body of `PUT gateway/report` (reference C.5). The status is the gateway's: a leader that reports is LIVE; what ails the
- * storage stands in the storage's own status. Exports and preview transcodes are not built, so their true number is 0.
+ * Body of `PUT gateway/report` (reference C.5). Exports and preview transcodes are not built, so their true number is 0.
  */
 export function reportBody(
   figures: StorageFigures,
   node: ReportingNode,
-  lines: { log: readonly string[]; error: readonly string[] },
+  about: { health: CheckResult | null; log: readonly string[]; error: readonly string[] },
 ): Record<string, unknown> {
   return {
-    status: 'LIVE',
+    status: gatewayStatus(figures, about.health, node.status()),
     version: clip(node.version, VERSION_LENGTH),
     host_name: clip(node.hostName, HOST_LENGTH),
     host_info: clip(node.hostInfo, HOST_LENGTH),
@@ -60,7 +86,7 @@ export function reportBody(
     waiting_transcode_jobs_number: count(figures.waitingTranscodes),
     waiting_preview_transcode_jobs_number: 0,
     ...(figures.lastScanSeconds === null ? {} : { last_scan_time: count(figures.lastScanSeconds) }),
-    ...logLineFields(lines.log, lines.error),
+    ...logOf(figures, about),
   };
 }
 

@@ -17,12 +17,15 @@ afterEach(async () => {
 });
 
 let health: CheckResult | null = null;
+let isLast = false;
+let status: 'LIVE' | 'WARNING' = 'LIVE';
 const node = {
   version: '1',
   hostName: 'host',
   hostInfo: 'Linux',
   startStatus: 'SUCCESS',
   startStatusMessage: '',
+  status: () => status,
 } as const;
 const reportWork = (storageIds: string[] = [bench.storageId]) =>
   createReportWork({
@@ -34,8 +37,8 @@ const reportWork = (storageIds: string[] = [bench.storageId]) =>
     storages: () => storageIds.map((id) => ({ id, scans: true })),
     storageHealth: () => health,
     node,
-    lines: () => Array.from({ length: 60 }, (_, at) => `line ${at} ${'x'.repeat(2500)}`),
-    errorLines: () => [],
+    isLast: () => isLast,
+    linesAbout: () => ({ log: Array.from({ length: 60 }, (_, at) => `line ${at} ${'x'.repeat(2500)}`), error: [] }),
     intervalMs: 20,
   });
 const report = () => bench.standIn.records.reports.get(bench.storageId);
@@ -75,6 +78,35 @@ describe('the report of a storage', () => {
     });
     expect(storage()).toMatchObject({ status: 'ACTIVE', last_scanned: '2026-07-01T10:00:00.000000+00:00' });
     expect(bench.standIn.records.gatewayStatuses.get(bench.storageId)).toBe('LIVE');
+  });
+
+  it('tells why a file was refused, and an honest status', async () => {
+    await bench.knownFile({ path: 'bad.mov' });
+    await bench.database.execute(
+      `UPDATE storage_file SET state = 'faulty', error = '{"message": "The sidecar is no XML."}'`,
+      [],
+    );
+    health = { check: 'x', status: 'ok', reason: '', remedy: '' };
+    status = 'WARNING';
+    await bench.runUntil(reportWork(), () => report() !== undefined);
+    status = 'LIVE';
+    expect(report()).toMatchObject({
+      status: 'WARNING',
+      faulty_files_number: 1,
+      error_log_lines: ['Not ingested: bad.mov: The sidecar is no XML.'],
+    });
+  });
+
+  it('ends with STOPPED when nobody can lead after this node, and without a last word else', async () => {
+    const told = () => bench.standIn.records.gatewayStatuses.get(bench.storageId);
+    health = { check: 'x', status: 'ok', reason: '', remedy: '' };
+    await bench.runUntil(reportWork(), () => told() === 'LIVE');
+    expect(told()).toBe('LIVE');
+    isLast = true;
+    await bench.runUntil(reportWork(), () => storage()?.scanner_status === 'ACTIVE');
+    isLast = false;
+    expect(told()).toBe('STOPPED');
+    expect(storage()?.scanner_status).toBe('INACTIVE');
   });
 
   it('is sent when something changed, and the standing of the storage only then', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StorageFigures } from '../../../../agent/db/queries/report.ts';
 import { clip, logLineFields } from '../../../../agent/roles/main/report/log-lines.ts';
-import { reportBody, storageStatus } from '../../../../agent/roles/main/report/storage-report.ts';
+import { gatewayStatus, reportBody, storageStatus } from '../../../../agent/roles/main/report/storage-report.ts';
 
 const figures: StorageFigures = {
   totalFiles: 10,
@@ -19,18 +19,59 @@ const figures: StorageFigures = {
   problem: null,
   waitingUploads: 11,
   waitingTranscodes: 13,
+  refused: [],
 };
-const node = { version: '1', hostName: 'h', hostInfo: 'i', startStatus: 'SUCCESS', startStatusMessage: '' } as const;
+const node = {
+  version: '1',
+  hostName: 'h',
+  hostInfo: 'i',
+  startStatus: 'SUCCESS',
+  startStatusMessage: '',
+  status: () => 'LIVE' as const,
+} as const;
 const failing = { check: 'storage:nas', status: 'failing', reason: 'It is not mounted.', remedy: 'Mount it.' } as const;
 const ok = { check: 'storage:nas', status: 'ok', reason: '', remedy: '' } as const;
 
+const none = { health: null, log: [], error: [] };
+
+describe('gatewayStatus', () => {
+  const warning = { ...ok, status: 'warning' } as const;
+  const unscanned = { ...figures, problem: 'root unreadable' };
+  it.each([
+    ['LIVE', figures, ok, 'LIVE'],
+    ['LIVE', figures, null, 'LIVE'],
+    ['WARNING', figures, warning, 'LIVE'],
+    ['WARNING', figures, ok, 'WARNING'],
+    ['ERROR', figures, failing, 'LIVE'],
+    ['ERROR', unscanned, ok, 'LIVE'],
+    ['ERROR', figures, ok, 'ERROR'],
+    ['STOPPED', figures, failing, 'STOPPED'],
+  ] as const)('is %s by the worse of storage and node', (expected, known, health, node_) => {
+    expect(gatewayStatus(known, health, node_)).toBe(expected);
+  });
+});
+
 describe('reportBody', () => {
+  it('tells which files were refused and why, beside the log, within the limits', () => {
+    const refused = Array.from({ length: 15 }, (_, at) => ({ path: `f${at}.mov`, message: 'The sidecar is no XML.' }));
+    const lines = Array.from({ length: 50 }, (_, at) => `line ${at}`);
+    const body = reportBody({ ...figures, refused }, node, { health: ok, log: lines, error: lines });
+    const { log_lines: log, error_log_lines: errors } = body as { log_lines: string[]; error_log_lines: string[] };
+    expect([log.length, errors.length]).toEqual([50, 10]);
+    expect(log[0]).toBe('Not ingested: f0.mov: The sidecar is no XML.');
+    expect(log.at(-1)).toBe('line 49');
+    expect(errors.slice(0, 6)).toEqual([
+      ...refused.slice(10).map(({ path }) => expect.stringContaining(path)),
+      'line 45',
+    ]);
+  });
+
   it('keeps the limits of the published schema', () => {
     const lines = Array.from({ length: 80 }, (_, at) => `${at} ${'x'.repeat(3000)}`);
     const body = reportBody(
       { ...figures, totalFiles: 5_000_000_000 },
       { ...node, version: 'v'.repeat(300), hostName: 'h'.repeat(3000) },
-      { log: lines, error: lines },
+      { health: ok, log: lines, error: lines },
     );
     expect(body).toMatchObject({ status: 'LIVE', total_files_number: 2_147_483_647, last_scan_time: 12 });
     expect(String(body.version)).toHaveLength(100);
@@ -41,9 +82,7 @@ describe('reportBody', () => {
   });
 
   it('leaves the scan time out before the first scan', () => {
-    expect(reportBody({ ...figures, lastScanSeconds: null }, node, { log: [], error: [] })).not.toHaveProperty(
-      'last_scan_time',
-    );
+    expect(reportBody({ ...figures, lastScanSeconds: null }, node, none)).not.toHaveProperty('last_scan_time');
   });
 });
 
