@@ -106,5 +106,6 @@ describe(`${JOBS} jobs under faults (seed ${SEED})`, () => {
 });
 
 function tell(report: ChaosReport, seconds: number): void {
-  if (isLong || process.env.ISG_PRO_TEST_SEED) process.stdout.write(`${JSON.stringify({ seed: SEED, seconds, ...report })}\n`);
+  if (isLong || process.env.ISG_PRO_TEST_SEED)
+    process.stdout.write(`${JSON.stringify({ seed: SEED, seconds, ...report })}\n`);
 }
