@@ -6,14 +6,16 @@ import { silentLogger } from '../../../agent/runtime/logger.ts';
 import type { Database } from '../../../agent/runtime/sql.ts';
 import { SILENCE } from '../../support/fault-proxy.ts';
 import type { Fault } from './chaos-plan.ts';
-import { enqueueBatch, jobStates, type Order } from './ledger.ts';
+import { countOpenJobs, enqueueBatch, type Order } from './ledger.ts';
 import { machineMs } from './node-notes.ts';
 import type { QueueNode } from './queue-nodes.ts';
 import type { QueueServer } from './queue-server.ts';
 
 const BATCH = 250;
 /** More is enqueued when fewer jobs than this wait: enqueueing goes on nearly to the end of the run. */
-const BACKLOG = 1_000;
+const BACKLOG = 2_000;
+/** Counting is not free beside tens of thousands of jobs. */
+const LOOK_MS = 250;
 /** Jobs of each sort that one visit of an operator touches. */
 const BY_HAND = 20;
 const jobRow = z.object({ job_id: z.string() });
@@ -72,24 +74,22 @@ export class Chaos {
     const { orders } = this.#options;
     for (let from = 0; from < orders.length && !this.#isOver; from += BATCH) {
       await enqueueBatch(this.#database, from, orders.slice(from, from + BATCH));
-      while (!this.#isOver && (await this.#waiting()) > BACKLOG) await sleep(50);
+      while (!this.#isOver && (await this.#waiting()) > BACKLOG) await sleep(LOOK_MS);
     }
     this.#isFed = true;
   }
 
   async #waiting(): Promise<number> {
-    const states = await jobStates(this.#database).catch(() => null);
-    return states?.get('queued') ?? 0;
+    const open = await countOpenJobs(this.#database).catch(() => null);
+    return open ?? 0;
   }
 
   async #untilEnded(deadlineMs: number, isDue: () => boolean): Promise<void> {
     for (;;) {
-      const states = isDue() ? await jobStates(this.#database).catch(() => null) : null;
-      const open = states ? (states.get('queued') ?? 0) + (states.get('leased') ?? 0) : 1;
+      const open = isDue() ? await countOpenJobs(this.#database).catch(() => null) : null;
       if (open === 0 && (await this.#retryFailed())) return;
-      if (machineMs() > deadlineMs)
-        throw new Error(`not ended in time: ${JSON.stringify(Object.fromEntries(states ?? []))}`);
-      await sleep(200);
+      if (machineMs() > deadlineMs) throw new Error(`not ended in time: ${open} jobs are queued or leased`);
+      await sleep(LOOK_MS);
     }
   }
 

@@ -76,8 +76,13 @@ function noting(store: JobStore): JobStore {
   };
 }
 
+/** Nothing else of the main loop runs meanwhile. */
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 async function work({ how, workMs, listens }: Order, signal: AbortSignal): Promise<void> {
-  if (how === 'block') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, workMs);
+  if (how === 'block') block(workMs);
   else await sleep(workMs, undefined, listens ? { signal } : {});
 }
 
@@ -124,18 +129,21 @@ const runner = new JobRunner({
 });
 
 process.on('disconnect', () => process.exit(0));
-const commandSchema = z.literal('stop');
-process.on('message', (message) => {
-  commandSchema.parse(message);
-  const stop = async () => {
-    await runner.stop();
-    await membership.stop();
-    await pulse.stop();
-    await Promise.all([database.close(), pulseDatabase.close()]);
-    process.disconnect();
-  };
-  void stop();
-});
+/** What the parent may send: an order to stop, or to block the main loop for some milliseconds. */
+const commandSchema = z.union([z.literal('stop'), z.object({ blockMs: z.number() })]);
+async function obey(command: z.infer<typeof commandSchema>): Promise<void> {
+  if (command !== 'stop') {
+    block(command.blockMs);
+    process.send?.({ log: `${name} warn blocked` });
+    return;
+  }
+  await runner.stop();
+  await membership.stop();
+  await pulse.stop();
+  await Promise.all([database.close(), pulseDatabase.close()]);
+  process.disconnect();
+}
+process.on('message', (message) => void obey(commandSchema.parse(message)));
 await pulse.start();
 await membership.start();
 await runner.start();

@@ -86,6 +86,11 @@ export class QueueNode {
     return notesOf(readNotes(this.#plan.notes), 'up').some(({ node, atMs }) => node === this.name && atMs >= sinceMs);
   }
 
+  /** Has the process block its main loop; returns at once. */
+  block(blockMs: number): void {
+    this.#process?.send({ blockMs });
+  }
+
   /** SIGSTOP: all its threads stand still, its connections stay open. */
   pause(): void {
     this.#isPaused = true;
