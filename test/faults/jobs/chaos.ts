@@ -13,7 +13,7 @@ import type { QueueServer } from './queue-server.ts';
 
 const BATCH = 250;
 /** More is enqueued when fewer jobs than this wait: enqueueing goes on nearly to the end of the run. */
-const BACKLOG = 2_000;
+const BACKLOG = 600;
 /** Counting is not free beside tens of thousands of jobs. */
 const LOOK_MS = 250;
 /** Jobs of each sort that one visit of an operator touches. */

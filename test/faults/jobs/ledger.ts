@@ -40,7 +40,8 @@ export async function enqueueBatch(database: Database, number: number, orders: r
     ...WORK,
     storageId: null,
     payload,
-    priority: (payload.at % 10) + 1,
+    // Long ones first, also when they were freed: others have them before the worker that lost them is back.
+    priority: payload.workMs >= 300 ? 10 : (payload.at % 10) + 1,
     dedupeKey: `at ${payload.at}`,
     // Nothing here is the job's doing: none becomes a dead letter because many nodes died under it.
     maxAttempts: 1_000,
