@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What may go wrong in a chaos run, and what people do meanwhile. Durations in milliseconds, `node` counted from 0. */
 export type Fault =
   /** SIGKILL, then a start as the same installation, or (`isNew`) as another one: the machine was replaced. */
@@ -17,14 +19,12 @@ export type Fault =
   /** Somebody cancels, re-prioritises and retries jobs by hand. */
   | { kind: 'operator' };
 
-/** A small generator with a seed (Mulberry32 by its published recurrence): uniform in [0, 1). */
+/** Numbers that follow from a seed and from how many were drawn: uniform in [0, 1). */
 export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
+  let drawn = 0;
   return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    drawn += 1;
+    return createHash('sha256').update(`${seed} ${drawn}`).digest().readUInt32BE() / 2 ** 32;
   };
 }
 

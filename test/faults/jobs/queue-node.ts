@@ -129,21 +129,12 @@ const runner = new JobRunner({
 });
 
 process.on('disconnect', () => process.exit(0));
-/** What the parent may send: an order to stop, or to block the main loop for some milliseconds. */
-const commandSchema = z.union([z.literal('stop'), z.object({ blockMs: z.number() })]);
-async function obey(command: z.infer<typeof commandSchema>): Promise<void> {
-  if (command !== 'stop') {
-    block(command.blockMs);
-    process.send?.({ log: `${name} warn blocked` });
-    return;
-  }
-  await runner.stop();
-  await membership.stop();
-  await pulse.stop();
-  await Promise.all([database.close(), pulseDatabase.close()]);
-  process.disconnect();
-}
-process.on('message', (message) => void obey(commandSchema.parse(message)));
+/** The parent may have the main loop blocked. */
+const commandSchema = z.object({ blockMs: z.number() });
+process.on('message', (message) => {
+  block(commandSchema.parse(message).blockMs);
+  process.send?.({ log: `${name} warn blocked` });
+});
 await pulse.start();
 await membership.start();
 await runner.start();

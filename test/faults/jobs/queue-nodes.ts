@@ -72,10 +72,6 @@ export class QueueNode {
     if (this.logs.length > LOGS_KEPT) this.logs.shift();
   }
 
-  get isRunning(): boolean {
-    return this.#process !== null;
-  }
-
   get isPaused(): boolean {
     return this.#isPaused;
   }
@@ -111,17 +107,6 @@ export class QueueNode {
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
-  }
-
-  /** Asks for an orderly stop; resolves with the exit code. */
-  async stop(): Promise<number | null> {
-    const child = this.#process;
-    this.#process = null;
-    if (!child) return null;
-    const gone = once(child, 'exit');
-    child.send('stop');
-    await gone;
-    return child.exitCode;
   }
 
   /** Ends all that belongs to it. */
