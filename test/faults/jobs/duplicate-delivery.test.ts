@@ -38,11 +38,11 @@ class LaggingLists {
       files,
       storages: {
         ...storages,
-        transfersFrom: this.#twice('transfers_from', storages.transfersFrom),
-        transfersTo: this.#twice('transfers_to', storages.transfersTo),
-        deletions: this.#twice('deletions', storages.deletions),
+        transfersFrom: this.#twice('transfers_from', (id: string) => storages.transfersFrom(id)),
+        transfersTo: this.#twice('transfers_to', (id: string) => storages.transfersTo(id)),
+        deletions: this.#twice('deletions', (id: string) => storages.deletions(id)),
       },
-      transcode: { ...transcode, queue: this.#twice('transcode', transcode.queue) },
+      transcode: { ...transcode, queue: this.#twice('transcode', (id: string) => transcode.queue(id)) },
     };
   }
 

@@ -89,13 +89,14 @@ async function work({ how, workMs, listens }: Order, signal: AbortSignal): Promi
 const handler: JobHandler<Order> = {
   ...WORK,
   payload: orderSchema,
-  run: async ({ job, payload, signal, confirmLease }) => {
+  run: async (context) => {
+    const { job, payload, signal } = context;
     const { at, how } = payload;
     writeNote(notes, { kind: 'start', node: name, at, token: job.leaseToken, atMs: machineMs() });
     await work(payload, signal);
     if (how === 'external') {
       const confirmMs = machineMs();
-      await confirmLease();
+      await context.confirmLease();
       writeNote(notes, { kind: 'effect', node: name, at, token: job.leaseToken, confirmMs, atMs: machineMs() });
     }
     if (how === 'plain') return { kind: 'done', result: {} };
