@@ -166,8 +166,8 @@ describe('a record of each queue, listed twice in each list', () => {
       reconcileIntervalMs: 20,
     }).run(old);
     // Refused at its first write, it looks no second time before seconds have passed.
-    await expect.poll(() => lists.wereRead(1), { timeout: 15_000, interval: 20 }).toBe(true);
-    await expect.poll(() => lists.wereRead(2), { timeout: 15_000, interval: 20 }).toBe(true);
+    await expect.poll(() => lists.wereRead(1), { timeout: 60_000, interval: 20 }).toBe(true);
+    await expect.poll(() => lists.wereRead(2), { timeout: 60_000, interval: 20 }).toBe(true);
     old.end();
     await late;
     expect(await count('job')).toBe(0);

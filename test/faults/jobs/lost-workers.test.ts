@@ -164,6 +164,7 @@ describe('a main loop that is blocked for 10 s beside eight busy ffmpegs', () =>
     expect(anyEnded).not.toHaveBeenCalled();
     expect(await untilDone(jobs)).toEqual(Array.from({ length: jobs }, () => 1));
     expect(startsOf(other)).toEqual([]);
-    expect(notesOf(notes(), 'news')).toEqual([]);
+    // Freed and taken back would be a new token.
+    expect(notesOf(notes(), 'news').filter(({ news }) => news === 'token')).toEqual([]);
   });
 });
