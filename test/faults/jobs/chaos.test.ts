@@ -83,7 +83,7 @@ describe(`${JOBS} jobs under faults (seed ${SEED})`, () => {
       const scripted = [...SHORT_FAULTS];
       const beganMs = machineMs();
       for (const node of nodes) node.start();
-      await expect.poll(() => nodes.every((node) => node.isUp(beganMs)), { timeout: 60_000 }).toBe(true);
+      await expect.poll(() => nodes.every((node) => node.isUp(beganMs)), { timeout: 120_000 }).toBe(true);
       const chaos = new Chaos({
         server,
         nodes,
