@@ -45,7 +45,7 @@ export interface OurRunnerOptions {
   database: Database;
   slots: number;
   owner?: Owner;
-  /** Told of every look at the queue. */
+  /** Told of every look at the queue: each statement that asks for jobs. */
   onClaim?: () => void;
   work: (at: number, signal: AbortSignal) => Promise<void> | void;
 }
@@ -62,12 +62,12 @@ export function createOurRunner({ database, slots, owner = newOwner(), onClaim, 
     },
   };
   const store = createPgJobStore(database, owner);
-  const claim: typeof store.claim = (lanes, reach) => {
-    onClaim?.();
-    return store.claim(lanes, reach);
+  const exchange: typeof store.exchange = (ends, lanes, reach) => {
+    if (lanes.length > 0) onClaim?.();
+    return store.exchange(ends, lanes, reach);
   };
   return new JobRunner({
-    store: onClaim ? { ...store, claim } : store,
+    store: onClaim ? { ...store, exchange } : store,
     handlers: [handler as JobHandler],
     lanes: [{ role: ROLE, kinds: [KIND], limit: () => slots }],
     reach: () => ({ ...REACH, roles: new Set([ROLE] as const) }),
