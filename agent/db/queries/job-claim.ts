@@ -77,15 +77,21 @@ export interface ExchangeAnswer {
   verdicts: Map<string, EndVerdict>;
 }
 
-// Arrays and no JSON: the server takes them apart ten times faster.
+// Arrays and no JSON: the server takes them apart ten times faster. Written out here: pg would quote every number.
+const plainArray = (values: readonly (string | number | boolean)[]): string => `{${values.join(',')}}`;
+const jsonArray = (values: readonly (string | null)[]): string =>
+  `{${values.map((json) => (json === null ? 'NULL' : `"${json.replace(/[\\"]/g, '\\$&')}"`)).join(',')}}`;
+
 const endColumns = (ends: readonly EndedLease[]) => [
-  ends.map(({ lease }) => lease.jobId),
-  ends.map(({ lease }) => lease.leaseToken),
-  ends.map(({ end }) => end.state),
-  ends.map(({ end }) => (end.state === 'done' ? storableOrNull(end.result) : null)),
-  ends.map(({ end }) => (end.state === 'failed' || end.state === 'queued' ? storableOrNull(end.error) : null)),
-  ends.map(({ end }) => (end.state === 'queued' ? storableWaitMs(end.afterMs) : 0)),
-  ends.map(({ end }) => end.state === 'queued' && end.refund),
+  plainArray(ends.map(({ lease }) => lease.jobId)),
+  plainArray(ends.map(({ lease }) => lease.leaseToken)),
+  plainArray(ends.map(({ end }) => end.state)),
+  jsonArray(ends.map(({ end }) => (end.state === 'done' ? storableOrNull(end.result) : null))),
+  jsonArray(
+    ends.map(({ end }) => (end.state === 'failed' || end.state === 'queued' ? storableOrNull(end.error) : null)),
+  ),
+  plainArray(ends.map(({ end }) => (end.state === 'queued' ? storableWaitMs(end.afterMs) : 0))),
+  plainArray(ends.map(({ end }) => end.state === 'queued' && end.refund)),
 ];
 
 const laneRecord = ({ role, kinds, slots, takenByProfile, most }: LaneDemand) => ({

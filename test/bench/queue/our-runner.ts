@@ -47,7 +47,7 @@ export interface OurRunnerOptions {
   owner?: Owner;
   /** Told of every look at the queue: each statement that asks for jobs. */
   onClaim?: () => void;
-  work: (at: number, signal: AbortSignal) => Promise<void> | void;
+  work: (at: number, context: { readonly signal: AbortSignal }) => Promise<void> | void;
 }
 
 /** The product's own runner over its own store. */
@@ -56,8 +56,8 @@ export function createOurRunner({ database, slots, owner = newOwner(), onClaim, 
     role: ROLE,
     kind: KIND,
     payload: z.object({ at: z.number() }),
-    run: async ({ payload, signal }) => {
-      await work(payload.at, signal);
+    run: async (context) => {
+      await work(context.payload.at, context);
       return { kind: 'done', result: {} };
     },
   };
