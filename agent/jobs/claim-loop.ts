@@ -39,8 +39,10 @@ interface Sent {
   lanes: readonly LaneDemand[];
 }
 
-/** Most ends, and most claims of a lane, in one statement; and how many ends are worth a second one beside the first. */
+/** Most ends, and most claims of a lane, in one statement; and how many are worth a statement beside others. */
 const LOAD = 250;
+/** With so many statements on their way none is sent beside them; more were not faster. */
+const AT_ONCE = 3;
 /** Pause after a statement that failed, milliseconds. */
 const RETRY_MS = 500;
 /** Tries to store an end once the node stops. */
@@ -51,8 +53,8 @@ const DEFERRED_MS = 500;
 /**
  * The one conversation of a node with the queue. All jobs that ended while a statement was on its way go into the next
  * one, together with the claim for the slots they free. One statement at a time, because more would only wait for each
- * other; but when a full load of ends waits, a second one takes it along beside the first: then the server works on the one
- * while the jobs of the other run. Between two statements everything that is leased here is known here.
+ * other; but a full load of ends goes with one of its own beside those on their way: then the server works on the one
+ * while the jobs of the other run. While none is on its way everything that is leased here is known here.
  */
 export class ClaimLoop {
   readonly #options: ClaimLoopOptions;
@@ -68,7 +70,7 @@ export class ClaimLoop {
   #loop: Promise<void> | null = null;
   readonly #sent = new Set<Sent>();
   /** The statements beside the loop's own, one after the other, while there are full loads. */
-  #second: Promise<void> | null = null;
+  readonly #beside = new Set<Promise<void>>();
   /** A look for strays is due or under way: nothing is sent beside the loop's own statements. */
   #isLooking = false;
   /** The last claim brought a full load. */
@@ -100,7 +102,7 @@ export class ClaimLoop {
   end(claimed: Lease, end: LeaseEnd): Promise<EndVerdict> {
     const settle = Promise.withResolvers<EndVerdict>();
     this.#pending.push({ claimed, end, attempts: 0, settle });
-    if (this.#pending.length >= LOAD && this.#sent.size > 0) this.#sendSecond();
+    if (this.#pending.length >= LOAD) this.#sendBeside();
     this.wake();
     return settle.promise;
   }
@@ -119,15 +121,18 @@ export class ClaimLoop {
     await this.#loop;
   }
 
-  #sendSecond(): void {
-    if (this.#isLooking || this.#isOver) return;
-    this.#second ??= this.#sendLoads().finally(() => {
-      this.#second = null;
-    });
+  #sendBeside(): void {
+    if (this.#isOver || !this.#mayGoBeside()) return;
+    const sending: Promise<void> = this.#sendLoads().finally(() => this.#beside.delete(sending));
+    this.#beside.add(sending);
+  }
+
+  #mayGoBeside(): boolean {
+    return !this.#isLooking && this.#sent.size > 0 && this.#sent.size < AT_ONCE && this.#hasLoad();
   }
 
   async #sendLoads(): Promise<void> {
-    while (this.#hasLoad() && this.#sent.size > 0 && !this.#isLooking) {
+    while (this.#mayGoBeside()) {
       await this.#guardedRound();
       // What it brought may be over in the same turn.
       await nextTurn();
@@ -143,11 +148,11 @@ export class ClaimLoop {
   }
 
   async #run(): Promise<void> {
-    while (!this.#isOver || this.#pending.length > 0 || this.#second) {
+    while (!this.#isOver || this.#pending.length > 0 || this.#beside.size > 0) {
       const again = await this.#guardedRound();
       if (this.#trouble === '') await this.#lookAround();
       if (again) continue;
-      if (this.#isOver && this.#pending.length === 0) await this.#second;
+      if (this.#isOver && this.#pending.length === 0) await Promise.all(this.#beside);
       else await this.#pause();
     }
   }
@@ -222,7 +227,7 @@ export class ClaimLoop {
     const asked = ends.map(({ claimed: { jobId, leaseToken }, end }) => ({ lease: { jobId, leaseToken }, end }));
     const sent: Sent = { ends, lanes };
     this.#sent.add(sent);
-    if (this.#hasLoad()) this.#sendSecond();
+    this.#sendBeside();
     try {
       const { claimed, unfit, verdicts } = await store.exchange(asked, lanes, reach());
       for (const [at, pending] of ends.entries()) this.#settle(pending, asked[at]?.lease.leaseToken, verdicts);
