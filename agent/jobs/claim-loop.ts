@@ -220,7 +220,7 @@ export class ClaimLoop {
 
   /** One statement, if there is anything to say. True when the next one should follow at once. */
   async #round(): Promise<boolean> {
-    const { store, reach } = this.#options;
+    const options = this.#options;
     const ends = this.#takePending();
     const lanes = this.#isClaiming ? this.#demand(ends) : [];
     if (ends.length === 0 && lanes.length === 0) return false;
@@ -229,10 +229,10 @@ export class ClaimLoop {
     this.#sent.add(sent);
     this.#sendBeside();
     try {
-      const { claimed, unfit, verdicts } = await store.exchange(asked, lanes, reach());
+      const { claimed, unfit, verdicts } = await options.store.exchange(asked, lanes, options.reach());
       for (const [at, pending] of ends.entries()) this.#settle(pending, asked[at]?.lease.leaseToken, verdicts);
-      for (const job of claimed) this.#options.begin(job);
-      for (const job of unfit ?? []) this.#options.unfit(job);
+      for (const job of claimed) options.begin(job);
+      for (const job of unfit ?? []) options.unfit(job);
       this.#isRich = claimed.length >= LOAD;
       return claimed.length > 0;
     } catch (thrown) {
