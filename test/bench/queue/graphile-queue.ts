@@ -25,7 +25,7 @@ const startPool = ({ uri, isPooled, concurrentJobs, settings }: Pool, task: Task
       worker: {
         connectionString: uri,
         concurrentJobs,
-        maxPoolSize: 25,
+        maxPoolSize: 12,
         preparedStatements: !isPooled,
         logger,
         ...settings,
