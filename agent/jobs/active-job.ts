@@ -24,7 +24,12 @@ export class ActiveJob {
   /** Wall clock; a label. */
   readonly startedMs: number;
   readonly #deps: ActiveJobDeps;
-  readonly #abort = new AbortController();
+  /** Made when somebody wants to listen, or to be told: hundreds of short jobs a second never do. */
+  #abort: AbortController | null = null;
+  /** Resolves when the handler is given up. */
+  readonly #abandoned = Promise.withResolvers<JobOutcome>();
+  /** Ends the wait for a handler that was told to stop. */
+  #patience: AbortController | null = null;
   #stopped: StopReason | null = null;
   #progress = 0;
   #note = '';
@@ -54,7 +59,17 @@ export class ActiveJob {
   stop(reason: StopReason): void {
     if (this.#stopped || this.#isOver) return;
     this.#stopped = reason;
-    this.#abort.abort(stopError(reason));
+    this.#controller().abort(stopError(reason));
+    void this.#abandon();
+  }
+
+  #controller(): AbortController {
+    this.#abort ??= new AbortController();
+    return this.#abort;
+  }
+
+  #throwIfStopped(): void {
+    this.#abort?.signal.throwIfAborted();
   }
 
   /**
@@ -63,26 +78,26 @@ export class ActiveJob {
    */
   async run(handler: JobHandler): Promise<JobOutcome> {
     const work = outcomeOf(handler, this.claimed, (payload) => {
-      this.#abort.signal.throwIfAborted();
+      this.#throwIfStopped();
       return handler.run(this.#context(payload));
     });
-    const settled = new AbortController();
     try {
-      return await Promise.race([work, this.#abandoned(settled.signal)]);
+      return await Promise.race([work, this.#abandoned.promise]);
     } finally {
       this.#isOver = true;
-      settled.abort();
+      this.#patience?.abort();
     }
   }
 
-  async #abandoned(settled: AbortSignal): Promise<JobOutcome> {
+  async #abandon(): Promise<void> {
     const { clock, abandonMs, log } = this.#deps;
-    const { signal } = this.#abort;
-    await new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true, signal: settled });
-      if (signal.aborted) resolve();
-    });
-    await clock.sleep(abandonMs, settled);
+    this.#patience = new AbortController();
+    try {
+      await clock.sleep(abandonMs, this.#patience.signal);
+    } catch {
+      // ignored because the handler has stopped
+      return;
+    }
     const { role, kind, jobId } = this.claimed;
     log.error('A job did not stop when it was told to; it is left to itself and its slot is used again', {
       role,
@@ -91,18 +106,25 @@ export class ActiveJob {
       reason: this.#stopped,
       waitedMs: abandonMs,
     });
-    return { kind: 'retry', error: { code: 'stopped', retry: 'transient', message: ABANDONED } };
+    this.#abandoned.resolve({ kind: 'retry', error: { code: 'stopped', retry: 'transient', message: ABANDONED } });
   }
 
   #context(payload: unknown): JobContext<unknown> {
     const { log, store, renewer } = this.#deps;
     const { role, kind, jobId } = this.claimed;
     const report = () => renewer.report(jobId, this.#progress, this.#note);
+    const signal = () => this.#controller().signal;
+    let ownLog: Logger | null = null;
     return {
       job: this.claimed,
       payload,
-      log: log.child({ role, kind, jobId }),
-      signal: this.#abort.signal,
+      get log() {
+        ownLog ??= log.child({ role, kind, jobId });
+        return ownLog;
+      },
+      get signal() {
+        return signal();
+      },
       progress: (fraction, note) => {
         if (this.#isOver) return;
         // One job's nonsense in the statement that renews all leases of the node would have it refused.
@@ -127,9 +149,9 @@ export class ActiveJob {
   }
 
   async #confirm(): Promise<void> {
-    this.#abort.signal.throwIfAborted();
+    this.#throwIfStopped();
     if (this.#isOver || !(await this.#deps.renewer.confirm(this.claimed.jobId))) throw this.#lose();
-    this.#abort.signal.throwIfAborted();
+    this.#throwIfStopped();
     if (this.#isOver) throw this.#lose();
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { coerceError, type IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { ClaimedJob, JobStore, UnfitJob } from './job-store.ts';
+import { beside } from './lane.ts';
 
 /** What a claim loop needs; functions answer for this instant. */
 export interface ClaimLoopOptions {
@@ -32,6 +33,16 @@ interface PendingEnd {
   settle: PromiseWithResolvers<EndVerdict>;
 }
 
+/** A statement on its way. */
+interface Sent {
+  ends: readonly PendingEnd[];
+  lanes: readonly LaneDemand[];
+}
+
+/** Most ends, and most claims of a lane, in one statement; and how many are worth a statement beside others. */
+const LOAD = 250;
+/** With so many statements on their way none is sent beside them; more were not faster. */
+const AT_ONCE = 3;
 /** Pause after a statement that failed, milliseconds. */
 const RETRY_MS = 500;
 /** Tries to store an end once the node stops. */
@@ -41,8 +52,9 @@ const DEFERRED_MS = 500;
 
 /**
  * The one conversation of a node with the queue. All jobs that ended while a statement was on its way go into the next
- * one, together with the claim for the slots they free. One statement at a time: more would only wait for each other's
- * locks, and between two of them everything that is leased here is known here.
+ * one, together with the claim for the slots they free. One statement at a time, because more would only wait for each
+ * other; but a full load of ends goes with one of its own beside those on their way: then the server works on the one
+ * while the jobs of the other run. While none is on its way everything that is leased here is known here.
  */
 export class ClaimLoop {
   readonly #options: ClaimLoopOptions;
@@ -56,7 +68,17 @@ export class ClaimLoop {
   #nextStrayMs = 0;
   #nextDeferredMs = 0;
   #loop: Promise<void> | null = null;
-  #onItsWay: Promise<boolean> | null = null;
+  readonly #sent = new Set<Sent>();
+  /** The statements beside the loop's own, one after the other, while there are full loads. */
+  readonly #beside = new Set<Promise<void>>();
+  /** A look for strays is due or under way: nothing is sent beside the loop's own statements. */
+  #isLooking = false;
+  /** The last claim brought a full load. */
+  #isRich = false;
+  /** The last statement left slots for another full load. */
+  #hasRoom = false;
+  /** Resolve when no statement is on its way any more. */
+  #quiet: (() => void)[] = [];
 
   constructor(options: ClaimLoopOptions) {
     this.#options = options;
@@ -80,6 +102,7 @@ export class ClaimLoop {
   end(claimed: Lease, end: LeaseEnd): Promise<EndVerdict> {
     const settle = Promise.withResolvers<EndVerdict>();
     this.#pending.push({ claimed, end, attempts: 0, settle });
+    if (this.#pending.length >= LOAD) this.#sendBeside();
     this.wake();
     return settle.promise;
   }
@@ -87,9 +110,7 @@ export class ClaimLoop {
   /** Claims nothing more; ends are still stored. Resolves when no claim is on its way any more. */
   async stopClaiming(): Promise<void> {
     this.#isClaiming = false;
-    await this.#onItsWay?.catch(() => {
-      // ignored because the loop deals with it
-    });
+    await this.#untilQuiet();
   }
 
   /** Resolves when every end given so far is stored, or was tried often enough. */
@@ -100,18 +121,45 @@ export class ClaimLoop {
     await this.#loop;
   }
 
+  #sendBeside(): void {
+    if (this.#isOver || !this.#mayGoBeside()) return;
+    const sending: Promise<void> = this.#sendLoads().finally(() => this.#beside.delete(sending));
+    this.#beside.add(sending);
+  }
+
+  #mayGoBeside(): boolean {
+    return !this.#isLooking && this.#sent.size > 0 && this.#sent.size < AT_ONCE && this.#hasLoad();
+  }
+
+  async #sendLoads(): Promise<void> {
+    while (this.#mayGoBeside()) {
+      await this.#guardedRound();
+      // What it brought may be over in the same turn.
+      await nextTurn();
+    }
+  }
+
+  #hasLoad(): boolean {
+    return this.#pending.length >= LOAD || (this.#isClaiming && this.#isRich && this.#hasRoom);
+  }
+
+  async #untilQuiet(): Promise<void> {
+    if (this.#sent.size > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
+  }
+
   async #run(): Promise<void> {
-    while (!this.#isOver || this.#pending.length > 0) {
+    while (!this.#isOver || this.#pending.length > 0 || this.#beside.size > 0) {
       const again = await this.#guardedRound();
       if (this.#trouble === '') await this.#lookAround();
-      if (!again && !(this.#isOver && this.#pending.length === 0)) await this.#pause();
+      if (again) continue;
+      if (this.#isOver && this.#pending.length === 0) await Promise.all(this.#beside);
+      else await this.#pause();
     }
   }
 
   async #guardedRound(): Promise<boolean> {
     try {
-      this.#onItsWay = this.#round();
-      const again = await this.#onItsWay;
+      const again = await this.#round();
       this.#trouble = '';
       return again;
     } catch (thrown) {
@@ -160,7 +208,12 @@ export class ClaimLoop {
       this.#nextDeferredMs = clock.monotonicMs() + DEFERRED_MS;
     }
     if (clock.monotonicMs() < this.#nextStrayMs) return;
-    const freed = await store.freeStray(this.#options.known());
+    // The statement beside the loop's own is not waited for: the look comes after it, before another one is sent beside.
+    this.#isLooking = true;
+    if (this.#sent.size > 0) return;
+    const freed = await store.freeStray(this.#options.known()).finally(() => {
+      this.#isLooking = false;
+    });
     this.#nextStrayMs = clock.monotonicMs() + strayMs;
     if (freed > 0) log.warn(`Gave back ${freed} jobs that were leased without this node's knowing`, { freed });
   }
@@ -169,26 +222,50 @@ export class ClaimLoop {
   async #round(): Promise<boolean> {
     const options = this.#options;
     const ends = this.#takePending();
-    const lanes = this.#isClaiming ? options.demand(new Set(ends.map(({ claimed }) => claimed))) : [];
+    const lanes = this.#isClaiming ? this.#demand(ends) : [];
     if (ends.length === 0 && lanes.length === 0) return false;
     const asked = ends.map(({ claimed: { jobId, leaseToken }, end }) => ({ lease: { jobId, leaseToken }, end }));
+    const sent: Sent = { ends, lanes };
+    this.#sent.add(sent);
+    this.#sendBeside();
     try {
       const { claimed, unfit, verdicts } = await options.store.exchange(asked, lanes, options.reach());
       for (const [at, pending] of ends.entries()) this.#settle(pending, asked[at]?.lease.leaseToken, verdicts);
       for (const job of claimed) options.begin(job);
       for (const job of unfit ?? []) options.unfit(job);
+      this.#isRich = claimed.length >= LOAD;
       return claimed.length > 0;
     } catch (thrown) {
       await this.#keep(ends, coerceError(thrown));
       throw thrown;
+    } finally {
+      this.#sent.delete(sent);
+      if (this.#sent.size === 0) for (const resolve of this.#quiet.splice(0)) resolve();
     }
+  }
+
+  // Beside a statement on its way: the jobs that it ends hold no slots, the slots that it claims are taken.
+  #demand(ends: readonly PendingEnd[]): LaneDemand[] {
+    const others = [...this.#sent];
+    const ending = [...ends, ...others.flatMap((sent) => sent.ends)].map(({ claimed }) => claimed);
+    const taken = others.flatMap(({ lanes }) => lanes);
+    const open = this.#options.demand(new Set(ending)).flatMap((lane) => beside(lane, taken) ?? []);
+    this.#hasRoom = open.some(({ slots, takenByProfile }) => !takenByProfile && slots >= 2 * LOAD);
+    return open.map((lane) => (lane.takenByProfile ? lane : { ...lane, slots: Math.min(LOAD, lane.slots) }));
   }
 
   // At most one end per job: a job leased anew may have those of two leases.
   #takePending(): PendingEnd[] {
-    const byJob = Map.groupBy(this.#pending, ({ claimed }) => claimed.jobId);
-    this.#pending = [...byJob.values()].flatMap(([, ...later]) => later);
-    return [...byJob.values()].flatMap(([first]) => first ?? []);
+    const taken = new Map<string, PendingEnd>();
+    const left: PendingEnd[] = [];
+    for (const pending of this.#pending) {
+      const { jobId } = pending.claimed;
+      if (taken.size < LOAD && !taken.has(jobId)) taken.set(jobId, pending);
+      else left.push(pending);
+    }
+    this.#pending = left;
+    if (left.length > 0) this.#isWoken = true;
+    return [...taken.values()];
   }
 
   #settle(pending: PendingEnd, token: string | undefined, verdicts: ReadonlyMap<string, EndVerdict>): void {

@@ -36,6 +36,17 @@ export function laneDemand(lane: Lane, taken: readonly string[], allowance: Allo
 }
 
 /**
+ * What is left to ask for beside demands that are on their way (`taken`); null when nothing is. A lane that
+ * counts by profile is asked for by one statement only. Pure.
+ */
+export function beside(lane: LaneDemand, taken: readonly LaneDemand[]): LaneDemand | null {
+  const same = taken.filter(({ role, kinds }) => role === lane.role && kinds.some((kind) => lane.kinds.includes(kind)));
+  if (lane.takenByProfile) return same.length > 0 ? null : lane;
+  const slots = lane.slots - same.reduce((sum, other) => sum + other.slots, 0);
+  return slots > 0 ? { ...lane, slots } : null;
+}
+
+/**
  * Which of a role's lanes may ask while the role is tried with one job at a time: none while a job of the role runs, else
  * one after the other, so that work of one kind only is found, too. `turn` counts the looks. Pure.
  */

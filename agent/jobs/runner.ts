@@ -232,14 +232,13 @@ export class JobRunner implements Service {
 
   async #run(job: ActiveJob, handler: JobHandler): Promise<void> {
     const { jobId } = job.claimed;
-    const startedMs = this.#options.clock.monotonicMs();
     try {
       const outcome = await job.run(handler);
       this.#quarantine.ended(job.claimed, outcome, job.stopped);
       const end = leaseEndOf(outcome, { ...job.claimed, stopped: job.stopped }, this.#options.random);
       let verdict = await this.#end(job, outcome, end);
       if (verdict === 'lost' && (await this.#isOursStill(job))) verdict = await this.#end(job, outcome, end);
-      this.#logEnd(job, verdict === 'lost' ? null : end, Math.round(this.#options.clock.monotonicMs() - startedMs));
+      this.#logEnd(job, verdict === 'lost' ? null : end);
     } catch (thrown) {
       const { message } = coerceError(thrown);
       this.#options.log.error('The end of a job could not be stored', { jobId, error: message });
@@ -278,8 +277,10 @@ export class JobRunner implements Service {
     }
   }
 
-  #logEnd(job: ActiveJob, end: LeaseEnd | null, durationMs: number): void {
+  #logEnd(job: ActiveJob, end: LeaseEnd | null): void {
     const { role, kind, jobId, attempts } = job.claimed;
+    // By the wall clock: a label, and far quicker to read than the clock that decides.
+    const durationMs = Math.max(0, this.#options.clock.wallMs() - job.startedMs);
     const fields = { role, kind, jobId, attempts, durationMs };
     if (end === null) this.#options.log.warn('Job given up: its lease went to another node', fields);
     else if (end.state === 'done') this.#options.log.info('Job done', fields);

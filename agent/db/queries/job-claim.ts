@@ -10,7 +10,7 @@ import {
   roleSchema,
 } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
-import { storableJson, storableWaitMs } from './job-storable.ts';
+import { storableOrNull, storableWaitMs } from './job-storable.ts';
 
 // One statement, hence one round trip and one commit, for everything that a node's slots want of the queue at an instant:
 // it ends the leases of the jobs that are over and leases new ones for the slots that this frees.
@@ -34,19 +34,26 @@ const claimedRow = z.object({
 });
 /** A claimed row as the store maps it. */
 export type ClaimedRow = z.infer<typeof claimedRow>;
+/** All ids of one verdict, with commas between them. */
 const verdictRow = z.object({ what: z.enum(['ended', 'lost']), job_id: z.string() });
 // Only what is needed to give a job back: the row of a newer version must not hide the others.
-const anyClaimedRow = z.looseObject({
+const unfitRowShape = z.looseObject({
   what: z.literal('claimed'),
   job_id: z.string(),
   lease_token: z.string(),
   role: z.string(),
   kind: z.string(),
 });
-const exchangeRow = z.discriminatedUnion('what', [anyClaimedRow, verdictRow]);
+// A row that fits is parsed once.
+const exchangeRow = z.union([
+  claimedRow,
+  verdictRow,
+  unfitRowShape.transform((row) => ({ what: 'unfit' as const, row })),
+]);
 
-// The function stands in migration 000004.
-const EXCHANGE = 'SELECT * FROM job_exchange_1($1, $2, $3, $4, $5::jsonb, $6::bigint[], $7::jsonb, $8::text[], $9)';
+// The function stands in migration 000005.
+const EXCHANGE = `SELECT * FROM job_exchange_2($1, $2, $3, $4, $5::bigint[], $6::bigint[], $7::text[], $8::jsonb[], $9::jsonb[],
+  $10::float8[], $11::boolean[], $12::jsonb, $13::text[], $14)`;
 
 /** What a node wants of the queue at an instant. */
 export interface ExchangeRequest extends ClaimReach {
@@ -71,14 +78,22 @@ export interface ExchangeAnswer {
   verdicts: Map<string, EndVerdict>;
 }
 
-const endRecord = ({ lease, end }: EndedLease) => ({
-  ...lease,
-  state: end.state,
-  result: end.state === 'done' ? end.result : null,
-  error: end.state === 'failed' || end.state === 'queued' ? (end.error ?? null) : null,
-  afterMs: end.state === 'queued' ? storableWaitMs(end.afterMs) : 0,
-  refund: end.state === 'queued' && end.refund,
-});
+// Arrays and no JSON: the server takes them apart ten times faster. Written out here: pg would quote every number.
+const plainArray = (values: readonly (string | number | boolean)[]): string => `{${values.join(',')}}`;
+const jsonArray = (values: readonly (string | null)[]): string =>
+  `{${values.map((json) => (json === null ? 'NULL' : `"${json.replace(/[\\"]/g, '\\$&')}"`)).join(',')}}`;
+
+const endColumns = (ends: readonly EndedLease[]) => [
+  plainArray(ends.map(({ lease }) => lease.jobId)),
+  plainArray(ends.map(({ lease }) => lease.leaseToken)),
+  plainArray(ends.map(({ end }) => end.state)),
+  jsonArray(ends.map(({ end }) => (end.state === 'done' ? storableOrNull(end.result) : null))),
+  jsonArray(
+    ends.map(({ end }) => (end.state === 'failed' || end.state === 'queued' ? storableOrNull(end.error) : null)),
+  ),
+  plainArray(ends.map(({ end }) => (end.state === 'queued' ? storableWaitMs(end.afterMs) : 0))),
+  plainArray(ends.map(({ end }) => end.state === 'queued' && end.refund)),
+];
 
 const laneRecord = ({ role, kinds, slots, takenByProfile, most }: LaneDemand) => ({
   role,
@@ -99,8 +114,7 @@ export async function exchangeJobs(sql: Sql, request: ExchangeRequest): Promise<
     runId,
     workerId,
     request.visibilityTimeoutS,
-    storableJson(ends.map(endRecord)),
-    ends.map(({ lease }) => lease.jobId),
+    ...endColumns(ends),
     JSON.stringify(lanes.map(laneRecord)),
     ['', ...request.storageIds],
     request.priorityOrder === 'smaller-first',
@@ -108,19 +122,16 @@ export async function exchangeJobs(sql: Sql, request: ExchangeRequest): Promise<
   const rows = await sql.query(EXCHANGE, values, exchangeRow);
   const answer: ExchangeAnswer = { claimed: [], unfit: [], verdicts: new Map() };
   for (const row of rows) {
-    if (row.what !== 'claimed') {
-      answer.verdicts.set(row.job_id, row.what);
-      continue;
-    }
-    const fit = claimedRow.safeParse(row);
-    if (fit.success) answer.claimed.push(fit.data);
-    else answer.unfit.push(unfitRow(row, fit.error));
+    if (row.what === 'claimed') answer.claimed.push(row);
+    else if (row.what === 'unfit') answer.unfit.push(unfitRow(row.row));
+    else for (const jobId of row.job_id.split(',')) answer.verdicts.set(jobId, row.what);
   }
   return answer;
 }
 
-function unfitRow(row: z.infer<typeof anyClaimedRow>, error: z.ZodError): UnfitRow {
-  const reason = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+function unfitRow(row: z.infer<typeof unfitRowShape>): UnfitRow {
+  const issues = claimedRow.safeParse(row).error?.issues ?? [];
+  const reason = issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
   return { jobId: row.job_id, leaseToken: row.lease_token, role: row.role, kind: row.kind, reason };
 }
 

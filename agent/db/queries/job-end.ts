@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EndVerdict, Lease, LeaseEnd } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
-import { storableJson, storableWaitMs } from './job-storable.ts';
+import { storableOrNull, storableWaitMs } from './job-storable.ts';
 
 // The ends of single leases, for transactions that hold more than the end. Many ends at once: job-claim.ts.
 
@@ -37,15 +37,13 @@ UPDATE job SET state = 'queued', error = $2::jsonb, run_at = now() + make_interv
   lease_token = NULL, leased_by = NULL, leased_worker = NULL, lease_expires_at = NULL
 WHERE job_id = $1`;
 
-const asJson = (value: unknown): string | null => (value === undefined || value === null ? null : storableJson(value));
-
 /** Ends a lease whose row the caller holds by `lockLease` in the same transaction. */
 export async function endLease(sql: Sql, jobId: string, end: LeaseEnd): Promise<void> {
   if (end.state === 'queued') {
-    await sql.execute(REQUEUE, [jobId, asJson(end.error), storableWaitMs(end.afterMs), end.refund]);
+    await sql.execute(REQUEUE, [jobId, storableOrNull(end.error), storableWaitMs(end.afterMs), end.refund]);
     return;
   }
-  const result = end.state === 'done' ? asJson(end.result) : null;
-  const error = end.state === 'failed' ? asJson(end.error) : null;
+  const result = end.state === 'done' ? storableOrNull(end.result) : null;
+  const error = end.state === 'failed' ? storableOrNull(end.error) : null;
   await sql.execute(END, [jobId, end.state, result, error]);
 }

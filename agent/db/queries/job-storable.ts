@@ -18,6 +18,10 @@ export function storableJson(value: unknown): string {
   });
 }
 
+/** The same for a column that is null when there is nothing to store. */
+export const storableOrNull = (value: unknown): string | null =>
+  value === undefined || value === null ? null : storableJson(value);
+
 /** A wait that the database can add to its clock: 0 to 7 days, milliseconds. */
 export function storableWaitMs(afterMs: number): number {
   return Number.isNaN(afterMs) ? UNKNOWN_AFTER_MS : Math.min(MAX_AFTER_MS, Math.max(0, afterMs));

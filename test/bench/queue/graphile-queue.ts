@@ -92,8 +92,8 @@ export async function openGraphileWorker(place: BenchDatabase): Promise<QueueSys
   return {
     name: 'graphile-worker',
     settings: {
-      single: 'concurrentJobs 24, maxPoolSize 25, no local queue, no batching of completions',
-      batched: `concurrentJobs 24, maxPoolSize 25, ${JSON.stringify(BATCHED)}`,
+      single: 'concurrentJobs 24, maxPoolSize 12, no local queue, no batching of completions',
+      batched: `concurrentJobs 24, maxPoolSize 12, ${JSON.stringify(BATCHED)}`,
     },
     fill: async (jobs) => {
       await fill(jobs);

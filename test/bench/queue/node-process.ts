@@ -38,7 +38,7 @@ const runner = createOurRunner({
   database,
   slots: Number(slots),
   owner,
-  work: async (at, signal) => {
+  work: async (at, { signal }) => {
     await database.execute('INSERT INTO bench_start (job, node, run) VALUES ($1, $2, $3)', [at, name, owner.runId]);
     await sleep(Number(workMs), undefined, { signal });
   },

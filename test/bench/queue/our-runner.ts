@@ -45,9 +45,9 @@ export interface OurRunnerOptions {
   database: Database;
   slots: number;
   owner?: Owner;
-  /** Told of every look at the queue. */
+  /** Told of every look at the queue: each statement that asks for jobs. */
   onClaim?: () => void;
-  work: (at: number, signal: AbortSignal) => Promise<void> | void;
+  work: (at: number, context: { readonly signal: AbortSignal }) => Promise<void> | void;
 }
 
 /** The product's own runner over its own store. */
@@ -56,18 +56,18 @@ export function createOurRunner({ database, slots, owner = newOwner(), onClaim, 
     role: ROLE,
     kind: KIND,
     payload: z.object({ at: z.number() }),
-    run: async ({ payload, signal }) => {
-      await work(payload.at, signal);
+    run: async (context) => {
+      await work(context.payload.at, context);
       return { kind: 'done', result: {} };
     },
   };
   const store = createPgJobStore(database, owner);
-  const claim: typeof store.claim = (lanes, reach) => {
-    onClaim?.();
-    return store.claim(lanes, reach);
+  const exchange: typeof store.exchange = (ends, lanes, reach) => {
+    if (lanes.length > 0) onClaim?.();
+    return store.exchange(ends, lanes, reach);
   };
   return new JobRunner({
-    store: onClaim ? { ...store, claim } : store,
+    store: onClaim ? { ...store, exchange } : store,
     handlers: [handler as JobHandler],
     lanes: [{ role: ROLE, kinds: [KIND], limit: () => slots }],
     reach: () => ({ ...REACH, roles: new Set([ROLE] as const) }),

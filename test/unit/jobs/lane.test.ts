@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Lane, laneDemand, probingLane } from '../../../agent/jobs/lane.ts';
+import { beside, type Lane, laneDemand, probingLane } from '../../../agent/jobs/lane.ts';
 
 const lane = (limit: number, perProfile = false): Lane => ({
   role: 'TRANSCODE',
@@ -38,5 +38,15 @@ describe('a lane', () => {
     expect([0, 1, 2].map((turn) => probingLane(lanes, 0, turn))).toEqual([uploads, downloads, uploads]);
     expect(probingLane(lanes, 1, 0)).toBeNull();
     expect(probingLane([none], 0, 0)).toBeNull();
+  });
+
+  it('asks beside a statement on its way for the slots that this leaves, and never twice by profile', () => {
+    const other = { role: 'CHECKSUM', kinds: ['checksum'], slots: 3 } as const;
+    const demand = (slots: number) => ({ role: 'TRANSCODE', kinds: ['transcode'], slots }) as const;
+    expect(beside(demand(8), [demand(5), other])).toEqual(demand(3));
+    expect(beside(demand(5), [demand(5)])).toBeNull();
+    const byProfile = { ...demand(2), takenByProfile: {} };
+    expect(beside(byProfile, [other])).toBe(byProfile);
+    expect(beside(byProfile, [byProfile])).toBeNull();
   });
 });

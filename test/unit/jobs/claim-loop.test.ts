@@ -1,0 +1,154 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
+import type { EndedLease, EndVerdict, LaneDemand, Lease } from '../../../agent/contract/index.ts';
+import { ClaimLoop } from '../../../agent/jobs/claim-loop.ts';
+import type { ClaimedJob, JobStore } from '../../../agent/jobs/job-store.ts';
+import { systemClock } from '../../../agent/runtime/clock.ts';
+import { IsgError } from '../../../agent/runtime/errors.ts';
+import { silentLogger } from '../../../agent/runtime/logger.ts';
+
+/** A queue whose statements take some turns of the loop, beside a node with instant jobs. */
+class Node {
+  readonly running = new Set<ClaimedJob>();
+  readonly ended: string[] = [];
+  mostOnItsWay = 0;
+  mostAtOnce = 0;
+  strayLooksInBetween = 0;
+  strayLooks = 0;
+  begun = 0;
+  failures = 0;
+  holdsBack = false;
+  readonly loop: ClaimLoop;
+  #onItsWay = 0;
+  #busy = 0;
+  #left: number;
+  readonly #slots: number;
+
+  constructor(slots: number, jobs: number) {
+    [this.#slots, this.#left] = [slots, jobs];
+    this.loop = new ClaimLoop({
+      store: this.#store(),
+      clock: systemClock,
+      random: Math.random,
+      log: silentLogger,
+      pollMs: 5,
+      strayMs: 1,
+      demand: (ending) => this.#demand(ending),
+      reach: () => ({ storageIds: [], term: null, visibilityTimeoutS: 60 }),
+      known: () => [],
+      begin: (job) => void this.#work(job),
+      unfit: () => {},
+    });
+  }
+
+  #demand(ending: ReadonlySet<Lease>): LaneDemand[] {
+    const slots = this.#slots - [...this.running].filter((job) => !ending.has(job)).length;
+    return slots > 0 ? [{ role: 'CHECKSUM', kinds: ['checksum'], slots }] : [];
+  }
+
+  async #work(job: ClaimedJob): Promise<void> {
+    this.begun++;
+    this.running.add(job);
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#busy);
+    do await nextTurn();
+    while (this.holdsBack);
+    this.#busy--;
+    if ((await this.loop.end(job, { state: 'done', result: {} })) === 'ended') this.ended.push(job.jobId);
+    this.running.delete(job);
+  }
+
+  #store(): JobStore {
+    const exchange = async (ends: readonly EndedLease[], lanes: readonly LaneDemand[]) => {
+      this.mostOnItsWay = Math.max(this.mostOnItsWay, ++this.#onItsWay);
+      const slots = Math.min(this.#left, lanes[0]?.slots ?? 0);
+      this.#left -= slots;
+      for (let turn = 0; turn < 5; turn++) await nextTurn();
+      this.#onItsWay--;
+      if (this.failures > 0 && ends.length > 0) {
+        this.failures--;
+        this.#left += slots;
+        throw new IsgError('database-unreachable', 'away', { retry: 'transient' });
+      }
+      const verdicts = new Map<string, EndVerdict>(ends.map(({ lease }) => [lease.jobId, 'ended']));
+      const claimed = Array.from({ length: slots }, (_, at) => claimedJob(String(this.begun + at + 1)));
+      return { claimed, verdicts };
+    };
+    const freeStray = async () => {
+      this.strayLooks++;
+      if (this.#onItsWay > 0) this.strayLooksInBetween++;
+      await nextTurn();
+      if (this.#onItsWay > 0) this.strayLooksInBetween++;
+      return 0;
+    };
+    const notAsked = async () => {
+      throw new Error('not asked for');
+    };
+    return {
+      exchange,
+      freeStray,
+      releaseDeferred: async () => 0,
+      claim: notAsked,
+      renew: notAsked,
+      saveCheckpoint: notAsked,
+      end: notAsked,
+    };
+  }
+}
+
+const claimedJob = (jobId: string): ClaimedJob => ({
+  jobId,
+  leaseToken: jobId,
+  role: 'CHECKSUM',
+  kind: 'checksum',
+  profile: '',
+  storageId: null,
+  payload: {},
+  attempts: 1,
+  maxAttempts: 8,
+  checkpoint: null,
+  origin: null,
+});
+
+describe('the conversation with the queue', () => {
+  it('sends full loads beside each other, runs no more jobs than it has slots, and ends each job once', async () => {
+    const node = new Node(750, 5_000);
+    node.loop.start();
+    await vi.waitFor(() => expect(node.ended).toHaveLength(5_000), 20_000);
+    await node.loop.close();
+    expect(new Set(node.ended).size).toBe(5_000);
+    expect(node.mostOnItsWay).toBeGreaterThan(1);
+    expect(node.mostOnItsWay).toBeLessThanOrEqual(4);
+    expect(node.mostAtOnce).toBeGreaterThan(250);
+    expect(node.mostAtOnce).toBeLessThanOrEqual(750);
+  });
+
+  it('looks for strays only while no statement is on its way, also under full loads', async () => {
+    const node = new Node(750, 5_000);
+    node.loop.start();
+    await vi.waitFor(() => expect(node.ended).toHaveLength(5_000), 20_000);
+    await node.loop.close();
+    expect(node.strayLooks).toBeGreaterThan(1);
+    expect(node.strayLooksInBetween).toBe(0);
+  });
+
+  it('has one statement on its way when there is less than a full load', async () => {
+    const node = new Node(24, 480);
+    node.loop.start();
+    await vi.waitFor(() => expect(node.ended).toHaveLength(480), 20_000);
+    await node.loop.close();
+    expect(node.mostOnItsWay).toBe(1);
+  });
+
+  it('stores every end of a full load although it stops and the statements fail at first', async () => {
+    const node = new Node(500, 500);
+    node.holdsBack = true;
+    node.loop.start();
+    await vi.waitFor(() => expect(node.begun).toBe(500), 20_000);
+    node.failures = 2;
+    node.holdsBack = false;
+    await vi.waitFor(() => expect(node.failures).toBeLessThan(2), 20_000);
+    await node.loop.close();
+    await nextTurn();
+    expect(node.ended).toHaveLength(500);
+  });
+});
