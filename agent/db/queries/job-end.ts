@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EndVerdict, Lease, LeaseEnd } from '../../contract/index.ts';
 import type { Sql } from '../../runtime/sql.ts';
-import { storableOrNull, storableWaitMs } from './job-storable.ts';
+import { storableJson, storableOrNull, storableWaitMs } from './job-storable.ts';
 
 // The ends of single leases, for transactions that hold more than the end. Many ends at once: job-claim.ts.
 

@@ -6,6 +6,7 @@ import type { IconikClient } from '../../../agent/iconik/iconik-client.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import { createQueueWork } from '../../../agent/roles/main/queues/queue-work.ts';
 import { createSettleWork } from '../../../agent/roles/main/queues/settle.ts';
+import { createTranscoderProfiles } from '../../../agent/roles/main/transcoders/transcoder-profiles.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { createWorkbench, type TestLeadership, type Workbench } from '../../integration/main/workbench.ts';
 import { applyEffect, createLedger } from './ledger.ts';
@@ -94,7 +95,10 @@ describe('a record of each queue, listed twice in each list', () => {
       const work = createQueueWork({
         ...shared,
         iconik: lists.over(bench.iconik),
+        transcoders: createTranscoderProfiles({ ...shared, iconik: bench.iconik }),
         storageIds: () => [bench.storageId],
+        storage: () => null,
+        restart: () => {},
         random: Math.random,
         pollIntervalMs: 20,
         reconcileIntervalMs: 20,
@@ -160,7 +164,10 @@ describe('a record of each queue, listed twice in each list', () => {
       database: bench.database,
       clock: systemClock,
       log: bench.log,
+      transcoders: createTranscoderProfiles({ iconik: bench.iconik, clock: systemClock, log: bench.log }),
       storageIds: () => [bench.storageId],
+      storage: () => null,
+      restart: () => {},
       random: () => 0,
       pollIntervalMs: 20,
       reconcileIntervalMs: 20,
