@@ -9,6 +9,7 @@ import type { IngestContext } from './ingest-context.ts';
 import { leaderRight } from './ingest-context.ts';
 import type { CompleteIds } from './ingest-plan.ts';
 import { adoptableIds, assetBody, assetIdentity, assetTitle, fileKey, isLivingRecord } from './ingest-plan.ts';
+import { takeFormer } from './take-former.ts';
 
 /** Search results of iconik may be this old; within it a record that we know to exist is waited for. */
 const SEARCH_LAG_S = 60;
@@ -17,7 +18,10 @@ const SEARCH_RETRY_MS = 3000;
 /** Which asset a file belongs to. */
 export type AssetChoice =
   /** iconik has a record for this very file: it is ours to keep up to date. */
-  { kind: 'adopted'; ids: CompleteIds } | { kind: 'asset'; assetId: string; versionId: string };
+  | { kind: 'adopted'; ids: CompleteIds }
+  /** The file has moved or was renamed: its record has taken this row's place already. */
+  | { kind: 'moved'; row: IngestRow }
+  | { kind: 'asset'; assetId: string; versionId: string };
 
 const isAbsent = (thrown: unknown): boolean => thrown instanceof IsgError && thrown.code === 'iconik-not-found';
 
@@ -56,7 +60,7 @@ async function adoptRecord(context: IngestContext, row: IngestRow): Promise<Asse
       return { kind: 'adopted', ids: { ...ids, versionId: versionOf(asset, ids.versionId) } };
     }
   }
-  if (records.length === 0 && (await hasRecentFileIntent(context.database, fileKey(row), SEARCH_LAG_S))) {
+  if (records.length === 0 && (await hasRecentFileIntent(context.database, row, fileKey(row), SEARCH_LAG_S))) {
     throw new IsgError(
       'creation-in-doubt',
       'A record of this file was created just now; it is waited for until iconik shows it.',
@@ -144,11 +148,13 @@ async function createAsset(context: IngestContext, row: IngestRow): Promise<Asse
   return { kind: 'asset', assetId, versionId: versionOf(known, null) };
 }
 
-/** Finds the asset of a file: by storage and path, by content when the storage aggregates, else a new one (reference A.6). */
+/** Finds the asset of a file: by storage and path, by the file it used to be, by content when the storage aggregates, else a new one (reference A.6). */
 export async function chooseAsset(context: IngestContext, row: IngestRow): Promise<AssetChoice> {
   const adopted = await adoptRecord(context, row);
   if (adopted !== null) return adopted;
   const identity = assetIdentity(row, context.storage.settings);
+  const moved = await takeFormer(context, row, identity.key);
+  if (moved !== null) return { kind: 'moved', row: moved };
   const shared = identity.isAggregated ? await aggregate(context, row, identity.onlyStorageId) : null;
   return shared ?? createAsset(context, row);
 }

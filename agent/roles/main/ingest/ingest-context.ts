@@ -6,6 +6,7 @@ import type { CreateOnce, Creation } from '../../../iconik/creation/create-once.
 import type { Leadership } from '../../../leader/leadership.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Database } from '../../../runtime/sql.ts';
+import type { StorageAccess } from '../../../storage/storage-access.ts';
 import type { EnqueueJobs } from '../scan/checksum-orders.ts';
 
 /** What the steps of one file work with, under one leadership. */
@@ -16,6 +17,8 @@ export interface IngestContext {
   enqueueJobs: EnqueueJobs;
   leadership: Leadership;
   storage: Storage;
+  /** The storage's files; null where only the index is known. */
+  access: StorageAccess | null;
   log: Logger;
 }
 

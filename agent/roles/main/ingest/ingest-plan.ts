@@ -1,8 +1,10 @@
 import type { NewJob } from '../../../contract/index.ts';
-import type { IconikIds, IngestRow } from '../../../db/queries/ingest.ts';
-import type { FileRecord, FileStorageSettings, Storage } from '../../../iconik/api.ts';
+import type { IconikIds, IngestRow, PlaceInAsset } from '../../../db/queries/ingest.ts';
+import type { FileRecord, FileSet, FileStorageSettings, Storage } from '../../../iconik/api.ts';
+import { plainDirectory } from '../../../iconik/record-path.ts';
 import { compilePatterns } from '../../../storage/ignore-patterns.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
+import { isAtPath, placeBody } from './move-plan.ts';
 
 /**
  * What ingest does next and what it sends: pure functions of a row and its storage's settings. The row's ids are the
@@ -83,6 +85,13 @@ export function fileSetKey(row: IngestRow, formatId: string): string {
   return `${formatId}/${row.storageId}/${directoryOf(row.path)}/${nameOf(row.path)}`;
 }
 
+/** Whether a file set is the one with this id and stands where the file is. */
+export function isFileSetOf(set: FileSet, id: string, row: IngestRow): boolean {
+  const isHere =
+    plainDirectory(set.base_dir) === plainDirectory(directoryOf(row.path)) && set.name === nameOf(row.path);
+  return set.id === id && isHere;
+}
+
 /** Natural key of a file record's creation. */
 export function fileKey(row: Pick<IngestRow, 'storageId' | 'path'>): string {
   return `${row.storageId}/${directoryOf(row.path)}/${nameOf(row.path)}`;
@@ -147,14 +156,25 @@ export function fileBody(row: IngestRow, ids: { formatId: string; fileSetId: str
   };
 }
 
-/** Body that closes a file record, or brings one up to date. */
+/** Body that closes a file record. */
 export function closeBody(row: IngestRow): Record<string, unknown> {
   return { status: 'CLOSED', size: row.sizeBytes, checksum: row.md5, file_date_modified: isoTime(row.mtimeNs) };
 }
 
-/** Whether a record already says what the file is. */
+/**
+ * Body that brings a record up to date: content, and place if it moved. A file that was shown as missing and is there with
+ * the content it had is rediscovered (design 7).
+ */
+export function updateBody(row: IngestRow, record: FileRecord): Record<string, unknown> {
+  const place = isAtPath(record, row.path) ? {} : placeBody(row.path);
+  const isFound = record.status === 'MISSING' && record.checksum === row.md5;
+  return { ...closeBody(row), ...place, ...(isFound ? { status: 'REDISCOVERED' } : {}) };
+}
+
+/** Whether a record already says what the file is and where. */
 export function isUpToDate(record: FileRecord, row: IngestRow): boolean {
-  return record.status === 'CLOSED' && record.checksum === row.md5 && record.size === row.sizeBytes;
+  const isOpen = record.status !== 'CLOSED' && record.status !== 'REDISCOVERED';
+  return !isOpen && record.checksum === row.md5 && record.size === row.sizeBytes && isAtPath(record, row.path);
 }
 
 /** A record that stands for a file: not deleted, and part of an asset. */
@@ -195,24 +215,63 @@ export function remoteDirectory(remotePath: string | undefined, directory: strin
 }
 
 /** The TRANSFER job that copies a file to the cloud, or null when its storage wants none. */
-function uploadJob(row: IngestRow, ids: CompleteIds, settings: FileStorageSettings): NewJob | null {
+export function uploadJob(row: IngestRow, ids: CompleteIds, settings: FileStorageSettings): NewJob | null {
   const destinationStorageId = settings.remote_storage_id;
   if (settings.upload_files !== true || !destinationStorageId || matchesAny(settings.upload_ignore, row.path))
     return null;
-  const { storageId, path, sizeBytes, md5, mtimeNs } = row;
-  const destinationDirectoryPath = remoteDirectory(settings.remote_path, directoryOf(path));
+  const destinationDirectoryPath = remoteDirectory(settings.remote_path, directoryOf(row.path));
   return {
     role: 'TRANSFER',
     kind: 'upload',
-    storageId,
-    payload: { storageId, path, ...ids, sizeBytes, md5, mtimeNs, destinationStorageId, destinationDirectoryPath },
+    storageId: row.storageId,
+    payload: { ...uploadSource(row, ids), destinationStorageId, destinationDirectoryPath },
     dedupeKey: `upload:${ids.formatId}:${destinationStorageId}`,
   };
 }
 
-/** Work that the first file of an asset orders when it is ingested. */
-export function followUpJobs(row: IngestRow, ids: CompleteIds, storage: Storage): NewJob[] {
-  const { settings } = storage;
-  const transcode = transcodeJob(row, ids, { settings, dedupeKey: `transcode:${ids.fileId}` });
-  return [transcode, uploadJob(row, ids, settings)].filter((job) => job !== null);
+function uploadSource(row: IngestRow, ids: CompleteIds): Record<string, unknown> {
+  const { storageId, path, sizeBytes, md5, mtimeNs } = row;
+  return { storageId, path, ...ids, sizeBytes, md5, mtimeNs };
+}
+
+/** A copy of a file in the cloud. */
+export interface CloudCopy {
+  record: FileRecord;
+  storageId: string;
+  fileSetName: string | null;
+}
+
+/** The TRANSFER job that brings a cloud copy of a modified file up to date, at the very place where the copy is. */
+export function uploadAgainJob(row: IngestRow, ids: CompleteIds, copy: CloudCopy): NewJob {
+  const { record, storageId, fileSetName } = copy;
+  return {
+    role: 'TRANSFER',
+    kind: 'upload',
+    storageId: row.storageId,
+    payload: {
+      ...uploadSource(row, ids),
+      destinationStorageId: storageId,
+      destinationDirectoryPath: record.directory_path,
+      destinationFilename: record.name ?? record.original_name,
+      destinationFileSetName: fileSetName,
+    },
+    dedupeKey: `upload:${ids.formatId}:${storageId}:${row.md5}`,
+  };
+}
+
+/**
+ * Work that is ordered when a file has been ingested. Renditions once for an asset that we made. An upload once for such an
+ * asset, and for a file that joined somebody else's (the upload itself finds out whether the copy is there already).
+ */
+export function followUpJobs(
+  row: IngestRow,
+  ids: CompleteIds,
+  order: { storage: Storage; place: PlaceInAsset; upload: NewJob | null },
+): NewJob[] {
+  const { storage, place, upload } = order;
+  if (place === 'later') return [];
+  const isFirst = place === 'first';
+  const dedupeKey = `transcode:${ids.fileId}`;
+  const transcode = isFirst ? transcodeJob(row, ids, { settings: storage.settings, dedupeKey }) : null;
+  return [transcode, upload].filter((job) => job !== null);
 }

@@ -1,12 +1,13 @@
 import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IngestRow } from '../../../db/queries/ingest.ts';
-import { finishIngest, isFirstOfOwnAsset, lockContent, useOfAsset } from '../../../db/queries/ingest.ts';
+import { finishIngest, lockContent, placeInAsset, useOfAsset } from '../../../db/queries/ingest.ts';
 import type { FileRecord } from '../../../iconik/api.ts';
 import { createLiving } from '../../../iconik/creation/create-living.ts';
 import { findFile, findFileSet, findFormat } from '../../../iconik/creation/find.ts';
 import { IsgError } from '../../../runtime/errors.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
 import { chooseAsset, livingAsset } from './choose-asset.ts';
+import { orderedUpload, uploadsOfCopies } from './cloud-copies.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { CONTENT_CHANGED, checkpoint, createFenced, leaderRight } from './ingest-context.ts';
 import type { CompleteIds, IngestStep } from './ingest-plan.ts';
@@ -18,12 +19,15 @@ import {
   fileSetKey,
   followUpJobs,
   formatBody,
+  isFileSetOf,
   isLivingRecord,
   isUpToDate,
   nextIngestStep,
   ORIGINAL,
   transcodeJob,
+  updateBody,
 } from './ingest-plan.ts';
+import { fileSetPlaceBody, isAtPath } from './move-plan.ts';
 
 /** How the ingest of a file ended for now. */
 export type IngestEnd = 'ingested' | 'content-changed';
@@ -41,6 +45,7 @@ async function stepAsset(context: IngestContext, row: IngestRow): Promise<StepRe
   const claimed = await checkpoint(context, row, { state: 'ingesting' });
   if (claimed === CONTENT_CHANGED) return claimed;
   const choice = await chooseAsset(context, claimed);
+  if (choice.kind === 'moved') return choice.row;
   // `hashed` with a file id says that the record is older than the content (ingest-plan.ts).
   if (choice.kind === 'adopted') return checkpoint(context, claimed, { ...choice.ids, state: 'hashed' });
   return checkpoint(context, claimed, { assetId: choice.assetId, versionId: choice.versionId });
@@ -72,11 +77,14 @@ async function stepFileSet(
   const { assetId, formatId } = step;
   const { storageId, path } = row;
   const what = { assetId, formatId, storageId, baseDir: directoryOf(path), name: nameOf(path) };
-  const fileSetId = await createFenced(context, {
+  const fileSetId = await createLiving(context.createOnce, leaderRight(context), {
     kind: 'file-set',
     key: fileSetKey(row, formatId),
     create: (signal) => api.files.createFileSet(assetId, fileSetBody(row, formatId), { signal }),
     find: () => findFileSet(api, what, limits),
+    // One made for a file that has moved since went with it.
+    isUsable: async (id) =>
+      (await api.files.fileSets(assetId, formatId, limits)).some((set) => isFileSetOf(set, id, row)),
   });
   return checkpoint(context, row, { fileSetId });
 }
@@ -106,24 +114,49 @@ async function stepFile(
     key: fileKey(row),
     create: (signal) => api.files.createFile(assetId, fileBody(row, { formatId, fileSetId }), { signal }),
     find: () => findFile(api, { assetId, storageId, directoryPath: directoryOf(path), name: nameOf(path) }, limits),
-    isUsable: async (id) => (await livingRecord(context, assetId, id)) !== null,
+    isUsable: async (id) => {
+      const record = await livingRecord(context, assetId, id);
+      // A record made for a file that has moved since is that file's.
+      return record !== null && isAtPath(record, path);
+    },
   });
   return checkpoint(context, row, { fileId, state: 'ingesting' });
 }
 
-async function patchRecord(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<void> {
+async function patchRecord(context: IngestContext, ids: CompleteIds, body: Record<string, unknown>): Promise<void> {
   context.leadership.assertTrusted();
   const { signal } = context.leadership;
-  await context.api.files.patchFile(ids.assetId, ids.fileId, closeBody(row), { signal });
+  await context.api.files.patchFile(ids.assetId, ids.fileId, body, { signal });
+}
+
+/** Brings the record up to date; a file set that is named after a file that moved goes first, so that a crash repeats both. */
+async function updateRecord(
+  context: IngestContext,
+  row: IngestRow,
+  update: { ids: CompleteIds; record: FileRecord },
+): Promise<void> {
+  const { ids, record } = update;
+  const { api, leadership } = context;
+  const limits = { signal: leadership.signal };
+  if (!isAtPath(record, row.path)) {
+    const sets = await api.files.fileSets(ids.assetId, ids.formatId, limits);
+    const set = sets.find(({ id }) => id === ids.fileSetId);
+    const place = set === undefined ? null : fileSetPlaceBody(set, record, row.path);
+    leadership.assertTrusted();
+    if (place !== null) await api.files.patchFileSet(ids.assetId, ids.fileSetId, place, limits);
+  }
+  await patchRecord(context, ids, updateBody(row, record));
 }
 
 async function stepClose(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<StepResult> {
   const { database, leadership, storage, enqueueJobs } = context;
-  await patchRecord(context, row, ids);
+  await patchRecord(context, ids, closeBody(row));
+  const upload = await orderedUpload(context, row, ids);
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
-    const isFirst = await isFirstOfOwnAsset(sql, row, ids.assetId);
+    const place = await placeInAsset(sql, row, ids.assetId);
     if (!(await finishIngest(sql, row))) return CONTENT_CHANGED;
-    if (isFirst) await enqueueJobs(sql, followUpJobs(row, ids, storage));
+    const jobs = followUpJobs(row, ids, { storage, place, upload });
+    if (jobs.length > 0) await enqueueJobs(sql, jobs);
     return 'ingested';
   });
 }
@@ -148,18 +181,20 @@ async function stepUpdate(context: IngestContext, row: IngestRow, ids: CompleteI
   // Never closed: its ingest was cut short by the file's going away or changing, and has ordered nothing yet.
   if (record.status === 'OPEN') return checkpoint(context, row, { state: 'ingesting' });
   if (!isUpToDate(record, row)) {
-    // The job comes before the PATCH: the record's old checksum is what tells that the content is new, so after a crash
-    // in between it is seen as modified again (and the job runs twice at worst, while the other order could lose it).
+    // The jobs come before the PATCH: the record's old checksum is what tells that the content is new, so after a crash
+    // in between it is seen as modified again (and the jobs run twice at worst, while the other order could lose it).
     const isModified = record.checksum !== row.md5;
     const order = { settings: storage.settings, dedupeKey: `transcode:${ids.fileId}:${row.md5}` };
-    const job = isModified ? transcodeJob(row, ids, order) : null;
+    const transcode = isModified ? transcodeJob(row, ids, order) : null;
+    const uploads = isModified ? await uploadsOfCopies(context, row, { ids, record }) : [];
+    const jobs = transcode === null ? uploads : [transcode, ...uploads];
     const isSame = await withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
       const isUnchanged = await lockContent(sql, row);
-      if (isUnchanged && job !== null) await enqueueJobs(sql, [job]);
+      if (isUnchanged && jobs.length > 0) await enqueueJobs(sql, jobs);
       return isUnchanged;
     });
     if (!isSame) return CONTENT_CHANGED;
-    await patchRecord(context, row, ids);
+    await updateRecord(context, row, { ids, record });
   }
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) =>
     (await finishIngest(sql, row)) ? 'ingested' : CONTENT_CHANGED,

@@ -34,7 +34,7 @@ export interface IngestDependencies {
   clock: Clock;
   log: Logger;
   /** The storages as last read from iconik; files of others wait. */
-  storages(): readonly Pick<ServedStorage, 'storage'>[];
+  storages(): readonly (Pick<ServedStorage, 'storage'> & Partial<Pick<ServedStorage, 'access'>>)[];
   /** Uniform in [0, 1). */
   random: () => number;
 }
@@ -69,7 +69,7 @@ class Ingester {
 
   private async fillLanes(): Promise<number> {
     const free = LANES - this.lanes.size;
-    const storages = new Map(this.deps.storages().map(({ storage }) => [storage.id, storage]));
+    const storages = new Map(this.deps.storages().map((served) => [served.storage.id, served]));
     if (free <= 0 || storages.size === 0) return 0;
     const rows = await dueFiles(this.deps.database, [...storages.keys()], {
       exceptContents: [...this.contents],
@@ -77,13 +77,14 @@ class Ingester {
     });
     let started = 0;
     for (const row of rows) {
-      const storage = storages.get(row.storageId);
+      const served = storages.get(row.storageId);
       const key = `${row.storageId}\0${row.pathKey}`;
-      if (started >= free || storage === undefined || this.lanes.has(key) || this.contents.has(row.md5)) continue;
+      if (started >= free || served === undefined || this.lanes.has(key) || this.contents.has(row.md5)) continue;
       const { database, api, createOnce, enqueueJobs, log } = this.deps;
       const { leadership } = this;
+      const { storage, access = null } = served;
       this.contents.add(row.md5);
-      const lane = this.ingestOne({ database, api, createOnce, enqueueJobs, leadership, storage, log }, row);
+      const lane = this.ingestOne({ database, api, createOnce, enqueueJobs, leadership, storage, access, log }, row);
       this.lanes.set(
         key,
         lane.finally(() => this.endLane(key, row.md5)),
