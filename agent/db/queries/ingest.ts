@@ -84,13 +84,17 @@ export async function checkpointIngest(
 }
 
 const FINISH = `
-UPDATE storage_file SET state = 'ingested', attempts = 0, error = NULL
+UPDATE storage_file SET state = 'ingested', attempts = 0, error = $6::jsonb
 WHERE storage_id = $1 AND path_key = $2 AND md5 = $3 AND size_bytes = $4::bigint AND mtime_ns = $5::bigint
   AND state IN ('hashed', 'ingesting')`;
 
-/** Ends the ingest of a row; call it in a fenced transaction. False when the row's content changed meanwhile. */
-export async function finishIngest(sql: Sql, row: IngestRow): Promise<boolean> {
-  return (await sql.execute(FINISH, contentOf(row))) === 1;
+/**
+ * Ends the ingest of a row; call it in a fenced transaction. `error`: what is to be shown at the file all the same. False
+ * when the row's content changed meanwhile.
+ */
+export async function finishIngest(sql: Sql, row: IngestRow, error: ErrorRecord | null): Promise<boolean> {
+  const shown = error === null ? null : JSON.stringify(error);
+  return (await sql.execute(FINISH, [...contentOf(row), shown])) === 1;
 }
 
 const LOCK_CONTENT = `

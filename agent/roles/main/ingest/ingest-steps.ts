@@ -8,6 +8,7 @@ import { IsgError } from '../../../runtime/errors.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
 import { chooseAsset, livingAsset } from './choose-asset.ts';
 import { orderedUpload, uploadsOfCopies } from './cloud-copies.ts';
+import { decorateAsset, writeHistory } from './decorate-asset.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { CONTENT_CHANGED, checkpoint, createFenced, leaderRight } from './ingest-context.ts';
 import type { CompleteIds, IngestStep } from './ingest-plan.ts';
@@ -28,6 +29,7 @@ import {
   updateBody,
 } from './ingest-plan.ts';
 import { fileSetPlaceBody, isAtPath } from './move-plan.ts';
+import { ingestSidecar, requireSidecar } from './sidecar.ts';
 
 /** How the ingest of a file ended for now. */
 export type IngestEnd = 'ingested' | 'content-changed';
@@ -150,12 +152,16 @@ async function updateRecord(
 
 async function stepClose(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<StepResult> {
   const { database, leadership, storage, enqueueJobs } = context;
+  const place = await placeInAsset(database, row, ids.assetId);
+  const shown = await decorateAsset(context, row, { ids, place });
   await patchRecord(context, ids, closeBody(row));
+  await writeHistory(context, row, { ids, what: place === 'first' ? 'first' : 'copy' });
   const upload = await orderedUpload(context, row, ids);
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
-    const place = await placeInAsset(sql, row, ids.assetId);
-    if (!(await finishIngest(sql, row))) return CONTENT_CHANGED;
-    const jobs = followUpJobs(row, ids, { storage, place, upload });
+    // Asked again under its lock: another file of the asset may have ended meanwhile.
+    const placeNow = await placeInAsset(sql, row, ids.assetId);
+    if (!(await finishIngest(sql, row, shown))) return CONTENT_CHANGED;
+    const jobs = followUpJobs(row, ids, { storage, place: placeNow, upload });
     if (jobs.length > 0) await enqueueJobs(sql, jobs);
     return 'ingested';
   });
@@ -197,7 +203,7 @@ async function stepUpdate(context: IngestContext, row: IngestRow, ids: CompleteI
     await updateRecord(context, row, { ids, record });
   }
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) =>
-    (await finishIngest(sql, row)) ? 'ingested' : CONTENT_CHANGED,
+    (await finishIngest(sql, row, null)) ? 'ingested' : CONTENT_CHANGED,
   );
 }
 
@@ -240,6 +246,8 @@ export async function ingestFile(
   row: IngestRow,
   onProgress: (row: IngestRow) => void,
 ): Promise<IngestEnd> {
+  if (await ingestSidecar(context, row)) return 'ingested';
+  if (row.fileId === null) await requireSidecar(context, row);
   let current = await leaveSharedAsset(context, row);
   for (let step = 0; step < MAX_STEPS; step += 1) {
     if (current === CONTENT_CHANGED) return 'content-changed';

@@ -5,14 +5,14 @@ import type { IconikApi } from '../../../iconik/api.ts';
 import type { CreateOnce } from '../../../iconik/creation/create-once.ts';
 import type { Leadership, LeaderWork } from '../../../leader/leadership.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import type { IsgError } from '../../../runtime/errors.ts';
+import type { ErrorRecord, IsgError } from '../../../runtime/errors.ts';
 import { coerceError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Database } from '../../../runtime/sql.ts';
 import type { EnqueueJobs } from '../scan/checksum-orders.ts';
 import type { Wake } from '../scan/wake.ts';
 import { createWake } from '../scan/wake.ts';
-import type { IngestContext } from './ingest-context.ts';
+import type { IngestContext, KnownCollections } from './ingest-context.ts';
 import { planIngestFailure } from './ingest-failure-plan.ts';
 import { forgetDeletedAsset, ingestFile } from './ingest-steps.ts';
 
@@ -22,6 +22,8 @@ const LANES = 8;
 const FETCH = 64;
 /** How often rows are looked for when nothing is due. */
 const POLL_MS = 500;
+/** Warnings remembered as said; beyond it some are said again. */
+const MOST_SAID = 10_000;
 /** How long a row is left alone when not even its failure could be stored. */
 const UNRECORDED_PAUSE_MS = 2000;
 
@@ -47,6 +49,8 @@ class Ingester {
   private readonly lanes = new Map<string, Promise<void>>();
   /** Contents being ingested: two files of one content must not race for their asset. */
   private readonly contents = new Set<string>();
+  private readonly collections: KnownCollections = new Map();
+  private readonly said = new Set<string>();
 
   constructor(deps: IngestDependencies, leadership: Leadership) {
     this.deps = deps;
@@ -81,10 +85,14 @@ class Ingester {
       const key = `${row.storageId}\0${row.pathKey}`;
       if (started >= free || served === undefined || this.lanes.has(key) || this.contents.has(row.md5)) continue;
       const { database, api, createOnce, enqueueJobs, log } = this.deps;
-      const { leadership } = this;
+      const { leadership, collections } = this;
+      const sayOnce: IngestContext['sayOnce'] = (...words) => this.sayOnce(...words);
       const { storage, access = null } = served;
       this.contents.add(row.md5);
-      const lane = this.ingestOne({ database, api, createOnce, enqueueJobs, leadership, storage, access, log }, row);
+      const lane = this.ingestOne(
+        { database, api, createOnce, enqueueJobs, leadership, storage, access, log, collections, sayOnce },
+        row,
+      );
       this.lanes.set(
         key,
         lane.finally(() => this.endLane(key, row.md5)),
@@ -92,6 +100,13 @@ class Ingester {
       started += 1;
     }
     return started;
+  }
+
+  private sayOnce(key: string, message: string, fields: Record<string, unknown>): void {
+    if (this.said.has(key)) return;
+    if (this.said.size >= MOST_SAID) this.said.clear();
+    this.said.add(key);
+    this.deps.log.warn(message, fields);
   }
 
   private endLane(key: string, md5: string): void {
@@ -112,6 +127,13 @@ class Ingester {
     }
   }
 
+  private tellPostponed(row: IngestRow, error: ErrorRecord | null, fields: Record<string, unknown>): void {
+    if (error === null) return;
+    // A file that waits for its sidecar says so once, however long it waits.
+    if (error.code !== 'sidecar-awaited') this.deps.log.warn('a file could not be ingested yet', fields);
+    else this.sayOnce(`${row.storageId} ${row.path} ${error.message}`, error.message, fields);
+  }
+
   /** Stores what became of a failed row; never throws. */
   private async settleFailure(context: IngestContext, row: IngestRow, error: IsgError): Promise<void> {
     const { leadership } = this;
@@ -126,7 +148,7 @@ class Ingester {
         this.deps.log.error('a file could not be ingested and was set aside', fields);
         await failIngest(context.database, leadership, row, failure);
       } else {
-        if (failure.error !== null) this.deps.log.warn('a file could not be ingested yet', fields);
+        this.tellPostponed(row, failure.error, fields);
         await postponeIngest(context.database, leadership, row, failure);
       }
     } catch (thrown) {

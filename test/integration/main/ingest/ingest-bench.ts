@@ -100,7 +100,7 @@ export class IngestBench {
       `INSERT INTO storage_file (storage_id, path_key, path, directory, size_bytes, mtime_ns, file_id, state, md5, xxh128)
        VALUES ($1, $2, $2, $3, $4, 1700000000000000000, '1', 'hashed', $5, $5)
        ON CONFLICT (storage_id, path_key) DO UPDATE SET size_bytes = excluded.size_bytes, md5 = excluded.md5,
-         state = 'hashed', mtime_ns = storage_file.mtime_ns + 1`,
+         state = 'hashed', error = NULL, mtime_ns = storage_file.mtime_ns + 1`,
       [storageId, path, directory, content.length, md5Of(content)],
     );
   }

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createLogger, type LogRecord } from '../../../../agent/runtime/logger.ts';
 import type { StorageAccess } from '../../../../agent/storage/storage-access.ts';
 import { IngestBench, md5Of } from './ingest-bench.ts';
 
@@ -14,8 +17,8 @@ afterEach(async () => {
 });
 afterAll(() => bench.close());
 
-/** A folder as a file system without case shows it: any spelling answers, one is listed. */
-function folderWithoutCase(names: string[]): StorageAccess {
+/** A storage of which a test needs the names in its root, or the text of some files. */
+function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Record<string, string> }): StorageAccess {
   const refuse = () => Promise.reject(new Error('not needed'));
   const facts = { kind: 'file', sizeBytes: 4, mtimeNs: '1', fileId: '1' } as const;
   return {
@@ -31,6 +34,7 @@ function folderWithoutCase(names: string[]): StorageAccess {
     },
     stat: async () => facts,
     digest: refuse,
+    readText: async (path) => texts[path] ?? null,
     sendRange: refuse,
     receiveFile: refuse,
     commitFile: refuse,
@@ -75,7 +79,7 @@ describe('a file that moves', () => {
     await bench.addHashed('Film.mov', 'film');
     await bench.run();
     await bench.addHashed('film.mov', 'film');
-    await bench.run({ access: folderWithoutCase(['film.mov']) });
+    await bench.run({ access: folderWith({ names: ['film.mov'] }) });
     expect(bench.records()).toMatchObject({
       assets: ['Film.mov'],
       fileSets: ['film.mov'],
@@ -88,7 +92,7 @@ describe('a file that moves', () => {
     await bench.addHashed('Film.mov', 'film');
     await bench.run();
     await bench.addHashed('film.mov', 'film');
-    await bench.run({ access: folderWithoutCase(['film.mov', 'Film.mov']) });
+    await bench.run({ access: folderWith({ names: ['film.mov', 'Film.mov'] }) });
     expect(bench.records().files).toHaveLength(2);
   });
 
@@ -158,5 +162,202 @@ describe('uploads', () => {
     await bench.addHashed('third.mov', 'film');
     await bench.run();
     expect(await uploads()).toHaveLength(1);
+  });
+});
+
+describe('permissions, tags and collections', () => {
+  const VIEW = '33333333-3333-4333-8333-333333333333';
+  const TEMPLATE = '44444444-4444-4444-8444-444444444444';
+  const GROUP = '55555555-5555-4555-8555-555555555555';
+  const collections = () =>
+    bench.standIn.records.collections.all().map((row) => `${String(row.title)} ${String(row.external_id)}`);
+  const inCollections = () =>
+    bench.standIn.records.assets
+      .all()
+      .map((asset) =>
+        (asset.in_collections as string[]).map((id) => bench.standIn.records.collections.get(id)?.external_id),
+      );
+
+  it('a new asset gets template and group; one that iconik had already does not', async () => {
+    const { records } = bench.standIn;
+    records.aclTemplates.add(TEMPLATE);
+    Object.assign(bench.storage.settings, {
+      acl_template_id: TEMPLATE,
+      access_group_id: GROUP,
+      aggregate_identical_files: true,
+    });
+    await bench.addHashed('film.mov', 'film');
+    await bench.addHashed('copy.mov', 'film');
+    await bench.run();
+    const assetId = records.assets.all()[0]?.id;
+    expect(records.acls).toMatchObject([
+      { object_key: assetId, template_id: TEMPLATE },
+      { object_key: assetId, group_id: GROUP, permissions: ['read', 'write'] },
+    ]);
+    records.acls.length = 0;
+    await bench.database.execute('DELETE FROM storage_file', []);
+    await bench.database.execute('DELETE FROM intent', []);
+    await bench.addHashed('third.mov', 'film');
+    await bench.run();
+    expect(records.acls).toEqual([]);
+  });
+
+  it('a template that iconik does not have is said once and holds up no file', async () => {
+    bench.storage.settings.acl_template_id = GROUP;
+    const said: LogRecord[] = [];
+    await bench.addHashed('1.mov', 'one');
+    await bench.addHashed('2.mov', 'two');
+    await bench.run({ log: createLogger([(record) => said.push(record)], Date.now) });
+    expect((await bench.rows()).map((row) => row.state)).toEqual(['ingested', 'ingested']);
+    const warnings = said.filter((record) => record.level === 'warn');
+    expect(warnings.map((record) => record.message)).toEqual([expect.stringContaining('permission template')]);
+  });
+
+  it('names of folders become tags in the view that the storage names', async () => {
+    const { records } = bench.standIn;
+    records.views.set(VIEW, ['Tags']);
+    Object.assign(bench.storage.settings, {
+      folder_name_tags_metadata_field_name: 'Tags',
+      folder_name_tags_metadata_view_id: VIEW,
+    });
+    await bench.addHashed('projects/red/film.mov', 'film');
+    await bench.run();
+    const assetId = records.assets.all()[0]?.id;
+    expect(records.metadata.get(`${assetId}/${VIEW}`)).toEqual({
+      Tags: { field_values: [{ value: 'projects' }, { value: 'red' }] },
+    });
+  });
+
+  it('folders become collections under the common root, each once, and hold their assets', async () => {
+    const { id } = bench.storage;
+    bench.storage.settings.enable_collection_directory_mapping = true;
+    await bench.addHashed('a/b/1.mov', 'one');
+    await bench.addHashed('a/2.mov', 'two');
+    await bench.addHashed('3.mov', 'three');
+    await bench.run();
+    // Another leader finds them by their external ids, also with an empty database.
+    await bench.database.execute("DELETE FROM intent WHERE kind = 'collection'", []);
+    await bench.addHashed('a/b/4.mov', 'four');
+    await bench.run();
+    expect(collections().sort()).toEqual(
+      ['Storage Gateways ebb41a68-e4cb-11e7-af85-f45c89b15ba1', `NAS ${id}/`, `a ${id}/a`, `b ${id}/a/b`].sort(),
+    );
+    expect(inCollections().flat().sort()).toEqual([`${id}/`, `${id}/a`, `${id}/a/b`, `${id}/a/b`]);
+  });
+
+  it('a collection that users deleted is made anew', async () => {
+    bench.storage.settings.enable_collection_directory_mapping = true;
+    await bench.addHashed('a/1.mov', 'one');
+    await bench.run();
+    const gone = bench.standIn.records.collections.all().find((row) => row.title === 'a');
+    Object.assign(gone ?? {}, { status: 'DELETED' });
+    await bench.addHashed('a/2.mov', 'two');
+    await bench.run();
+    const living = bench.standIn.records.collections
+      .all()
+      .filter((row) => row.title === 'a' && row.status === 'ACTIVE');
+    expect(living).toHaveLength(1);
+    expect((await bench.rows()).map((row) => row.state)).toEqual(['ingested', 'ingested']);
+  });
+
+  it('each ingest is noted in the history of the asset, once', async () => {
+    bench.storage.settings.aggregate_identical_files = true;
+    await bench.addHashed('film.mov', 'film');
+    await bench.run();
+    await bench.addHashed('copy.mov', 'film');
+    await bench.run();
+    expect(bench.standIn.records.history.all().map((row) => row.operation_type)).toEqual([
+      'ADD_FORMAT',
+      'MODIFY_FILESET',
+    ]);
+  });
+});
+
+describe('sidecars', () => {
+  const VIEW = '66666666-6666-4666-8666-666666666666';
+  const values = (title: string) => ({ metadata_values: { Title: { field_values: [{ value: title }] } } });
+  const valuesInIconik = () => [...bench.standIn.records.metadata.entries()].filter(([key]) => key.endsWith(VIEW));
+  const showView = () => {
+    bench.standIn.records.views.set(VIEW, ['Title']);
+    bench.standIn.records.metadata.clear();
+    bench.storage.settings.metadata_view_id = VIEW;
+  };
+
+  it('beside a file set the values of its asset, and are no asset themselves', async () => {
+    showView();
+    const access = folderWith({ texts: { 'film.mov.json': JSON.stringify(values('A film')) } });
+    await bench.addHashed('film.mov', 'film');
+    await bench.addHashed('film.mov.json', 'sidecar');
+    await bench.run({ access });
+    expect(bench.records().assets).toEqual(['film.mov']);
+    expect((await bench.rows()).map((row) => `${row.path} ${row.state}`)).toEqual([
+      'film.mov ingested',
+      'film.mov.json ingested',
+    ]);
+    expect(valuesInIconik().map(([, value]) => value)).toEqual([values('A film').metadata_values]);
+  });
+
+  it('that change are read again', async () => {
+    showView();
+    const texts = { 'film.json': JSON.stringify(values('Old')) };
+    await bench.addHashed('film.mov', 'film');
+    await bench.addHashed('film.json', 'old');
+    await bench.run({ access: folderWith({ texts }) });
+    texts['film.json'] = JSON.stringify(values('New'));
+    await bench.addHashed('film.json', 'new');
+    await bench.run({ access: folderWith({ texts }) });
+    expect(valuesInIconik().map(([, value]) => value)).toEqual([values('New').metadata_values]);
+  });
+
+  it('that are malformed or do not fit the view are shown at the file, which is ingested all the same', async () => {
+    showView();
+    const odd = JSON.stringify({ metadata_values: { Nonsense: { field_values: [] } } });
+    const access = folderWith({ texts: { '1.json': '{', '2.json': odd, '3.xml': '<a/>' } });
+    for (const name of ['1.mov', '1.json', '2.mov', '2.json', '3.mov', '3.xml']) await bench.addHashed(name, name);
+    await bench.run({ access });
+    const rows = await bench.rows();
+    expect(new Set(rows.map((row) => row.state))).toEqual(new Set(['ingested']));
+    const shown = rows.filter((row) => row.path.endsWith('.mov')).map((row) => JSON.stringify(row.error));
+    expect(shown).toEqual([
+      expect.stringContaining('is no JSON'),
+      expect.stringContaining('does not fit the metadata view'),
+      expect.stringContaining('only through a metadata converter'),
+    ]);
+  });
+
+  it('that a storage demands hold the ingest, with the reason at the file', async () => {
+    showView();
+    bench.storage.settings.sidecar_metadata_required = true;
+    await bench.addHashed('film.mov', 'film');
+    const isHeld = async () => JSON.stringify((await bench.rows())[0]?.error).includes('sidecar-awaited');
+    await bench.run({ access: folderWith({}), isEnough: isHeld });
+    expect(bench.records().assets).toEqual([]);
+    await bench.addHashed('film.json', 'sidecar');
+    await bench.run({ access: folderWith({ texts: { 'film.json': JSON.stringify(values('A film')) } }) });
+    expect(bench.records().assets).toEqual(['film.mov']);
+    expect((await bench.rows()).map((row) => row.error)).toEqual([null, null]);
+  });
+
+  it('in any format go through the converter of the storage, with its headers', async () => {
+    showView();
+    const asked: string[] = [];
+    const converter = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        asked.push(`${request.headers['x-key']} ${Buffer.concat(chunks).toString()}`);
+        response.end(JSON.stringify(values('Converted')));
+      });
+    });
+    await new Promise<void>((resolve) => converter.listen(0, '127.0.0.1', resolve));
+    const { port } = converter.address() as AddressInfo;
+    bench.storage.settings.metadata_conversion_url = `http://127.0.0.1:${port}/convert`;
+    bench.storage.settings.metadata_conversion_url_headers = 'X-Key: abc';
+    await bench.addHashed('film.mov', 'film');
+    await bench.addHashed('film.xml', 'sidecar');
+    await bench.run({ access: folderWith({ texts: { 'film.xml': '<film/>' } }) });
+    await new Promise((resolve) => converter.close(resolve));
+    expect(asked[0]).toBe('abc <film/>');
+    expect(valuesInIconik().map(([, value]) => value)).toEqual([values('Converted').metadata_values]);
   });
 });
