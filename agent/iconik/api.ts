@@ -118,6 +118,7 @@ export interface Format extends Entity {
   name: string;
   asset_id: string | null;
   version_id: string | null;
+  status?: string | null;
   components: { id?: string | undefined; name: string; type: string }[];
 }
 

@@ -180,21 +180,29 @@ export async function useOfAsset(sql: Sql, assetId: string, row: IngestRow): Pro
   return use ?? { same: 0, other: 0 };
 }
 
-const LOCK_ASSET_INTENT = `SELECT 1 AS one FROM intent WHERE kind = 'asset' AND created_id = $1 FOR UPDATE`;
+const LOCK_ASSET_INTENT = `
+SELECT 1 AS one FROM intent WHERE (kind = 'asset' AND created_id = $1) OR (kind = 'version' AND created_id = $2)
+ORDER BY kind FOR UPDATE`;
 const OTHER_INGESTED = `
 SELECT 1 AS one FROM storage_file
 WHERE md5 = $1 AND asset_id = $2 AND iconik_file_id IS NOT NULL AND state <> 'ingesting'
   AND NOT (storage_id = $3 AND path_key = $4) LIMIT 1`;
 
-/** `first` and `later`: of the finished files with one content, in an asset that we created. `foreign`: somebody else's asset. */
+/**
+ * `first` and `later`: of the finished files with one content, in an asset or version that
+ * we created. `foreign`: somebody else's. */
 export type PlaceInAsset = 'first' | 'later' | 'foreign';
 
 /**
- * Which of an asset's files this row is, so that follow-up work is ordered once for an asset. Locks the asset's intent until
- * the transaction ends: two files of one asset that end together are told apart.
+ * Which of an asset's files this row is, so that follow-up work is ordered once for an asset. Locks the intent until the
+ * transaction ends: two files of one asset that end together are told apart.
  */
-export async function placeInAsset(sql: Sql, row: IngestRow, assetId: string): Promise<PlaceInAsset> {
-  const own = await sql.query(LOCK_ASSET_INTENT, [assetId], oneRow);
+export async function placeInAsset(
+  sql: Sql,
+  row: IngestRow,
+  { assetId, versionId }: { assetId: string; versionId: string | null },
+): Promise<PlaceInAsset> {
+  const own = await sql.query(LOCK_ASSET_INTENT, [assetId, versionId], oneRow);
   if (own.length === 0) return 'foreign';
   const others = await sql.query(OTHER_INGESTED, [row.md5, assetId, row.storageId, row.pathKey], oneRow);
   return others.length === 0 ? 'first' : 'later';

@@ -9,6 +9,8 @@ import type { IngestContext } from './ingest-context.ts';
 import { leaderRight } from './ingest-context.ts';
 import type { CompleteIds } from './ingest-plan.ts';
 import { adoptableIds, assetBody, assetIdentity, assetTitle, fileKey, isLivingRecord } from './ingest-plan.ts';
+import { joinVersion } from './join-version.ts';
+import { livingAsset } from './living-asset.ts';
 import { takeFormer } from './take-former.ts';
 
 /** Search results of iconik may be this old; within it a record that we know to exist is waited for. */
@@ -22,19 +24,6 @@ export type AssetChoice =
   /** The file has moved or was renamed: its record has taken this row's place already. */
   | { kind: 'moved'; row: IngestRow }
   | { kind: 'asset'; assetId: string; versionId: string };
-
-const isAbsent = (thrown: unknown): boolean => thrown instanceof IsgError && thrown.code === 'iconik-not-found';
-
-/** The asset, or null when it was deleted. */
-export async function livingAsset(context: IngestContext, assetId: string): Promise<Asset | null> {
-  try {
-    const asset = await context.api.assets.get(assetId, { signal: context.leadership.signal });
-    return asset.status === 'DELETED' ? null : asset;
-  } catch (thrown) {
-    if (isAbsent(thrown)) return null;
-    throw thrown;
-  }
-}
 
 function versionOf(asset: Asset, preferred: string | null): string {
   const version = preferred ?? asset.versions[0]?.id;
@@ -141,14 +130,16 @@ async function createAsset(context: IngestContext, row: IngestRow): Promise<Asse
     },
     isUsable: async (id) => {
       asset = await livingAsset(context, id);
-      return asset !== null && (await mayTakeAsset(context, row, asset, identity.isAggregated));
+      if (asset === null || identity.directory !== null) return asset !== null;
+      return mayTakeAsset(context, row, asset, identity.isAggregated);
     },
   });
   const known: Asset = asset ?? (await api.assets.get(assetId, limits));
   return { kind: 'asset', assetId, versionId: versionOf(known, null) };
 }
 
-/** Finds the asset of a file: by storage and path, by the file it used to be, by content when the storage aggregates, else a new one (reference A.6). */
+/** Finds the asset of a file: by storage and path, by the file it used to be, by content when the storage
+ * aggregates, by the version before it, else a new one (reference A.6). */
 export async function chooseAsset(context: IngestContext, row: IngestRow): Promise<AssetChoice> {
   const adopted = await adoptRecord(context, row);
   if (adopted !== null) return adopted;
@@ -156,5 +147,7 @@ export async function chooseAsset(context: IngestContext, row: IngestRow): Promi
   const moved = await takeFormer(context, row, identity.key);
   if (moved !== null) return { kind: 'moved', row: moved };
   const shared = identity.isAggregated ? await aggregate(context, row, identity.onlyStorageId) : null;
-  return shared ?? createAsset(context, row);
+  if (shared !== null) return shared;
+  const version = identity.directory === null ? await joinVersion(context, row) : null;
+  return version === null ? createAsset(context, row) : { kind: 'asset', ...version };
 }

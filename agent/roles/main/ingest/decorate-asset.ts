@@ -1,3 +1,4 @@
+import { isAddedVersion } from '../../../db/queries/asset-version.ts';
 import type { IngestRow, PlaceInAsset } from '../../../db/queries/ingest.ts';
 import type { ErrorRecord } from '../../../runtime/errors.ts';
 import { coerceError, errorRecord } from '../../../runtime/errors.ts';
@@ -89,11 +90,13 @@ export async function decorateAsset(
 export async function writeHistory(
   context: IngestContext,
   row: IngestRow,
-  file: { ids: CompleteIds; what: 'first' | 'version' | 'copy' },
+  file: { ids: CompleteIds; place: PlaceInAsset },
 ): Promise<void> {
   const { api, storage, leadership } = context;
   const { ids } = file;
-  const body = historyBody(row.path, storage.name || storage.id, file.what);
+  const isVersion = ids.versionId !== null && (await isAddedVersion(context.database, ids.versionId));
+  const what = isVersion ? 'version' : file.place === 'first' ? 'first' : 'copy';
+  const body = historyBody(row.path, storage.name || storage.id, what);
   const limits = { signal: leadership.signal };
   try {
     await createFenced(context, {

@@ -3,7 +3,8 @@ import type { IconikIds, IngestRow, PlaceInAsset } from '../../../db/queries/ing
 import type { FileRecord, FileSet, FileStorageSettings, Storage } from '../../../iconik/api.ts';
 import { plainDirectory } from '../../../iconik/record-path.ts';
 import { compilePatterns } from '../../../storage/ignore-patterns.ts';
-import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
+import { directoryOf, nameOf, pathKey } from '../../../storage/storage-path.ts';
+import { directoryAssetOf, isRenditionSource } from './directory-plan.ts';
 import { isAtPath, placeBody } from './move-plan.ts';
 
 /**
@@ -57,6 +58,8 @@ export interface AssetIdentity {
   isAggregated: boolean;
   /** Only files of this storage count when aggregating; null = all. */
   onlyStorageId: string | null;
+  /** The directory that is the asset; null when the file is one itself. */
+  directory: string | null;
 }
 
 const matchesAny = (patterns: readonly string[] | undefined, path: string): boolean =>
@@ -73,22 +76,41 @@ export function isSelected(
 
 /** Which asset a file belongs to, by the settings of its storage (reference A.5). */
 export function assetIdentity(row: IngestRow, settings: FileStorageSettings): AssetIdentity {
+  const directory = directoryAssetOf(row.path, settings);
+  if (directory !== null) {
+    const key = `directory:${row.storageId}:${pathKey(directory)}`;
+    return { key, isAggregated: false, onlyStorageId: null, directory };
+  }
   const isAggregated = settings.aggregate_identical_files === true && !matchesAny(settings.aggregate_ignore, row.path);
-  if (!isAggregated) return { key: `path:${row.storageId}:${row.pathKey}`, isAggregated, onlyStorageId: null };
+  if (!isAggregated)
+    return { key: `path:${row.storageId}:${row.pathKey}`, isAggregated, onlyStorageId: null, directory };
   const isLocal = settings.aggregate_only_on_same_storage === true;
   const key = isLocal ? `md5:${row.md5}@${row.storageId}` : `md5:${row.md5}`;
-  return { key, isAggregated, onlyStorageId: isLocal ? row.storageId : null };
+  return { key, isAggregated, onlyStorageId: isLocal ? row.storageId : null, directory };
+}
+
+/** Where a file set stands and how it is called: by its file, or by the directory that is the asset. */
+export interface FileSetPlace {
+  baseDir: string;
+  name: string;
+}
+
+/** The place of a file's file set. */
+export function fileSetPlace(path: string, settings: FileStorageSettings): FileSetPlace {
+  const directory = directoryAssetOf(path, settings);
+  return directory === null
+    ? { baseDir: directoryOf(path), name: nameOf(path) }
+    : { baseDir: directory, name: nameOf(directory) };
 }
 
 /** Natural key of a file set's creation. */
-export function fileSetKey(row: IngestRow, formatId: string): string {
-  return `${formatId}/${row.storageId}/${directoryOf(row.path)}/${nameOf(row.path)}`;
+export function fileSetKey(storageId: string, formatId: string, place: FileSetPlace): string {
+  return `${formatId}/${storageId}/${place.baseDir}/${place.name}`;
 }
 
-/** Whether a file set is the one with this id and stands where the file is. */
-export function isFileSetOf(set: FileSet, id: string, row: IngestRow): boolean {
-  const isHere =
-    plainDirectory(set.base_dir) === plainDirectory(directoryOf(row.path)) && set.name === nameOf(row.path);
+/** Whether a file set is the one with this id and stands at a place. */
+export function isFileSetOf(set: FileSet, id: string, place: FileSetPlace): boolean {
+  const isHere = plainDirectory(set.base_dir) === plainDirectory(place.baseDir) && set.name === place.name;
   return set.id === id && isHere;
 }
 
@@ -97,8 +119,13 @@ export function fileKey(row: Pick<IngestRow, 'storageId' | 'path'>): string {
   return `${row.storageId}/${directoryOf(row.path)}/${nameOf(row.path)}`;
 }
 
-/** Title of a new asset: the file's name in NFC, with or without its extension (with, unless the storage says otherwise). */
+/**
+ * Title of a new asset: the file's name in NFC, with or without its extension (with, unless the storage says otherwise), or
+ * the name of the directory that is the asset.
+ */
 export function assetTitle(path: string, settings: FileStorageSettings): string {
+  const directory = directoryAssetOf(path, settings);
+  if (directory !== null) return nameOf(directory).normalize('NFC');
   const name = nameOf(path).normalize('NFC');
   const dot = name.lastIndexOf('.');
   return settings.title_includes_extension === false && dot > 0 ? name.slice(0, dot) : name;
@@ -106,7 +133,8 @@ export function assetTitle(path: string, settings: FileStorageSettings): string 
 
 /** Body of an asset's creation (reference C.8). */
 export function assetBody(row: IngestRow, settings: FileStorageSettings): Record<string, unknown> {
-  const externalId = settings.filename_is_external_id === true ? { external_id: nameOf(row.path) } : {};
+  const named = directoryAssetOf(row.path, settings) ?? row.path;
+  const externalId = settings.filename_is_external_id === true ? { external_id: nameOf(named) } : {};
   return { title: assetTitle(row.path, settings), type: 'ASSET', is_online: true, ...externalId };
 }
 
@@ -118,12 +146,12 @@ export function formatBody(row: IngestRow): Record<string, unknown> {
 }
 
 /** Body of the file set's creation. */
-export function fileSetBody(row: IngestRow, formatId: string): Record<string, unknown> {
+export function fileSetBody(row: IngestRow, formatId: string, place: FileSetPlace): Record<string, unknown> {
   return {
     format_id: formatId,
     storage_id: row.storageId,
-    base_dir: directoryOf(row.path),
-    name: nameOf(row.path),
+    base_dir: place.baseDir,
+    name: place.name,
     component_ids: [],
     ...versionOf(row.versionId),
   };
@@ -202,6 +230,7 @@ export function transcodeJob(
   const wantKeyframes = settings.local_keyframe_creation === true;
   const lists = { ignore: settings.transcode_ignore, include: settings.transcode_include };
   if ((!wantProxy && !wantKeyframes) || !isSelected(row.path, lists)) return null;
+  if (directoryAssetOf(row.path, settings) !== null && !isRenditionSource(row.path, settings)) return null;
   const payload = { storageId: row.storageId, path: row.path, ...ids, wantProxy, wantKeyframes };
   return { role: 'TRANSCODE', kind: 'transcode', storageId: row.storageId, payload, dedupeKey };
 }
@@ -219,13 +248,14 @@ export function uploadJob(row: IngestRow, ids: CompleteIds, settings: FileStorag
   const destinationStorageId = settings.remote_storage_id;
   if (settings.upload_files !== true || !destinationStorageId || matchesAny(settings.upload_ignore, row.path))
     return null;
+  const directory = directoryAssetOf(row.path, settings);
   const destinationDirectoryPath = remoteDirectory(settings.remote_path, directoryOf(row.path));
   return {
     role: 'TRANSFER',
     kind: 'upload',
     storageId: row.storageId,
     payload: { ...uploadSource(row, ids), destinationStorageId, destinationDirectoryPath },
-    dedupeKey: `upload:${ids.formatId}:${destinationStorageId}`,
+    dedupeKey: `upload:${directory === null ? ids.formatId : ids.fileId}:${destinationStorageId}`,
   };
 }
 
@@ -269,8 +299,10 @@ export function followUpJobs(
   order: { storage: Storage; place: PlaceInAsset; upload: NewJob | null },
 ): NewJob[] {
   const { storage, place, upload } = order;
-  if (place === 'later') return [];
-  const isFirst = place === 'first';
+  // Files of a directory asset are all wanted, also those that are alike.
+  const isMember = directoryAssetOf(row.path, storage.settings) !== null;
+  if (place === 'later' && !isMember) return [];
+  const isFirst = place !== 'foreign';
   const dedupeKey = `transcode:${ids.fileId}`;
   const transcode = isFirst ? transcodeJob(row, ids, { settings: storage.settings, dedupeKey }) : null;
   return [transcode, upload].filter((job) => job !== null);

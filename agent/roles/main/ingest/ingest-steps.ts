@@ -1,12 +1,13 @@
+import { isAddedVersion } from '../../../db/queries/asset-version.ts';
 import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IngestRow } from '../../../db/queries/ingest.ts';
 import { finishIngest, lockContent, placeInAsset, useOfAsset } from '../../../db/queries/ingest.ts';
-import type { FileRecord } from '../../../iconik/api.ts';
+import type { FileRecord, Format } from '../../../iconik/api.ts';
 import { createLiving } from '../../../iconik/creation/create-living.ts';
 import { findFile, findFileSet, findFormat } from '../../../iconik/creation/find.ts';
 import { IsgError } from '../../../runtime/errors.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
-import { chooseAsset, livingAsset } from './choose-asset.ts';
+import { chooseAsset } from './choose-asset.ts';
 import { orderedUpload, uploadsOfCopies } from './cloud-copies.ts';
 import { decorateAsset, writeHistory } from './decorate-asset.ts';
 import type { IngestContext } from './ingest-context.ts';
@@ -18,6 +19,7 @@ import {
   fileKey,
   fileSetBody,
   fileSetKey,
+  fileSetPlace,
   followUpJobs,
   formatBody,
   isFileSetOf,
@@ -28,6 +30,7 @@ import {
   transcodeJob,
   updateBody,
 } from './ingest-plan.ts';
+import { livingAsset } from './living-asset.ts';
 import { fileSetPlaceBody, isAtPath } from './move-plan.ts';
 import { ingestSidecar, requireSidecar } from './sidecar.ts';
 
@@ -53,18 +56,31 @@ async function stepAsset(context: IngestContext, row: IngestRow): Promise<StepRe
   return checkpoint(context, claimed, { assetId: choice.assetId, versionId: choice.versionId });
 }
 
+/** The ORIGINAL format of one version of an asset. */
+async function formatOfVersion(context: IngestContext, assetId: string, versionId: string): Promise<Format | null> {
+  const formats = await context.api.files.formats(assetId, { signal: context.leadership.signal });
+  const isWanted = (format: Format) => format.name === ORIGINAL && format.version_id === versionId;
+  return formats.find((format) => isWanted(format) && format.status !== 'DELETED') ?? null;
+}
+
 async function stepFormat(context: IngestContext, row: IngestRow, assetId: string): Promise<StepResult> {
-  const { api, leadership } = context;
+  const { api, leadership, database } = context;
   const limits = { signal: leadership.signal };
-  // An asset of somebody else's may have its ORIGINAL already.
-  const known = await api.files.formatByName(assetId, ORIGINAL, limits);
+  const { versionId } = row;
+  // A version that we added has formats of its own; one of somebody else's asset may have its ORIGINAL already.
+  const ownVersion = versionId !== null && (await isAddedVersion(database, versionId)) ? versionId : null;
+  const find = () =>
+    ownVersion === null
+      ? findFormat(api, { assetId, name: ORIGINAL }, limits)
+      : formatOfVersion(context, assetId, ownVersion);
+  const known = await find();
   const formatId =
     known?.id ??
     (await createFenced(context, {
       kind: 'format',
-      key: `${assetId}/${ORIGINAL}`,
+      key: ownVersion === null ? `${assetId}/${ORIGINAL}` : `${assetId}/${ORIGINAL}@${ownVersion}`,
       create: (signal) => api.files.createFormat(assetId, formatBody(row), { signal }),
-      find: () => findFormat(api, { assetId, name: ORIGINAL }, limits),
+      find,
     }));
   return checkpoint(context, row, { formatId });
 }
@@ -78,15 +94,16 @@ async function stepFileSet(
   const limits = { signal: context.leadership.signal };
   const { assetId, formatId } = step;
   const { storageId, path } = row;
-  const what = { assetId, formatId, storageId, baseDir: directoryOf(path), name: nameOf(path) };
+  const place = fileSetPlace(path, context.storage.settings);
+  const what = { assetId, formatId, storageId, ...place };
   const fileSetId = await createLiving(context.createOnce, leaderRight(context), {
     kind: 'file-set',
-    key: fileSetKey(row, formatId),
-    create: (signal) => api.files.createFileSet(assetId, fileSetBody(row, formatId), { signal }),
+    key: fileSetKey(storageId, formatId, place),
+    create: (signal) => api.files.createFileSet(assetId, fileSetBody(row, formatId, place), { signal }),
     find: () => findFileSet(api, what, limits),
     // One made for a file that has moved since went with it.
     isUsable: async (id) =>
-      (await api.files.fileSets(assetId, formatId, limits)).some((set) => isFileSetOf(set, id, row)),
+      (await api.files.fileSets(assetId, formatId, limits)).some((set) => isFileSetOf(set, id, place)),
   });
   return checkpoint(context, row, { fileSetId });
 }
@@ -152,14 +169,14 @@ async function updateRecord(
 
 async function stepClose(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<StepResult> {
   const { database, leadership, storage, enqueueJobs } = context;
-  const place = await placeInAsset(database, row, ids.assetId);
+  const place = await placeInAsset(database, row, ids);
   const shown = await decorateAsset(context, row, { ids, place });
   await patchRecord(context, ids, closeBody(row));
-  await writeHistory(context, row, { ids, what: place === 'first' ? 'first' : 'copy' });
+  await writeHistory(context, row, { ids, place });
   const upload = await orderedUpload(context, row, ids);
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
     // Asked again under its lock: another file of the asset may have ended meanwhile.
-    const placeNow = await placeInAsset(sql, row, ids.assetId);
+    const placeNow = await placeInAsset(sql, row, ids);
     if (!(await finishIngest(sql, row, shown))) return CONTENT_CHANGED;
     const jobs = followUpJobs(row, ids, { storage, place: placeNow, upload });
     if (jobs.length > 0) await enqueueJobs(sql, jobs);

@@ -1,11 +1,12 @@
 import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IngestRow } from '../../../db/queries/ingest.ts';
 import { finishIngest } from '../../../db/queries/ingest.ts';
-import { rowsByKeys, rowsByStem, secondsKnown } from '../../../db/queries/sidecar-file.ts';
+import { rowsByKeys, rowsByStem, secondsKnown } from '../../../db/queries/named-file.ts';
 import type { ErrorRecord } from '../../../runtime/errors.ts';
 import { coerceError, IsgError } from '../../../runtime/errors.ts';
 import { directoryOf } from '../../../storage/storage-path.ts';
 import { convertSidecar } from './convert-sidecar.ts';
+import { directoryAssetOf } from './directory-plan.ts';
 import type { IngestContext } from './ingest-context.ts';
 import type { SidecarReading } from './sidecar-plan.ts';
 import { isSidecarOf, readSidecar, sidecarFormat, sidecarKeys, usesSidecars } from './sidecar-plan.ts';
@@ -66,7 +67,8 @@ function holdWords(sidecar: Exclude<Sidecar, { kind: 'values' }>): string {
  * whose message is shown at the file.
  */
 export async function requireSidecar(context: IngestContext, row: IngestRow): Promise<void> {
-  if (context.storage.settings.sidecar_metadata_required !== true) return;
+  const { settings } = context.storage;
+  if (settings.sidecar_metadata_required !== true || directoryAssetOf(row.path, settings) !== null) return;
   const sidecar = await sidecarOf(context, row);
   if (sidecar.kind === 'values') return;
   throw awaited(holdWords(sidecar));
@@ -102,7 +104,8 @@ export async function applySidecar(
   row: IngestRow,
   assetId: string,
 ): Promise<ErrorRecord | null> {
-  if (!usesSidecars(context.storage.settings)) return null;
+  const { settings } = context.storage;
+  if (!usesSidecars(settings) || directoryAssetOf(row.path, settings) !== null) return null;
   return putValues(context, await sidecarOf(context, row), assetId);
 }
 
@@ -113,8 +116,11 @@ export async function applySidecar(
  */
 export async function ingestSidecar(context: IngestContext, row: IngestRow): Promise<boolean> {
   const format = sidecarFormat(row.path);
-  if (format === null || row.assetId !== null || !usesSidecars(context.storage.settings)) return false;
   const { database, leadership, storage } = context;
+  const { settings } = storage;
+  if (format === null || row.assetId !== null || !usesSidecars(settings)) return false;
+  // Whatever lies in a directory asset is part of it.
+  if (directoryAssetOf(row.path, settings) !== null) return false;
   const stem = row.pathKey.slice(0, row.pathKey.lastIndexOf('.'));
   const beside = await rowsByStem(database, storage.id, directoryOf(row.pathKey), stem);
   const owners = beside.filter((other) => isSidecarOf(row.path, other.path));

@@ -1,6 +1,7 @@
 import type { IngestRow } from '../../../db/queries/ingest.ts';
 import { formerRows, hasBegunAsset, idsOfRow, moveIds } from '../../../db/queries/moved-file.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
+import { pathInDirectoryAsset } from './directory-plan.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { caseVariantOf, chooseFormer } from './move-plan.ts';
 
@@ -35,7 +36,11 @@ async function namesInFolder(context: IngestContext, folder: string): Promise<Se
  */
 export async function takeFormer(context: IngestContext, row: IngestRow, assetKey: string): Promise<IngestRow | null> {
   const { database, leadership } = context;
-  const formers = await formerRows(database, row);
+  const { settings } = context.storage;
+  const inside = pathInDirectoryAsset(row.path, settings);
+  // Small files of two camera cards are often alike: a file of a directory asset moves only along with its directory.
+  const isLike = (other: { path: string }) => pathInDirectoryAsset(other.path, settings) === inside;
+  const formers = (await formerRows(database, row)).filter(isLike);
   if (formers.length === 0) return null;
   const variant = formers.some((former) => former.isMissing) ? null : caseVariantOf(row.path, formers);
   const listed = variant === null ? null : await namesInFolder(context, directoryOf(row.path));

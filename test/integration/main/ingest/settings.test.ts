@@ -361,3 +361,92 @@ describe('sidecars', () => {
     expect(valuesInIconik().map(([, value]) => value)).toEqual([values('Converted').metadata_values]);
   });
 });
+
+describe('versions by suffix', () => {
+  const versions = () => bench.standIn.records.assets.all().map((asset) => (asset.versions as unknown[]).length);
+
+  it('make one asset of files whose numbers follow each other, each with a format and a transcode of its own', async () => {
+    Object.assign(bench.storage.settings, { enable_auto_versioning: true, local_proxy_creation: true });
+    await bench.addHashed('clip_v1.mov', 'one');
+    await bench.run();
+    await bench.addHashed('clip_v2.mov', 'two');
+    await bench.run();
+    expect(bench.records()).toMatchObject({ assets: ['clip_v1.mov'], formats: 2 });
+    expect(versions()).toEqual([2]);
+    const [first, second] = bench.standIn.records.files.all();
+    expect(second?.version_id).not.toBe(first?.version_id);
+    expect(second?.format_id).not.toBe(first?.format_id);
+    expect((await bench.jobs()).map((job) => job.path)).toEqual(['clip_v1.mov', 'clip_v2.mov']);
+    expect(bench.standIn.records.history.all().map((row) => row.operation_type)).toContain('VERSION_CREATE');
+  });
+
+  it('wait for the version before, whatever order they come in, and are assets of their own after a gap', async () => {
+    bench.storage.settings.enable_auto_versioning = true;
+    for (const number of [3, 2, 1, 7]) await bench.addHashed(`clip_v${number}.mov`, `content ${number}`);
+    await bench.run();
+    expect(bench.records().assets).toEqual(['clip_v1.mov', 'clip_v7.mov']);
+    expect(versions().sort()).toEqual([1, 3]);
+  });
+
+  it('are not made of what the storage exempts, nor while versioning is off', async () => {
+    Object.assign(bench.storage.settings, { enable_auto_versioning: true, auto_version_ignore: ['*.wav'] });
+    for (const name of ['a_v1.wav', 'a_v2.wav']) await bench.addHashed(name, name);
+    await bench.run();
+    bench.storage.settings.enable_auto_versioning = false;
+    for (const name of ['b_v1.mov', 'b_v2.mov']) await bench.addHashed(name, name);
+    await bench.run();
+    expect(versions()).toEqual([1, 1, 1, 1]);
+  });
+
+  it('wait as long as the throttle asks after the version before', async () => {
+    Object.assign(bench.storage.settings, { enable_auto_versioning: true, auto_version_ingest_throttle_value: 600 });
+    await bench.addHashed('clip_v1.mov', 'one');
+    await bench.run();
+    await bench.addHashed('clip_v2.mov', 'two');
+    const waitS = "SELECT path FROM storage_file WHERE next_attempt_at > now() + interval '500 seconds'";
+    await bench.run({ isEnough: async () => (await bench.database.execute(waitS, [])) === 1 });
+    expect(versions()).toEqual([1]);
+    await bench.database.execute("UPDATE intent SET started_at = now() - interval '601 seconds'", []);
+    await bench.database.execute('UPDATE storage_file SET next_attempt_at = now()', []);
+    await bench.run();
+    expect(versions()).toEqual([2]);
+  });
+});
+
+describe('directory assets', () => {
+  const cards = () =>
+    Object.assign(bench.storage.settings, {
+      enable_directory_assets: true,
+      directory_assets_original_patterns: ['*.card'],
+      directory_assets_transcode_patterns: ['*.mxf'],
+      local_proxy_creation: true,
+    });
+
+  it('hold all files of a directory in one asset and file set, and transcode what the patterns name', async () => {
+    cards();
+    await bench.addHashed('day/A.card/CLIPS/1.mxf', 'one');
+    await bench.addHashed('day/A.card/CLIPS/1.xml', 'about one');
+    await bench.addHashed('day/A.card/index.bin', 'index');
+    await bench.addHashed('day/alone.mxf', 'alone');
+    await bench.run();
+    const records = bench.records();
+    expect(records).toMatchObject({ assets: ['A.card', 'alone.mxf'], formats: 2, fileSets: ['A.card', 'alone.mxf'] });
+    expect(records.files.map((file) => file.split(' ')[0])).toEqual([
+      'day/A.card/CLIPS/1.mxf',
+      'day/A.card/CLIPS/1.xml',
+      'day/A.card/index.bin',
+      'day/alone.mxf',
+    ]);
+    expect((await bench.jobs()).map((job) => job.path).sort()).toEqual(['day/A.card/CLIPS/1.mxf', 'day/alone.mxf']);
+  });
+
+  it('do not take over files of another card that are alike', async () => {
+    cards();
+    await bench.addHashed('A.card/index.bin', 'same');
+    await bench.run();
+    await bench.markMissing('A.card/index.bin');
+    await bench.addHashed('B.card/other.bin', 'same');
+    await bench.run();
+    expect(bench.records().assets).toEqual(['A.card', 'B.card']);
+  });
+});

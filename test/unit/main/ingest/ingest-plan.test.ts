@@ -52,7 +52,12 @@ describe('nextIngestStep', () => {
 
 describe('the asset of a file', () => {
   it('is its own without aggregation, or where the file is exempt from it', () => {
-    const own = { key: 'path:storage:projects/a/clip.one.mov', isAggregated: false, onlyStorageId: null };
+    const own = {
+      key: 'path:storage:projects/a/clip.one.mov',
+      isAggregated: false,
+      onlyStorageId: null,
+      directory: null,
+    };
     expect(assetIdentity(row, {})).toEqual(own);
     expect(assetIdentity(row, { aggregate_identical_files: true, aggregate_ignore: ['*.mov'] })).toEqual(own);
   });
@@ -63,6 +68,7 @@ describe('the asset of a file', () => {
       key: `md5:${row.md5}@storage`,
       isAggregated: true,
       onlyStorageId: 'storage',
+      directory: null,
     });
   });
 

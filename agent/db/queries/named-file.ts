@@ -1,16 +1,28 @@
 import { z } from 'zod';
 import type { Sql } from '../../runtime/sql.ts';
 
-/** Sidecars and the files they belong to, as the index has them. */
+/** Rows looked up by names: sidecars and the files they belong to, and versions before a version. */
 
 const relativeRow = z
-  .object({ path: z.string(), path_key: z.string(), state: z.string(), asset_id: z.string().nullable() })
-  .transform((row) => ({ path: row.path, pathKey: row.path_key, state: row.state, assetId: row.asset_id }));
+  .object({
+    path: z.string(),
+    path_key: z.string(),
+    state: z.string(),
+    asset_id: z.string().nullable(),
+    version_id: z.string().nullable(),
+  })
+  .transform((row) => ({
+    path: row.path,
+    pathKey: row.path_key,
+    state: row.state,
+    assetId: row.asset_id,
+    versionId: row.version_id,
+  }));
 /** A row beside another one. */
 export type RelativeRow = z.infer<typeof relativeRow>;
 
 const BY_KEYS = `
-SELECT path, path_key, state, asset_id FROM storage_file
+SELECT path, path_key, state, asset_id, version_id FROM storage_file
 WHERE storage_id = $1 AND path_key = ANY ($2::text[]) AND state NOT IN ('missing', 'skipped')`;
 
 /** Those of some paths whose files are there. */
@@ -19,7 +31,7 @@ export function rowsByKeys(sql: Sql, storageId: string, pathKeys: readonly strin
 }
 
 const BY_STEM = `
-SELECT path, path_key, state, asset_id FROM storage_file
+SELECT path, path_key, state, asset_id, version_id FROM storage_file
 WHERE storage_id = $1 AND directory = $2 AND state NOT IN ('missing', 'skipped')
   AND (path_key = $3 OR starts_with(path_key, $3 || '.'))
 ORDER BY path_key LIMIT 100`;
