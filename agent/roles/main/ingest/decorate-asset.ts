@@ -56,7 +56,8 @@ async function writeTags(context: IngestContext, row: IngestRow, assetId: string
   );
 }
 
-async function joinCollection(context: IngestContext, row: IngestRow, assetId: string): Promise<void> {
+/** Puts an asset into the collection of a file's folder, if the storage mirrors folders. */
+export async function joinCollection(context: IngestContext, row: IngestRow, assetId: string): Promise<void> {
   if (context.storage.settings.enable_collection_directory_mapping !== true) return;
   await tryDecoration(context, 'Mirroring folders as collections', async () => {
     const asset = await context.api.assets.get(assetId, { signal: context.leadership.signal });

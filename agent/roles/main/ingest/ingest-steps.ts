@@ -9,7 +9,7 @@ import { IsgError } from '../../../runtime/errors.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
 import { chooseAsset } from './choose-asset.ts';
 import { orderedUpload, uploadsOfCopies } from './cloud-copies.ts';
-import { decorateAsset, writeHistory } from './decorate-asset.ts';
+import { decorateAsset, joinCollection, writeHistory } from './decorate-asset.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { CONTENT_CHANGED, checkpoint, createFenced, leaderRight } from './ingest-context.ts';
 import type { CompleteIds, IngestStep } from './ingest-plan.ts';
@@ -163,6 +163,7 @@ async function updateRecord(
     const place = set === undefined ? null : fileSetPlaceBody(set, record, row.path);
     leadership.assertTrusted();
     if (place !== null) await api.files.patchFileSet(ids.assetId, ids.fileSetId, place, limits);
+    await joinCollection(context, row, ids.assetId);
   }
   await patchRecord(context, ids, updateBody(row, record));
 }
