@@ -104,10 +104,10 @@ export async function writeHistory(
       kind: 'history',
       key: ids.fileId,
       create: (signal) => api.assets.createHistory(ids.assetId, body, { signal }),
-      find: async ({ isTaken }) => {
+      find: async (attempt) => {
         for (const entry of await api.assets.history(ids.assetId, limits)) {
           const isSame = entry.operation_description === body.operation_description;
-          if (isSame && !(await isTaken(entry.id))) return entry;
+          if (isSame && !(await attempt.isTaken(entry.id))) return entry;
         }
         return null;
       },

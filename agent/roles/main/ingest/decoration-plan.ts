@@ -6,7 +6,7 @@ import { directoryOf, nameOf, pathKey } from '../../../storage/storage-path.ts';
 /** Marks the collection that holds one collection for each storage (reference A.6). */
 export const ROOT_EXTERNAL_ID = 'ebb41a68-e4cb-11e7-af85-f45c89b15ba1';
 /** Title of that collection. */
-export const ROOT_TITLE = 'Storage Gateways';
+const ROOT_TITLE = 'Storage Gateways';
 /** Permissions that the access group of a storage gets. Which ones iconik itself gives is not published. */
 export const GROUP_PERMISSIONS = ['read', 'write'] as const;
 

@@ -1,10 +1,10 @@
 import type { NewJob } from '../../../contract/index.ts';
 import type { IconikIds, IngestRow, PlaceInAsset } from '../../../db/queries/ingest.ts';
-import type { FileRecord, FileSet, FileStorageSettings, Storage } from '../../../iconik/api.ts';
-import { plainDirectory } from '../../../iconik/record-path.ts';
+import type { FileRecord, FileStorageSettings, Storage } from '../../../iconik/api.ts';
 import { compilePatterns } from '../../../storage/ignore-patterns.ts';
 import { directoryOf, nameOf, pathKey } from '../../../storage/storage-path.ts';
 import { directoryAssetOf, isRenditionSource } from './directory-plan.ts';
+import type { FileSetPlace } from './file-set-plan.ts';
 import { isAtPath, placeBody } from './move-plan.ts';
 
 /**
@@ -87,31 +87,6 @@ export function assetIdentity(row: IngestRow, settings: FileStorageSettings): As
   const isLocal = settings.aggregate_only_on_same_storage === true;
   const key = isLocal ? `md5:${row.md5}@${row.storageId}` : `md5:${row.md5}`;
   return { key, isAggregated, onlyStorageId: isLocal ? row.storageId : null, directory };
-}
-
-/** Where a file set stands and how it is called: by its file, or by the directory that is the asset. */
-export interface FileSetPlace {
-  baseDir: string;
-  name: string;
-}
-
-/** The place of a file's file set. */
-export function fileSetPlace(path: string, settings: FileStorageSettings): FileSetPlace {
-  const directory = directoryAssetOf(path, settings);
-  return directory === null
-    ? { baseDir: directoryOf(path), name: nameOf(path) }
-    : { baseDir: directory, name: nameOf(directory) };
-}
-
-/** Natural key of a file set's creation. */
-export function fileSetKey(storageId: string, formatId: string, place: FileSetPlace): string {
-  return `${formatId}/${storageId}/${place.baseDir}/${place.name}`;
-}
-
-/** Whether a file set is the one with this id and stands at a place. */
-export function isFileSetOf(set: FileSet, id: string, place: FileSetPlace): boolean {
-  const isHere = plainDirectory(set.base_dir) === plainDirectory(place.baseDir) && set.name === place.name;
-  return set.id === id && isHere;
 }
 
 /** Natural key of a file record's creation. */

@@ -10,6 +10,7 @@ import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
 import { chooseAsset } from './choose-asset.ts';
 import { orderedUpload, uploadsOfCopies } from './cloud-copies.ts';
 import { decorateAsset, joinCollection, writeHistory } from './decorate-asset.ts';
+import { fileSetKey, fileSetPlace, isFileSetOf } from './file-set-plan.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { CONTENT_CHANGED, checkpoint, createFenced, leaderRight } from './ingest-context.ts';
 import type { CompleteIds, IngestStep } from './ingest-plan.ts';
@@ -18,11 +19,8 @@ import {
   fileBody,
   fileKey,
   fileSetBody,
-  fileSetKey,
-  fileSetPlace,
   followUpJobs,
   formatBody,
-  isFileSetOf,
   isLivingRecord,
   isUpToDate,
   nextIngestStep,

@@ -55,14 +55,14 @@ async function createVersion(
         fields: { assetId, sent: true, fromIconik: true },
       });
     },
-    find: async ({ startedAt, isTaken }) => {
+    find: async (attempt) => {
       const [asset, userId] = [await api.assets.get(assetId, limits), await api.users.currentId(limits)];
       const used = await versionsInUse(database, assetId);
       for (const version of asset.versions) {
         const madeAt = Date.parse(version.date_created ?? '');
-        const isOurs = version.created_by_user === userId && madeAt >= startedAt.getTime() - CLOCKS_APART_MS;
+        const isOurs = version.created_by_user === userId && madeAt >= attempt.startedAt.getTime() - CLOCKS_APART_MS;
         if (!isOurs || version.status === 'DELETED' || used.has(version.id) || version.id === versionId) continue;
-        if (!(await isTaken(version.id))) return version;
+        if (!(await attempt.isTaken(version.id))) return version;
       }
       return null;
     },
