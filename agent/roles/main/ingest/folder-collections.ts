@@ -57,29 +57,38 @@ async function ensureCollection(
   });
 }
 
-/**
- * Puts an asset into the collection that mirrors a folder of its storage; the collections on the way are made if they are
- * not there. Known ones are not asked for again until iconik says that one is gone.
- */
-export async function mirrorFolder(
-  context: IngestContext,
-  asset: { assetId: string; folder: string; inCollections: readonly string[] },
-): Promise<void> {
-  const { storage, collections: known, api, leadership } = context;
+/** The collection of a folder; those on the way are made if they are not there. Known ones are not asked for again. */
+async function collectionOf(context: IngestContext, folder: string): Promise<string | null> {
+  const { storage, collections: known } = context;
   let parentId: string | null = null;
-  for (const step of collectionSteps(storage, asset.folder)) {
+  for (const step of collectionSteps(storage, folder)) {
     const id: string = known.get(step.externalId) ?? (await ensureCollection(context, step, parentId));
     if (known.size >= MOST_KNOWN) known.clear();
     known.set(step.externalId, id);
     parentId = id;
   }
-  if (parentId === null || asset.inCollections.includes(parentId)) return;
-  leadership.assertTrusted();
+  return parentId;
+}
+
+/**
+ * Puts an asset into the collection that mirrors a folder of its storage. When iconik does not have one of the known
+ * collections any more, all are forgotten and the error is transient: the next attempt makes them anew.
+ */
+export async function mirrorFolder(
+  context: IngestContext,
+  asset: { assetId: string; folder: string; inCollections: readonly string[] },
+): Promise<void> {
+  const { collections: known, api, leadership } = context;
+  const isFromMemory = known.size > 0;
   try {
-    await api.collections.putAsset(parentId, asset.assetId, { signal: leadership.signal });
+    const id = await collectionOf(context, asset.folder);
+    if (id === null || asset.inCollections.includes(id)) return;
+    leadership.assertTrusted();
+    await api.collections.putAsset(id, asset.assetId, { signal: leadership.signal });
   } catch (thrown) {
-    // Deleted since it was looked up: all are looked for anew.
-    if (thrown instanceof IsgError && thrown.code === 'iconik-not-found') known.clear();
-    throw thrown;
+    if (!isFromMemory || !(thrown instanceof IsgError) || thrown.code !== 'iconik-not-found') throw thrown;
+    known.clear();
+    const message = 'A collection that mirrors a folder is gone from iconik; it is looked for anew.';
+    throw new IsgError('iconik-not-found', message, { retry: 'transient', cause: thrown });
   }
 }

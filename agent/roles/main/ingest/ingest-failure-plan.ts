@@ -19,6 +19,9 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'database-unreachable',
   'database-refused',
   'database-conflict',
+  // Asked for sidecars and for the names in a folder.
+  'storage-unavailable',
+  'storage-hung',
   'cancelled',
   'stopped',
 ]);

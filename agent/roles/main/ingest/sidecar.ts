@@ -28,12 +28,26 @@ function awaited(message: string): IsgError {
   return new IsgError('sidecar-awaited', message, { retry: 'transient', fields: { retryAfterMs: LOOK_AGAIN_MS } });
 }
 
+/** The text of a sidecar; null when it is no sidecar at all. Trouble that passes, or a file that just went, is waited for. */
+async function textOf(context: IngestContext, path: string): Promise<string | null> {
+  const { access, leadership } = context;
+  if (access === null) throw awaited('The sidecar cannot be read now; the file waits for it.');
+  try {
+    return await access.readText(path, MAX_SIDECAR_BYTES);
+  } catch (thrown) {
+    leadership.signal.throwIfAborted();
+    const error = coerceError(thrown);
+    if (error.retry === 'permanent' && error.code !== 'file-not-found') return null;
+    throw awaited(`The sidecar ${path} cannot be read now (${error.message}); the file waits for it.`);
+  }
+}
+
 async function readOne(context: IngestContext, path: string): Promise<SidecarReading> {
-  const { access, storage, leadership } = context;
+  const { storage, leadership } = context;
   const format = sidecarFormat(path);
-  if (access === null || format === null) throw awaited('The sidecar cannot be read now; the file waits for it.');
-  const text = await access.readText(path, MAX_SIDECAR_BYTES);
-  if (text === null) return { kind: 'invalid', reason: 'is longer than 1 MiB, or changed while it was read' };
+  const text = format === null ? null : await textOf(context, path);
+  if (format === null || text === null)
+    return { kind: 'invalid', reason: 'cannot be read: it is longer than 1 MiB, or changes, or may not be read' };
   const { settings } = storage;
   return settings.metadata_conversion_url
     ? convertSidecar(settings, { format, text }, leadership.signal)
