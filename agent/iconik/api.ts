@@ -64,6 +64,24 @@ export interface FileStorageSettings {
   aggregate_identical_files?: boolean | undefined;
   aggregate_only_on_same_storage?: boolean | undefined;
   aggregate_ignore?: string[] | undefined;
+  skip_upload_on_any_remote_copy_found?: boolean | undefined;
+  enable_collection_directory_mapping?: boolean | undefined;
+  sidecar_metadata_required?: boolean | undefined;
+  metadata_view_id?: string | undefined;
+  metadata_conversion_url?: string | undefined;
+  /** One `Name: value` a line, or a JSON object. May hold a secret: never log it. */
+  metadata_conversion_url_headers?: string | undefined;
+  folder_name_tags_metadata_field_name?: string | undefined;
+  folder_name_tags_metadata_view_id?: string | undefined;
+  acl_template_id?: string | undefined;
+  access_group_id?: string | undefined;
+  enable_auto_versioning?: boolean | undefined;
+  asset_versions_suffix?: string | undefined;
+  auto_version_ignore?: string[] | undefined;
+  auto_version_ingest_throttle_value?: number | undefined;
+  enable_directory_assets?: boolean | undefined;
+  directory_assets_original_patterns?: string[] | undefined;
+  directory_assets_transcode_patterns?: string[] | undefined;
   read?: boolean | undefined;
   write?: boolean | undefined;
   delete?: boolean | undefined;
@@ -89,7 +107,9 @@ export interface Asset extends Entity {
   status: string | null;
   date_created: string | null;
   created_by_user: string | null;
-  versions: { id: string }[];
+  versions: { id: string; date_created: string | null; created_by_user: string | null; status: string | null }[];
+  /** Collections that show the asset. */
+  in_collections: string[];
   /** Summaries that a listed asset carries; empty = the asset has no files. */
   files: unknown[];
 }
@@ -98,6 +118,7 @@ export interface Format extends Entity {
   name: string;
   asset_id: string | null;
   version_id: string | null;
+  status?: string | null;
   components: { id?: string | undefined; name: string; type: string }[];
 }
 
@@ -108,6 +129,21 @@ export interface FileSet extends Entity {
   format_id: string | null;
   asset_id: string | null;
   version_id: string | null;
+}
+
+export interface Collection extends Entity {
+  title: string;
+  external_id: string | null;
+  parent_id: string | null;
+  status: string | null;
+}
+
+/** Values of metadata fields, as iconik takes and gives them (reference C.15). */
+export type MetadataValues = Record<string, { field_values: { value: unknown }[] }>;
+
+export interface HistoryEntry extends Entity {
+  operation_type: string;
+  operation_description: string | null;
 }
 
 /** Where and how to send the bytes of a record on a cloud storage (reference C.9). */
@@ -320,13 +356,41 @@ export interface IconikApi {
     /** Assets, newest first, page by page; the caller stops when it has seen enough. */
     newestFirst(limits?: CallLimits): AsyncIterable<Asset>;
     delete(id: string, limits?: CallLimits): Promise<void>;
+    /** Adds a version; the answer lists all of them. Sent once. */
+    createVersion(id: string, body: Body, limits?: CallLimits): Promise<{ id: string }[]>;
+    /** Adds an entry to the asset's history. Sent once. */
+    createHistory(id: string, body: Body, limits?: CallLimits): Promise<HistoryEntry>;
+    history(id: string, limits?: CallLimits): Promise<HistoryEntry[]>;
+  };
+  /** Collections (reference C.15). */
+  collections: {
+    get(id: string, limits?: CallLimits): Promise<Collection>;
+    create(body: Body, limits?: CallLimits): Promise<Collection>;
+    /** Collections without a parent. */
+    roots(limits?: CallLimits): Promise<Collection[]>;
+    /** Collections in a collection that have this external id. */
+    childrenWithExternalId(id: string, externalId: string, limits?: CallLimits): Promise<Collection[]>;
+    /** Puts an asset into a collection; one that is in it already stays. */
+    putAsset(id: string, assetId: string, limits?: CallLimits): Promise<void>;
+  };
+  metadata: {
+    /** Sets fields of an asset in a view; the other fields stay. */
+    putAssetValues(assetId: string, viewId: string, values: MetadataValues, limits?: CallLimits): Promise<void>;
+  };
+  acls: {
+    /** Gives an asset the permissions of a template; repeating it changes nothing. */
+    postTemplate(templateId: string, assetId: string, limits?: CallLimits): Promise<void>;
+    putGroup(groupId: string, assetId: string, permissions: readonly string[], limits?: CallLimits): Promise<void>;
   };
   files: {
     createFormat(assetId: string, body: Body, limits?: CallLimits): Promise<Format>;
     /** null when the asset has no such format. */
     formatByName(assetId: string, name: string, limits?: CallLimits): Promise<Format | null>;
+    /** All formats of an asset, of all its versions. */
+    formats(assetId: string, limits?: CallLimits): Promise<Format[]>;
     patchFormat(assetId: string, formatId: string, body: Body, limits?: CallLimits): Promise<void>;
     createFileSet(assetId: string, body: Body, limits?: CallLimits): Promise<FileSet>;
+    patchFileSet(assetId: string, fileSetId: string, body: Body, limits?: CallLimits): Promise<void>;
     fileSets(assetId: string, formatId: string, limits?: CallLimits): Promise<FileSet[]>;
     createFile(assetId: string, body: Body, limits?: CallLimits): Promise<FileRecord>;
     getFile(assetId: string, fileId: string, limits?: CallLimits): Promise<FileRecord>;

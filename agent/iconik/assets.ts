@@ -1,10 +1,10 @@
 import type { IconikApi } from './api.ts';
 import { servicePath } from './http-call.ts';
-import { numberedList } from './paging.ts';
-import { assetSchema } from './schemas.ts';
+import { numberedList, wholeNumberedList } from './paging.ts';
+import { assetSchema, historySchema, versionsSchema } from './schemas.ts';
 import { exceptGone, type ServiceRequests } from './service-requests.ts';
 
-const pathOf = (id: string) => servicePath('assets', ['assets', id]);
+const pathOf = (id: string, ...more: string[]) => servicePath('assets', ['assets', id, ...more]);
 const ALL = servicePath('assets', ['assets']);
 
 /** Assets (reference C.8). */
@@ -22,5 +22,13 @@ export function createAssets(requests: ServiceRequests): IconikApi['assets'] {
         unreadable: 'throw',
       }),
     delete: (id, limits) => requests.write({ method: 'DELETE', path: pathOf(id) }, limits).catch(exceptGone),
+    createVersion: async (id, body, limits) =>
+      (await requests.create(pathOf(id, 'versions'), { schema: versionsSchema, body, limits })).versions,
+    createHistory: (id, body, limits) =>
+      requests.create(pathOf(id, 'history'), { schema: historySchema, body, limits }),
+    history: (id, limits) => {
+      const path = pathOf(id, 'history');
+      return wholeNumberedList({ requests, path, schema: historySchema, limits, unreadable: 'throw' });
+    },
   };
 }

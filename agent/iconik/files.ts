@@ -52,10 +52,16 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
         throw error;
       }
     },
+    formats: (assetId, limits) => {
+      const path = pathOf(assetId, 'formats');
+      return keysetList({ requests, path, schema: formatSchema, limits, unreadable: 'throw', missing: 'throw' });
+    },
     patchFormat: (assetId, formatId, body, limits) =>
       requests.write({ method: 'PATCH', path: pathOf(assetId, 'formats', formatId), body }, limits),
     createFileSet: (assetId, body, limits) =>
       requests.create(pathOf(assetId, 'file_sets'), { schema: fileSetSchema, body, limits }),
+    patchFileSet: (assetId, fileSetId, body, limits) =>
+      requests.write({ method: 'PATCH', path: pathOf(assetId, 'file_sets', fileSetId), body }, limits),
     fileSets: (assetId, formatId, limits) => {
       const path = pathOf(assetId, 'formats', formatId, 'file_sets');
       return keysetList({ requests, path, schema: fileSetSchema, limits, unreadable: 'throw', missing: 'throw' });

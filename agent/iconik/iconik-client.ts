@@ -1,9 +1,11 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { createAcls } from './acls.ts';
 import type { IconikApi } from './api.ts';
 import { createAssets } from './assets.ts';
 import type { BreakerState } from './circuit-breaker.ts';
 import { createClusters } from './clusters.ts';
+import { createCollections } from './collections.ts';
 import { createFiles } from './files.ts';
 import { createGateways } from './gateways.ts';
 import { createHttpCall } from './http-call.ts';
@@ -11,6 +13,7 @@ import { createDispatcher } from './http-dispatcher.ts';
 import { createHealthWatch, type IconikHealth } from './iconik-health.ts';
 import { createJobs } from './jobs.ts';
 import { createKeyframes } from './keyframes.ts';
+import { createMetadata } from './metadata.ts';
 import { createProxies } from './proxies.ts';
 import { createRequestBudget, type RequestPace } from './request-budget.ts';
 import type { RequestLine } from './request-lines-state.ts';
@@ -85,6 +88,9 @@ function servicesOf(requests: ServiceRequests): IconikApi {
     clusters: createClusters(requests),
     storages: createStorages(requests),
     assets: createAssets(requests),
+    collections: createCollections(requests),
+    metadata: createMetadata(requests),
+    acls: createAcls(requests),
     files: createFiles(requests),
     proxies: createProxies(requests),
     keyframes: createKeyframes(requests),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ROLES, type Role } from '../contract/index.ts';
 import type {
   Asset,
+  Collection,
   DeletionRecord,
   EdgeTranscodeRecord,
   FileRecord,
@@ -9,6 +10,7 @@ import type {
   FileStorageSettings,
   Format,
   GatewayEvent,
+  HistoryEntry,
   Keyframe,
   Proxy as ProxyRecord,
   Storage,
@@ -151,6 +153,23 @@ const fileStorageSettingsSchema: z.ZodType<FileStorageSettings> = z.looseObject(
   aggregate_identical_files: settingFlag,
   aggregate_only_on_same_storage: settingFlag,
   aggregate_ignore: settingTexts,
+  skip_upload_on_any_remote_copy_found: settingFlag,
+  enable_collection_directory_mapping: settingFlag,
+  sidecar_metadata_required: settingFlag,
+  metadata_view_id: settingText,
+  metadata_conversion_url: settingText,
+  metadata_conversion_url_headers: settingText,
+  folder_name_tags_metadata_field_name: settingText,
+  folder_name_tags_metadata_view_id: settingText,
+  acl_template_id: settingText,
+  access_group_id: settingText,
+  enable_auto_versioning: settingFlag,
+  asset_versions_suffix: settingText,
+  auto_version_ignore: settingTexts,
+  auto_version_ingest_throttle_value: settingNumber,
+  enable_directory_assets: settingFlag,
+  directory_assets_original_patterns: settingTexts,
+  directory_assets_transcode_patterns: settingTexts,
   read: settingFlag,
   write: settingFlag,
   delete: settingFlag,
@@ -182,8 +201,30 @@ export const assetSchema: z.ZodType<Asset> = z.looseObject({
   status: text,
   date_created: text,
   created_by_user: text,
-  versions: list(z.looseObject({ id })),
+  versions: list(z.looseObject({ id, date_created: text, created_by_user: text, status: text })),
+  in_collections: texts,
   files: list(z.unknown()),
+});
+
+/** A collection (reference C.15). */
+export const collectionSchema: z.ZodType<Collection> = z.looseObject({
+  id,
+  title: textOrEmpty,
+  external_id: text,
+  parent_id: text,
+  status: text,
+});
+
+/** The versions of an asset, as the answer to a new one. */
+export const versionsSchema: z.ZodType<{ versions: { id: string }[] }> = z.looseObject({
+  versions: list(z.looseObject({ id })),
+});
+
+/** An entry of an asset's history. */
+export const historySchema: z.ZodType<HistoryEntry> = z.looseObject({
+  id,
+  operation_type: textOrEmpty,
+  operation_description: text,
 });
 
 /** A format. */

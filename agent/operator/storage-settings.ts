@@ -1,7 +1,10 @@
 import type { FileStorageSettings } from '../iconik/api.ts';
 
+/** Where sidecars are converted: both may hold a token. */
+type Secret = 'metadata_conversion_url' | 'metadata_conversion_url_headers';
+
 /** Settings whose text may be shown: none of them holds a token or a signed address. */
-const SHOWN: Readonly<Record<keyof FileStorageSettings, true>> = {
+const SHOWN: Readonly<Record<Exclude<keyof FileStorageSettings, Secret>, true>> = {
   mount_point: true,
   scan: true,
   scan_directories: true,
@@ -24,6 +27,21 @@ const SHOWN: Readonly<Record<keyof FileStorageSettings, true>> = {
   aggregate_ignore: true,
   read: true,
   write: true,
+  skip_upload_on_any_remote_copy_found: true,
+  enable_collection_directory_mapping: true,
+  sidecar_metadata_required: true,
+  metadata_view_id: true,
+  folder_name_tags_metadata_field_name: true,
+  folder_name_tags_metadata_view_id: true,
+  acl_template_id: true,
+  access_group_id: true,
+  enable_auto_versioning: true,
+  asset_versions_suffix: true,
+  auto_version_ignore: true,
+  auto_version_ingest_throttle_value: true,
+  enable_directory_assets: true,
+  directory_assets_original_patterns: true,
+  directory_assets_transcode_patterns: true,
   delete: true,
 };
 

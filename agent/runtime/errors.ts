@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'file-unreadable'
   | 'disk-full'
   | 'outside-storage'
+  | 'sidecar-awaited'
+  | 'sidecar-invalid'
   | 'media-unreadable'
   | 'ffmpeg-missing'
   | 'ffmpeg-failed'

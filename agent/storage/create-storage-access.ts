@@ -158,6 +158,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       ),
     stat: (path) => onEntries('stat', { path }),
     digest: (path, call) => onContents('digest', { path }, call),
+    readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
     sendRange: (send, call) => onContents('send-range', send, call),
     receiveFile: (receive, call) => onContents('receive-file', receive, call),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),

@@ -123,6 +123,8 @@ export interface StorageAccess {
   stat(path: string): Promise<FileFacts | null>;
   /** Reads a file once for both digests. */
   digest(path: string, options: CallOptions): Promise<DigestResult>;
+  /** A small file as UTF-8 text; null when it is longer than `maxBytes` or changed while it was read. */
+  readText(path: string, maxBytes: number): Promise<string | null>;
   /** Sends a range of a file; resolves with whatever the server answered. */
   sendRange(send: SendRange, options: CallOptions): Promise<HttpAnswer>;
   /** Downloads into a partial file and digests it; throws `download-refused` for an answer other than 200/206. */

@@ -66,6 +66,7 @@ export const operations = {
   },
   stat: { request: z.object({ path }), result: fileFacts.nullable() },
   digest: { request: z.object({ path }), result: digestResult },
+  'read-text': { request: z.object({ path, maxBytes: count }), result: z.string().nullable() },
   'send-range': {
     request: z.object({
       path,

@@ -18,6 +18,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     walk: refuse,
     stat: refuse,
     digest: refuse,
+    readText: refuse,
     sendRange: refuse,
     receiveFile: refuse,
     commitFile: refuse,

@@ -84,13 +84,17 @@ export async function checkpointIngest(
 }
 
 const FINISH = `
-UPDATE storage_file SET state = 'ingested', attempts = 0, error = NULL
+UPDATE storage_file SET state = 'ingested', attempts = 0, error = $6::jsonb
 WHERE storage_id = $1 AND path_key = $2 AND md5 = $3 AND size_bytes = $4::bigint AND mtime_ns = $5::bigint
   AND state IN ('hashed', 'ingesting')`;
 
-/** Ends the ingest of a row; call it in a fenced transaction. False when the row's content changed meanwhile. */
-export async function finishIngest(sql: Sql, row: IngestRow): Promise<boolean> {
-  return (await sql.execute(FINISH, contentOf(row))) === 1;
+/**
+ * Ends the ingest of a row; call it in a fenced transaction. `error`: what is to be shown at the file all the same. False
+ * when the row's content changed meanwhile.
+ */
+export async function finishIngest(sql: Sql, row: IngestRow, error: ErrorRecord | null): Promise<boolean> {
+  const shown = error === null ? null : JSON.stringify(error);
+  return (await sql.execute(FINISH, [...contentOf(row), shown])) === 1;
 }
 
 const LOCK_CONTENT = `
@@ -176,28 +180,43 @@ export async function useOfAsset(sql: Sql, assetId: string, row: IngestRow): Pro
   return use ?? { same: 0, other: 0 };
 }
 
-const LOCK_ASSET_INTENT = `SELECT 1 AS one FROM intent WHERE kind = 'asset' AND created_id = $1 FOR UPDATE`;
+const LOCK_ASSET_INTENT = `
+SELECT 1 AS one FROM intent WHERE (kind = 'asset' AND created_id = $1) OR (kind = 'version' AND created_id = $2)
+ORDER BY kind FOR UPDATE`;
 const OTHER_INGESTED = `
 SELECT 1 AS one FROM storage_file
 WHERE md5 = $1 AND asset_id = $2 AND iconik_file_id IS NOT NULL AND state <> 'ingesting'
   AND NOT (storage_id = $3 AND path_key = $4) LIMIT 1`;
 
 /**
- * Whether this row is the first finished file of an asset that we created (so that follow-up work is ordered once for an
- * asset). Locks the asset's intent until the transaction ends: two files of one asset that end together are told apart.
+ * `first` and `later`: of the finished files with one content, in an asset or version that
+ * we created. `foreign`: somebody else's. */
+export type PlaceInAsset = 'first' | 'later' | 'foreign';
+
+/**
+ * Which of an asset's files this row is, so that follow-up work is ordered once for an asset. Locks the intent until the
+ * transaction ends: two files of one asset that end together are told apart.
  */
-export async function isFirstOfOwnAsset(sql: Sql, row: IngestRow, assetId: string): Promise<boolean> {
-  const own = await sql.query(LOCK_ASSET_INTENT, [assetId], oneRow);
-  if (own.length === 0) return false;
+export async function placeInAsset(
+  sql: Sql,
+  row: IngestRow,
+  { assetId, versionId }: { assetId: string; versionId: string | null },
+): Promise<PlaceInAsset> {
+  const own = await sql.query(LOCK_ASSET_INTENT, [assetId, versionId], oneRow);
+  if (own.length === 0) return 'foreign';
   const others = await sql.query(OTHER_INGESTED, [row.md5, assetId, row.storageId, row.pathKey], oneRow);
-  return others.length === 0;
+  return others.length === 0 ? 'first' : 'later';
 }
 
+// A record that another row has is not this path's any more: its file moved.
 const RECENT_FILE_INTENT = `
 SELECT 1 AS one FROM intent
-WHERE kind = 'file' AND key = $1 AND state <> 'void' AND started_at > now() - make_interval(secs => $2)`;
+WHERE kind = 'file' AND key = $1 AND state <> 'void' AND started_at > now() - make_interval(secs => $2)
+  AND NOT EXISTS (
+    SELECT 1 FROM storage_file AS other
+    WHERE other.storage_id = $3 AND other.iconik_file_id = intent.created_id AND other.path_key <> $4)`;
 
-/** Whether a file record at this natural key was created, or begun, by any part of the cluster within `withinS` seconds. */
-export async function hasRecentFileIntent(sql: Sql, key: string, withinS: number): Promise<boolean> {
-  return (await sql.query(RECENT_FILE_INTENT, [key, withinS], oneRow)).length > 0;
+/** Whether a record of this very file was created, or begun, by any part of the cluster within `withinS` seconds. */
+export async function hasRecentFileIntent(sql: Sql, row: IngestRow, key: string, withinS: number): Promise<boolean> {
+  return (await sql.query(RECENT_FILE_INTENT, [key, withinS, row.storageId, row.pathKey], oneRow)).length > 0;
 }

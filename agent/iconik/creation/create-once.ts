@@ -4,7 +4,16 @@ export type Fence =
   | { kind: 'lease'; jobId: string; leaseToken: string };
 
 /** Kinds of things created in iconik. */
-export type CreatedKind = 'asset' | 'format' | 'file-set' | 'file' | 'proxy' | 'keyframe';
+export type CreatedKind =
+  | 'asset'
+  | 'version'
+  | 'format'
+  | 'file-set'
+  | 'file'
+  | 'proxy'
+  | 'keyframe'
+  | 'collection'
+  | 'history';
 
 /** One creation. */
 export interface Creation {

@@ -13,6 +13,10 @@ test('every answer of every read fits its published schema', async () => {
     resolution: { width: 1, height: 1 },
   });
   const keyframe = await account.call('POST', `files/v1/assets/${assetId}/keyframes/`, { name: 'k', type: 'KEYFRAME' });
+  const collection = await account.call('POST', 'assets/v1/collections/', { title: 'c', external_id: 'e' });
+  await account.call('POST', 'assets/v1/collections/', { title: 'd', parent_id: String(collection.body.id) });
+  const viewId = crypto.randomUUID();
+  standIn.records.views.set(viewId, ['Title']);
   const workerId = crypto.randomUUID();
   const gateway = `files/v1/storage_gateways/${seeded.gatewayIds[0]}`;
   await account.call('POST', `${gateway}/telemetry/`, { worker_id: workerId, log_lines: ['x'] });
@@ -29,6 +33,10 @@ test('every answer of every read fits its published schema', async () => {
     file_id: fileId,
     proxy_id: String(proxy.body.id),
     keyframe_id: String(keyframe.body.id),
+    collection_id: String(collection.body.id),
+    object_type: 'assets',
+    object_id: assetId,
+    view_id: viewId,
     storage_gateway_id: seeded.gatewayIds[0] ?? '',
     cluster_id: seeded.clusterId,
     worker_id: workerId,
@@ -44,7 +52,8 @@ test('every answer of every read fits its published schema', async () => {
     const path = key
       .slice('GET /API/'.length)
       .replaceAll(/\{(\w+)\}/g, (_all, name: string) => ids[name] ?? transferId);
-    const query = key.includes('storage_gateway_clusters') ? '?view_nodes=true&view_stats=true' : '';
+    const ofCollection = key.includes('/contents/') ? '?object_types=collections' : '';
+    const query = key.includes('storage_gateway_clusters') ? '?view_nodes=true&view_stats=true' : ofCollection;
     statuses[key] = (await account.call('GET', path + query)).status;
   }
   expect(standIn.state().answerFaults).toEqual([]);

@@ -23,6 +23,17 @@ const factsOf = (path: string) => {
   return { sizeBytes: Number(stats.size), mtimeNs: String(stats.mtimeNs) };
 };
 
+describe('text of small files', () => {
+  it('is read whole, or not at all when it is longer than allowed', async () => {
+    const directory = await storages.directory();
+    writeFileSync(join(directory, 'a.json'), '{"a":"é"}');
+    const storage = await storages.open(directory);
+    expect(await storage.readText('a.json', 100)).toBe('{"a":"é"}');
+    expect(await storage.readText('a.json', 9)).toBeNull();
+    await expect(storage.readText('b.json', 100)).rejects.toMatchObject({ retry: expect.any(String) });
+  });
+});
+
 describe('probe and marker', () => {
   it('tells an unmarked empty root from a marked one and from another storage', async () => {
     const directory = await storages.directory();

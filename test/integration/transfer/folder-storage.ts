@@ -50,6 +50,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
     stop: async () => undefined,
     stat: statPath,
     digest,
+    readText: notNeeded,
     sendRange: async (send, options) => {
       const before = await factsOf(send.path);
       if (before.sizeBytes !== send.expected.sizeBytes || before.mtimeNs !== send.expected.mtimeNs) {

@@ -126,6 +126,23 @@ function addHistory(call: Call): Answer {
   return { status: 201, body: state.history.insert(row) };
 }
 
+/** A new version becomes the last of the list. */
+function addVersion(call: Call): Answer {
+  const { state } = call;
+  const asset = assetOf(call);
+  if (asset.status === 'DELETED') throw new ApiError(404, 'Asset not found');
+  const versions = Array.isArray(asset.versions) ? asset.versions : [];
+  const version = {
+    id: randomUUID(),
+    status: 'ACTIVE',
+    version_number: versions.length + 1,
+    created_by_user: state.account.userId,
+    date_created: isoNow(state),
+  };
+  asset.versions = [...versions, version];
+  return { status: 200, body: { asset_id: asset.id, versions: asset.versions } };
+}
+
 /** Assets (reference C.8). Creating the same asset twice makes two. */
 export const assetHandlers: Handlers = {
   'GET /API/assets/v1/assets/': listAssets,
@@ -134,6 +151,7 @@ export const assetHandlers: Handlers = {
   'PATCH /API/assets/v1/assets/{asset_id}/': change,
   'PUT /API/assets/v1/assets/{asset_id}/': change,
   'DELETE /API/assets/v1/assets/{asset_id}/': deleteAsset,
+  'POST /API/assets/v1/assets/{asset_id}/versions/': addVersion,
   'GET /API/assets/v1/assets/{asset_id}/history/': (call) =>
     listed(numberedPage(call.state.history.where({ asset_id: assetOf(call).id }), call)),
   'POST /API/assets/v1/assets/{asset_id}/history/': addHistory,

@@ -1,10 +1,13 @@
+import { aclHandlers } from './acls.ts';
 import { assetHandlers } from './assets.ts';
 import type { Handlers } from './call.ts';
+import { collectionHandlers } from './collections.ts';
 import { derivativeHandlers } from './derivatives.ts';
 import { fileHandlers } from './files.ts';
 import { formatHandlers } from './formats.ts';
 import { gatewayHandlers } from './gateways.ts';
 import { jobHandlers } from './jobs.ts';
+import { metadataHandlers } from './metadata.ts';
 import { multipartHandlers } from './multipart.ts';
 import { queueHandlers } from './queues.ts';
 import { storageFileHandlers } from './storage-files.ts';
@@ -13,12 +16,15 @@ import { userHandlers } from './users.ts';
 
 /** Every call that the stand-in imitates; published calls that are not here answer 501. */
 export const handlers: Handlers = {
+  ...aclHandlers,
   ...assetHandlers,
+  ...collectionHandlers,
   ...derivativeHandlers,
   ...fileHandlers,
   ...formatHandlers,
   ...gatewayHandlers,
   ...jobHandlers,
+  ...metadataHandlers,
   ...multipartHandlers,
   ...queueHandlers,
   ...storageFileHandlers,

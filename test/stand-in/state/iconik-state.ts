@@ -24,6 +24,15 @@ export interface IconikState {
   reports: Map<string, Record<string, unknown>>;
   gatewayStatuses: Map<string, string>;
   assets: Table;
+  collections: Table;
+  /** Values per asset and view, keyed `asset/view`. */
+  metadata: Map<string, Record<string, unknown>>;
+  /** Views, each with the names of its fields; values of others are refused. */
+  views: Map<string, readonly string[]>;
+  /** Templates that may be applied. */
+  aclTemplates: Set<string>;
+  /** Permissions given: by template (`template_id`) or group (`group_id`, `permissions`). */
+  acls: Row[];
   history: Table;
   formats: Table;
   fileSets: Table;
@@ -58,6 +67,11 @@ export function createState(account: Account, nowMs: () => number): IconikState 
     reports: new Map(),
     gatewayStatuses: new Map(),
     assets: table(),
+    collections: table(),
+    metadata: new Map(),
+    views: new Map(),
+    aclTemplates: new Set(),
+    acls: [],
     history: table(),
     formats: table(),
     fileSets: table(),

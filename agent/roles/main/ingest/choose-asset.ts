@@ -9,6 +9,9 @@ import type { IngestContext } from './ingest-context.ts';
 import { leaderRight } from './ingest-context.ts';
 import type { CompleteIds } from './ingest-plan.ts';
 import { adoptableIds, assetBody, assetIdentity, assetTitle, fileKey, isLivingRecord } from './ingest-plan.ts';
+import { joinVersion } from './join-version.ts';
+import { livingAsset } from './living-asset.ts';
+import { takeFormer } from './take-former.ts';
 
 /** Search results of iconik may be this old; within it a record that we know to exist is waited for. */
 const SEARCH_LAG_S = 60;
@@ -17,20 +20,10 @@ const SEARCH_RETRY_MS = 3000;
 /** Which asset a file belongs to. */
 export type AssetChoice =
   /** iconik has a record for this very file: it is ours to keep up to date. */
-  { kind: 'adopted'; ids: CompleteIds } | { kind: 'asset'; assetId: string; versionId: string };
-
-const isAbsent = (thrown: unknown): boolean => thrown instanceof IsgError && thrown.code === 'iconik-not-found';
-
-/** The asset, or null when it was deleted. */
-export async function livingAsset(context: IngestContext, assetId: string): Promise<Asset | null> {
-  try {
-    const asset = await context.api.assets.get(assetId, { signal: context.leadership.signal });
-    return asset.status === 'DELETED' ? null : asset;
-  } catch (thrown) {
-    if (isAbsent(thrown)) return null;
-    throw thrown;
-  }
-}
+  | { kind: 'adopted'; ids: CompleteIds }
+  /** The file has moved or was renamed: its record has taken this row's place already. */
+  | { kind: 'moved'; row: IngestRow }
+  | { kind: 'asset'; assetId: string; versionId: string };
 
 function versionOf(asset: Asset, preferred: string | null): string {
   const version = preferred ?? asset.versions[0]?.id;
@@ -56,7 +49,7 @@ async function adoptRecord(context: IngestContext, row: IngestRow): Promise<Asse
       return { kind: 'adopted', ids: { ...ids, versionId: versionOf(asset, ids.versionId) } };
     }
   }
-  if (records.length === 0 && (await hasRecentFileIntent(context.database, fileKey(row), SEARCH_LAG_S))) {
+  if (records.length === 0 && (await hasRecentFileIntent(context.database, row, fileKey(row), SEARCH_LAG_S))) {
     throw new IsgError(
       'creation-in-doubt',
       'A record of this file was created just now; it is waited for until iconik shows it.',
@@ -137,18 +130,24 @@ async function createAsset(context: IngestContext, row: IngestRow): Promise<Asse
     },
     isUsable: async (id) => {
       asset = await livingAsset(context, id);
-      return asset !== null && (await mayTakeAsset(context, row, asset, identity.isAggregated));
+      if (asset === null || identity.directory !== null) return asset !== null;
+      return mayTakeAsset(context, row, asset, identity.isAggregated);
     },
   });
   const known: Asset = asset ?? (await api.assets.get(assetId, limits));
   return { kind: 'asset', assetId, versionId: versionOf(known, null) };
 }
 
-/** Finds the asset of a file: by storage and path, by content when the storage aggregates, else a new one (reference A.6). */
+/** Finds the asset of a file: by storage and path, by the file it used to be, by content when the storage
+ * aggregates, by the version before it, else a new one (reference A.6). */
 export async function chooseAsset(context: IngestContext, row: IngestRow): Promise<AssetChoice> {
   const adopted = await adoptRecord(context, row);
   if (adopted !== null) return adopted;
   const identity = assetIdentity(row, context.storage.settings);
+  const moved = await takeFormer(context, row, identity.key);
+  if (moved !== null) return { kind: 'moved', row: moved };
   const shared = identity.isAggregated ? await aggregate(context, row, identity.onlyStorageId) : null;
-  return shared ?? createAsset(context, row);
+  if (shared !== null) return shared;
+  const version = identity.directory === null ? await joinVersion(context, row) : null;
+  return version === null ? createAsset(context, row) : { kind: 'asset', ...version };
 }

@@ -6,8 +6,12 @@ import type { CreateOnce, Creation } from '../../../iconik/creation/create-once.
 import type { Leadership } from '../../../leader/leadership.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Database } from '../../../runtime/sql.ts';
+import type { StorageAccess } from '../../../storage/storage-access.ts';
 import type { EnqueueJobs } from '../scan/checksum-orders.ts';
 import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
+
+/** Collections known under one leadership, id by external id. */
+export type KnownCollections = Map<string, string>;
 
 /** What the steps of one file work with, under one leadership. */
 export interface IngestContext {
@@ -18,7 +22,13 @@ export interface IngestContext {
   transcoders: TranscoderProfiles;
   leadership: Leadership;
   storage: Storage;
+  /** The storage's files; null where only the index is known. */
+  access: StorageAccess | null;
   log: Logger;
+  /** Collections known under this leadership. */
+  collections: KnownCollections;
+  /** Warns once under this leadership of what concerns many files alike. */
+  sayOnce(key: string, message: string, fields: Record<string, unknown>): void;
 }
 
 /** The row's content changed while it was ingested: the scan or the checksum has taken it back; nothing more to do now. */

@@ -19,6 +19,9 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'database-unreachable',
   'database-refused',
   'database-conflict',
+  // Asked for sidecars and for the names in a folder.
+  'storage-unavailable',
+  'storage-hung',
   'cancelled',
   'stopped',
 ]);
@@ -28,13 +31,20 @@ export type IngestFailure =
   | { kind: 'postpone'; afterMs: number; attempts: number; error: ErrorRecord | null }
   | { kind: 'faulty'; attempts: number; error: ErrorRecord };
 
+function waitOf(error: IsgError): number {
+  const { retryAfterMs } = error.fields;
+  return typeof retryAfterMs === 'number' ? Math.max(100, retryAfterMs) : DEFAULT_DOUBT_MS;
+}
+
 /** Decides after an error in an ingest step. `attempts` counts the failures before this one; `random` is uniform in [0, 1). */
 export function planIngestFailure(error: IsgError, attempts: number, random: () => number): IngestFailure {
   const record: ErrorRecord = { code: error.code, message: error.message, retry: error.retry };
   if (error.code === 'creation-in-doubt') {
-    const { retryAfterMs } = error.fields;
-    const afterMs = typeof retryAfterMs === 'number' ? Math.max(100, retryAfterMs) : DEFAULT_DOUBT_MS;
-    return { kind: 'postpone', afterMs, attempts, error: null };
+    return { kind: 'postpone', afterMs: waitOf(error), attempts, error: null };
+  }
+  // The file waits for another one: no failure of its own, however often, but shown.
+  if (error.code === 'sidecar-awaited') {
+    return { kind: 'postpone', afterMs: waitOf(error), attempts, error: record };
   }
   const count = attempts + 1;
   // An answer that is not iconik's own (a proxy, a load balancer) says nothing of the file either.

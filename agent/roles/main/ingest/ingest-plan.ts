@@ -1,9 +1,12 @@
 import type { NewJob } from '../../../contract/index.ts';
-import type { IconikIds, IngestRow } from '../../../db/queries/ingest.ts';
-import type { FileRecord, FileStorageSettings } from '../../../iconik/api.ts';
+import type { IconikIds, IngestRow, PlaceInAsset } from '../../../db/queries/ingest.ts';
+import type { FileRecord, FileStorageSettings, Storage } from '../../../iconik/api.ts';
 import { compilePatterns } from '../../../storage/ignore-patterns.ts';
-import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
+import { directoryOf, nameOf, pathKey } from '../../../storage/storage-path.ts';
 import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
+import { directoryAssetOf, isRenditionSource } from './directory-plan.ts';
+import type { FileSetPlace } from './file-set-plan.ts';
+import { isAtPath, placeBody } from './move-plan.ts';
 
 /**
  * What ingest does next and what it sends: pure functions of a row and its storage's settings. The row's ids are the
@@ -56,6 +59,8 @@ export interface AssetIdentity {
   isAggregated: boolean;
   /** Only files of this storage count when aggregating; null = all. */
   onlyStorageId: string | null;
+  /** The directory that is the asset; null when the file is one itself. */
+  directory: string | null;
 }
 
 const matchesAny = (patterns: readonly string[] | undefined, path: string): boolean =>
@@ -72,16 +77,17 @@ export function isSelected(
 
 /** Which asset a file belongs to, by the settings of its storage (reference A.5). */
 export function assetIdentity(row: IngestRow, settings: FileStorageSettings): AssetIdentity {
+  const directory = directoryAssetOf(row.path, settings);
+  if (directory !== null) {
+    const key = `directory:${row.storageId}:${pathKey(directory)}`;
+    return { key, isAggregated: false, onlyStorageId: null, directory };
+  }
   const isAggregated = settings.aggregate_identical_files === true && !matchesAny(settings.aggregate_ignore, row.path);
-  if (!isAggregated) return { key: `path:${row.storageId}:${row.pathKey}`, isAggregated, onlyStorageId: null };
+  if (!isAggregated)
+    return { key: `path:${row.storageId}:${row.pathKey}`, isAggregated, onlyStorageId: null, directory };
   const isLocal = settings.aggregate_only_on_same_storage === true;
   const key = isLocal ? `md5:${row.md5}@${row.storageId}` : `md5:${row.md5}`;
-  return { key, isAggregated, onlyStorageId: isLocal ? row.storageId : null };
-}
-
-/** Natural key of a file set's creation. */
-export function fileSetKey(row: IngestRow, formatId: string): string {
-  return `${formatId}/${row.storageId}/${directoryOf(row.path)}/${nameOf(row.path)}`;
+  return { key, isAggregated, onlyStorageId: isLocal ? row.storageId : null, directory };
 }
 
 /** Natural key of a file record's creation. */
@@ -89,8 +95,13 @@ export function fileKey(row: Pick<IngestRow, 'storageId' | 'path'>): string {
   return `${row.storageId}/${directoryOf(row.path)}/${nameOf(row.path)}`;
 }
 
-/** Title of a new asset: the file's name in NFC, with or without its extension (with, unless the storage says otherwise). */
+/**
+ * Title of a new asset: the file's name in NFC, with or without its extension (with, unless the storage says otherwise), or
+ * the name of the directory that is the asset.
+ */
 export function assetTitle(path: string, settings: FileStorageSettings): string {
+  const directory = directoryAssetOf(path, settings);
+  if (directory !== null) return nameOf(directory).normalize('NFC');
   const name = nameOf(path).normalize('NFC');
   const dot = name.lastIndexOf('.');
   return settings.title_includes_extension === false && dot > 0 ? name.slice(0, dot) : name;
@@ -98,7 +109,8 @@ export function assetTitle(path: string, settings: FileStorageSettings): string 
 
 /** Body of an asset's creation (reference C.8). */
 export function assetBody(row: IngestRow, settings: FileStorageSettings): Record<string, unknown> {
-  const externalId = settings.filename_is_external_id === true ? { external_id: nameOf(row.path) } : {};
+  const named = directoryAssetOf(row.path, settings) ?? row.path;
+  const externalId = settings.filename_is_external_id === true ? { external_id: nameOf(named) } : {};
   return { title: assetTitle(row.path, settings), type: 'ASSET', is_online: true, ...externalId };
 }
 
@@ -110,12 +122,12 @@ export function formatBody(row: IngestRow): Record<string, unknown> {
 }
 
 /** Body of the file set's creation. */
-export function fileSetBody(row: IngestRow, formatId: string): Record<string, unknown> {
+export function fileSetBody(row: IngestRow, formatId: string, place: FileSetPlace): Record<string, unknown> {
   return {
     format_id: formatId,
     storage_id: row.storageId,
-    base_dir: directoryOf(row.path),
-    name: nameOf(row.path),
+    base_dir: place.baseDir,
+    name: place.name,
     component_ids: [],
     ...versionOf(row.versionId),
   };
@@ -148,14 +160,25 @@ export function fileBody(row: IngestRow, ids: { formatId: string; fileSetId: str
   };
 }
 
-/** Body that closes a file record, or brings one up to date. */
+/** Body that closes a file record. */
 export function closeBody(row: IngestRow): Record<string, unknown> {
   return { status: 'CLOSED', size: row.sizeBytes, checksum: row.md5, file_date_modified: isoTime(row.mtimeNs) };
 }
 
-/** Whether a record already says what the file is. */
+/**
+ * Body that brings a record up to date: content, and place if it moved. A file that was shown as missing and is there with
+ * the content it had is rediscovered (design 7).
+ */
+export function updateBody(row: IngestRow, record: FileRecord): Record<string, unknown> {
+  const place = isAtPath(record, row.path) ? {} : placeBody(row.path);
+  const isFound = record.status === 'MISSING' && record.checksum === row.md5;
+  return { ...closeBody(row), ...place, ...(isFound ? { status: 'REDISCOVERED' } : {}) };
+}
+
+/** Whether a record already says what the file is and where. */
 export function isUpToDate(record: FileRecord, row: IngestRow): boolean {
-  return record.status === 'CLOSED' && record.checksum === row.md5 && record.size === row.sizeBytes;
+  const isOpen = record.status !== 'CLOSED' && record.status !== 'REDISCOVERED';
+  return !isOpen && record.checksum === row.md5 && record.size === row.sizeBytes && isAtPath(record, row.path);
 }
 
 /** A record that stands for a file: not deleted, and part of an asset. */
@@ -183,6 +206,7 @@ export function transcodeJob(
   const wantKeyframes = settings.local_keyframe_creation === true;
   const lists = { ignore: settings.transcode_ignore, include: settings.transcode_include };
   if ((!wantProxy && !wantKeyframes) || !isSelected(row.path, lists)) return null;
+  if (directoryAssetOf(row.path, settings) !== null && !isRenditionSource(row.path, settings)) return null;
   const payload = { storageId: row.storageId, path: row.path, ...ids, wantProxy, wantKeyframes };
   const profile = profileOf(row.path);
   return { role: 'TRANSCODE', kind: 'transcode', storageId: row.storageId, profile, payload, dedupeKey };
@@ -197,27 +221,66 @@ export function remoteDirectory(remotePath: string | undefined, directory: strin
 }
 
 /** The TRANSFER job that copies a file to the cloud, or null when its storage wants none. */
-function uploadJob(row: IngestRow, ids: CompleteIds, settings: FileStorageSettings): NewJob | null {
+export function uploadJob(row: IngestRow, ids: CompleteIds, settings: FileStorageSettings): NewJob | null {
   const destinationStorageId = settings.remote_storage_id;
   if (settings.upload_files !== true || !destinationStorageId || matchesAny(settings.upload_ignore, row.path))
     return null;
-  const { storageId, path, sizeBytes, md5, mtimeNs } = row;
-  const destinationDirectoryPath = remoteDirectory(settings.remote_path, directoryOf(path));
+  const directory = directoryAssetOf(row.path, settings);
+  const destinationDirectoryPath = remoteDirectory(settings.remote_path, directoryOf(row.path));
   return {
     role: 'TRANSFER',
     kind: 'upload',
-    storageId,
-    payload: { storageId, path, ...ids, sizeBytes, md5, mtimeNs, destinationStorageId, destinationDirectoryPath },
-    dedupeKey: `upload:${ids.formatId}:${destinationStorageId}`,
+    storageId: row.storageId,
+    payload: { ...uploadSource(row, ids), destinationStorageId, destinationDirectoryPath },
+    dedupeKey: `upload:${directory === null ? ids.formatId : ids.fileId}:${destinationStorageId}`,
   };
 }
 
-/** Work that the first file of an asset orders when it is ingested. */
+function uploadSource(row: IngestRow, ids: CompleteIds): Record<string, unknown> {
+  const { storageId, path, sizeBytes, md5, mtimeNs } = row;
+  return { storageId, path, ...ids, sizeBytes, md5, mtimeNs };
+}
+
+/** A copy of a file in the cloud. */
+export interface CloudCopy {
+  record: FileRecord;
+  storageId: string;
+  fileSetName: string | null;
+}
+
+/** The TRANSFER job that brings a cloud copy of a modified file up to date, at the very place where the copy is. */
+export function uploadAgainJob(row: IngestRow, ids: CompleteIds, copy: CloudCopy): NewJob {
+  const { record, storageId, fileSetName } = copy;
+  return {
+    role: 'TRANSFER',
+    kind: 'upload',
+    storageId: row.storageId,
+    payload: {
+      ...uploadSource(row, ids),
+      destinationStorageId: storageId,
+      destinationDirectoryPath: record.directory_path,
+      destinationFilename: record.name ?? record.original_name,
+      destinationFileSetName: fileSetName,
+    },
+    dedupeKey: `upload:${ids.formatId}:${storageId}:${row.md5}`,
+  };
+}
+
+/**
+ * Work that is ordered when a file has been ingested. Renditions once for an asset that we made. An upload once for such an
+ * asset, and for a file that joined somebody else's (the upload itself finds out whether the copy is there already).
+ */
 export function followUpJobs(
   row: IngestRow,
   ids: CompleteIds,
-  { settings, profileOf }: { settings: FileStorageSettings; profileOf: ProfileOf },
+  order: { storage: Storage; profileOf: ProfileOf; place: PlaceInAsset; upload: NewJob | null },
 ): NewJob[] {
-  const transcode = transcodeJob(row, ids, { settings, profileOf, dedupeKey: `transcode:${ids.fileId}` });
-  return [transcode, uploadJob(row, ids, settings)].filter((job) => job !== null);
+  const { storage, profileOf, place, upload } = order;
+  // Files of a directory asset are all wanted, also those that are alike.
+  const isMember = directoryAssetOf(row.path, storage.settings) !== null;
+  if (place === 'later' && !isMember) return [];
+  const isFirst = place !== 'foreign';
+  const dedupeKey = `transcode:${ids.fileId}`;
+  const transcode = isFirst ? transcodeJob(row, ids, { settings: storage.settings, profileOf, dedupeKey }) : null;
+  return [transcode, upload].filter((job) => job !== null);
 }

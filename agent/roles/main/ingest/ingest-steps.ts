@@ -1,12 +1,16 @@
+import { isAddedVersion } from '../../../db/queries/asset-version.ts';
 import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IngestRow } from '../../../db/queries/ingest.ts';
-import { finishIngest, isFirstOfOwnAsset, lockContent, useOfAsset } from '../../../db/queries/ingest.ts';
-import type { FileRecord } from '../../../iconik/api.ts';
+import { finishIngest, lockContent, placeInAsset, useOfAsset } from '../../../db/queries/ingest.ts';
+import type { FileRecord, Format } from '../../../iconik/api.ts';
 import { createLiving } from '../../../iconik/creation/create-living.ts';
 import { findFile, findFileSet, findFormat } from '../../../iconik/creation/find.ts';
 import { IsgError } from '../../../runtime/errors.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
-import { chooseAsset, livingAsset } from './choose-asset.ts';
+import { chooseAsset } from './choose-asset.ts';
+import { orderedUpload, uploadsOfCopies } from './cloud-copies.ts';
+import { decorateAsset, joinCollection, writeHistory } from './decorate-asset.ts';
+import { fileSetKey, fileSetPlace, isFileSetOf } from './file-set-plan.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { CONTENT_CHANGED, checkpoint, createFenced, leaderRight } from './ingest-context.ts';
 import type { CompleteIds, IngestStep } from './ingest-plan.ts';
@@ -15,7 +19,6 @@ import {
   fileBody,
   fileKey,
   fileSetBody,
-  fileSetKey,
   followUpJobs,
   formatBody,
   isLivingRecord,
@@ -23,7 +26,11 @@ import {
   nextIngestStep,
   ORIGINAL,
   transcodeJob,
+  updateBody,
 } from './ingest-plan.ts';
+import { livingAsset } from './living-asset.ts';
+import { fileSetPlaceBody, isAtPath } from './move-plan.ts';
+import { ingestSidecar, requireSidecar } from './sidecar.ts';
 
 /** How the ingest of a file ended for now. */
 export type IngestEnd = 'ingested' | 'content-changed';
@@ -41,23 +48,37 @@ async function stepAsset(context: IngestContext, row: IngestRow): Promise<StepRe
   const claimed = await checkpoint(context, row, { state: 'ingesting' });
   if (claimed === CONTENT_CHANGED) return claimed;
   const choice = await chooseAsset(context, claimed);
+  if (choice.kind === 'moved') return choice.row;
   // `hashed` with a file id says that the record is older than the content (ingest-plan.ts).
   if (choice.kind === 'adopted') return checkpoint(context, claimed, { ...choice.ids, state: 'hashed' });
   return checkpoint(context, claimed, { assetId: choice.assetId, versionId: choice.versionId });
 }
 
+/** The ORIGINAL format of one version of an asset. */
+async function formatOfVersion(context: IngestContext, assetId: string, versionId: string): Promise<Format | null> {
+  const formats = await context.api.files.formats(assetId, { signal: context.leadership.signal });
+  const isWanted = (format: Format) => format.name === ORIGINAL && format.version_id === versionId;
+  return formats.find((format) => isWanted(format) && format.status !== 'DELETED') ?? null;
+}
+
 async function stepFormat(context: IngestContext, row: IngestRow, assetId: string): Promise<StepResult> {
-  const { api, leadership } = context;
+  const { api, leadership, database } = context;
   const limits = { signal: leadership.signal };
-  // An asset of somebody else's may have its ORIGINAL already.
-  const known = await api.files.formatByName(assetId, ORIGINAL, limits);
+  const { versionId } = row;
+  // A version that we added has formats of its own; one of somebody else's asset may have its ORIGINAL already.
+  const ownVersion = versionId !== null && (await isAddedVersion(database, versionId)) ? versionId : null;
+  const find = () =>
+    ownVersion === null
+      ? findFormat(api, { assetId, name: ORIGINAL }, limits)
+      : formatOfVersion(context, assetId, ownVersion);
+  const known = await find();
   const formatId =
     known?.id ??
     (await createFenced(context, {
       kind: 'format',
-      key: `${assetId}/${ORIGINAL}`,
+      key: ownVersion === null ? `${assetId}/${ORIGINAL}` : `${assetId}/${ORIGINAL}@${ownVersion}`,
       create: (signal) => api.files.createFormat(assetId, formatBody(row), { signal }),
-      find: () => findFormat(api, { assetId, name: ORIGINAL }, limits),
+      find,
     }));
   return checkpoint(context, row, { formatId });
 }
@@ -71,12 +92,16 @@ async function stepFileSet(
   const limits = { signal: context.leadership.signal };
   const { assetId, formatId } = step;
   const { storageId, path } = row;
-  const what = { assetId, formatId, storageId, baseDir: directoryOf(path), name: nameOf(path) };
-  const fileSetId = await createFenced(context, {
+  const place = fileSetPlace(path, context.storage.settings);
+  const what = { assetId, formatId, storageId, ...place };
+  const fileSetId = await createLiving(context.createOnce, leaderRight(context), {
     kind: 'file-set',
-    key: fileSetKey(row, formatId),
-    create: (signal) => api.files.createFileSet(assetId, fileSetBody(row, formatId), { signal }),
+    key: fileSetKey(storageId, formatId, place),
+    create: (signal) => api.files.createFileSet(assetId, fileSetBody(row, formatId, place), { signal }),
     find: () => findFileSet(api, what, limits),
+    // One made for a file that has moved since went with it.
+    isUsable: async (id) =>
+      (await api.files.fileSets(assetId, formatId, limits)).some((set) => isFileSetOf(set, id, place)),
   });
   return checkpoint(context, row, { fileSetId });
 }
@@ -106,26 +131,55 @@ async function stepFile(
     key: fileKey(row),
     create: (signal) => api.files.createFile(assetId, fileBody(row, { formatId, fileSetId }), { signal }),
     find: () => findFile(api, { assetId, storageId, directoryPath: directoryOf(path), name: nameOf(path) }, limits),
-    isUsable: async (id) => (await livingRecord(context, assetId, id)) !== null,
+    isUsable: async (id) => {
+      const record = await livingRecord(context, assetId, id);
+      // A record made for a file that has moved since is that file's.
+      return record !== null && isAtPath(record, path);
+    },
   });
   return checkpoint(context, row, { fileId, state: 'ingesting' });
 }
 
-async function patchRecord(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<void> {
+async function patchRecord(context: IngestContext, ids: CompleteIds, body: Record<string, unknown>): Promise<void> {
   context.leadership.assertTrusted();
   const { signal } = context.leadership;
-  await context.api.files.patchFile(ids.assetId, ids.fileId, closeBody(row), { signal });
+  await context.api.files.patchFile(ids.assetId, ids.fileId, body, { signal });
+}
+
+/** Brings the record up to date; a file set that is named after a file that moved goes first, so that a crash repeats both. */
+async function updateRecord(
+  context: IngestContext,
+  row: IngestRow,
+  update: { ids: CompleteIds; record: FileRecord },
+): Promise<void> {
+  const { ids, record } = update;
+  const { api, leadership } = context;
+  const limits = { signal: leadership.signal };
+  if (!isAtPath(record, row.path)) {
+    const sets = await api.files.fileSets(ids.assetId, ids.formatId, limits);
+    const set = sets.find(({ id }) => id === ids.fileSetId);
+    const place = set === undefined ? null : fileSetPlaceBody(set, record, row.path);
+    leadership.assertTrusted();
+    if (place !== null) await api.files.patchFileSet(ids.assetId, ids.fileSetId, place, limits);
+    await joinCollection(context, row, ids.assetId);
+  }
+  await patchRecord(context, ids, updateBody(row, record));
 }
 
 async function stepClose(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<StepResult> {
-  const { database, leadership, enqueueJobs } = context;
-  await patchRecord(context, row, ids);
-  const { settings } = context.storage;
+  const { database, leadership, storage, enqueueJobs } = context;
+  const place = await placeInAsset(database, row, ids);
+  const shown = await decorateAsset(context, row, { ids, place });
+  await patchRecord(context, ids, closeBody(row));
+  await writeHistory(context, row, { ids, place });
+  const upload = await orderedUpload(context, row, ids);
   const profileOf = await context.transcoders.ofStorage(row.storageId, leadership.signal);
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
-    const isFirst = await isFirstOfOwnAsset(sql, row, ids.assetId);
-    if (!(await finishIngest(sql, row))) return CONTENT_CHANGED;
-    if (isFirst) await enqueueJobs(sql, followUpJobs(row, ids, { settings, profileOf }));
+    // Asked again under its lock: another file of the asset may have ended meanwhile.
+    const placeNow = await placeInAsset(sql, row, ids);
+    if (!(await finishIngest(sql, row, shown))) return CONTENT_CHANGED;
+    const jobs = followUpJobs(row, ids, { storage, profileOf, place: placeNow, upload });
+    if (jobs.length > 0) await enqueueJobs(sql, jobs);
     return 'ingested';
   });
 }
@@ -150,22 +204,24 @@ async function stepUpdate(context: IngestContext, row: IngestRow, ids: CompleteI
   // Never closed: its ingest was cut short by the file's going away or changing, and has ordered nothing yet.
   if (record.status === 'OPEN') return checkpoint(context, row, { state: 'ingesting' });
   if (!isUpToDate(record, row)) {
-    // The job comes before the PATCH: the record's old checksum is what tells that the content is new, so after a crash
-    // in between it is seen as modified again (and the job runs twice at worst, while the other order could lose it).
+    // The jobs come before the PATCH: the record's old checksum is what tells that the content is new, so after a crash
+    // in between it is seen as modified again (and the jobs run twice at worst, while the other order could lose it).
     const isModified = record.checksum !== row.md5;
     const profileOf = await context.transcoders.ofStorage(row.storageId, leadership.signal);
     const order = { settings: storage.settings, profileOf, dedupeKey: `transcode:${ids.fileId}:${row.md5}` };
-    const job = isModified ? transcodeJob(row, ids, order) : null;
+    const transcode = isModified ? transcodeJob(row, ids, order) : null;
+    const uploads = isModified ? await uploadsOfCopies(context, row, { ids, record }) : [];
+    const jobs = transcode === null ? uploads : [transcode, ...uploads];
     const isSame = await withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
       const isUnchanged = await lockContent(sql, row);
-      if (isUnchanged && job !== null) await enqueueJobs(sql, [job]);
+      if (isUnchanged && jobs.length > 0) await enqueueJobs(sql, jobs);
       return isUnchanged;
     });
     if (!isSame) return CONTENT_CHANGED;
-    await patchRecord(context, row, ids);
+    await updateRecord(context, row, { ids, record });
   }
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) =>
-    (await finishIngest(sql, row)) ? 'ingested' : CONTENT_CHANGED,
+    (await finishIngest(sql, row, null)) ? 'ingested' : CONTENT_CHANGED,
   );
 }
 
@@ -208,6 +264,8 @@ export async function ingestFile(
   row: IngestRow,
   onProgress: (row: IngestRow) => void,
 ): Promise<IngestEnd> {
+  if (await ingestSidecar(context, row)) return 'ingested';
+  if (row.fileId === null) await requireSidecar(context, row);
   let current = await leaveSharedAsset(context, row);
   for (let step = 0; step < MAX_STEPS; step += 1) {
     if (current === CONTENT_CHANGED) return 'content-changed';

@@ -5,7 +5,7 @@ import type { IconikApi } from '../../../iconik/api.ts';
 import type { CreateOnce } from '../../../iconik/creation/create-once.ts';
 import type { Leadership, LeaderWork } from '../../../leader/leadership.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import type { IsgError } from '../../../runtime/errors.ts';
+import type { ErrorRecord, IsgError } from '../../../runtime/errors.ts';
 import { coerceError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Database } from '../../../runtime/sql.ts';
@@ -13,7 +13,7 @@ import type { EnqueueJobs } from '../scan/checksum-orders.ts';
 import type { Wake } from '../scan/wake.ts';
 import { createWake } from '../scan/wake.ts';
 import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
-import type { IngestContext } from './ingest-context.ts';
+import type { IngestContext, KnownCollections } from './ingest-context.ts';
 import { planIngestFailure } from './ingest-failure-plan.ts';
 import { forgetDeletedAsset, ingestFile } from './ingest-steps.ts';
 
@@ -23,6 +23,8 @@ const LANES = 8;
 const FETCH = 64;
 /** How often rows are looked for when nothing is due. */
 const POLL_MS = 500;
+/** Warnings remembered as said; beyond it some are said again. */
+const MOST_SAID = 10_000;
 /** How long a row is left alone when not even its failure could be stored. */
 const UNRECORDED_PAUSE_MS = 2000;
 
@@ -36,7 +38,7 @@ export interface IngestDependencies {
   clock: Clock;
   log: Logger;
   /** The storages as last read from iconik; files of others wait. */
-  storages(): readonly Pick<ServedStorage, 'storage'>[];
+  storages(): readonly (Pick<ServedStorage, 'storage'> & Partial<Pick<ServedStorage, 'access'>>)[];
   /** Uniform in [0, 1). */
   random: () => number;
 }
@@ -49,6 +51,8 @@ class Ingester {
   private readonly lanes = new Map<string, Promise<void>>();
   /** Contents being ingested: two files of one content must not race for their asset. */
   private readonly contents = new Set<string>();
+  private readonly collections: KnownCollections = new Map();
+  private readonly said = new Set<string>();
 
   constructor(deps: IngestDependencies, leadership: Leadership) {
     this.deps = deps;
@@ -71,7 +75,7 @@ class Ingester {
 
   private async fillLanes(): Promise<number> {
     const free = LANES - this.lanes.size;
-    const storages = new Map(this.deps.storages().map(({ storage }) => [storage.id, storage]));
+    const storages = new Map(this.deps.storages().map((served) => [served.storage.id, served]));
     if (free <= 0 || storages.size === 0) return 0;
     const rows = await dueFiles(this.deps.database, [...storages.keys()], {
       exceptContents: [...this.contents],
@@ -79,14 +83,30 @@ class Ingester {
     });
     let started = 0;
     for (const row of rows) {
-      const storage = storages.get(row.storageId);
+      const served = storages.get(row.storageId);
       const key = `${row.storageId}\0${row.pathKey}`;
-      if (started >= free || storage === undefined || this.lanes.has(key) || this.contents.has(row.md5)) continue;
+      if (started >= free || served === undefined || this.lanes.has(key) || this.contents.has(row.md5)) continue;
       const { database, api, createOnce, enqueueJobs, transcoders, log } = this.deps;
-      const { leadership } = this;
+      const { leadership, collections } = this;
+      const sayOnce: IngestContext['sayOnce'] = (...words) => this.sayOnce(...words);
+      const { storage, access = null } = served;
       this.contents.add(row.md5);
-      const shared = { database, api, createOnce, enqueueJobs, transcoders, leadership, log };
-      const lane = this.ingestOne({ ...shared, storage }, row);
+      const lane = this.ingestOne(
+        {
+          database,
+          api,
+          createOnce,
+          enqueueJobs,
+          transcoders,
+          leadership,
+          storage,
+          access,
+          log,
+          collections,
+          sayOnce,
+        },
+        row,
+      );
       this.lanes.set(
         key,
         lane.finally(() => this.endLane(key, row.md5)),
@@ -94,6 +114,13 @@ class Ingester {
       started += 1;
     }
     return started;
+  }
+
+  private sayOnce(key: string, message: string, fields: Record<string, unknown>): void {
+    if (this.said.has(key)) return;
+    if (this.said.size >= MOST_SAID) this.said.clear();
+    this.said.add(key);
+    this.deps.log.warn(message, fields);
   }
 
   private endLane(key: string, md5: string): void {
@@ -114,6 +141,13 @@ class Ingester {
     }
   }
 
+  private tellPostponed(row: IngestRow, error: ErrorRecord | null, fields: Record<string, unknown>): void {
+    if (error === null) return;
+    // A file that waits for its sidecar says so once, however long it waits.
+    if (error.code !== 'sidecar-awaited') this.deps.log.warn('a file could not be ingested yet', fields);
+    else this.sayOnce(`${row.storageId} ${row.path} ${error.message}`, error.message, fields);
+  }
+
   /** Stores what became of a failed row; never throws. */
   private async settleFailure(context: IngestContext, row: IngestRow, error: IsgError): Promise<void> {
     const { leadership } = this;
@@ -128,7 +162,7 @@ class Ingester {
         this.deps.log.error('a file could not be ingested and was set aside', fields);
         await failIngest(context.database, leadership, row, failure);
       } else {
-        if (failure.error !== null) this.deps.log.warn('a file could not be ingested yet', fields);
+        this.tellPostponed(row, failure.error, fields);
         await postponeIngest(context.database, leadership, row, failure);
       }
     } catch (thrown) {

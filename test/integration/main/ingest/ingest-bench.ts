@@ -11,8 +11,9 @@ import { createIconikApi, type IconikClient } from '../../../../agent/iconik/ico
 import { createIngestWork } from '../../../../agent/roles/main/ingest/ingester.ts';
 import { createTranscoderProfiles } from '../../../../agent/roles/main/transcoders/transcoder-profiles.ts';
 import { systemClock } from '../../../../agent/runtime/clock.ts';
-import { silentLogger } from '../../../../agent/runtime/logger.ts';
+import { type Logger, silentLogger } from '../../../../agent/runtime/logger.ts';
 import type { Database } from '../../../../agent/runtime/sql.ts';
+import type { StorageAccess } from '../../../../agent/storage/storage-access.ts';
 import { createStandIn, type StandIn } from '../../../stand-in/stand-in.ts';
 import type { Row } from '../../../stand-in/state/table.ts';
 import { createTestDatabase } from '../../../support/postgres.ts';
@@ -45,6 +46,8 @@ export class IngestBench {
   readonly standIn: StandIn;
   readonly api: IconikClient;
   readonly storage: Storage;
+  /** The account's cloud storage for files. */
+  readonly cloudId: string;
   private readonly end: () => Promise<void>;
 
   private constructor(parts: {
@@ -52,12 +55,14 @@ export class IngestBench {
     standIn: StandIn;
     api: IconikClient;
     storage: Storage;
+    cloudId: string;
     end: () => Promise<void>;
   }) {
     this.database = parts.database;
     this.standIn = parts.standIn;
     this.api = parts.api;
     this.storage = parts.storage;
+    this.cloudId = parts.cloudId;
     this.end = parts.end;
   }
 
@@ -87,7 +92,7 @@ export class IngestBench {
       await created.drop();
       await rm(dataDir, { recursive: true, force: true });
     };
-    return new IngestBench({ database, standIn, api, storage, end });
+    return new IngestBench({ database, standIn, api, storage, cloudId: account.cloud.filesId, end });
   }
 
   close(): Promise<void> {
@@ -101,9 +106,27 @@ export class IngestBench {
       `INSERT INTO storage_file (storage_id, path_key, path, directory, size_bytes, mtime_ns, file_id, state, md5, xxh128)
        VALUES ($1, $2, $2, $3, $4, 1700000000000000000, '1', 'hashed', $5, $5)
        ON CONFLICT (storage_id, path_key) DO UPDATE SET size_bytes = excluded.size_bytes, md5 = excluded.md5,
-         state = 'hashed', mtime_ns = storage_file.mtime_ns + 1`,
+         state = 'hashed', error = NULL, mtime_ns = storage_file.mtime_ns + 1`,
       [storageId, path, directory, content.length, md5Of(content)],
     );
+  }
+
+  /** Forgets all files and all that the stand-in made of them, so that one bench serves many tests. */
+  async reset(): Promise<void> {
+    for (const table of ['storage_file', 'intent', 'intent_stray', 'job']) {
+      await this.database.execute(`DELETE FROM ${table}`, []);
+    }
+    const { assets, formats, fileSets, files, history, collections } = this.standIn.records;
+    for (const table of [assets, formats, fileSets, files, history, collections]) {
+      for (const row of table.all()) table.remove(row.id);
+    }
+    for (const name of Object.keys(this.storage.settings))
+      delete (this.storage.settings as Record<string, unknown>)[name];
+  }
+
+  /** The file is gone: what a scan makes of its row after proof. */
+  async markMissing(path: string): Promise<void> {
+    await this.database.execute("UPDATE storage_file SET state = 'missing' WHERE path_key = $1", [path]);
   }
 
   createOnce(database: Database) {
@@ -122,7 +145,16 @@ export class IngestBench {
    * (the next term begins at once, whatever the old one still has in hand).
    */
   async run(
-    over: { api?: IconikApi; database?: Database; stopWhen?: Promise<void>; storages?: Storage[] } = {},
+    over: {
+      api?: IconikApi;
+      database?: Database;
+      stopWhen?: Promise<void>;
+      storages?: Storage[];
+      access?: StorageAccess;
+      log?: Logger;
+      /** Ends the run; default: no row is left to do. */
+      isEnough?: () => Promise<boolean>;
+    } = {},
   ): Promise<void> {
     const leadership = await takeOver(this.database);
     const database = over.database ?? this.database;
@@ -137,8 +169,9 @@ export class IngestBench {
         log: silentLogger,
       }),
       clock: systemClock,
-      log: silentLogger,
-      storages: () => (over.storages ?? [this.storage]).map((storage) => ({ storage })),
+      log: over.log ?? silentLogger,
+      storages: () =>
+        (over.storages ?? [this.storage]).map((storage) => ({ storage, ...(over.access && { access: over.access }) })),
       random: () => 0.05,
     });
     let isDead = false;
@@ -146,7 +179,7 @@ export class IngestBench {
       isDead = true;
     });
     const running = work.run(leadership);
-    const idle = until('all files were ingested', async () => isDead || (await this.isIdle()));
+    const idle = until('all files were ingested', async () => isDead || (await (over.isEnough?.() ?? this.isIdle())));
     await Promise.race(died === undefined ? [idle] : [idle, died]);
     if (isDead) {
       // What hangs for ever in a dead process must not hang the test.

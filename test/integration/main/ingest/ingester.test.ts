@@ -113,7 +113,7 @@ describe('ingest', () => {
     expect(new Set(rows.map((row) => row.asset_id)).size).toBe(2);
   });
 
-  it('closes a record again that was shown as missing, without transcoding again', async () => {
+  it('shows a record as rediscovered that was shown as missing, without transcoding again', async () => {
     await bench.addHashed('film.mov', 'film');
     await bench.run();
     await bench.api.storages.patchFileAt(bench.storage.id, {
@@ -126,7 +126,7 @@ describe('ingest', () => {
     expect(bench.records().files).toEqual([`film.mov MISSING ${md5Of('film')}`]);
     await bench.database.execute("UPDATE storage_file SET state = 'hashed'", []);
     await bench.run();
-    expect(bench.records().files).toEqual([`film.mov CLOSED ${md5Of('film')}`]);
+    expect(bench.records().files).toEqual([`film.mov REDISCOVERED ${md5Of('film')}`]);
     expect(await bench.jobs()).toHaveLength(1);
   });
 

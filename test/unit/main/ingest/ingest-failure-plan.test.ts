@@ -36,6 +36,7 @@ describe('planIngestFailure', () => {
       'iconik-unauthorized',
       'iconik-forbidden',
       'database-unreachable',
+      'storage-unavailable',
     ] as const) {
       let attempts = 0;
       for (let failures = 0; failures < 50; failures += 1) {
@@ -44,6 +45,16 @@ describe('planIngestFailure', () => {
         attempts = plan.attempts;
       }
     }
+  });
+
+  it('a file that waits for its sidecar says so, and burns no attempt', () => {
+    const plan = planIngestFailure(failed('sidecar-awaited', 'transient', { retryAfterMs: 3000 }), 2, almostOne);
+    expect(plan).toEqual({
+      kind: 'postpone',
+      afterMs: 3000,
+      attempts: 2,
+      error: { code: 'sidecar-awaited', message: 'why', retry: 'transient' },
+    });
   });
 
   it('what something between here and iconik answered never condemns a file', () => {

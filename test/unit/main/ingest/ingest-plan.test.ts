@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { IngestRow } from '../../../../agent/db/queries/ingest.ts';
-import type { FileRecord, FileStorageSettings } from '../../../../agent/iconik/api.ts';
+import type { IngestRow, PlaceInAsset } from '../../../../agent/db/queries/ingest.ts';
+import type { FileRecord, FileStorageSettings, Storage } from '../../../../agent/iconik/api.ts';
 import {
   adoptableIds,
   assetBody,
@@ -12,6 +12,8 @@ import {
   isSelected,
   nextIngestStep,
   remoteDirectory,
+  uploadAgainJob,
+  uploadJob,
 } from '../../../../agent/roles/main/ingest/ingest-plan.ts';
 
 const row: IngestRow = {
@@ -50,7 +52,12 @@ describe('nextIngestStep', () => {
 
 describe('the asset of a file', () => {
   it('is its own without aggregation, or where the file is exempt from it', () => {
-    const own = { key: 'path:storage:projects/a/clip.one.mov', isAggregated: false, onlyStorageId: null };
+    const own = {
+      key: 'path:storage:projects/a/clip.one.mov',
+      isAggregated: false,
+      onlyStorageId: null,
+      directory: null,
+    };
     expect(assetIdentity(row, {})).toEqual(own);
     expect(assetIdentity(row, { aggregate_identical_files: true, aggregate_ignore: ['*.mov'] })).toEqual(own);
   });
@@ -61,6 +68,7 @@ describe('the asset of a file', () => {
       key: `md5:${row.md5}@storage`,
       isAggregated: true,
       onlyStorageId: 'storage',
+      directory: null,
     });
   });
 
@@ -109,25 +117,56 @@ describe('the file record', () => {
 });
 
 describe('follow-up work', () => {
-  const asked = (settings: FileStorageSettings) => ({ settings, profileOf: (path: string) => `for ${path}` });
+  const storage = (settings: FileStorageSettings): Storage => ({
+    id: 'storage',
+    name: 'NAS',
+    method: 'FILE',
+    purpose: 'FILES',
+    status: 'ACTIVE',
+    settings,
+    date_modified: null,
+  });
+  const orders = (settings: FileStorageSettings, place: PlaceInAsset = 'first') =>
+    followUpJobs(row, ids, {
+      storage: storage(settings),
+      profileOf: (path) => `for ${path}`,
+      place,
+      upload: uploadJob(row, ids, settings),
+    });
 
   it('is none unless the storage asks for it', () => {
-    expect(followUpJobs(row, ids, asked({}))).toEqual([]);
-    expect(followUpJobs(row, ids, asked({ upload_files: true }))).toEqual([]);
-    expect(followUpJobs(row, ids, asked({ local_proxy_creation: true, transcode_ignore: ['*.mov'] }))).toEqual([]);
+    expect(orders({})).toEqual([]);
+    expect(orders({ upload_files: true })).toEqual([]);
+    expect(orders({ local_proxy_creation: true, transcode_ignore: ['*.mov'] })).toEqual([]);
+  });
+
+  it('is ordered once for an asset, and only the upload for one of somebody else', () => {
+    const settings = { local_proxy_creation: true, upload_files: true, remote_storage_id: 'cloud' };
+    const kinds = (place: PlaceInAsset) => orders(settings, place).map((job) => job.kind);
+    expect(kinds('first')).toEqual(['transcode', 'upload']);
+    expect(kinds('later')).toEqual([]);
+    expect(kinds('foreign')).toEqual(['upload']);
+  });
+
+  it('brings the cloud copy of a modified file up to date where it is, once for a content', () => {
+    const record = { directory_path: 'archive', name: 'clip.mov', original_name: 'clip.mov' } as FileRecord;
+    const job = uploadAgainJob(row, ids, { record, storageId: 'cloud', fileSetName: 'clip' });
+    expect(job.dedupeKey).toBe(`upload:F:cloud:${row.md5}`);
+    expect(job.payload).toMatchObject({
+      destinationStorageId: 'cloud',
+      destinationDirectoryPath: 'archive',
+      destinationFilename: 'clip.mov',
+      destinationFileSetName: 'clip',
+    });
   });
 
   it('is a transcode with what is wanted, and an upload to where the storage says', () => {
-    const jobs = followUpJobs(
-      row,
-      ids,
-      asked({
-        local_keyframe_creation: true,
-        upload_files: true,
-        remote_storage_id: 'cloud',
-        remote_path: '/archive/',
-      }),
-    );
+    const jobs = orders({
+      local_keyframe_creation: true,
+      upload_files: true,
+      remote_storage_id: 'cloud',
+      remote_path: '/archive/',
+    });
     expect(jobs).toEqual([
       {
         role: 'TRANSCODE',
