@@ -143,6 +143,7 @@ export class StorageProcess {
     const call = new StorageCall(operation, handling, {
       cancel: () => this.#send({ kind: 'cancel', callId }),
       taken: () => this.#send({ kind: 'taken', callId }),
+      fingerprints: (askId, fingerprints) => this.#send({ kind: 'fingerprints', callId, askId, fingerprints }),
       abandon: (error) => this.kill(error),
     });
     this.#calls.set(callId, call);

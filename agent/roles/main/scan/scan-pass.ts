@@ -68,6 +68,7 @@ class PassRecorder {
       this.result.unreadable ??= `The folder "${listing.path}" cannot be read (${listing.reason}); its files stay as they were.`;
       return;
     }
+    if (listing.kind === 'unchanged') return;
     this.batch.push(listing);
     this.batchEntries += listing.entries.length;
     if (this.batchEntries >= BATCH_ENTRIES || this.batch.length >= BATCH_DIRECTORIES) await this.flush();
