@@ -5,7 +5,7 @@
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import xxhash from 'xxhash-addon';
-import type { WalkSelection } from '../ignore-patterns.ts';
+import { mayBeLitter, type WalkSelection } from '../ignore-patterns.ts';
 import { joinPath, pathKey } from '../storage-path.ts';
 import { classifyFileError, systemCode } from './local-filesystem.ts';
 
@@ -13,6 +13,8 @@ import { classifyFileError, systemCode } from './local-filesystem.ts';
 const ENTRIES_AT_ONCE = 32;
 /** A group of looks that took less is answered from memory: then synchronous looks are several times faster. */
 const FAST_GROUP_MS = ENTRIES_AT_ONCE * 0.2;
+/** Entries that the columns of a lister have room for at least. */
+const SCRATCH_ENTRIES = 4_096;
 /** What stands in a name for bytes that are not UTF-8. */
 const REPLACEMENT = '\uFFFD';
 /** XXH3 with seed 0. The constructor aborts the process when it gets no buffer. */
@@ -66,6 +68,8 @@ export interface ListerOptions {
 export class DirectoryLister {
   readonly #options: ListerOptions;
   #isFast = false;
+  /** One for each directory listed at a time. */
+  readonly #free: ScratchColumns[] = [];
 
   constructor(options: ListerOptions) {
     this.#options = options;
@@ -81,10 +85,14 @@ export class DirectoryLister {
       await this.#options.step(0);
       return { kind: 'unreadable', path, reason: classifyFileError(thrown, path).message };
     }
-    const found = new Findings(path, names.length, this.#options.selection);
+    const columns = this.#free.pop() ?? new ScratchColumns();
+    columns.reserve(names.length);
+    const found = new Findings(path, columns, this.#options.selection);
     const distinct = found.dropRepeated(names);
     await this.#lookAtAll(absolute, distinct, found);
-    return found.outcome(expected);
+    const outcome = found.outcome(expected);
+    this.#free.push(columns);
+    return outcome;
   }
 
   async #readNames(absolute: string): Promise<string[]> {
@@ -142,15 +150,43 @@ function kindOf(stats: BigIntStats): number {
   return stats.isSymbolicLink() ? SYMLINK : OTHER;
 }
 
+/** Columns that are filled anew for each directory: most directories are unchanged, and then nothing is kept of them. */
+class ScratchColumns {
+  kinds = new Uint8Array(0);
+  sizes = new Float64Array(0);
+  mtimesNs = new BigInt64Array(0);
+  fileIds = new BigUint64Array(0);
+
+  /** Room for `entries`; what a huge directory needed is given back with the next small one. */
+  reserve(entries: number): void {
+    const capacity = this.kinds.length;
+    if (capacity >= entries && capacity <= Math.max(SCRATCH_ENTRIES, entries)) return;
+    const room = Math.max(SCRATCH_ENTRIES, entries);
+    this.kinds = new Uint8Array(room);
+    this.sizes = new Float64Array(room);
+    this.mtimesNs = new BigInt64Array(room);
+    this.fileIds = new BigUint64Array(room);
+  }
+
+  /** The first `names.length` entries; valid until the next directory. */
+  view(names: string[]): EntryColumns {
+    const count = names.length;
+    return {
+      names,
+      kinds: this.kinds.subarray(0, count),
+      sizes: this.sizes.subarray(0, count),
+      mtimesNs: this.mtimesNs.subarray(0, count),
+      fileIds: this.fileIds.subarray(0, count),
+    };
+  }
+}
+
 /** What was found in one directory so far. */
 class Findings {
   readonly #path: string;
   readonly #selection: WalkSelection;
+  readonly #columns: ScratchColumns;
   readonly #names: string[] = [];
-  readonly #kinds: Uint8Array;
-  readonly #sizes: Float64Array;
-  readonly #mtimesNs: BigInt64Array;
-  readonly #fileIds: BigUint64Array;
   readonly #children: string[] = [];
   readonly #others: string[] = [];
   readonly #failed: { path: string; reason: string }[] = [];
@@ -158,13 +194,10 @@ class Findings {
   #skipped = 0;
   #unnameable = 0;
 
-  constructor(path: string, capacity: number, selection: WalkSelection) {
+  constructor(path: string, columns: ScratchColumns, selection: WalkSelection) {
     this.#path = path;
     this.#selection = selection;
-    this.#kinds = new Uint8Array(capacity);
-    this.#sizes = new Float64Array(capacity);
-    this.#mtimesNs = new BigInt64Array(capacity);
-    this.#fileIds = new BigUint64Array(capacity);
+    this.#columns = columns;
   }
 
   /** Several names of invalid bytes may read the same: only the first is looked for, the others cannot be named. */
@@ -178,9 +211,9 @@ class Findings {
 
   /** Entries that are gone by now are left out. */
   take(name: string, outcome: BigIntStats | Error): void {
-    const path = joinPath(this.#path, name);
-    if (!(outcome instanceof Error)) this.#keepOrSkip(name, path, outcome);
-    else if (systemCode(outcome) !== 'ENOENT') {
+    if (!(outcome instanceof Error)) return this.#keepOrSkip(name, outcome);
+    if (systemCode(outcome) !== 'ENOENT') {
+      const path = joinPath(this.#path, name);
       this.#failed.push({ path, reason: classifyFileError(outcome, path).message });
     } else if (name.includes(REPLACEMENT)) {
       this.#skipped += 1;
@@ -188,32 +221,35 @@ class Findings {
     }
   }
 
-  #keepOrSkip(name: string, path: string, stats: BigIntStats): void {
+  #keepOrSkip(name: string, stats: BigIntStats): void {
     const kind = kindOf(stats);
     const isDirectory = kind === DIRECTORY;
-    if (isDirectory ? this.#selection.skipsDirectory(path) : this.#selection.skipsEntry(path)) {
+    if ((this.#selection.hasPatterns || mayBeLitter(name)) && this.#isLeftOut(name, isDirectory)) {
       this.#skipped += 1;
       return;
     }
     const index = this.#names.length;
+    const { kinds, sizes, mtimesNs, fileIds } = this.#columns;
     this.#names.push(name);
-    this.#kinds[index] = kind;
-    this.#fileIds[index] = stats.ino;
-    if (isDirectory) {
-      this.#children.push(name);
-      return;
-    }
-    this.#sizes[index] = Number(stats.size);
-    this.#mtimesNs[index] = stats.mtimeNs;
-    if (kind === FILE) this.#files += 1;
+    kinds[index] = kind;
+    fileIds[index] = stats.ino;
+    sizes[index] = isDirectory ? 0 : Number(stats.size);
+    mtimesNs[index] = isDirectory ? 0n : stats.mtimeNs;
+    if (isDirectory) this.#children.push(name);
+    else if (kind === FILE) this.#files += 1;
     else this.#others.push(name);
+  }
+
+  #isLeftOut(name: string, isDirectory: boolean): boolean {
+    const path = joinPath(this.#path, name);
+    return isDirectory ? this.#selection.skipsDirectory(path) : this.#selection.skipsEntry(path);
   }
 
   outcome(expected: string | null): ListOutcome {
     const failed = this.#failed;
     const first = failed[0];
     if (first && this.#names.length === 0) return { kind: 'unreadable', path: this.#path, reason: first.reason };
-    const columns = this.#columns();
+    const columns = this.#columns.view(this.#names);
     const fingerprint = failed.length === 0 ? fingerprintOf(this.#path, columns) : null;
     const isUnchanged = fingerprint !== null && fingerprint === expected;
     if (isUnchanged) this.#skipped += this.#others.length + countClashes(columns);
@@ -221,7 +257,7 @@ class Findings {
       kind: 'listed',
       path: this.#path,
       fingerprint,
-      columns: isUnchanged ? null : columns,
+      columns: isUnchanged ? null : copyOf(columns),
       children: this.#children,
       others: this.#others,
       failed,
@@ -230,21 +266,16 @@ class Findings {
       unnameable: this.#unnameable,
     };
   }
+}
 
-  #columns(): EntryColumns {
-    const count = this.#names.length;
-    const names = this.#names;
-    if (count === this.#kinds.length) {
-      return { names, kinds: this.#kinds, sizes: this.#sizes, mtimesNs: this.#mtimesNs, fileIds: this.#fileIds };
-    }
-    return {
-      names,
-      kinds: this.#kinds.slice(0, count),
-      sizes: this.#sizes.slice(0, count),
-      mtimesNs: this.#mtimesNs.slice(0, count),
-      fileIds: this.#fileIds.slice(0, count),
-    };
-  }
+function copyOf({ names, kinds, sizes, mtimesNs, fileIds }: EntryColumns): EntryColumns {
+  return {
+    names,
+    kinds: kinds.slice(),
+    sizes: sizes.slice(),
+    mtimesNs: mtimesNs.slice(),
+    fileIds: fileIds.slice(),
+  };
 }
 
 const bytesOf = (column: Uint8Array | Float64Array | BigInt64Array | BigUint64Array) =>

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { BatchOrder, BatchResult, FromWalkThread, WalkThreadData } from './walk-batch.ts';
 
 /** Each thread of a walk needs memory of its own; what it lists lives only for a moment. */
-const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8 };
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 3 };
 
 /** The entry: TypeScript from source, its bundle beside ours when built. */
 function entryUrl(): URL {
