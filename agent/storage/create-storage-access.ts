@@ -153,7 +153,13 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     walk: ({ directories, ignore, include, concurrency, known }, onDirectory, signal) =>
       entries.run(
         'walk',
-        { directories: [...directories], ignore: [...ignore], include: [...include], concurrency, known: known !== undefined },
+        {
+          directories: [...directories],
+          ignore: [...ignore],
+          include: [...include],
+          concurrency,
+          known: known !== undefined,
+        },
         { signal, onDirectory, known, markerExpected: markerSeen, killAfterCancel: false },
       ),
     stat: (path) => onEntries('stat', { path }),

@@ -3,7 +3,14 @@
  * their types from here and parse what they get.
  */
 import { z } from 'zod';
-import type { DigestResult, FileFacts, HttpAnswer, ProbeResult, UnchangedDirectory, WalkSummary } from './storage-access.ts';
+import type {
+  DigestResult,
+  FileFacts,
+  HttpAnswer,
+  ProbeResult,
+  UnchangedDirectory,
+  WalkSummary,
+} from './storage-access.ts';
 
 const count = z.number().int().nonnegative();
 const path = z.string();

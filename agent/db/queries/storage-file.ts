@@ -2,9 +2,11 @@ import { z } from 'zod';
 import type { FileState } from '../../contract/index.ts';
 import { fileStateSchema } from '../../contract/index.ts';
 import type { ErrorRecord } from '../../runtime/errors.ts';
-import type { Sql } from '../../runtime/sql.ts';
+import type { Database, Sql } from '../../runtime/sql.ts';
+import type { WrittenDirectory } from './directory-fingerprint.ts';
+import { beginFingerprintedWrites, voidFingerprints, writeFingerprints } from './directory-fingerprint.ts';
 import type { FenceHolder } from './fence.ts';
-import { fencedExecute } from './fence.ts';
+import { fencedExecute, LEADER_LIMITS, withLeaderFence } from './fence.ts';
 
 /** The index of files as a scan reads and writes it. Paths of `directory` and `path_key` are in NFC. */
 
@@ -147,6 +149,36 @@ export function applyChanges(
     changes.map((change) => change.before?.mtimeNs ?? null),
     changes.map((change) => change.before?.fileId ?? null),
   ]);
+}
+
+/** The index that `applyWithFingerprints` writes to, and by whose leave. */
+export interface FingerprintedIndex {
+  database: Database;
+  leadership: FenceHolder;
+  storageId: string;
+}
+
+/**
+ * `applyChanges` together with the fingerprints of the directories that the rows are of, in one fenced transaction. When a
+ * row did not take its change (somebody else wrote it meanwhile), no fingerprint is written.
+ */
+export function applyWithFingerprints(
+  index: FingerprintedIndex,
+  changes: readonly FileRowChange[],
+  written: readonly WrittenDirectory[],
+): Promise<number> {
+  const { database, leadership, storageId } = index;
+  return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
+    if (changes.length === 0) {
+      await writeFingerprints(sql, storageId, written);
+      return 0;
+    }
+    await beginFingerprintedWrites(sql);
+    const changed = await applyChanges(sql, leadership, storageId, changes);
+    const isWhole = changed === changes.length;
+    await (isWhole ? writeFingerprints(sql, storageId, written) : voidFingerprints(sql, storageId, written));
+    return changed;
+  });
 }
 
 const MARK_MISSING = `,

@@ -167,7 +167,10 @@ const PROGRESS_EVERY_MS = 100;
 function openQuestions(signal: AbortSignal, send: (askId: number, directories: string[]) => void) {
   const waiting = new Map<number, PromiseWithResolvers<(string | null)[]>>();
   let lastAskId = 0;
-  signal.addEventListener('abort', () => waiting.forEach((answer) => answer.reject(cancelled())), { once: true });
+  const giveUp = () => {
+    for (const answer of waiting.values()) answer.reject(cancelled());
+  };
+  signal.addEventListener('abort', giveUp, { once: true });
   return {
     ask(directories: string[]): Promise<(string | null)[]> {
       lastAskId += 1;

@@ -152,8 +152,7 @@ class Walk {
         await delivered;
         delivered = this.#deliver(outcomes);
         for (const outcome of outcomes) {
-          if (outcome.kind === 'listed')
-            this.#queue.add(outcome.children.map((name) => joinPath(outcome.path, name)));
+          if (outcome.kind === 'listed') this.#queue.add(outcome.children.map((name) => joinPath(outcome.path, name)));
         }
       } finally {
         this.#queue.finish();
