@@ -35,6 +35,8 @@ const RETIRE_MS = 2_000;
 const STDERR_TAIL_CHARACTERS = 2_000;
 /** File operations of one process in flight at once: Node's four would make one slow directory delay all others. */
 const THREAD_POOL_SIZE = '16';
+/** What a walk makes lives for a moment: a small young generation costs nothing and keeps the process small. */
+const EXEC_ARGV = ['--max-semi-space-size=2'];
 /** Silence is counted in this many steps, so that a pause of the agent itself (suspend, SIGSTOP) counts as one of them. */
 const STALL_STEPS = 4;
 
@@ -53,7 +55,7 @@ function processEnvironment(): NodeJS.ProcessEnv {
 
 function forkProcess(): ChildProcess {
   return fork(entryPath(), [], {
-    execArgv: [],
+    execArgv: EXEC_ARGV,
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: processEnvironment(),

@@ -98,8 +98,9 @@ export async function voidFingerprints(
   await sql.execute(VOID, [storageId, directories]);
 }
 
+// An array, not a join: right after a first scan the planner knows nothing of the table and joins row by row.
 const PROMOTE = `,
-due AS (
+due AS MATERIALIZED (
   SELECT path_key FROM storage_file
   WHERE storage_id = $3 AND directory = ANY ($4::text[]) AND state IN ('seen', 'growing')
     AND changed_at <= now() - make_interval(secs => $5)
@@ -107,8 +108,8 @@ due AS (
 ),
 changed AS (
   UPDATE storage_file AS file SET state = 'ready', attempts = 0, next_attempt_at = now(), error = NULL
-  FROM due, fence
-  WHERE file.storage_id = $3 AND file.path_key = due.path_key AND file.state IN ('seen', 'growing')
+  FROM fence
+  WHERE file.storage_id = $3 AND file.path_key = ANY (ARRAY(SELECT path_key FROM due)) AND file.state IN ('seen', 'growing')
   RETURNING 1
 )`;
 

@@ -99,6 +99,8 @@ export interface FileRowChange {
   before: RowBefore | null;
 }
 
+// The rows to update are named once more as an array: right after a first scan the planner knows nothing of the table
+// and would read all of it for each batch.
 // A row that another wrote meanwhile (a digest that arrived, a download) is left to the next pass: the plan was made
 // from what it looked like before.
 const APPLY = `,
@@ -121,7 +123,7 @@ updated AS (
     xxh128 = CASE WHEN keep_content THEN file.xxh128 END, md5 = CASE WHEN keep_content THEN file.md5 END,
     attempts = 0, next_attempt_at = now(), error = NULL
   FROM incoming, fence
-  WHERE file.storage_id = $3 AND file.path_key = incoming.path_key AND file.state = old_state
+  WHERE file.storage_id = $3 AND file.path_key = ANY ($16::text[]) AND file.path_key = incoming.path_key AND file.state = old_state
     AND file.size_bytes = old_size_bytes AND file.mtime_ns = old_mtime_ns AND file.file_id = old_file_id
   RETURNING 1
 ),
@@ -148,6 +150,7 @@ export function applyChanges(
     changes.map((change) => change.before?.sizeBytes ?? null),
     changes.map((change) => change.before?.mtimeNs ?? null),
     changes.map((change) => change.before?.fileId ?? null),
+    changes.filter((change) => change.before !== null).map((change) => change.pathKey),
   ]);
 }
 

@@ -1,41 +1,50 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Files of one directory: what a folder of an image sequence holds. */
 const FILES_PER_DIRECTORY = 1_000;
 
-/** Shape of a generated tree. */
-export interface Tree {
-  files: number;
-  directories: number;
-  /** Directories that hold files, relative to the root. */
-  leaves: string[];
-}
-
 /** Path of the leaf with this number: half of them two levels deep, half five. */
 function leafPath(leaf: number): string {
   const reel = `reel-${String(leaf).padStart(5, '0')}`;
   const project = `project-${leaf % 20}`;
-  return leaf % 2 === 0 ? join(project, reel) : join(project, `day-${leaf % 7}`, 'camera-a', 'card', reel);
+  return leaf % 2 === 0 ? `${project}/${reel}` : `${project}/day-${leaf % 7}/camera-a/card/${reel}`;
 }
 
-/** Name of a file in its leaf. */
-export const fileName = (index: number): string => `clip_${String(index).padStart(4, '0')}.mov`;
+const fileName = (index: number): string => `clip_${String(index).padStart(4, '0')}.mov`;
 
-/** Fills `root` with small files (the file's number as its content), 1,000 to a directory. */
-export function growTree(root: string, files: number): Tree {
+/** Fills `root` with sparse files of different sizes, 1,000 to a directory; answers the directories that hold files. */
+export function growTree(root: string, files: number): string[] {
   const leaves: string[] = [];
-  const directories = new Set<string>(['']);
   for (let made = 0; made < files; made += FILES_PER_DIRECTORY) {
-    const leaf = leafPath(leaves.length);
+    const leaf = join(root, leafPath(leaves.length));
     leaves.push(leaf);
-    for (let at = leaf; at !== '.' && at !== ''; at = at.includes('/') ? at.slice(0, at.lastIndexOf('/')) : '')
-      directories.add(at);
-    const absolute = join(root, leaf);
-    mkdirSync(absolute, { recursive: true });
-    for (let index = 0; index < Math.min(FILES_PER_DIRECTORY, files - made); index += 1) {
-      writeFileSync(join(absolute, fileName(index)), `${made + index}`);
+    mkdirSync(leaf, { recursive: true });
+    const count = Math.min(FILES_PER_DIRECTORY, files - made);
+    for (let index = 0; index < count; index += 1) resize(join(leaf, fileName(index)), 1 + index);
+  }
+  return leaves;
+}
+
+function resize(path: string, bytes: number): void {
+  const fd = openSync(path, 'a');
+  ftruncateSync(fd, bytes);
+  closeSync(fd);
+}
+
+/** Changes a hundredth of the files: every tenth in every tenth directory. Answers how many. */
+export function changeHundredth(leaves: readonly string[], files: number): number {
+  let changed = 0;
+  const perLeaf = Math.min(FILES_PER_DIRECTORY, files);
+  for (let leaf = 0; leaf < leaves.length; leaf += 10) {
+    for (let index = 0; index < perLeaf; index += 10) {
+      resize(join(leaves[leaf] ?? '', fileName(index)), 5_000 + index);
+      changed += 1;
     }
   }
-  return { files, directories: directories.size, leaves };
+  return changed;
 }
+
+/** Path of some file, another one for each round. */
+export const someFile = (leaves: readonly string[], round: number): string =>
+  join(leaves[(round * 7) % leaves.length] ?? '', fileName(3));
