@@ -102,7 +102,7 @@ export async function voidFingerprints(
 const PROMOTE = `,
 due AS MATERIALIZED (
   SELECT path_key FROM storage_file
-  WHERE storage_id = $3 AND directory = ANY ($4::text[]) AND state IN ('seen', 'growing')
+  WHERE storage_id = $3 AND directory = $4 AND state IN ('seen', 'growing')
     AND changed_at <= now() - make_interval(secs => $5)
   LIMIT $6
 ),
@@ -113,12 +113,12 @@ changed AS (
   RETURNING 1
 )`;
 
-/** Makes up to `limit` files ready that were quiet for `quietSeconds`, in directories that a pass found unchanged. */
+/** Makes up to `limit` files ready that were quiet for `quietSeconds`, in a directory that a pass found unchanged. */
 export function promoteQuiet(
   sql: Sql,
   holder: FenceHolder,
   storageId: string,
-  quiet: { directories: readonly string[]; quietSeconds: number; limit: number },
+  quiet: { directory: string; quietSeconds: number; limit: number },
 ): Promise<number> {
-  return fencedExecute(sql, holder, PROMOTE, [storageId, quiet.directories, quiet.quietSeconds, quiet.limit]);
+  return fencedExecute(sql, holder, PROMOTE, [storageId, quiet.directory, quiet.quietSeconds, quiet.limit]);
 }

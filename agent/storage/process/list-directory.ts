@@ -211,8 +211,8 @@ class Findings {
 
   /** Entries that are gone by now are left out. */
   take(name: string, outcome: BigIntStats | Error): void {
-    if (!(outcome instanceof Error)) return this.#keepOrSkip(name, outcome);
-    if (systemCode(outcome) !== 'ENOENT') {
+    if (!(outcome instanceof Error)) this.#keepOrSkip(name, outcome);
+    else if (systemCode(outcome) !== 'ENOENT') {
       const path = joinPath(this.#path, name);
       this.#failed.push({ path, reason: classifyFileError(outcome, path).message });
     } else if (name.includes(REPLACEMENT)) {

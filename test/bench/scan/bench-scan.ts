@@ -17,12 +17,12 @@ interface Answer {
   count: number;
 }
 
-/** Scans trees of two sizes beside programs that do nothing but list them; medians of rounds that take turns. */
-export async function benchScan({ isShort }: { isShort: boolean }) {
+/** Scans trees of two sizes (`only`: of these sizes) beside programs that do nothing but list them; medians of rounds that take turns. */
+export async function benchScan({ isShort, only }: { isShort: boolean; only?: string | undefined }) {
   const server = await startBenchServer(10);
   try {
     const results = [];
-    for (const size of SIZES) {
+    for (const size of only?.split(',').map(Number) ?? SIZES) {
       const result = await benchSize(server, isShort ? size / 10 : size);
       process.stdout.write(`${JSON.stringify(result)}\n`);
       results.push(result);

@@ -61,4 +61,5 @@ process.on('message', (order: 'walk' | 'pass' | 'stop') => {
     process.send?.({ ms: performance.now() - startedMs, count }),
   );
 });
+process.once('disconnect', () => process.exit(1));
 process.send?.({ ms: 0, count: 0 });

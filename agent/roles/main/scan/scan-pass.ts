@@ -107,25 +107,23 @@ class PassRecorder {
   }
 
   private async takeUnchanged(directories: readonly UnchangedDirectory[]): Promise<void> {
-    const quiet: string[] = [];
     for (const { path, others } of directories) {
       const key = pathKey(path);
       this.remember(
         key,
         others.map((name) => pathKey(joinPath(path, name))),
       );
-      if (this.waiting.delete(key)) quiet.push(key);
+      if (this.waiting.delete(key)) await this.promote(key);
     }
-    if (quiet.length > 0) await this.promote(quiet);
   }
 
-  /** What waits in an unchanged directory was seen unchanged with it. */
-  private async promote(directories: readonly string[]): Promise<void> {
+  /** One directory at a time: rows that have just left the index of waiting files slow down the search beside them. What waits in an unchanged directory was seen unchanged with it. */
+  private async promote(directory: string): Promise<void> {
     const { database, leadership, storage } = this.context;
     const quietSeconds = growingThresholdS(storage);
     for (;;) {
       const limit = MAX_CHANGES_PER_STATEMENT;
-      const promoted = await promoteQuiet(database, leadership, storage.id, { directories, quietSeconds, limit });
+      const promoted = await promoteQuiet(database, leadership, storage.id, { directory, quietSeconds, limit });
       this.result.changed += promoted;
       if (promoted < limit) return;
     }
