@@ -37,6 +37,8 @@ const STDERR_TAIL_CHARACTERS = 2_000;
 const THREAD_POOL_SIZE = '16';
 /** What a walk makes lives for a moment: a small young generation costs nothing and keeps the process small. */
 const EXEC_ARGV = ['--max-semi-space-size=2'];
+/** Warnings remembered so as not to repeat them. */
+const MAX_REMEMBERED_WARNINGS = 200;
 /** Silence is counted in this many steps, so that a pause of the agent itself (suspend, SIGSTOP) counts as one of them. */
 const STALL_STEPS = 4;
 
@@ -90,6 +92,7 @@ export class StorageProcess {
   readonly #calls = new Map<number, Pick<StorageCall, 'operation' | 'take' | 'reject' | 'countSilence'>>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #stallTimer: NodeJS.Timeout;
+  readonly #warned = new Set<string>();
   #lastCallId = 0;
   #isReady = false;
   readonly #startedAt = performance.now();
@@ -192,8 +195,17 @@ export class StorageProcess {
     }
     const message = parsed.data;
     if (message.kind === 'ready') this.#isReady = true;
-    else if (message.kind === 'warning') this.#options.log.warn(message.message, message.fields);
+    else if (message.kind === 'warning') this.#warn(message.message, message.fields);
     else this.#calls.get(message.callId)?.take(message);
+  }
+
+  /** A scan that comes round every few seconds says the same each time: people are told once. */
+  #warn(message: string, fields: Record<string, unknown>): void {
+    const said = JSON.stringify([message, fields]);
+    const level = this.#warned.has(said) ? 'debug' : 'warn';
+    if (this.#warned.size >= MAX_REMEMBERED_WARNINGS) this.#warned.clear();
+    this.#warned.add(said);
+    this.#options.log[level](message, fields);
   }
 
   #watchSilence(): void {
