@@ -172,14 +172,14 @@ function openQuestions(signal: AbortSignal, send: (askId: number, directories: s
   };
   signal.addEventListener('abort', giveUp, { once: true });
   return {
-    ask(directories: string[]): Promise<(string | null)[]> {
+    ask: (directories: string[]): Promise<(string | null)[]> => {
       lastAskId += 1;
       const answer = Promise.withResolvers<(string | null)[]>();
       waiting.set(lastAskId, answer);
       send(lastAskId, directories);
       return answer.promise;
     },
-    answered(askId: number, fingerprints: (string | null)[]) {
+    answered: (askId: number, fingerprints: (string | null)[]): void => {
       waiting.get(askId)?.resolve(fingerprints);
       waiting.delete(askId);
     },
