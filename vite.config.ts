@@ -20,6 +20,7 @@ const agentEntries = [
   'embedded-db/keeper.ts',
   'runtime/child-guard/guard-process.ts',
   'storage/process/storage-process-main.ts',
+  'storage/process/walk-thread-main.ts',
   'link/beat-thread-main.ts',
   'cluster/pulse/thread/pulse-thread-main.ts',
 ].map((file) => inRoot('agent', file));

@@ -150,11 +150,17 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       await onEntries('place-marker', {});
       markerSeen = true;
     },
-    walk: ({ directories, ignore, include, concurrency }, onDirectory, signal) =>
+    walk: ({ directories, ignore, include, concurrency, known }, onDirectory, signal) =>
       entries.run(
         'walk',
-        { directories: [...directories], ignore: [...ignore], include: [...include], concurrency },
-        { signal, onDirectory, markerExpected: markerSeen, killAfterCancel: false },
+        {
+          directories: [...directories],
+          ignore: [...ignore],
+          include: [...include],
+          concurrency,
+          known: known !== undefined,
+        },
+        { signal, onDirectory, known, markerExpected: markerSeen, killAfterCancel: false },
       ),
     stat: (path) => onEntries('stat', { path }),
     digest: (path, call) => onContents('digest', { path }, call),

@@ -21,6 +21,8 @@ export interface PatternList {
 
 /** What a walk leaves out. */
 export interface WalkSelection {
+  /** False: nothing but litter is left out. */
+  readonly hasPatterns: boolean;
   /** A directory that is neither listed nor reported. */
   skipsDirectory(path: string): boolean;
   /** Any other entry that is not reported. */
@@ -128,6 +130,13 @@ export function compilePatterns(
 }
 
 const litter = compilePatterns(LITTER, { ignoreCase: true }).list;
+/** First characters of litter, both cases. A wildcard at the start stands for what follows it: an `@`. */
+const LITTER_STARTS = new Set(LITTER.flatMap((name) => [name.charAt(0).toLowerCase(), name.charAt(0).toUpperCase()]));
+
+/** Whether a name can be litter at all; most names cannot, and a scan asks for each of millions. */
+export function mayBeLitter(name: string): boolean {
+  return LITTER_STARTS.has(name.charAt(0)) || name.includes('@');
+}
 
 /** Whether a name is litter of a file server or desktop, or one of our own files (`.isg-pro-*`). */
 export function isLitter(name: string): boolean {
@@ -148,6 +157,7 @@ export function compileSelection(
   const include = compilePatterns(lists.include, options);
   const hasInclude = lists.include.some((pattern) => pattern.trim() !== '');
   const selection: WalkSelection = {
+    hasPatterns: hasInclude || !ignore.list.isEmpty,
     skipsDirectory: (path) => isLitter(path) || (!hasInclude && ignore.list.matches(path)),
     skipsEntry: (path) => isLitter(path) || (hasInclude ? !include.list.matches(path) : ignore.list.matches(path)),
   };

@@ -1,4 +1,4 @@
-/** What a file looked like when stat'ed. */
+/** What a file looked like when stat'ed. Of a directory in a listing, size and time are 0. */
 export interface FileFacts {
   kind: 'file' | 'directory' | 'symlink' | 'other';
   sizeBytes: number;
@@ -13,9 +13,23 @@ export interface DirectoryEntry extends FileFacts {
   name: string;
 }
 
-/** One directory that a walk listed. Paths are relative to the mount point, `/`-separated, '' = the root. */
+/** A directory in which nothing changed. `others`: names of what is neither file nor directory. */
+export interface UnchangedDirectory {
+  path: string;
+  others: string[];
+}
+
+/** What a walk listed: one directory, or several that are unchanged. Paths are relative to the mount point, `/`-separated, '' = the root. */
 export type DirectoryListing =
-  | { kind: 'listed'; path: string; entries: DirectoryEntry[] }
+  | {
+      kind: 'listed';
+      path: string;
+      entries: DirectoryEntry[];
+      /** Of path and entries; null when an entry could not be looked at. */
+      fingerprint: string | null;
+    }
+  /** Listed too, and every entry looked at: all is as the fingerprint says that the index holds. */
+  | { kind: 'unchanged'; directories: UnchangedDirectory[] }
   /** Not listed: nothing in or below it may be taken for absent. */
   | { kind: 'unreadable'; path: string; reason: string };
 
@@ -29,6 +43,11 @@ export interface WalkOptions {
   include: readonly string[];
   /** Directories read at once. */
   concurrency: number;
+  /**
+   * Fingerprints of directories as the index holds them, in their order, null = list it: with it, what looks the same is
+   * only said to be unchanged. It is asked for a few hundred directories at a time.
+   */
+  known?: (directories: string[]) => Promise<(string | null)[]>;
 }
 
 /** Sums of one walk. */

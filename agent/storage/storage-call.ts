@@ -10,6 +10,8 @@ export interface CallHandling {
   signal?: AbortSignal | undefined;
   onProgress?: ((doneBytes: number) => void) | undefined;
   onDirectory?: ((listing: DirectoryListing) => Promise<void>) | undefined;
+  /** See `WalkOptions.known`. */
+  known?: ((directories: string[]) => Promise<(string | null)[]>) | undefined;
   /** Whether the process may be killed when it does not stop after a cancel (it has no other calls). */
   killAfterCancel: boolean;
 }
@@ -18,6 +20,7 @@ export interface CallHandling {
 export interface CallLink {
   cancel(): void;
   taken(): void;
+  fingerprints(askId: number, fingerprints: (string | null)[]): void;
   /** Kills the process because it did not stop. */
   abandon(error: IsgError): void;
 }
@@ -43,6 +46,8 @@ export class StorageCall<O extends Operation = Operation> {
   readonly #settled = Promise.withResolvers<ResultOf<O>>();
   readonly #onAbort = () => this.#stop(this.#handling.signal && cancellationError(this.#handling.signal));
   #silence = 0;
+  /** Questions of the process that this side has not answered yet. */
+  #asked = 0;
   #graceTimer: NodeJS.Timeout | undefined;
   /** Why the call was cancelled on this side; once set, it is what the call rejects with. */
   #failure: { thrown: unknown } | null = null;
@@ -79,6 +84,12 @@ export class StorageCall<O extends Operation = Operation> {
       case 'unreadable':
         this.#walk.takeUnreadable(message.path, message.reason);
         return;
+      case 'unchanged':
+        this.#walk.takeUnchanged(message.directories);
+        return;
+      case 'ask-fingerprints':
+        void this.#answer(message.askId, message.directories);
+        return;
       case 'error':
         this.reject(errorOf(message));
         return;
@@ -101,8 +112,21 @@ export class StorageCall<O extends Operation = Operation> {
 
   /** Counts one step of silence; returns how many in a row there have been. */
   countSilence(): number {
-    this.#silence = this.#walk.isBusy() ? 0 : this.#silence + 1;
+    this.#silence = this.#walk.isBusy() || this.#asked > 0 ? 0 : this.#silence + 1;
     return this.#silence;
+  }
+
+  async #answer(askId: number, directories: string[]): Promise<void> {
+    this.#asked += 1;
+    try {
+      const known = await this.#handling.known?.(directories);
+      this.#link.fingerprints(askId, known ?? directories.map(() => null));
+    } catch (thrown) {
+      this.#stop(thrown);
+    } finally {
+      this.#silence = 0;
+      this.#asked -= 1;
+    }
   }
 
   #resolve(result: unknown): void {

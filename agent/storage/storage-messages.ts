@@ -3,7 +3,14 @@
  * their types from here and parse what they get.
  */
 import { z } from 'zod';
-import type { DigestResult, FileFacts, HttpAnswer, ProbeResult, WalkSummary } from './storage-access.ts';
+import type {
+  DigestResult,
+  FileFacts,
+  HttpAnswer,
+  ProbeResult,
+  UnchangedDirectory,
+  WalkSummary,
+} from './storage-access.ts';
 
 const count = z.number().int().nonnegative();
 const path = z.string();
@@ -43,6 +50,11 @@ const walkSummary = z.object({
   unreadable: count,
 }) satisfies z.ZodType<WalkSummary>;
 
+const unchangedDirectory = z.object({
+  path,
+  others: z.array(z.string()),
+}) satisfies z.ZodType<UnchangedDirectory>;
+
 const httpAnswer = z.object({
   status: z.number().int(),
   headers: z.record(z.string(), z.string()),
@@ -61,6 +73,8 @@ export const operations = {
       ignore: z.array(z.string()),
       include: z.array(z.string()),
       concurrency: z.number().int().min(1).max(256),
+      /** Whether fingerprints are asked for. */
+      known: z.boolean(),
     }),
     result: walkSummary,
   },
@@ -125,6 +139,8 @@ export const toProcessSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cancel'), callId }),
   /** A part of a listing was taken in; the process may send another. */
   z.object({ kind: z.literal('taken'), callId }),
+  /** Answers `ask-fingerprints`. */
+  z.object({ kind: z.literal('fingerprints'), callId, askId: count, fingerprints: z.array(z.string().nullable()) }),
 ]);
 /** Agent → storage process. */
 export type ToProcess = z.infer<typeof toProcessSchema>;
@@ -138,7 +154,10 @@ export const listingPartSchema = z.object({
   callId,
   listingId: z.number().int(),
   path,
-  names: z.array(z.string()),
+  /** Of the whole directory; the same in all its pieces. */
+  fingerprint: z.string().nullable(),
+  /** Joined by NUL, which no name holds: one long string crosses faster than many. */
+  names: z.string(),
   /** Index into `ENTRY_KINDS`. */
   kinds: z.instanceof(Uint8Array),
   sizes: z.instanceof(Float64Array),
@@ -184,6 +203,9 @@ export const fromProcessSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('progress'), callId, doneBytes: count }),
   listingPartSchema,
   z.object({ kind: z.literal('unreadable'), callId, path, reason: z.string() }),
+  z.object({ kind: z.literal('unchanged'), callId, directories: z.array(unchangedDirectory) }),
+  /** A walk wants to know what the index holds for these directories. */
+  z.object({ kind: z.literal('ask-fingerprints'), callId, askId: count, directories: z.array(path) }),
   z.object({ kind: z.literal('warning'), message: z.string(), fields: z.record(z.string(), z.unknown()) }),
 ]);
 /** Storage process → agent. */

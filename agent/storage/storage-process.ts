@@ -35,6 +35,10 @@ const RETIRE_MS = 2_000;
 const STDERR_TAIL_CHARACTERS = 2_000;
 /** File operations of one process in flight at once: Node's four would make one slow directory delay all others. */
 const THREAD_POOL_SIZE = '16';
+/** What a walk makes lives for a moment: a small young generation costs nothing and keeps the process small. */
+const EXEC_ARGV = ['--max-semi-space-size=2'];
+/** Warnings remembered so as not to repeat them. */
+const MAX_REMEMBERED_WARNINGS = 200;
 /** Silence is counted in this many steps, so that a pause of the agent itself (suspend, SIGSTOP) counts as one of them. */
 const STALL_STEPS = 4;
 
@@ -53,7 +57,7 @@ function processEnvironment(): NodeJS.ProcessEnv {
 
 function forkProcess(): ChildProcess {
   return fork(entryPath(), [], {
-    execArgv: [],
+    execArgv: EXEC_ARGV,
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: processEnvironment(),
@@ -88,6 +92,7 @@ export class StorageProcess {
   readonly #calls = new Map<number, Pick<StorageCall, 'operation' | 'take' | 'reject' | 'countSilence'>>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #stallTimer: NodeJS.Timeout;
+  readonly #warned = new Set<string>();
   #lastCallId = 0;
   #isReady = false;
   readonly #startedAt = performance.now();
@@ -143,6 +148,7 @@ export class StorageProcess {
     const call = new StorageCall(operation, handling, {
       cancel: () => this.#send({ kind: 'cancel', callId }),
       taken: () => this.#send({ kind: 'taken', callId }),
+      fingerprints: (askId, fingerprints) => this.#send({ kind: 'fingerprints', callId, askId, fingerprints }),
       abandon: (error) => this.kill(error),
     });
     this.#calls.set(callId, call);
@@ -189,8 +195,17 @@ export class StorageProcess {
     }
     const message = parsed.data;
     if (message.kind === 'ready') this.#isReady = true;
-    else if (message.kind === 'warning') this.#options.log.warn(message.message, message.fields);
+    else if (message.kind === 'warning') this.#warn(message.message, message.fields);
     else this.#calls.get(message.callId)?.take(message);
+  }
+
+  /** A scan that comes round every few seconds says the same each time: people are told once. */
+  #warn(message: string, fields: Record<string, unknown>): void {
+    const said = JSON.stringify([message, fields]);
+    const level = this.#warned.has(said) ? 'debug' : 'warn';
+    if (this.#warned.size >= MAX_REMEMBERED_WARNINGS) this.#warned.clear();
+    this.#warned.add(said);
+    this.#options.log[level](message, fields);
   }
 
   #watchSilence(): void {

@@ -1,11 +1,12 @@
 /** Puts directory listings together from their parts and hands them, one at a time, to whoever walks. */
-import type { DirectoryEntry, DirectoryListing } from './storage-access.ts';
+import type { DirectoryEntry, DirectoryListing, UnchangedDirectory } from './storage-access.ts';
 import { ENTRY_KINDS, type ListingPart } from './storage-messages.ts';
 
 /** Takes the listings of one walk. */
 export interface WalkReceiver {
   takePart(part: ListingPart): void;
   takeUnreadable(path: string, reason: string): void;
+  takeUnchanged(directories: UnchangedDirectory[]): void;
   /** Whether the consumer has something to do: silence of the process means nothing meanwhile. */
   isBusy(): boolean;
   /** Resolves when everything taken so far was consumed; rejects with what the consumer threw. */
@@ -13,11 +14,12 @@ export interface WalkReceiver {
 }
 
 function entriesOf(part: ListingPart): DirectoryEntry[] {
-  const length = part.names.length;
+  const names = part.names === '' && part.kinds.length === 0 ? [] : part.names.split('\0');
+  const length = names.length;
   for (const column of [part.kinds, part.sizes, part.mtimesNs, part.fileIds]) {
     if (column.length !== length) throw new RangeError('a listing part with columns of different lengths');
   }
-  return part.names.map((name, index) => ({
+  return names.map((name, index) => ({
     name,
     kind: ENTRY_KINDS[part.kinds[index] ?? 3] ?? 'other',
     sizeBytes: part.sizes[index] ?? 0,
@@ -61,13 +63,14 @@ export function createWalkReceiver(callbacks: {
       for (const entry of entriesOf(part)) entries.push(entry);
       if (part.last) {
         incomplete.delete(part.listingId);
-        enqueue({ kind: 'listed', path: part.path, entries });
+        enqueue({ kind: 'listed', path: part.path, entries, fingerprint: part.fingerprint });
         return;
       }
       if (!earlier) incomplete.set(part.listingId, entries);
       callbacks.taken();
     },
     takeUnreadable: (path, reason) => enqueue({ kind: 'unreadable', path, reason }),
+    takeUnchanged: (directories) => enqueue({ kind: 'unchanged', directories }),
     isBusy: () => waiting > 0,
     drained: () => chain,
   };

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchFailover } from './failover/failover.ts';
 import { benchQueue } from './queue/bench-queue.ts';
+import { benchScan } from './scan/bench-scan.ts';
 import { benchStartup } from './startup.ts';
 
 /** `npm run bench -- NAME [--json] [--short] [--only PART,…]`: measures one thing; the last line is JSON with the figures. */
@@ -14,6 +15,7 @@ interface BenchOptions {
 const BENCHES: Record<string, (options: BenchOptions) => Promise<object>> = {
   failover: benchFailover,
   queue: benchQueue,
+  scan: benchScan,
   startup: benchStartup,
 };
 

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import type { FileState } from '../../contract/index.ts';
 import { fileStateSchema } from '../../contract/index.ts';
 import type { ErrorRecord } from '../../runtime/errors.ts';
-import type { Sql } from '../../runtime/sql.ts';
+import type { Database, Sql } from '../../runtime/sql.ts';
+import type { WrittenDirectory } from './directory-fingerprint.ts';
+import { beginFingerprintedWrites, voidFingerprints, writeFingerprints } from './directory-fingerprint.ts';
 import type { FenceHolder } from './fence.ts';
-import { fencedExecute } from './fence.ts';
+import { fencedExecute, LEADER_LIMITS, withLeaderFence } from './fence.ts';
 
 /** The index of files as a scan reads and writes it. Paths of `directory` and `path_key` are in NFC. */
 
@@ -97,6 +99,8 @@ export interface FileRowChange {
   before: RowBefore | null;
 }
 
+// The rows to update are named once more as an array: right after a first scan the planner knows nothing of the table
+// and would read all of it for each batch.
 // A row that another wrote meanwhile (a digest that arrived, a download) is left to the next pass: the plan was made
 // from what it looked like before.
 const APPLY = `,
@@ -119,7 +123,7 @@ updated AS (
     xxh128 = CASE WHEN keep_content THEN file.xxh128 END, md5 = CASE WHEN keep_content THEN file.md5 END,
     attempts = 0, next_attempt_at = now(), error = NULL
   FROM incoming, fence
-  WHERE file.storage_id = $3 AND file.path_key = incoming.path_key AND file.state = old_state
+  WHERE file.storage_id = $3 AND file.path_key = ANY ($16::text[]) AND file.path_key = incoming.path_key AND file.state = old_state
     AND file.size_bytes = old_size_bytes AND file.mtime_ns = old_mtime_ns AND file.file_id = old_file_id
   RETURNING 1
 ),
@@ -146,7 +150,38 @@ export function applyChanges(
     changes.map((change) => change.before?.sizeBytes ?? null),
     changes.map((change) => change.before?.mtimeNs ?? null),
     changes.map((change) => change.before?.fileId ?? null),
+    changes.filter((change) => change.before !== null).map((change) => change.pathKey),
   ]);
+}
+
+/** The index that `applyWithFingerprints` writes to, and by whose leave. */
+export interface FingerprintedIndex {
+  database: Database;
+  leadership: FenceHolder;
+  storageId: string;
+}
+
+/**
+ * `applyChanges` together with the fingerprints of the directories that the rows are of, in one fenced transaction. When a
+ * row did not take its change (somebody else wrote it meanwhile), no fingerprint is written.
+ */
+export function applyWithFingerprints(
+  index: FingerprintedIndex,
+  changes: readonly FileRowChange[],
+  written: readonly WrittenDirectory[],
+): Promise<number> {
+  const { database, leadership, storageId } = index;
+  return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
+    if (changes.length === 0) {
+      await writeFingerprints(sql, storageId, written);
+      return 0;
+    }
+    await beginFingerprintedWrites(sql);
+    const changed = await applyChanges(sql, leadership, storageId, changes);
+    const isWhole = changed === changes.length;
+    await (isWhole ? writeFingerprints(sql, storageId, written) : voidFingerprints(sql, storageId, written));
+    return changed;
+  });
 }
 
 const MARK_MISSING = `,

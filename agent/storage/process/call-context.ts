@@ -1,3 +1,4 @@
+import type { UnchangedDirectory } from '../storage-access.ts';
 import type { ListingPart, ProcessSettings } from '../storage-messages.ts';
 
 /** What an operation has while it runs in a storage process. */
@@ -9,6 +10,10 @@ export interface CallContext extends ProcessSettings {
   progress(doneBytes: number): void;
   /** Sends a piece of a listing; resolves when there is room for another. */
   sendPart(part: Omit<ListingPart, 'kind' | 'callId'>): Promise<void>;
+  /** Sends directories that look as expected; resolves when there is room for more. */
+  sendUnchanged(directories: UnchangedDirectory[]): Promise<void>;
+  /** Fingerprints that the index holds for directories, in their order; rejects when the call is cancelled. */
+  askFingerprints(directories: string[]): Promise<(string | null)[]>;
   /** Sends an unreadable directory; resolves when there is room for another. */
   sendUnreadable(path: string, reason: string): Promise<void>;
   warn(message: string, fields: Record<string, unknown>): void;

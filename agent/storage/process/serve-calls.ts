@@ -114,6 +114,7 @@ function errorMessage(callId: number, error: IsgError): FromProcess {
 interface OpenCall {
   controller: AbortController;
   taken: () => void;
+  answered: (askId: number, fingerprints: (string | null)[]) => void;
 }
 
 /**
@@ -145,6 +146,9 @@ export function serveCalls(send: (message: FromProcess) => void): (raw: unknown)
       case 'cancel':
         calls.get(message.callId)?.controller.abort(cancelled());
         return;
+      case 'fingerprints':
+        calls.get(message.callId)?.answered(message.askId, message.fingerprints);
+        return;
       case 'taken':
         calls.get(message.callId)?.taken();
         return;
@@ -160,6 +164,29 @@ function cancelled(): IsgError {
 
 /** Messages of progress closer together than this are dropped, except the first after a pause. */
 const PROGRESS_EVERY_MS = 100;
+
+/** Questions of a call to the agent, each with its answer. */
+function openQuestions(signal: AbortSignal, send: (askId: number, directories: string[]) => void) {
+  const waiting = new Map<number, PromiseWithResolvers<(string | null)[]>>();
+  let lastAskId = 0;
+  const giveUp = () => {
+    for (const answer of waiting.values()) answer.reject(cancelled());
+  };
+  signal.addEventListener('abort', giveUp, { once: true });
+  return {
+    ask: (directories: string[]): Promise<(string | null)[]> => {
+      lastAskId += 1;
+      const answer = Promise.withResolvers<(string | null)[]>();
+      waiting.set(lastAskId, answer);
+      send(lastAskId, directories);
+      return answer.promise;
+    },
+    answered: (askId: number, fingerprints: (string | null)[]): void => {
+      waiting.get(askId)?.resolve(fingerprints);
+      waiting.delete(askId);
+    },
+  };
+}
 
 function openCall(
   callId: number,
@@ -180,6 +207,9 @@ function openCall(
     while (room === 0 && !controller.signal.aborted) await new Promise<void>((resolve) => waiting.push(resolve));
     room -= 1;
   };
+  const questions = openQuestions(controller.signal, (askId, directories) =>
+    send({ kind: 'ask-fingerprints', callId, askId, directories }),
+  );
   const context: CallContext = {
     ...from.settings,
     markerExpected: from.markerExpected,
@@ -194,6 +224,11 @@ function openCall(
       await takeRoom();
       send({ kind: 'listing-part', callId, ...part });
     },
+    async sendUnchanged(directories) {
+      await takeRoom();
+      send({ kind: 'unchanged', callId, directories });
+    },
+    askFingerprints: questions.ask,
     async sendUnreadable(path, reason) {
       await takeRoom();
       send({ kind: 'unreadable', callId, path, reason });
@@ -204,5 +239,5 @@ function openCall(
     room += 1;
     wake();
   };
-  return { context, call: { controller, taken } };
+  return { context, call: { controller, taken, answered: questions.answered } };
 }

@@ -1,42 +1,34 @@
 /**
- * Walks directories of a storage, level by level, several at a time. Nothing that is found stops it: what cannot be read
- * is reported as such and counted.
+ * Walks directories of a storage, several at a time. Nothing that is found stops it: what cannot be read is reported as
+ * such and counted. A small storage is listed by this process alone; once a walk proves large, threads join.
  */
-import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
-import { lstat, opendir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { compileSelection, type WalkSelection } from '../ignore-patterns.ts';
+import { availableParallelism } from 'node:os';
+import { compileSelection } from '../ignore-patterns.ts';
 import type { WalkSummary } from '../storage-access.ts';
-import { ENTRY_KINDS, type RequestOf } from '../storage-messages.ts';
+import type { RequestOf } from '../storage-messages.ts';
 import { joinPath, outermostDirectories } from '../storage-path.ts';
 import type { CallContext } from './call-context.ts';
 import { containedDirectory } from './contained-path.ts';
 import { assertNotCancelled } from './digest-file.ts';
-import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
+import { DirectoryLister, type ListOutcome } from './list-directory.ts';
+import { classifyFileError } from './local-filesystem.ts';
+import { type BatchOrder, type BatchResult, listBatch } from './walk-batch.ts';
+import { WalkQueue } from './walk-queue.ts';
+import { WalkThread } from './walk-threads.ts';
 
 /** Entries per message. */
-const PART_ENTRIES = 1_024;
-/** Entries looked at together when the storage is slow. */
-const ENTRIES_AT_ONCE = 32;
-/** A look that took less is answered from memory: then synchronous looks are several times faster than waiting for each. */
-const FAST_LOOK_MS = 0.2;
+const PART_ENTRIES = 4_096;
 /** Synchronous work is interrupted this often for other calls and for a cancel. */
 const BREATHE_EVERY_MS = 10;
-/** What stands in a name for bytes that are not UTF-8. */
-const REPLACEMENT = '\uFFFD';
+/** A walk of fewer entries is over before threads have started. */
+const THREADS_FROM_ENTRIES = 20_000;
+/** More threads than this only wait for each other; more directories at once than threads share them. */
+const MAX_THREADS = 4;
+/** Directories of one batch; many, because most hold few entries. */
+const BATCH_DIRECTORIES = 64;
 
-interface Walk {
-  context: CallContext;
-  selection: WalkSelection;
-  summary: WalkSummary;
-  /** Directories still to be listed, in the order found. */
-  queue: string[];
-  /** Whether the storage answered the last looks from memory. */
-  isFast: boolean;
-  breathedAt: number;
-  lastListingId: number;
-  unnameable: number;
-}
+type ListBatch = (orders: BatchOrder[]) => Promise<BatchResult>;
+type Listed = Extract<ListOutcome, { kind: 'listed' }>;
 
 /** Walks as asked; sums at the end. Throws `outside-storage` for a root that leads out of the storage, and `cancelled`. */
 export async function walkTree(request: RequestOf<'walk'>, context: CallContext): Promise<WalkSummary> {
@@ -44,209 +36,196 @@ export async function walkTree(request: RequestOf<'walk'>, context: CallContext)
   const { selection, invalid } = compileSelection(request, { ignoreCase: process.platform === 'win32' });
   for (const { pattern, reason } of invalid)
     context.warn('a pattern does not compile and is left out', { pattern, reason });
-  const walk: Walk = {
-    context,
-    selection,
-    summary: { files: 0, directories: 0, skipped: 0, unreadable: 0 },
-    queue: [],
-    isFast: false,
-    breathedAt: performance.now(),
-    lastListingId: 0,
-    unnameable: 0,
-  };
-  for (const root of roots) if (await isListable(walk, root)) walk.queue.push(root);
-  await listAll(walk, request.concurrency);
-  if (walk.unnameable > 0) {
-    context.warn('names that are not valid UTF-8 were skipped', { count: walk.unnameable });
+  const walk = new Walk(request, context, selection);
+  for (const root of roots) await walk.addRoot(root);
+  return await walk.run();
+}
+
+class Walk {
+  readonly #request: RequestOf<'walk'>;
+  readonly #context: CallContext;
+  readonly #lister: DirectoryLister;
+  readonly #queue: WalkQueue;
+  readonly #summary: WalkSummary = { files: 0, directories: 0, skipped: 0, unreadable: 0 };
+  readonly #control = new Int32Array(new SharedArrayBuffer(4));
+  #threads: WalkThread[] = [];
+  /** What was listed leaves in this order, so that a directory is always told before those in it. */
+  #delivery: Promise<void> = Promise.resolve();
+  #breathedAt = performance.now();
+  #entries = 0;
+  #lastListingId = 0;
+  #unnameable = 0;
+
+  constructor(
+    request: RequestOf<'walk'>,
+    context: CallContext,
+    selection: ReturnType<typeof compileSelection>['selection'],
+  ) {
+    this.#request = request;
+    this.#context = context;
+    this.#queue = new WalkQueue(request.known ? (paths) => context.askFingerprints(paths) : null);
+    const { mountPoint } = context;
+    this.#lister = new DirectoryLister({ mountPoint, selection, step: (entries) => this.#breathe(entries) });
   }
-  return walk.summary;
-}
 
-/** A root that leads out of the storage is refused; one that cannot be read is reported like any directory. */
-async function isListable(walk: Walk, root: string): Promise<boolean> {
-  try {
-    await containedDirectory(walk.context.mountPoint, root);
-    return true;
-  } catch (thrown) {
-    const error = classifyFileError(thrown, root);
-    if (error.code === 'outside-storage') throw error;
-    await reportUnreadable(walk, root, error.message);
-    return false;
-  }
-}
-
-/** Lists what is queued, at most `concurrency` at a time, until nothing is left and nobody may find more. */
-function listAll(walk: Walk, concurrency: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let active = 0;
-  let next = 0;
-  const fill = () => {
-    while (active < concurrency && next < walk.queue.length) {
-      const path = walk.queue[next] ?? '';
-      next += 1;
-      // The done part of the queue is dropped now and then, so that memory follows the width of the tree.
-      if (next > 4_096 && next * 2 > walk.queue.length) {
-        walk.queue.splice(0, next);
-        next = 0;
-      }
-      active += 1;
-      listDirectory(walk, path).then(() => {
-        active -= 1;
-        fill();
-      }, reject);
-    }
-    if (active === 0) resolve();
-  };
-  fill();
-  return promise;
-}
-
-async function reportUnreadable(walk: Walk, path: string, reason: string): Promise<void> {
-  walk.summary.unreadable += 1;
-  await walk.context.sendUnreadable(path, reason);
-}
-
-async function breathe(walk: Walk): Promise<void> {
-  if (performance.now() - walk.breathedAt > BREATHE_EVERY_MS) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    walk.breathedAt = performance.now();
-  }
-  assertNotCancelled(walk.context.signal);
-}
-
-async function listDirectory(walk: Walk, path: string): Promise<void> {
-  await breathe(walk);
-  const absolute = join(walk.context.mountPoint, path);
-  let names: string[];
-  try {
-    names = await readNames(walk, absolute);
-  } catch (thrown) {
-    assertNotCancelled(walk.context.signal);
-    return reportUnreadable(walk, path, classifyFileError(thrown, path).message);
-  }
-  const { found, failed } = await lookAtAll(walk, { path, absolute, names });
-  if (failed.length > 0 && found.length === 0) return reportUnreadable(walk, path, failed[0]?.reason ?? '');
-  // Before the listing, so that nobody takes them for absent when it comes.
-  for (const entry of failed) await reportUnreadable(walk, joinPath(path, entry.name), entry.reason);
-  walk.summary.directories += 1;
-  await sendListing(walk, path, found);
-}
-
-async function readNames(walk: Walk, absolute: string): Promise<string[]> {
-  if (walk.isFast) return readdirSync(absolute);
-  const names: string[] = [];
-  for await (const entry of await opendir(absolute, { bufferSize: 512 })) {
-    names.push(entry.name);
-    if (names.length % 4_096 === 0) {
-      walk.context.progress(walk.summary.files + names.length);
-      assertNotCancelled(walk.context.signal);
+  /** A root that leads out of the storage is refused; one that cannot be read is reported like any directory. */
+  async addRoot(root: string): Promise<void> {
+    try {
+      await containedDirectory(this.#context.mountPoint, root);
+      this.#queue.add([root]);
+    } catch (thrown) {
+      const error = classifyFileError(thrown, root);
+      if (error.code === 'outside-storage') throw error;
+      await this.#reportUnreadable(root, error.message);
     }
   }
-  return names;
-}
 
-interface Look {
-  name: string;
-  stats: BigIntStats;
-}
-
-interface FailedLook {
-  name: string;
-  reason: string;
-}
-
-/** Looks at every entry that the selection leaves in. Entries that are gone by now are left out. */
-async function lookAtAll(
-  walk: Walk,
-  directory: { path: string; absolute: string; names: string[] },
-): Promise<{ found: Look[]; failed: FailedLook[] }> {
-  const found: Look[] = [];
-  const failed: FailedLook[] = [];
-  const doubtful = new Set<string>();
-  const settle = (name: string, outcome: BigIntStats | Error) => {
-    if (!(outcome instanceof Error)) return keepOrSkip(walk, directory.path, { name, stats: outcome }, found);
-    if (systemCode(outcome) !== 'ENOENT') {
-      failed.push({ name, reason: classifyFileError(outcome, joinPath(directory.path, name)).message });
-    } else if (name.includes(REPLACEMENT)) {
-      walk.summary.skipped += 1;
-      walk.unnameable += 1;
+  async run(): Promise<WalkSummary> {
+    const stop = () => {
+      Atomics.store(this.#control, 0, 1);
+      this.#queue.close();
+    };
+    this.#context.signal.addEventListener('abort', stop, { once: true });
+    try {
+      const { concurrency } = this.#request;
+      const own: ListBatch = (orders) => listBatch(this.#lister, orders);
+      await this.#all(Array.from({ length: concurrency }, () => this.#hand(own, () => this.#isLarge)));
+      if (this.#isLarge && !this.#queue.isDone) await this.#all(this.#startThreads(concurrency));
+      await this.#delivery;
+      assertNotCancelled(this.#context.signal);
+    } catch (thrown) {
+      assertNotCancelled(this.#context.signal);
+      throw thrown;
+    } finally {
+      stop();
+      for (const thread of this.#threads) thread.end();
+      this.#context.signal.removeEventListener('abort', stop);
     }
-  };
-  const names = directory.names.filter((name) => {
-    if (!name.includes(REPLACEMENT)) return true;
-    // Several names of invalid bytes may read the same: only the first is looked for, the others cannot be named.
-    const isRepeated = doubtful.has(name);
-    doubtful.add(name);
-    if (isRepeated) {
-      walk.summary.skipped += 1;
-      walk.unnameable += 1;
+    if (this.#unnameable > 0) {
+      this.#context.warn('names that are not valid UTF-8 were skipped', { count: this.#unnameable });
     }
-    return !isRepeated;
-  });
-  for (let at = 0; at < names.length; ) {
-    const startedAt = performance.now();
-    const first = names[at] ?? '';
-    settle(first, lookNow(join(directory.absolute, first)));
-    walk.isFast = performance.now() - startedAt < FAST_LOOK_MS;
-    at += 1;
-    if (!walk.isFast) {
-      const together = names.slice(at, at + ENTRIES_AT_ONCE);
-      const outcomes = await Promise.all(together.map((name) => look(join(directory.absolute, name))));
-      together.forEach((name, index) => {
-        settle(name, outcomes[index] ?? new Error('no outcome'));
-      });
-      at += together.length;
-      walk.context.progress(walk.summary.files + found.length);
-    }
-    if (at % ENTRIES_AT_ONCE === 0 || !walk.isFast) await breathe(walk);
+    return this.#summary;
   }
-  return { found, failed };
-}
 
-function lookNow(absolute: string): BigIntStats | Error {
-  try {
-    return lstatSync(absolute, { bigint: true });
-  } catch (thrown) {
-    return thrown instanceof Error ? thrown : new Error(String(thrown));
+  get #isLarge(): boolean {
+    return this.#entries >= THREADS_FROM_ENTRIES;
   }
-}
 
-async function look(absolute: string): Promise<BigIntStats | Error> {
-  try {
-    return await lstat(absolute, { bigint: true });
-  } catch (thrown) {
-    return thrown instanceof Error ? thrown : new Error(String(thrown));
+  /** Waits for all, also when one fails: nothing of a walk that is over may still go on. */
+  async #all(hands: Promise<void>[]): Promise<void> {
+    const guarded = hands.map((hand) =>
+      hand.catch((thrown: unknown) => {
+        Atomics.store(this.#control, 0, 1);
+        this.#queue.close();
+        throw thrown;
+      }),
+    );
+    const settled = await Promise.allSettled(guarded);
+    for (const hand of settled) if (hand.status === 'rejected') throw hand.reason;
   }
-}
 
-function keepOrSkip(walk: Walk, directory: string, look: Look, found: Look[]): void {
-  const path = joinPath(directory, look.name);
-  const isDirectory = look.stats.isDirectory();
-  if (isDirectory ? walk.selection.skipsDirectory(path) : walk.selection.skipsEntry(path)) {
-    walk.summary.skipped += 1;
-    return;
-  }
-  found.push(look);
-  if (isDirectory) walk.queue.push(path);
-  else if (look.stats.isFile()) walk.summary.files += 1;
-}
-
-/** Sends a listing in parts, each when there is room for it. */
-async function sendListing(walk: Walk, path: string, found: readonly Look[]): Promise<void> {
-  walk.lastListingId += 1;
-  const listingId = walk.lastListingId;
-  for (let at = 0; at === 0 || at < found.length; at += PART_ENTRIES) {
-    const part = found.slice(at, at + PART_ENTRIES);
-    await walk.context.sendPart({
-      listingId,
-      path,
-      names: part.map((entry) => entry.name),
-      kinds: Uint8Array.from(part, (entry) => ENTRY_KINDS.indexOf(factsOf(entry.stats).kind)),
-      sizes: Float64Array.from(part, (entry) => Number(entry.stats.size)),
-      mtimesNs: BigInt64Array.from(part, (entry) => entry.stats.mtimeNs),
-      fileIds: BigUint64Array.from(part, (entry) => entry.stats.ino),
-      last: at + PART_ENTRIES >= found.length,
+  #startThreads(concurrency: number): Promise<void>[] {
+    const count = Math.min(concurrency, availableParallelism(), MAX_THREADS);
+    const { ignore, include } = this.#request;
+    const data = { mountPoint: this.#context.mountPoint, ignore, include, control: this.#control };
+    this.#threads = Array.from(
+      { length: count },
+      () => new WalkThread(data, () => this.#context.progress(this.#summary.files)),
+    );
+    const hands = Math.max(concurrency, count);
+    return Array.from({ length: hands }, (_, index) => {
+      const thread = this.#threads[index % count];
+      return thread ? this.#hand((orders) => thread.list(orders), null) : Promise.resolve();
     });
-    assertNotCancelled(walk.context.signal);
+  }
+
+  /** Takes batches until nothing is left and nobody may find more, or until `isOver`. */
+  async #hand(list: ListBatch, isOver: (() => boolean) | null): Promise<void> {
+    let delivered = Promise.resolve();
+    while (!isOver?.()) {
+      const orders = await this.#queue.take(isOver ? 1 : BATCH_DIRECTORIES, this.#request.concurrency);
+      if (orders.length === 0) break;
+      try {
+        const { outcomes, left } = await list(orders);
+        this.#queue.putBack(left);
+        // One result of each hand may wait to be sent: that bounds memory and keeps the hand busy.
+        await delivered;
+        delivered = this.#deliver(outcomes);
+        for (const outcome of outcomes) {
+          if (outcome.kind === 'listed') this.#queue.add(outcome.children.map((name) => joinPath(outcome.path, name)));
+        }
+      } finally {
+        this.#queue.finish();
+      }
+    }
+    await delivered;
+  }
+
+  #deliver(outcomes: readonly ListOutcome[]): Promise<void> {
+    for (const outcome of outcomes) {
+      if (outcome.kind === 'listed') this.#count(outcome);
+    }
+    this.#delivery = this.#delivery.then(() => this.#send(outcomes));
+    return this.#delivery;
+  }
+
+  #count(outcome: Listed): void {
+    this.#summary.directories += 1;
+    this.#summary.files += outcome.files;
+    this.#summary.skipped += outcome.skipped;
+    this.#unnameable += outcome.unnameable;
+    this.#entries += outcome.files + outcome.children.length;
+  }
+
+  async #send(outcomes: readonly ListOutcome[]): Promise<void> {
+    const unchanged: { path: string; others: string[] }[] = [];
+    for (const outcome of outcomes) {
+      assertNotCancelled(this.#context.signal);
+      if (outcome.kind === 'unreadable') await this.#reportUnreadable(outcome.path, outcome.reason);
+      else if (outcome.columns === null) unchanged.push({ path: outcome.path, others: outcome.others });
+      else {
+        // Before the listing, so that nobody takes them for absent when it comes.
+        for (const entry of outcome.failed) await this.#reportUnreadable(entry.path, entry.reason);
+        await this.#sendListing(outcome, outcome.columns);
+      }
+    }
+    if (unchanged.length > 0) await this.#context.sendUnchanged(unchanged);
+  }
+
+  async #reportUnreadable(path: string, reason: string): Promise<void> {
+    this.#summary.unreadable += 1;
+    await this.#context.sendUnreadable(path, reason);
+  }
+
+  /** Sends a listing in parts, each when there is room for it. */
+  async #sendListing({ path, fingerprint }: Listed, columns: NonNullable<Listed['columns']>): Promise<void> {
+    this.#lastListingId += 1;
+    const listingId = this.#lastListingId;
+    const count = columns.names.length;
+    for (let at = 0; at === 0 || at < count; at += PART_ENTRIES) {
+      const end = Math.min(count, at + PART_ENTRIES);
+      await this.#context.sendPart({
+        listingId,
+        path,
+        fingerprint,
+        names: columns.names.slice(at, end).join('\0'),
+        kinds: columns.kinds.slice(at, end),
+        sizes: columns.sizes.slice(at, end),
+        mtimesNs: columns.mtimesNs.slice(at, end),
+        fileIds: columns.fileIds.slice(at, end),
+        last: end === count,
+      });
+      assertNotCancelled(this.#context.signal);
+    }
+  }
+
+  #breathe(entries: number): Promise<void> | null {
+    assertNotCancelled(this.#context.signal);
+    if (performance.now() - this.#breathedAt < BREATHE_EVERY_MS) return null;
+    this.#context.progress(this.#summary.files + entries);
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      this.#breathedAt = performance.now();
+      assertNotCancelled(this.#context.signal);
+    });
   }
 }

@@ -9,7 +9,8 @@ function part(listingId: number, names: string[], last: boolean): ListingPart {
     callId: 1,
     listingId,
     path: `d${listingId}`,
-    names,
+    fingerprint: null,
+    names: names.join('\0'),
     kinds: new Uint8Array(names.length),
     sizes: new Float64Array(names.length),
     mtimesNs: BigInt64Array.from(names, () => 1_700_000_000_123_456_789n),
@@ -53,7 +54,7 @@ describe('taking in a walk', () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const begun: string[] = [];
     const { walk, seen } = receiver(async (listing) => {
-      begun.push(listing.path);
+      begun.push(listing.kind === 'unchanged' ? '' : listing.path);
       await gates[begun.length - 1]?.promise;
     });
     walk.takePart(part(1, ['a'], true));

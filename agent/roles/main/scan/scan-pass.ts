@@ -1,10 +1,17 @@
+import type { WrittenDirectory } from '../../../db/queries/directory-fingerprint.ts';
+import { promoteQuiet, readFingerprints, readGenerations } from '../../../db/queries/directory-fingerprint.ts';
 import type { IndexedFileRow } from '../../../db/queries/storage-file.ts';
-import { applyChanges, readDirectories } from '../../../db/queries/storage-file.ts';
+import { applyChanges, applyWithFingerprints, readDirectories } from '../../../db/queries/storage-file.ts';
 import type { Storage } from '../../../iconik/api.ts';
 import type { Leadership } from '../../../leader/leadership.ts';
 import type { Database } from '../../../runtime/sql.ts';
-import type { DirectoryListing, StorageAccess, WalkSummary } from '../../../storage/storage-access.ts';
-import { pathKey } from '../../../storage/storage-path.ts';
+import type {
+  DirectoryListing,
+  StorageAccess,
+  UnchangedDirectory,
+  WalkSummary,
+} from '../../../storage/storage-access.ts';
+import { joinPath, pathKey } from '../../../storage/storage-path.ts';
 import type { DirectoryKnowledge, FileChange } from './scan-plan.ts';
 import { planDirectory } from './scan-plan.ts';
 import { growingThresholdS } from './scan-settings.ts';
@@ -12,7 +19,7 @@ import { growingThresholdS } from './scan-settings.ts';
 /** Rows of one statement: small enough to hold the fence's row lock only for a moment. */
 const MAX_CHANGES_PER_STATEMENT = 1000;
 /** A batch is compared when it has this many entries … */
-const BATCH_ENTRIES = 2000;
+const BATCH_ENTRIES = 4000;
 /** … or this many directories. */
 const BATCH_DIRECTORIES = 100;
 /** Candidates for missing kept in memory; what is beyond is found again by the next pass. */
@@ -31,7 +38,7 @@ export interface PassContext {
 /** What one walk over a storage found and did. */
 export interface PassResult {
   summary: WalkSummary;
-  /** Entries that are no regular files, or clash with another name. */
+  /** Entries that are no regular files, or clash with another name, in directories that were compared. */
   skipped: number;
   changed: number;
   /** Rows whose file was not listed; nothing is proven yet. */
@@ -42,6 +49,13 @@ export interface PassResult {
 }
 
 type Listed = Extract<DirectoryListing, { kind: 'listed' }>;
+
+/** One directory of a batch, compared. */
+interface Compared {
+  changes: FileChange[];
+  /** Null when its rows will not say what the listing says even after the changes. */
+  written: WrittenDirectory | null;
+}
 
 /** Compares listings with the index, batch by batch, and writes what differs. */
 class PassRecorder {
@@ -55,68 +69,123 @@ class PassRecorder {
   private readonly context: PassContext;
   private batch: Listed[] = [];
   private batchEntries = 0;
-  /** Walkers deliver at the same time; batches are compared one after the other. */
-  private turn: Promise<void> = Promise.resolve();
+  /** Directories asked for and not listed yet that hold files which wait to be quiet. */
+  private readonly waiting = new Set<string>();
 
   constructor(context: PassContext) {
     this.context = context;
   }
 
+  /** Fingerprints for the walk, which then says of most directories only that they are unchanged. */
+  async fingerprints(directories: readonly string[]): Promise<(string | null)[]> {
+    const { database, storage } = this.context;
+    const keys = directories.map(pathKey);
+    const rows = await readFingerprints(database, storage.id, keys);
+    const known = new Map(rows.map((row) => [row.directory, row.fingerprint]));
+    for (const row of rows) if (row.isWaiting) this.waiting.add(row.directory);
+    return keys.map((key) => known.get(key) ?? null);
+  }
+
   async take(listing: DirectoryListing): Promise<void> {
-    if (listing.kind === 'unreadable') {
-      this.result.known.set(pathKey(listing.path), 'unreadable');
-      this.result.unreadable ??= `The folder "${listing.path}" cannot be read (${listing.reason}); its files stay as they were.`;
-      return;
+    switch (listing.kind) {
+      case 'unreadable':
+        this.result.known.set(pathKey(listing.path), 'unreadable');
+        this.result.unreadable ??= `The folder "${listing.path}" cannot be read (${listing.reason}); its files stay as they were.`;
+        return;
+      case 'unchanged':
+        await this.takeUnchanged(listing.directories);
+        return;
+      case 'listed':
+        this.waiting.delete(pathKey(listing.path));
+        this.batch.push(listing);
+        this.batchEntries += listing.entries.length;
+        if (this.batchEntries >= BATCH_ENTRIES || this.batch.length >= BATCH_DIRECTORIES) await this.flush();
+        return;
+      default:
+        listing satisfies never;
     }
-    this.batch.push(listing);
-    this.batchEntries += listing.entries.length;
-    if (this.batchEntries >= BATCH_ENTRIES || this.batch.length >= BATCH_DIRECTORIES) await this.flush();
+  }
+
+  private async takeUnchanged(directories: readonly UnchangedDirectory[]): Promise<void> {
+    for (const { path, others } of directories) {
+      const key = pathKey(path);
+      this.remember(
+        key,
+        others.map((name) => pathKey(joinPath(path, name))),
+      );
+      if (this.waiting.delete(key)) await this.promote(key);
+    }
+  }
+
+  /** One directory at a time: rows that have just left the index of waiting files slow down the search beside them. What waits in an unchanged directory was seen unchanged with it. */
+  private async promote(directory: string): Promise<void> {
+    const { database, leadership, storage } = this.context;
+    const quietSeconds = growingThresholdS(storage);
+    for (;;) {
+      const limit = MAX_CHANGES_PER_STATEMENT;
+      const promoted = await promoteQuiet(database, leadership, storage.id, { directory, quietSeconds, limit });
+      this.result.changed += promoted;
+      if (promoted < limit) return;
+    }
   }
 
   async flush(): Promise<void> {
     const batch = this.batch;
     this.batch = [];
     this.batchEntries = 0;
-    const mine = this.turn.then(() => this.compare(batch));
-    // A failed batch fails the walk through `mine`; the chain itself must not reject unheard.
-    this.turn = mine.catch(() => undefined);
-    await mine;
-  }
-
-  private async compare(batch: readonly Listed[]): Promise<void> {
     if (batch.length === 0) return;
     const { database, storage } = this.context;
-    const rows = await readDirectories(
-      database,
-      storage.id,
-      batch.map((listing) => pathKey(listing.path)),
-    );
+    const keys = batch.map((listing) => pathKey(listing.path));
+    const generationOf = await readGenerations(database, storage.id, keys);
+    const rows = await readDirectories(database, storage.id, keys);
     const rowsOf = Map.groupBy(rows, (row) => row.directory);
     const settings = { growingFilesThresholdS: growingThresholdS(storage) };
-    const changes: FileChange[] = [];
+    let group: Compared[] = [];
+    let groupChanges = 0;
     for (const listing of batch) {
       const key = pathKey(listing.path);
       const plan = planDirectory(listing.path, listing.entries, rowsOf.get(key) ?? [], settings);
-      changes.push(...plan.changes);
-      this.remember(key, plan);
+      this.remember(key, plan.children);
+      this.result.skipped += plan.skipped;
+      for (const row of plan.gone) {
+        if (this.result.candidates.length < MAX_CANDIDATES) this.result.candidates.push(row);
+      }
+      const { fingerprint } = listing;
+      const isWhole = fingerprint !== null && plan.isComplete && plan.changes.length <= MAX_CHANGES_PER_STATEMENT;
+      const written = isWhole ? { directory: key, fingerprint, generation: generationOf(key) } : null;
+      if (groupChanges + plan.changes.length > MAX_CHANGES_PER_STATEMENT) {
+        await this.write(group);
+        [group, groupChanges] = [[], 0];
+      }
+      group.push({ changes: plan.changes, written });
+      groupChanges += plan.changes.length;
     }
-    await this.write(changes);
+    await this.write(group);
   }
 
-  private remember(key: string, plan: { children: string[]; gone: IndexedFileRow[]; skipped: number }): void {
-    const { known, candidates } = this.result;
+  private remember(key: string, children: readonly string[]): void {
+    const { known } = this.result;
     known.set(key, 'listed');
-    for (const child of plan.children) if (!known.has(child)) known.set(child, 'named');
-    this.result.skipped += plan.skipped;
-    for (const row of plan.gone) if (candidates.length < MAX_CANDIDATES) candidates.push(row);
+    for (const child of children) if (!known.has(child)) known.set(child, 'named');
   }
 
-  private async write(changes: readonly FileChange[]): Promise<void> {
+  /** Writes rows, and with them, in one transaction, the fingerprints of directories whose rows then say the same. */
+  private async write(group: readonly Compared[]): Promise<void> {
     const { database, leadership, storage } = this.context;
-    for (let from = 0; from < changes.length; from += MAX_CHANGES_PER_STATEMENT) {
-      const part = changes.slice(from, from + MAX_CHANGES_PER_STATEMENT);
+    const whole = group.filter((directory) => directory.written !== null);
+    const rest = group.filter((directory) => directory.written === null).flatMap((directory) => directory.changes);
+    for (let from = 0; from < rest.length; from += MAX_CHANGES_PER_STATEMENT) {
+      const part = rest.slice(from, from + MAX_CHANGES_PER_STATEMENT);
       this.result.changed += await applyChanges(database, leadership, storage.id, part);
     }
+    if (whole.length === 0) return;
+    const changes = whole.flatMap((directory) => directory.changes);
+    const written = whole.flatMap((directory) => directory.written ?? []);
+    this.result.changed += await applyWithFingerprints(
+      { database, leadership, storageId: storage.id },
+      changes,
+      written,
+    );
   }
 }
 
@@ -134,6 +203,7 @@ export async function runScanPass(context: PassContext): Promise<PassResult> {
       ignore: storage.settings.scan_ignore ?? [],
       include: storage.settings.scan_include ?? [],
       concurrency: walkers,
+      known: (directories) => recorder.fingerprints(directories),
     },
     (listing) => recorder.take(listing),
     leadership.signal,

@@ -31,6 +31,8 @@ export interface DirectoryPlan {
   children: string[];
   /** Entries that are no regular file or clash with another entry's name. */
   skipped: number;
+  /** Once the changes are written, the rows of the directory say just what the listing says. */
+  isComplete: boolean;
 }
 
 /** Settings of the comparison. */
@@ -134,7 +136,11 @@ export function planDirectory(
   const children = others.map((entry) => pathKey(joinPath(directory, entry.name)));
   const gone = indexed.filter((row) => isPresent(row) && !chosen.has(row.pathKey));
   const notDirectories = others.filter((entry) => entry.kind !== 'directory').length;
-  return { changes, gone, children, skipped: notDirectories + files.length - chosen.size };
+  // A row without its file, also one that its writer holds, has to be looked at again.
+  const isComplete = indexed.every(
+    (row) => chosen.has(row.pathKey) || row.state === 'missing' || row.state === 'skipped',
+  );
+  return { changes, gone, children, skipped: notDirectories + files.length - chosen.size, isComplete };
 }
 
 /** Whether the index expects to see the row's file. */

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import type { Sql } from '../../runtime/sql.ts';
+import type { FenceHolder } from './fence.ts';
+import { fencedExecute } from './fence.ts';
+
+/** Fingerprints of directories: what stands for all rows of one (migration 000007). Directories are keys, in NFC. */
+
+const knownRow = z
+  .object({ directory: z.string(), fingerprint: z.string().nullable(), is_waiting: z.boolean() })
+  .transform((row) => ({ directory: row.directory, fingerprint: row.fingerprint, isWaiting: row.is_waiting }));
+/** What the index knows of a directory. `isWaiting`: it holds files that are ready once they are quiet. */
+export type KnownDirectory = z.infer<typeof knownRow>;
+
+const READ_KNOWN = `
+SELECT directory, fingerprint, EXISTS (
+  SELECT 1 FROM storage_file AS file
+  WHERE file.storage_id = known.storage_id AND file.directory = known.directory AND file.state IN ('seen', 'growing')
+) AS is_waiting
+FROM storage_directory AS known WHERE storage_id = $1 AND directory = ANY ($2::text[]) AND fingerprint IS NOT NULL`;
+
+/** The directories among these that have a fingerprint. */
+export function readFingerprints(
+  sql: Sql,
+  storageId: string,
+  directories: readonly string[],
+): Promise<KnownDirectory[]> {
+  return sql.query(READ_KNOWN, [storageId, directories], knownRow);
+}
+
+const generationRow = z.object({ directory: z.string(), generation: z.string() });
+
+const READ_GENERATIONS = `
+SELECT directory, generation::text FROM storage_directory WHERE storage_id = $1 AND directory = ANY ($2::text[])`;
+
+/**
+ * How often the rows of directories were changed by others so far; '0' for one never heard of. Read it before the rows: a
+ * fingerprint of what was read then is refused when somebody has changed them since.
+ */
+export async function readGenerations(
+  sql: Sql,
+  storageId: string,
+  directories: readonly string[],
+): Promise<(directory: string) => string> {
+  const rows = await sql.query(READ_GENERATIONS, [storageId, directories], generationRow);
+  const known = new Map(rows.map((row) => [row.directory, row.generation]));
+  return (directory) => known.get(directory) ?? '0';
+}
+
+const BEGIN_PASS = "SELECT set_config('isg.scan_pass', 'on', true)";
+
+/** From here to the end of the transaction, writes of rows leave fingerprints alone: `writeFingerprints` must end it. */
+export async function beginFingerprintedWrites(sql: Sql): Promise<void> {
+  await sql.execute(BEGIN_PASS, []);
+}
+
+/** The fingerprint of a directory whose rows say just what it is of. */
+export interface WrittenDirectory {
+  directory: string;
+  fingerprint: string;
+  /** As `readGenerations` told before the rows were read. */
+  generation: string;
+}
+
+const WRITE = `
+INSERT INTO storage_directory AS known (storage_id, directory, generation, fingerprint)
+SELECT $1, directory, generation, fingerprint
+FROM unnest($2::text[], $3::bigint[], $4::text[]) AS written (directory, generation, fingerprint)
+ORDER BY directory
+ON CONFLICT (storage_id, directory) DO UPDATE SET
+  fingerprint = CASE WHEN known.generation = excluded.generation THEN excluded.fingerprint END`;
+
+/** Writes fingerprints inside a fenced transaction, after the rows; of a directory changed by others meanwhile, none. */
+export async function writeFingerprints(
+  sql: Sql,
+  storageId: string,
+  written: readonly WrittenDirectory[],
+): Promise<void> {
+  await sql.execute(WRITE, [
+    storageId,
+    written.map((one) => one.directory),
+    written.map((one) => one.generation),
+    written.map((one) => one.fingerprint),
+  ]);
+}
+
+const VOID = `
+INSERT INTO storage_directory AS known (storage_id, directory, generation)
+SELECT $1, directory, 1 FROM unnest($2::text[]) AS touched (directory) ORDER BY directory
+ON CONFLICT (storage_id, directory) DO UPDATE SET generation = known.generation + 1, fingerprint = NULL`;
+
+/** Makes the fingerprints of directories void: their rows were written, but not all of them. */
+export async function voidFingerprints(
+  sql: Sql,
+  storageId: string,
+  written: readonly WrittenDirectory[],
+): Promise<void> {
+  const directories = written.map((one) => one.directory);
+  await sql.execute(VOID, [storageId, directories]);
+}
+
+// An array, not a join: right after a first scan the planner knows nothing of the table and joins row by row.
+const PROMOTE = `,
+due AS MATERIALIZED (
+  SELECT path_key FROM storage_file
+  WHERE storage_id = $3 AND directory = $4 AND state IN ('seen', 'growing')
+    AND changed_at <= now() - make_interval(secs => $5)
+  LIMIT $6
+),
+changed AS (
+  UPDATE storage_file AS file SET state = 'ready', attempts = 0, next_attempt_at = now(), error = NULL
+  FROM fence
+  WHERE file.storage_id = $3 AND file.path_key = ANY (ARRAY(SELECT path_key FROM due)) AND file.state IN ('seen', 'growing')
+  RETURNING 1
+)`;
+
+/** Makes up to `limit` files ready that were quiet for `quietSeconds`, in a directory that a pass found unchanged. */
+export function promoteQuiet(
+  sql: Sql,
+  holder: FenceHolder,
+  storageId: string,
+  quiet: { directory: string; quietSeconds: number; limit: number },
+): Promise<number> {
+  return fencedExecute(sql, holder, PROMOTE, [storageId, quiet.directory, quiet.quietSeconds, quiet.limit]);
+}
