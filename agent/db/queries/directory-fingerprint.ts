@@ -3,7 +3,7 @@ import type { Sql } from '../../runtime/sql.ts';
 import type { FenceHolder } from './fence.ts';
 import { fencedExecute } from './fence.ts';
 
-/** Fingerprints of directories: what stands for all rows of one (migration 000007). Directories are keys, in NFC. */
+/** Fingerprints of directories: what stands for all rows of one (migration 000006). Directories are keys, in NFC. */
 
 const knownRow = z
   .object({ directory: z.string(), fingerprint: z.string().nullable(), is_waiting: z.boolean() })

@@ -28,7 +28,12 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     probe: refuse,
     placeMarker: refuse,
     walk: async (_options, onDirectory, signal) => {
-      await onDirectory({ kind: 'listed', path: '', entries: names.map((name) => ({ ...facts, name })) });
+      await onDirectory({
+        kind: 'listed',
+        path: '',
+        entries: names.map((name) => ({ ...facts, name })),
+        fingerprint: null,
+      });
       signal.throwIfAborted();
       return { files: names.length, directories: 1, skipped: 0, unreadable: 0 };
     },
