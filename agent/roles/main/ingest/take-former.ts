@@ -1,4 +1,5 @@
 import type { IngestRow } from '../../../db/queries/ingest.ts';
+import type { FormerRow } from '../../../db/queries/moved-file.ts';
 import { formerRows, hasBegunAsset, idsOfRow, moveIds } from '../../../db/queries/moved-file.ts';
 import { directoryOf, nameOf } from '../../../storage/storage-path.ts';
 import { pathInDirectoryAsset } from './directory-plan.ts';
@@ -30,6 +31,37 @@ async function namesInFolder(context: IngestContext, folder: string): Promise<Se
 }
 
 /**
+ * The missing row that a file used to be. A row can be missing whose file is there (outside the scan directories, or come
+ * back since the last scan): then this file is a copy of it.
+ */
+async function goneFormer(
+  context: IngestContext,
+  path: string,
+  formers: readonly FormerRow[],
+): Promise<FormerRow | null> {
+  let left = formers.filter((former) => former.isMissing);
+  for (;;) {
+    const former = chooseFormer(path, left, null);
+    if (former === null) return null;
+    const facts = (await context.access?.stat(former.path)) ?? null;
+    if (facts?.kind !== 'file') return former;
+    left = left.filter((other) => other !== former);
+  }
+}
+
+/** The row of the same file under a name that differs by case only and that the folder does not list any more. */
+async function respelledFormer(
+  context: IngestContext,
+  path: string,
+  formers: readonly FormerRow[],
+): Promise<FormerRow | null> {
+  const present = formers.filter((former) => !former.isMissing);
+  if (caseVariantOf(path, present) === null) return null;
+  const listed = await namesInFolder(context, directoryOf(path));
+  return listed?.has(nameOf(path)) === true ? chooseFormer(path, present, listed) : null;
+}
+
+/**
  * Takes over the record of the file that this one used to be: same content, its old path gone (or only written in another
  * case). Answers the row with those ids, to be brought up to date, or null when the file is new. A creation that was begun
  * for the row goes first: it would leave an empty asset.
@@ -42,10 +74,7 @@ export async function takeFormer(context: IngestContext, row: IngestRow, assetKe
   const isLike = (other: { path: string }) => pathInDirectoryAsset(other.path, settings) === inside;
   const formers = (await formerRows(database, row)).filter(isLike);
   if (formers.length === 0) return null;
-  const variant = formers.some((former) => former.isMissing) ? null : caseVariantOf(row.path, formers);
-  const listed = variant === null ? null : await namesInFolder(context, directoryOf(row.path));
-  const isListed = listed?.has(nameOf(row.path)) === true;
-  const former = chooseFormer(row.path, formers, isListed ? listed : null);
+  const former = (await goneFormer(context, row.path, formers)) ?? (await respelledFormer(context, row.path, formers));
   if (former === null || (await hasBegunAsset(database, assetKey))) return null;
   if (!(await moveIds(database, leadership, row, former))) return null;
   const ids = await idsOfRow(database, row);
