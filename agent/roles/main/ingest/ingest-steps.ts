@@ -29,7 +29,7 @@ import {
   updateBody,
 } from './ingest-plan.ts';
 import { livingAsset } from './living-asset.ts';
-import { fileSetPlaceBody, isAtPath } from './move-plan.ts';
+import { fileSetPlaceBody, isAtPath, placeBody } from './move-plan.ts';
 import { ingestSidecar, requireSidecar } from './sidecar.ts';
 
 /** How the ingest of a file ended for now. */
@@ -146,13 +146,21 @@ async function patchRecord(context: IngestContext, ids: CompleteIds, body: Recor
   await context.api.files.patchFile(ids.assetId, ids.fileId, body, { signal });
 }
 
-/** Brings the record up to date; a file set that is named after a file that moved goes first, so that a crash repeats both. */
+/** A record of a file: as iconik shows it, with the ids that its row has. */
+interface KnownRecord {
+  ids: CompleteIds;
+  record: FileRecord;
+}
+
+/**
+ * Brings the record up to date by `body`; a file set that is named after a file that moved goes first, so that a crash
+ * repeats both.
+ */
 async function updateRecord(
   context: IngestContext,
   row: IngestRow,
-  update: { ids: CompleteIds; record: FileRecord },
+  { ids, record, body }: KnownRecord & { body: Record<string, unknown> },
 ): Promise<void> {
-  const { ids, record } = update;
   const { api, leadership } = context;
   const limits = { signal: leadership.signal };
   if (!isAtPath(record, row.path)) {
@@ -163,7 +171,13 @@ async function updateRecord(
     if (place !== null) await api.files.patchFileSet(ids.assetId, ids.fileSetId, place, limits);
     await joinCollection(context, row, ids.assetId);
   }
-  await patchRecord(context, ids, updateBody(row, record));
+  await patchRecord(context, ids, body);
+}
+
+/** A record that was never closed goes on with the ingest that was cut short; first to where its file is now. */
+async function resumeOpen(context: IngestContext, row: IngestRow, known: KnownRecord): Promise<StepResult> {
+  if (!isAtPath(known.record, row.path)) await updateRecord(context, row, { ...known, body: placeBody(row.path) });
+  return checkpoint(context, row, { state: 'ingesting' });
 }
 
 async function stepClose(context: IngestContext, row: IngestRow, ids: CompleteIds): Promise<StepResult> {
@@ -202,7 +216,7 @@ async function stepUpdate(context: IngestContext, row: IngestRow, ids: CompleteI
     return replaceRecord(context, row, ids.assetId);
   }
   // Never closed: its ingest was cut short by the file's going away or changing, and has ordered nothing yet.
-  if (record.status === 'OPEN') return checkpoint(context, row, { state: 'ingesting' });
+  if (record.status === 'OPEN') return resumeOpen(context, row, { ids, record });
   if (!isUpToDate(record, row)) {
     // The jobs come before the PATCH: the record's old checksum is what tells that the content is new, so after a crash
     // in between it is seen as modified again (and the jobs run twice at worst, while the other order could lose it).
@@ -218,7 +232,7 @@ async function stepUpdate(context: IngestContext, row: IngestRow, ids: CompleteI
       return isUnchanged;
     });
     if (!isSame) return CONTENT_CHANGED;
-    await updateRecord(context, row, { ids, record });
+    await updateRecord(context, row, { ids, record, body: updateBody(row, record) });
   }
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) =>
     (await finishIngest(sql, row, null)) ? 'ingested' : CONTENT_CHANGED,
