@@ -109,3 +109,15 @@ export async function hasBegunAsset(sql: Sql, key: string): Promise<boolean> {
   }
   return false;
 }
+
+const HOLDERS = `
+SELECT DISTINCT iconik_file_id FROM storage_file
+WHERE storage_id = $1 AND iconik_file_id = ANY ($2::text[]) AND path_key <> $3`;
+
+/** Those of some records that belong to other rows of the storage: files that moved and that iconik still shows here. */
+export async function recordsOfOthers(sql: Sql, row: IngestRow, recordIds: readonly string[]): Promise<Set<string>> {
+  if (recordIds.length === 0) return new Set();
+  const values = [row.storageId, recordIds, row.pathKey];
+  const rows = await sql.query(HOLDERS, values, z.object({ iconik_file_id: z.string() }));
+  return new Set(rows.map((holder) => holder.iconik_file_id));
+}

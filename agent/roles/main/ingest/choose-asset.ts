@@ -1,5 +1,6 @@
 import type { IngestRow } from '../../../db/queries/ingest.ts';
 import { assetsWithContent, hasRecentFileIntent, pathsWithContent, useOfAsset } from '../../../db/queries/ingest.ts';
+import { recordsOfOthers } from '../../../db/queries/moved-file.ts';
 import type { Asset } from '../../../iconik/api.ts';
 import { createLiving } from '../../../iconik/creation/create-living.ts';
 import { findAsset } from '../../../iconik/creation/find.ts';
@@ -41,7 +42,13 @@ function versionOf(asset: Asset, preferred: string | null): string {
 /** The record that iconik has for this file already (made by a download, an older gateway, or before the index was lost). */
 async function adoptRecord(context: IngestContext, row: IngestRow): Promise<AssetChoice | null> {
   const at = { directoryPath: directoryOf(row.path), name: nameOf(row.path) };
-  const records = await context.api.storages.findFiles(row.storageId, at, { signal: context.leadership.signal });
+  const shown = await context.api.storages.findFiles(row.storageId, at, { signal: context.leadership.signal });
+  const held = await recordsOfOthers(
+    context.database,
+    row,
+    shown.map(({ id }) => id),
+  );
+  const records = shown.filter(({ id }) => !held.has(id));
   for (const record of records) {
     const ids = adoptableIds(record);
     const asset = ids === null ? null : await livingAsset(context, ids.assetId);

@@ -37,7 +37,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
       signal.throwIfAborted();
       return { files: names.length, directories: 1, skipped: 0, unreadable: 0 };
     },
-    stat: async () => facts,
+    stat: async (path) => (names.includes(path) ? facts : null),
     digest: refuse,
     readText: async (path) => texts[path] ?? null,
     sendRange: refuse,
@@ -99,6 +99,49 @@ describe('a file that moves', () => {
     await bench.addHashed('film.mov', 'film');
     await bench.run({ access: folderWith({ names: ['film.mov', 'Film.mov'] }) });
     expect(bench.records().files).toHaveLength(2);
+  });
+
+  it('is a copy when the file of a missing row is there all the same', async () => {
+    // Rows outside the scan directories are missing by order, and a file can come back before a scan has seen it.
+    await bench.addHashed('film.mov', 'film');
+    await bench.run();
+    await bench.markMissing('film.mov');
+    await bench.addHashed('copy.mov', 'film');
+    await bench.run({ access: folderWith({ names: ['film.mov', 'copy.mov'] }) });
+    expect(bench.records().files).toEqual([`copy.mov CLOSED ${md5Of('film')}`, `film.mov CLOSED ${md5Of('film')}`]);
+    expect((await bench.rows()).map((row) => `${row.path} ${row.state}`)).toEqual([
+      'copy.mov ingested',
+      'film.mov missing',
+    ]);
+  });
+
+  it('is closed at its new path when it moves before its record was closed', async () => {
+    await bench.addHashed('a/film.mov', 'film');
+    await bench.run();
+    Object.assign(bench.standIn.records.files.all()[0] ?? {}, { status: 'OPEN' });
+    await bench.markMissing('a/film.mov');
+    await bench.addHashed('b/film.mov', 'film');
+    await bench.run();
+    expect(bench.records()).toMatchObject({ assets: ['film.mov'], files: [`b/film.mov CLOSED ${md5Of('film')}`] });
+    expect(bench.standIn.records.fileSets.all().map((set) => set.base_dir)).toEqual(['b']);
+  });
+
+  it('keeps its record when another file takes its old path before iconik has been told of the move', async () => {
+    await bench.addHashed('film.mov', 'film');
+    await bench.run();
+    const [moved] = await bench.rows();
+    // The row has moved, iconik still shows the old path.
+    await bench.database.execute(
+      "UPDATE storage_file SET path = 'old.mov', path_key = 'old.mov', next_attempt_at = now() + interval '1 hour'",
+      [],
+    );
+    await bench.addHashed('film.mov', 'another film');
+    await bench.run();
+    const rows = await bench.rows();
+    expect(rows.map((row) => row.path)).toEqual(['film.mov', 'old.mov']);
+    expect(rows[1]?.iconik_file_id).toBe(moved?.iconik_file_id);
+    expect(rows[0]?.iconik_file_id).not.toBe(moved?.iconik_file_id);
+    expect(bench.records().assets).toEqual(['film.mov', 'film.mov']);
   });
 
   it('leaves its old path to another file, also to a copy of itself', async () => {
