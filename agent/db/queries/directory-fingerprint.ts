@@ -88,11 +88,11 @@ INSERT INTO storage_directory AS known (storage_id, directory, generation)
 SELECT $1, directory, 1 FROM unnest($2::text[]) AS touched (directory) ORDER BY directory
 ON CONFLICT (storage_id, directory) DO UPDATE SET generation = known.generation + 1, fingerprint = NULL`;
 
-/** Makes the fingerprints of directories void: their rows were written, but not all of them. */
+/** Makes the fingerprints of directories void: what they say is not all that the rows should say. Each at most once. */
 export async function voidFingerprints(
   sql: Sql,
   storageId: string,
-  written: readonly WrittenDirectory[],
+  written: readonly Pick<WrittenDirectory, 'directory'>[],
 ): Promise<void> {
   const directories = written.map((one) => one.directory);
   await sql.execute(VOID, [storageId, directories]);

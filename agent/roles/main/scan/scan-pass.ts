@@ -1,5 +1,11 @@
 import type { WrittenDirectory } from '../../../db/queries/directory-fingerprint.ts';
-import { promoteQuiet, readFingerprints, readGenerations } from '../../../db/queries/directory-fingerprint.ts';
+import {
+  promoteQuiet,
+  readFingerprints,
+  readGenerations,
+  voidFingerprints,
+} from '../../../db/queries/directory-fingerprint.ts';
+import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IndexedFileRow } from '../../../db/queries/storage-file.ts';
 import { applyChanges, applyWithFingerprints, readDirectories } from '../../../db/queries/storage-file.ts';
 import type { Storage } from '../../../iconik/api.ts';
@@ -69,6 +75,8 @@ class PassRecorder {
   private readonly context: PassContext;
   private batch: Listed[] = [];
   private batchEntries = 0;
+  /** Keys that more than one directory has. */
+  private readonly shared = new Set<string>();
   /** Directories asked for and not listed yet that hold files which wait to be quiet. */
   private readonly waiting = new Set<string>();
 
@@ -109,6 +117,7 @@ class PassRecorder {
   private async takeUnchanged(directories: readonly UnchangedDirectory[]): Promise<void> {
     for (const { path, others } of directories) {
       const key = pathKey(path);
+      if (this.isListed(key)) this.shared.add(key);
       this.remember(
         key,
         others.map((name) => pathKey(joinPath(path, name))),
@@ -136,6 +145,7 @@ class PassRecorder {
     if (batch.length === 0) return;
     const { database, storage } = this.context;
     const keys = batch.map((listing) => pathKey(listing.path));
+    for (const [at, key] of keys.entries()) if (this.isListed(key) || keys.indexOf(key) < at) this.shared.add(key);
     const generationOf = await readGenerations(database, storage.id, keys);
     const rows = await readDirectories(database, storage.id, keys);
     const rowsOf = Map.groupBy(rows, (row) => row.directory);
@@ -151,7 +161,11 @@ class PassRecorder {
         if (this.result.candidates.length < MAX_CANDIDATES) this.result.candidates.push(row);
       }
       const { fingerprint } = listing;
-      const isWhole = fingerprint !== null && plan.isComplete && plan.changes.length <= MAX_CHANGES_PER_STATEMENT;
+      const isWhole =
+        fingerprint !== null &&
+        plan.isComplete &&
+        plan.changes.length <= MAX_CHANGES_PER_STATEMENT &&
+        !this.shared.has(key);
       const written = isWhole ? { directory: key, fingerprint, generation: generationOf(key) } : null;
       if (groupChanges + plan.changes.length > MAX_CHANGES_PER_STATEMENT) {
         await this.write(group);
@@ -161,6 +175,26 @@ class PassRecorder {
       groupChanges += plan.changes.length;
     }
     await this.write(group);
+  }
+
+  private isListed(key: string): boolean {
+    return this.result.known.get(key) === 'listed';
+  }
+
+  /**
+   * Makes the fingerprints of directories void whose names differ by composition only: they have their rows in common, of
+   * which one fingerprint tells only a part. They are compared row by row in each pass.
+   */
+  async end(): Promise<void> {
+    await this.flush();
+    const { database, leadership, storage } = this.context;
+    const shared = [...this.shared];
+    for (let from = 0; from < shared.length; from += MAX_CHANGES_PER_STATEMENT) {
+      const part = shared.slice(from, from + MAX_CHANGES_PER_STATEMENT);
+      const stored = await readFingerprints(database, storage.id, part);
+      if (stored.length === 0) continue;
+      await withLeaderFence(database, leadership, LEADER_LIMITS, (sql) => voidFingerprints(sql, storage.id, stored));
+    }
   }
 
   private remember(key: string, children: readonly string[]): void {
@@ -208,6 +242,6 @@ export async function runScanPass(context: PassContext): Promise<PassResult> {
     (listing) => recorder.take(listing),
     leadership.signal,
   );
-  await recorder.flush();
+  await recorder.end();
   return { ...recorder.result, summary };
 }

@@ -146,6 +146,19 @@ describe('a scan', () => {
     expect(await bench.problem()).toMatch(/suddenly empty/);
   });
 
+  it('follows folders whose names differ by composition only, also when one of them goes', async () => {
+    const [apart, composed] = ['Ko\u0308ln', 'K\u00f6ln'];
+    await put(`${apart}/a.mov`, 'film');
+    await put(`${composed}/b.mov`, 'film');
+    for (let pass = 0; pass < 3; pass += 1) await bench.scan();
+    expect(await bench.problem()).toBeNull();
+    expect(await bench.index()).toEqual({ [`${apart}/a.mov`]: 'hashing', [`${composed}/b.mov`]: 'hashing' });
+    await put(`${composed}/b.mov`, 'another film');
+    await rm(file(apart), { recursive: true });
+    await bench.scan();
+    expect(await bench.index()).toEqual({ [`${apart}/a.mov`]: 'missing', [`${composed}/b.mov`]: 'seen' });
+  });
+
   it('marks nothing missing when the mount goes away between the walk and the proof', async () => {
     await put('a.mov', 'a');
     await put('b.mov', 'b');
