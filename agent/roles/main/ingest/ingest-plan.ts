@@ -220,19 +220,28 @@ export function remoteDirectory(remotePath: string | undefined, directory: strin
     .join('/');
 }
 
+/** Key of an upload: one at a time of the same content to the same place; the files of a directory asset are all wanted. */
+export function uploadKey(
+  file: { path: string; formatId: string; fileId: string },
+  destinationStorageId: string,
+  settings: FileStorageSettings,
+): string {
+  const isMember = directoryAssetOf(file.path, settings) !== null;
+  return `upload:${isMember ? file.fileId : file.formatId}:${destinationStorageId}`;
+}
+
 /** The TRANSFER job that copies a file to the cloud, or null when its storage wants none. */
 export function uploadJob(row: IngestRow, ids: CompleteIds, settings: FileStorageSettings): NewJob | null {
   const destinationStorageId = settings.remote_storage_id;
   if (settings.upload_files !== true || !destinationStorageId || matchesAny(settings.upload_ignore, row.path))
     return null;
-  const directory = directoryAssetOf(row.path, settings);
   const destinationDirectoryPath = remoteDirectory(settings.remote_path, directoryOf(row.path));
   return {
     role: 'TRANSFER',
     kind: 'upload',
     storageId: row.storageId,
     payload: { ...uploadSource(row, ids), destinationStorageId, destinationDirectoryPath },
-    dedupeKey: `upload:${directory === null ? ids.formatId : ids.fileId}:${destinationStorageId}`,
+    dedupeKey: uploadKey({ path: row.path, ...ids }, destinationStorageId, settings),
   };
 }
 

@@ -1,12 +1,13 @@
 import type { RecordJob } from '../../../db/queries/job-origin.ts';
-import { addRecordJobs } from '../../../db/queries/job-origin.ts';
+import { addRecordJobs, originsOfQueue } from '../../../db/queries/job-origin.ts';
 import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
 import { namedFiles } from '../../../db/queries/ordered-file.ts';
-import type { Storage } from '../../../iconik/api.ts';
+import type { FileStorageSettings, Storage } from '../../../iconik/api.ts';
 import type { Leadership } from '../../../leader/leadership.ts';
+import { IsgError } from '../../../runtime/errors.ts';
 import type { Sql } from '../../../runtime/sql.ts';
 import { directoryOf } from '../../../storage/storage-path.ts';
-import { remoteDirectory } from '../ingest/ingest-plan.ts';
+import { remoteDirectory, uploadKey } from '../ingest/ingest-plan.ts';
 import type { EventData } from './event-data.ts';
 import { iconikJobOf } from './event-plan.ts';
 import { judgeUploadFile } from './record-plan.ts';
@@ -31,7 +32,7 @@ const BATCH = 100;
 /**
  * Orders the upload of files that were ingested before to the storage's remote storage, each under the event's id and the
  * file's: delivered twice, it orders nothing twice. Answers how many, or why there is nothing to order. Throws when the
- * database fails.
+ * database fails, and `database-conflict` while one of them is being uploaded to there without this order.
  */
 export async function uploadIngested(
   deps: IngestUploadDeps,
@@ -43,19 +44,29 @@ export async function uploadIngested(
   if (!settings || !destination) return { ordered: 0, why: 'the storage names no remote storage to upload to' };
   const files = await namedFiles(deps.database, order.storageId, order.data);
   if (files.length === 0) return { ordered: 0, why: 'this node knows none of the files that it names' };
-  const jobs = files.map((file) => planIngestUpload(order, file, { destination, remotePath: settings.remote_path }));
+  const jobs = oneOfEachKey(files.map((file) => planIngestUpload(order, file, { destination, settings })));
   let ordered = 0;
   for (let start = 0; start < jobs.length && !signal.aborted; start += BATCH)
     ordered += await addRecordJobs(deps.database, deps.leadership, jobs.slice(start, start + BATCH));
   signal.throwIfAborted();
-  return { ordered, why: null };
+  const taken = new Set((await originsOfQueue(deps.database, 'event', order.storageId)).map((one) => one.recordId));
+  if (jobs.every(({ job }) => taken.has(job.origin.recordId))) return { ordered, why: null };
+  const words = 'a file that it names is being uploaded to there; the order is taken up when that has ended.';
+  throw new IsgError('database-conflict', words, { retry: 'transient' });
+}
+
+/** Files of one content in one asset are one upload; two jobs of one key would be refused, and the order with them. */
+function oneOfEachKey(jobs: readonly RecordJob[]): RecordJob[] {
+  const first = new Map<string, RecordJob>();
+  for (const job of jobs) if (!first.has(job.job.dedupeKey)) first.set(job.job.dedupeKey, job);
+  return [...first.values()];
 }
 
 /** The upload of one file, or a job that is born failed with the reason. Pure. */
 export function planIngestUpload(
   order: IngestUploadOrder,
   file: OrderedFile,
-  to: { destination: string; remotePath: string | undefined },
+  to: { destination: string; settings: FileStorageSettings },
 ): RecordJob {
   const { storageId, eventId, data } = order;
   const source = judgeUploadFile(file);
@@ -92,12 +103,11 @@ export function planIngestUpload(
         md5: source.file.md5,
         mtimeNs,
         destinationStorageId: to.destination,
-        destinationDirectoryPath: remoteDirectory(to.remotePath, directoryOf(path)),
+        destinationDirectoryPath: remoteDirectory(to.settings.remote_path, directoryOf(path)),
         ...(data.priority === null ? {} : { iconikPriority: data.priority }),
       },
       ...(data.priority === null ? {} : { priority: data.priority }),
-      // The key of the upload that ingest orders: one at a time of the same content to the same place.
-      dedupeKey: `upload:${formatId}:${to.destination}`,
+      dedupeKey: uploadKey({ path, formatId, fileId: iconikFileId }, to.destination, to.settings),
       origin,
     },
     failure: null,

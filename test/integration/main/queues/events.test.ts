@@ -130,6 +130,30 @@ describe('orders of events', () => {
     expect(shown(job_id)?.error_message).toMatch(/lost.mov is missing/);
   });
 
+  it('INGEST_UPLOAD: files of one content are one upload, and one that is under way is waited for', async () => {
+    const { fileId, assetId } = await live.bench.knownFile({ path: 'a/one.mov' });
+    await live.bench.knownFile({ path: 'a/two.mov' });
+    const formatIds = `SELECT format_id FROM storage_file WHERE path_key = 'a/one.mov'`;
+    await live.bench.database.execute(
+      `UPDATE storage_file SET asset_id = $1, format_id = (${formatIds}) WHERE path_key = 'a/two.mov'`,
+      [assetId],
+    );
+    await live.bench.database.execute(
+      `INSERT INTO job (role, kind, payload, dedupe_key)
+       SELECT 'TRANSFER', 'upload', '{}', 'upload:' || format_id || ':' || $1 FROM storage_file WHERE path_key = 'a/one.mov'`,
+      [live.bench.cloudId],
+    );
+    const job_id = live.iconikJob('TRANSFER');
+    const eventId = emit('INGEST_UPLOAD', { asset_ids: [assetId], job_id });
+    const later = emit('UPLOAD', {});
+    await acknowledged(later);
+    expect(pending().some((event) => event.id === eventId)).toBe(true);
+    await live.bench.database.execute("UPDATE job SET state = 'done' WHERE payload = '{}'", []);
+    await acknowledged(eventId);
+    const made = (await jobs()).filter((job) => job.origin_iconik_job_id === job_id);
+    expect(made.map(({ state, payload }) => `${state} ${String(payload.fileId)}`)).toEqual([`queued ${fileId}`]);
+  });
+
   it('ASSET_MERGED: files and waiting work follow to the new asset', async () => {
     const file = await live.bench.knownFile({ path: 'a/merged.mov' });
     const { standIn, storageId, cloudId } = live.bench;

@@ -93,7 +93,7 @@ describe('the upload of an ingested file', () => {
     planIngestUpload(
       { eventId: 'e', storageId: 'nas', data: readEventData({ priority: 7 }) },
       { ...file, ...change },
-      { destination: 'cloud', remotePath: '/archive/' },
+      { destination: 'cloud', settings: { remote_path: '/archive/' } },
     );
 
   it('goes below the remote path, under the key of the upload that ingest would order', () => {
