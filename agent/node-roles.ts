@@ -184,6 +184,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   const storageOf = (storageId: string) => find(storageId)?.access ?? null;
   const uploadObject = createUploadObject({
     api,
+    proxyUrl: config.httpsProxy,
     ...stallWindows(config.stallMs).upload,
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
   });

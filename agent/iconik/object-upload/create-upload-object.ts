@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { IsgError } from '../../runtime/errors.ts';
 import type { IconikApi, UploadTarget } from '../api.ts';
+import { createDispatcher } from '../http-dispatcher.ts';
 import { uploadResumably } from './gcs-resumable.ts';
 import { type ObjectSource, pinSource } from './object-source.ts';
 import { partSizeFor } from './part-plan.ts';
@@ -15,8 +16,8 @@ export interface UploadObjectDeps {
   clock?: Clock;
   /** Uniform in [0, 1). */
   random?: () => number;
-  /** Sends small requests by way of a proxy; default: undici's global dispatcher. */
-  dispatcher?: Dispatcher;
+  /** `https-proxy`, for all requests but those with the file's bytes, which the storage's processes send; default: the environment's. */
+  proxyUrl?: string | undefined;
   /** Bytes per part on S3; smaller files go in one request. Default 100 MB (reference C.9). */
   partSizeBytes?: number;
   /** Bytes per request on GCS; default 32 MiB, what is lost at most when a connection breaks. */
@@ -36,11 +37,16 @@ const DEFAULTS = {
   stallMs: 120_000,
 };
 
-type Deps = typeof DEFAULTS & { api: IconikApi; dispatcher?: Dispatcher };
+/** Longer than any request's own deadline (reference C.9: completing may take minutes). */
+const CALL_TIMEOUT_MS = 6 * 60_000;
+
+type Deps = typeof DEFAULTS & { api: IconikApi; dispatcher: Dispatcher };
 
 /** Makes the `UploadObject` of this node (reference C.9: S3 and GCS so far; Azure and B2 are refused). */
 export function createUploadObject(given: UploadObjectDeps): UploadObject {
-  const deps: Deps = { ...DEFAULTS, ...given };
+  const { proxyUrl, ...rest } = given;
+  const dispatcher = createDispatcher({ proxyUrl, callTimeoutMs: CALL_TIMEOUT_MS });
+  const deps: Deps = { ...DEFAULTS, ...rest, dispatcher };
   return async (args) => {
     args.signal.throwIfAborted();
     const send = sendFor(deps, args.target);

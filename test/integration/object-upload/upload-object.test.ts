@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -63,7 +65,7 @@ const patientClock: Clock = {
   sleep: (ms, signal) => systemClock.sleep(ms > LONGEST_RETRY_MS ? ms : 0, signal),
 };
 
-function upload(target: FileRecord, more: Partial<UploadObjectArgs> = {}): Promise<void> {
+function upload(target: FileRecord, more: Partial<UploadObjectArgs> = {}, proxyUrl?: string): Promise<void> {
   // Sizes small enough for a test; no waiting between tries.
   const uploadObject = createUploadObject({
     api: iconik.api(),
@@ -72,6 +74,7 @@ function upload(target: FileRecord, more: Partial<UploadObjectArgs> = {}): Promi
     partSizeBytes: PART,
     chunkSizeBytes: 5 * MEBIBYTE,
     attempts: 3,
+    proxyUrl,
   });
   return uploadObject({
     source,
@@ -168,6 +171,36 @@ describe('S3', () => {
     });
     expect(stored()?.bytes.equals(content)).toBe(true);
     expect(store.count('put')).toBe(1);
+  });
+
+  it('starts and completes by way of the proxy that is configured', async () => {
+    const seen: string[] = [];
+    const proxy = createServer((asked, answer) => {
+      seen.push(String(asked.url));
+      const forwarded = request(String(asked.url), { method: asked.method, headers: asked.headers }, (got) => {
+        answer.writeHead(got.statusCode ?? 502, got.headers);
+        got.pipe(answer);
+      });
+      asked.pipe(forwarded);
+    });
+    proxy.on('connect', (asked, client: Socket) => {
+      seen.push(String(asked.url));
+      const [host, port] = String(asked.url).split(':');
+      const through = connect(Number(port), host, () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        through.pipe(client).pipe(through);
+      });
+      for (const socket of [through, client]) socket.on('error', () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const target = await record('S3');
+    const proxyUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    await upload(target, {}, proxyUrl).finally(() => {
+      proxy.closeAllConnections();
+      proxy.close();
+    });
+    expect(stored()?.bytes.equals(content)).toBe(true);
+    expect(seen.length).toBeGreaterThan(0);
   });
 
   it('does not send finished parts again after an abort', async () => {
