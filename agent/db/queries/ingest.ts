@@ -126,6 +126,23 @@ export async function postponeIngest(
   await fencedExecute(sql, holder, POSTPONE, [...contentOf(row), Math.ceil(until.afterMs), until.attempts, error]);
 }
 
+const WAKE_AWAITING = `,
+changed AS (
+  UPDATE storage_file SET next_attempt_at = now() FROM fence
+  WHERE storage_id = $3 AND path_key = ANY ($4::text[]) AND state = 'hashed' AND error ->> 'code' = 'sidecar-awaited'
+    AND next_attempt_at > now() RETURNING 1
+)`;
+
+/** Makes rows due that wait for a sidecar: it has come. */
+export async function wakeAwaitingSidecar(
+  sql: Sql,
+  holder: FenceHolder,
+  storageId: string,
+  pathKeys: readonly string[],
+): Promise<void> {
+  await fencedExecute(sql, holder, WAKE_AWAITING, [storageId, pathKeys]);
+}
+
 const FAIL = `,
 changed AS (
   UPDATE storage_file SET state = 'faulty', attempts = $8, error = $9::jsonb FROM fence WHERE ${SAME_CONTENT} RETURNING 1

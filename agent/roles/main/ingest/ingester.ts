@@ -14,7 +14,7 @@ import type { Wake } from '../scan/wake.ts';
 import { createWake } from '../scan/wake.ts';
 import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
 import type { IngestContext, KnownCollections } from './ingest-context.ts';
-import { planIngestFailure } from './ingest-failure-plan.ts';
+import { MAX_INGEST_ATTEMPTS, planIngestFailure } from './ingest-failure-plan.ts';
 import { forgetDeletedAsset, ingestFile } from './ingest-steps.ts';
 
 /** Files ingested at once: each waits for iconik most of the time. */
@@ -143,9 +143,9 @@ class Ingester {
 
   private tellPostponed(row: IngestRow, error: ErrorRecord | null, fields: Record<string, unknown>): void {
     if (error === null) return;
-    // A file that waits for its sidecar says so once, however long it waits.
+    // A file that waits for its sidecar says so once, however long it waits, and however many others do.
     if (error.code !== 'sidecar-awaited') this.deps.log.warn('a file could not be ingested yet', fields);
-    else this.sayOnce(`${row.storageId} ${row.path} ${error.message}`, error.message, fields);
+    else if (row.attempts < MAX_INGEST_ATTEMPTS - 1) this.sayOnce(`${row.storageId} ${row.path} ${error.message}`, error.message, fields);
   }
 
   /** Stores what became of a failed row; never throws. */

@@ -1,6 +1,6 @@
 import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IngestRow } from '../../../db/queries/ingest.ts';
-import { finishIngest } from '../../../db/queries/ingest.ts';
+import { finishIngest, wakeAwaitingSidecar } from '../../../db/queries/ingest.ts';
 import { rowsByKeys, rowsByStem, secondsKnown } from '../../../db/queries/named-file.ts';
 import type { ErrorRecord } from '../../../runtime/errors.ts';
 import { coerceError, IsgError } from '../../../runtime/errors.ts';
@@ -143,6 +143,8 @@ export async function ingestSidecar(context: IngestContext, row: IngestRow): Pro
     throw awaited('The file looks like a sidecar; it waits a minute for the file that it may belong to.');
   }
   if (!owners.every((owner) => SETTLED.includes(owner.state))) {
+    const keys = owners.map((owner) => owner.pathKey);
+    await wakeAwaitingSidecar(database, leadership, storage.id, keys);
     throw awaited('The sidecar waits until the file that it belongs to has been ingested.');
   }
   let error: ErrorRecord | null = null;

@@ -47,14 +47,16 @@ describe('planIngestFailure', () => {
     }
   });
 
-  it('a file that waits for its sidecar says so, and burns no attempt', () => {
-    const plan = planIngestFailure(failed('sidecar-awaited', 'transient', { retryAfterMs: 3000 }), 2, almostOne);
-    expect(plan).toEqual({
+  it('a file that waits for its sidecar says so, ever more seldom, and is never condemned for it', () => {
+    const awaited = failed('sidecar-awaited', 'transient', { retryAfterMs: 3000 });
+    expect(planIngestFailure(awaited, 0, almostOne)).toEqual({
       kind: 'postpone',
       afterMs: 3000,
-      attempts: 2,
+      attempts: 1,
       error: { code: 'sidecar-awaited', message: 'why', retry: 'transient' },
     });
+    const later = planIngestFailure(awaited, MAX_INGEST_ATTEMPTS - 1, almostOne);
+    expect(later).toMatchObject({ kind: 'postpone', afterMs: 300_000, attempts: MAX_INGEST_ATTEMPTS - 1 });
   });
 
   it('what something between here and iconik answered never condemns a file', () => {
