@@ -100,7 +100,9 @@ function unreachable(check: string, where: string, probe: Extract<ProbeResult, {
     case 'unreadable':
       return failing(check, {
         reason: `${where} cannot be read (${probe.detail}).`,
-        remedy: 'Give the user of this program permission to read it.',
+        remedy: /EACCES|EPERM/.test(probe.detail)
+          ? 'Give the user of this program permission to read it.'
+          : 'Look after what is named in brackets; work goes on by itself when the storage can be read again.',
       });
     case 'hung':
       return failing(check, {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open, opendir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProbeResult } from '../storage-access.ts';
@@ -38,7 +39,8 @@ export async function probeRoot(
  * not out of order: its files can be read and, above all, deleted. What needs room says itself that there is none.
  */
 async function testWrite(mountPoint: string): Promise<boolean> {
-  const path = join(mountPoint, `${PROBE_PREFIX}${process.pid}`);
+  // Another probe may be at it: of a node with the same process id, or of this one, which was given up and goes on.
+  const path = join(mountPoint, `${PROBE_PREFIX}${process.pid}-${randomUUID()}`);
   try {
     const handle = await open(path, 'w', 0o644);
     let writtenAtMs: number;
