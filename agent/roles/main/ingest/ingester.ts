@@ -145,7 +145,8 @@ class Ingester {
     if (error === null) return;
     // A file that waits for its sidecar says so once, however long it waits, and however many others do.
     if (error.code !== 'sidecar-awaited') this.deps.log.warn('a file could not be ingested yet', fields);
-    else if (row.attempts < MAX_INGEST_ATTEMPTS - 1) this.sayOnce(`${row.storageId} ${row.path} ${error.message}`, error.message, fields);
+    else if (row.attempts < MAX_INGEST_ATTEMPTS - 1)
+      this.sayOnce(`${row.storageId} ${row.path} ${error.message}`, error.message, fields);
   }
 
   /** Stores what became of a failed row; never throws. */
