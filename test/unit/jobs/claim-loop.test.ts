@@ -11,6 +11,7 @@ import { silentLogger } from '../../../agent/runtime/logger.ts';
 class Node {
   readonly running = new Set<ClaimedJob>();
   readonly ended: string[] = [];
+  readonly refused: string[] = [];
   mostOnItsWay = 0;
   mostAtOnce = 0;
   strayLooksInBetween = 0;
@@ -18,6 +19,8 @@ class Node {
   begun = 0;
   failures = 0;
   holdsBack = false;
+  /** The row of this job is in the hands of another transaction. */
+  locked: string | null = null;
   readonly loop: ClaimLoop;
   #onItsWay = 0;
   #busy = 0;
@@ -53,7 +56,11 @@ class Node {
     do await nextTurn();
     while (this.holdsBack);
     this.#busy--;
-    if ((await this.loop.end(job, { state: 'done', result: {} })) === 'ended') this.ended.push(job.jobId);
+    try {
+      if ((await this.loop.end(job, { state: 'done', result: {} })) === 'ended') this.ended.push(job.jobId);
+    } catch {
+      this.refused.push(job.jobId);
+    }
     this.running.delete(job);
   }
 
@@ -64,6 +71,10 @@ class Node {
       this.#left -= slots;
       for (let turn = 0; turn < 5; turn++) await nextTurn();
       this.#onItsWay--;
+      if (ends.some(({ lease }) => lease.jobId === this.locked)) {
+        this.#left += slots;
+        throw rowLocked();
+      }
       if (this.failures > 0 && ends.length > 0) {
         this.failures--;
         this.#left += slots;
@@ -83,6 +94,11 @@ class Node {
     const notAsked = async () => {
       throw new Error('not asked for');
     };
+    const end = async ({ jobId }: Lease): Promise<EndVerdict> => {
+      await nextTurn();
+      if (jobId === this.locked) throw rowLocked();
+      return 'ended';
+    };
     return {
       exchange,
       freeStray,
@@ -90,10 +106,12 @@ class Node {
       claim: notAsked,
       renew: notAsked,
       saveCheckpoint: notAsked,
-      end: notAsked,
+      end,
     };
   }
 }
+
+const rowLocked = () => new IsgError('database-conflict', 'locked', { retry: 'transient' });
 
 const claimedJob = (jobId: string): ClaimedJob => ({
   jobId,
@@ -150,5 +168,27 @@ describe('the conversation with the queue', () => {
     await node.loop.close();
     await nextTurn();
     expect(node.ended).toHaveLength(500);
+  });
+
+  it('ends and claims all others while the row of one that is over is in the hands of another transaction', async () => {
+    const node = new Node(4, 40);
+    node.locked = '2';
+    node.loop.start();
+    await vi.waitFor(() => expect(node.ended).toHaveLength(39), 20_000);
+    expect(node.ended).not.toContain('2');
+    node.locked = null;
+    await vi.waitFor(() => expect(node.ended).toContain('2'), 20_000);
+    await node.loop.close();
+    expect(new Set(node.ended).size).toBe(40);
+  });
+
+  it('gives up an end whose row stays in the hands of another transaction when it stops', async () => {
+    const node = new Node(4, 4);
+    node.locked = '2';
+    node.loop.start();
+    await vi.waitFor(() => expect(node.ended).toHaveLength(3), 20_000);
+    await node.loop.stopClaiming();
+    await node.loop.close();
+    expect(node.refused).toEqual(['2']);
   });
 });
