@@ -74,6 +74,7 @@ export async function createLiveLeader(options: LiveOptions = {}): Promise<LiveL
     ...(options.busyPollIntervalMs === undefined ? {} : { busyPollIntervalMs: options.busyPollIntervalMs }),
     reconcileIntervalMs: 100,
     vanishedMs: 300,
+    forgetMs: 0,
   });
   const settle = createSettleWork({
     ...shared,
