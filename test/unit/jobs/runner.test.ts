@@ -284,12 +284,13 @@ describe('a runner', () => {
     slots = jobIds.length;
     store.offers.push(async () => jobIds.map((jobId) => claimedJob({ jobId })));
     const [effects, refused] = [new Set<string>(), new Map<string, unknown>()];
-    const run: JobHandler['run'] = async ({ job, confirmLease }) => {
-      await confirmLease().catch((thrown: unknown) => {
-        refused.set(job.jobId, thrown);
+    const run: JobHandler['run'] = async (context) => {
+      const { jobId } = context.job;
+      await context.confirmLease().catch((thrown: unknown) => {
+        refused.set(jobId, thrown);
         throw thrown;
       });
-      effects.add(job.jobId);
+      effects.add(jobId);
       return { kind: 'done', result: {} };
     };
     await startRunner(store, run, { renewer: new AskedRenewer('10') });
