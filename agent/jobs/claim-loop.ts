@@ -277,22 +277,39 @@ export class ClaimLoop {
   }
 
   async #keep(ends: readonly PendingEnd[], error: IsgError): Promise<void> {
+    // A row in the hands of another transaction must hold up its own end only: not the others, and no claim.
+    if (error.code === 'database-conflict') {
+      const ending: Promise<void> = this.#endOneByOne(ends).finally(() => this.#beside.delete(ending));
+      this.#beside.add(ending);
+      return;
+    }
     for (const pending of ends) {
       pending.attempts += 1;
       // One end that the database does not take must not hold up the others.
-      if (error.retry === 'permanent') await this.#endAlone(pending);
-      else if (!this.#isClaiming && pending.attempts >= STOP_ATTEMPTS) pending.settle.reject(error);
-      else this.#pending.push(pending);
+      if (error.retry !== 'permanent' && !this.#isClaiming && pending.attempts >= STOP_ATTEMPTS)
+        pending.settle.reject(error);
+      else if (error.retry !== 'permanent' || !(await this.#endAlone(pending))) this.#pending.push(pending);
     }
   }
 
-  async #endAlone(pending: PendingEnd): Promise<void> {
+  async #endOneByOne(ends: readonly PendingEnd[]): Promise<void> {
+    for (let left = ends; left.length > 0; ) {
+      const again: PendingEnd[] = [];
+      for (const pending of left) if (!(await this.#endAlone(pending))) again.push(pending);
+      left = again;
+      if (left.length > 0) await this.#options.clock.sleep(RETRY_MS);
+    }
+  }
+
+  /** False when it is to be tried again. */
+  async #endAlone(pending: PendingEnd): Promise<boolean> {
     try {
       pending.settle.resolve(await this.#options.store.end(pending.claimed, pending.end));
     } catch (thrown) {
       const error = coerceError(thrown);
-      if (error.retry === 'permanent' || !this.#isClaiming) pending.settle.reject(error);
-      else this.#pending.push(pending);
+      if (error.retry === 'transient' && this.#isClaiming) return false;
+      pending.settle.reject(error);
     }
+    return true;
   }
 }

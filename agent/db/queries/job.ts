@@ -156,12 +156,18 @@ export function freeExpiredJobs(sql: Sql): Promise<number> {
   return sql.execute(FREE_EXPIRED, []);
 }
 
+const strayRow = z.object({ job_id: z.string(), lease_token: z.string() });
+const STRAYS = `
+SELECT job_id::text, lease_token::text FROM job
+WHERE state = 'leased' AND leased_by = $1 AND job_id <> ALL ($2::bigint[])`;
+
 // Most were leased by a statement whose answer never arrived and have not run. Some have: their end was refused, or the node
 // stopped before it was stored. So the attempt is not given back: a job must not go round for ever.
 const FREE_STRAY = `
 WITH locked AS (
-  SELECT job_id FROM job WHERE state = 'leased' AND leased_by = $1 AND job_id <> ALL ($2::bigint[])
-  ORDER BY job_id FOR UPDATE SKIP LOCKED)
+  SELECT job.job_id FROM unnest($2::bigint[], $3::bigint[]) AS stray (job_id, lease_token), job
+  WHERE job.job_id = stray.job_id AND job.lease_token = stray.lease_token AND job.state = 'leased' AND job.leased_by = $1
+  ORDER BY job.job_id FOR UPDATE OF job SKIP LOCKED)
 UPDATE job SET
   state = CASE WHEN attempts >= max_attempts THEN 'failed' WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
   error = CASE WHEN attempts >= max_attempts THEN
@@ -173,9 +179,15 @@ UPDATE job SET
   lease_token = NULL, leased_by = NULL, leased_worker = NULL, lease_expires_at = NULL
 FROM locked WHERE job.job_id = locked.job_id`;
 
-/** Frees jobs that a run has leased without knowing it; `knownJobIds` are all it does know. Not while it is claiming. */
-export function freeStrayJobs(sql: Sql, runId: string, knownJobIds: readonly string[]): Promise<number> {
-  return sql.execute(FREE_STRAY, [runId, knownJobIds]);
+/**
+ * Frees jobs that a run has leased without knowing it; `knownJobIds` are all it does know. Not while it is claiming. By the
+ * tokens that were read: a statement that arrives late finds no lease that the run has been given since.
+ */
+export async function freeStrayJobs(sql: Sql, runId: string, knownJobIds: readonly string[]): Promise<number> {
+  const strays = await sql.query(STRAYS, [runId, knownJobIds], strayRow);
+  if (strays.length === 0) return 0;
+  const [jobIds, tokens] = [strays.map((row) => row.job_id), strays.map((row) => row.lease_token)];
+  return sql.execute(FREE_STRAY, [runId, jobIds, tokens]);
 }
 
 const CANCEL_QUEUED = `

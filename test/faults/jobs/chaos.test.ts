@@ -93,9 +93,14 @@ describe(`${JOBS} jobs under faults (seed ${SEED})`, () => {
         poolSize: POOL_SIZE,
         random: ofPeople,
       });
-      await chaos.run(LIMIT_MS - 20_000).catch((thrown: unknown) => {
+      // Early enough that what is under way then can end and the counts can still be told.
+      await chaos.run(beganMs + LIMIT_MS - 60_000 - machineMs()).catch(async (thrown: unknown) => {
+        const counts = JSON.stringify(
+          reportOf(await standings(database), chaos.faults, readNotes(join(folder, 'notes'))),
+        );
         const logs = nodes.map(({ logs: lines }) => lines.slice(-8).join('\n')).join('\n');
-        throw new Error(`seed ${SEED}, faults ${JSON.stringify(chaos.faults.slice(-10))}\n${logs}`, { cause: thrown });
+        const last = JSON.stringify(chaos.faults.slice(-10));
+        throw new Error(`seed ${SEED}, ${counts}, last faults ${last}\n${logs}`, { cause: thrown });
       });
       const [jobs, notes] = [await standings(database), readNotes(join(folder, 'notes'))];
       const report = reportOf(jobs, chaos.faults, notes);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Role } from '../../../agent/contract/index.ts';
+import type { LaneDemand } from '../../../agent/contract/index.ts';
 import type { IconikClient } from '../../../agent/iconik/iconik-client.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import { createQueueWork } from '../../../agent/roles/main/queues/queue-work.ts';
@@ -13,10 +13,10 @@ import { applyEffect, createLedger } from './ledger.ts';
 
 /** Records of iconik that come again and again: one job each, and one effect each. */
 
-const LANES: readonly { role: Role; kinds: string[]; slots: number }[] = [
+const LANES: readonly LaneDemand[] = [
   { role: 'TRANSFER', kinds: ['upload', 'download'], slots: 9 },
   { role: 'MAIN', kinds: ['delete'], slots: 9 },
-  { role: 'TRANSCODE', kinds: ['transcode'], slots: 9 },
+  { role: 'TRANSCODE', kinds: ['transcode'], slots: 9, takenByProfile: {} },
 ];
 const ORDERS = 4;
 
@@ -102,9 +102,10 @@ describe('a record of each queue, listed twice in each list', () => {
         random: Math.random,
         pollIntervalMs: 20,
         reconcileIntervalMs: 20,
+        forgetMs: 0,
       });
-      // A new leader each time; what its first look found is in once it looks a second time.
-      await bench.runUntil(work, () => lists.wereRead(2));
+      // A new leader each time. It forgets by two looks, and what the second one found is in once it looks a third time.
+      await bench.runUntil(work, () => lists.wereRead(3));
     };
     await orderEach();
     await deliver();

@@ -7,8 +7,10 @@ import {
   freeExpiredJobs,
   freeJobsOfDeadRun,
   freeJobsOfEarlierRuns,
+  freeStrayJobs,
 } from '../../../agent/db/queries/job.ts';
 import { cancelJob } from '../../../agent/db/queries/operator-jobs.ts';
+import type { Sql } from '../../../agent/runtime/sql.ts';
 import { job, lanes, lanesOf, reach, useQueue } from './queue-bench.ts';
 
 const { test, worker, register, stateOf, fetched, claimOne } = useQueue();
@@ -83,6 +85,25 @@ describe('a lease whose answer got lost', () => {
     expect(await stateOf(unheard?.jobId ?? '')).toEqual({ state: 'queued', attempts: 1 });
     expect(await stateOf(known?.jobId ?? '')).toMatchObject({ state: 'leased' });
     expect(await stateOf(foreign.jobId)).toMatchObject({ state: 'leased' });
+  });
+
+  it('is the only thing given back, however late the statement arrives that does it', async () => {
+    await enqueueJobs(test.database, [job()]);
+    const { runId, store } = worker();
+    await claimOne(store);
+    const sent: [string, readonly unknown[]][] = [];
+    const recorded: Sql = {
+      query: (text, values, row) => test.database.query(text, values, row),
+      execute: (text, values) => {
+        sent.push([text, values]);
+        return test.database.execute(text, values);
+      },
+    };
+    expect(await freeStrayJobs(recorded, runId, [])).toBe(1);
+    // Its connection was silent for a while: meanwhile the same run has leased the job anew, and runs it.
+    const { jobId } = await claimOne(store);
+    for (const [text, values] of sent) expect(await test.database.execute(text, values)).toBe(0);
+    expect(await stateOf(jobId)).toMatchObject({ state: 'leased' });
   });
 
   it('makes a dead letter of a job that is given back again and again', async () => {

@@ -73,19 +73,19 @@ class ScriptedStore implements JobStore {
 /** Brings the news of a new token only when it is asked. */
 class LateRenewer implements LeaseRenewer {
   token: string;
-  #tell: (news: LeaseNews) => void = () => {};
+  protected tell: (news: LeaseNews) => void = () => {};
 
   constructor(token: string) {
     this.token = token;
   }
   onNews(listener: (news: LeaseNews) => void) {
-    this.#tell = listener;
+    this.tell = listener;
   }
   hold() {}
   report() {}
   drop() {}
   async confirm(jobId: string) {
-    this.#tell({ kind: 'token', jobId, leaseToken: this.token });
+    this.tell({ kind: 'token', jobId, leaseToken: this.token });
     return true;
   }
   setVisibilityTimeout() {}
@@ -268,6 +268,45 @@ describe('a runner', () => {
     );
     await vi.waitFor(() => expect(store.ends).toMatchObject([{ leaseToken: '12', end: { state: 'done' } }]));
     expect(saved).toEqual(['10', '11']);
+  });
+
+  it('lets nothing final begin unless the lease was confirmed just now and nobody told the job to stop meanwhile', async () => {
+    class AskedRenewer extends LateRenewer {
+      override async confirm(jobId: string) {
+        if (jobId === 'away') throw new IsgError('database-unreachable', 'away', { retry: 'transient' });
+        if (jobId === 'cancelled') this.tell({ kind: 'cancel-requested', jobId });
+        if (jobId === 'lost while asked') this.tell({ kind: 'lost', jobId });
+        return jobId !== 'lost';
+      }
+    }
+    const store = new ScriptedStore();
+    const jobIds = ['lost', 'away', 'cancelled', 'lost while asked', 'ours'];
+    slots = jobIds.length;
+    store.offers.push(async () => jobIds.map((jobId) => claimedJob({ jobId })));
+    const [effects, refused] = [new Set<string>(), new Map<string, unknown>()];
+    const run: JobHandler['run'] = async (context) => {
+      const { jobId } = context.job;
+      await context.confirmLease().catch((thrown: unknown) => {
+        refused.set(jobId, thrown);
+        throw thrown;
+      });
+      effects.add(jobId);
+      return { kind: 'done', result: {} };
+    };
+    await startRunner(store, run, { renewer: new AskedRenewer('10') });
+    await vi.waitFor(() => expect(effects.size + refused.size).toBe(jobIds.length));
+    slots = 4;
+    expect([...effects]).toEqual(['ours']);
+    expect(Object.fromEntries(refused)).toMatchObject({
+      lost: { code: 'lease-lost' },
+      away: { code: 'database-unreachable' },
+      cancelled: { code: 'cancelled' },
+      'lost while asked': { code: 'lease-lost' },
+    });
+    // Of what is lost no end is offered.
+    await vi.waitFor(() =>
+      expect(store.ends.map(({ jobId }) => jobId).toSorted()).toEqual(['away', 'cancelled', 'ours']),
+    );
   });
 
   it('ends what is over together with the claim for the slots that this frees', async () => {

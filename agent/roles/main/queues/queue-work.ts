@@ -29,6 +29,8 @@ export interface QueueWorkDeps {
   busyPollIntervalMs?: number;
   /** How long a record must be away from iconik's list before its job is cancelled, milliseconds; default 20 000. */
   vanishedMs?: number;
+  /** How long a settled record must be away from iconik's lists before it is forgotten, milliseconds; default a minute. */
+  forgetMs?: number;
   /** Longest time between looks into a queue without a hint, milliseconds; default 30 000. */
   reconcileIntervalMs?: number;
 }

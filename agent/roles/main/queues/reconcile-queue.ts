@@ -9,6 +9,7 @@ import type { Logger } from '../../../runtime/logger.ts';
 import type { Sql } from '../../../runtime/sql.ts';
 import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
+import { AbsentRecords } from './absent-records.ts';
 import type { QueuePlace, QueueRecord } from './record-plan.ts';
 import {
   edgeRecordSchema,
@@ -33,11 +34,15 @@ export interface ReconcileDeps {
   log: Logger;
   /** How long a record must be away from iconik's list before its job is cancelled, milliseconds; default 20 000. */
   vanishedMs?: number;
+  /** How long a settled record must be away from iconik's lists before it is forgotten, milliseconds; default a minute. */
+  forgetMs?: number;
   /** Counts orders that vanished, by queue. */
   countVanished?(queue: QueuePlace['queue'], count: number): void;
 }
 
 const VANISHED_MS = 20_000;
+/** A list that misses a record for once must not have its work done again. */
+export const FORGET_MS = 60_000;
 
 /** Records that become jobs in one statement; small, so that the fence's row lock is held for milliseconds. */
 const BATCH = 100;
@@ -53,8 +58,8 @@ export interface QueueReconciler {
 
 /**
  * Makes the reconciler of a queue. Invariant: what is new in iconik's list has a job and an origin when `reconcile`
- * resolves, except records that wait for the scan; a settled origin goes when a list begun after its settling does not
- * show the record any more.
+ * resolves, except records that wait for the scan; a settled origin goes when lists begun after its settling have not
+ * shown the record for `forgetMs`.
  */
 export function createQueueReconciler(deps: ReconcileDeps, place: QueuePlace, leadership: Leadership): QueueReconciler {
   // Why records wait, by record: said once per reason.
@@ -77,6 +82,7 @@ export function createQueueReconciler(deps: ReconcileDeps, place: QueuePlace, le
     return records.map((record) => plan(place.storageId, record));
   };
   const vanished = createVanishedRecords(deps, place, leadership);
+  const absent = new AbsentRecords(deps.forgetMs ?? FORGET_MS);
   return {
     async reconcile(signal) {
       // The origins are read first: only a list begun after a settling may speak for the record's absence.
@@ -93,13 +99,9 @@ export function createQueueReconciler(deps: ReconcileDeps, place: QueuePlace, le
       if (place.queue === 'edge_transcode') await acknowledgeAll(deps, leadership, records, signal);
       const open = origins.filter((origin) => !origin.settled).map((origin) => origin.recordId);
       await vanished.cancel(open.filter((recordId) => !listed.has(recordId)));
-      const gone = origins.filter((origin) => origin.settled && !listed.has(origin.recordId));
-      await forgetOrigins(
-        deps.database,
-        leadership,
-        place.queue,
-        gone.map((origin) => origin.recordId),
-      );
+      const settled = origins.filter((origin) => origin.settled).map((origin) => origin.recordId);
+      const gone = absent.gone(settled, (recordId) => listed.has(recordId), deps.clock.monotonicMs());
+      await forgetOrigins(deps.database, leadership, place.queue, gone);
       return { waiting: waiting.size, open: open.length + fresh.length };
     },
   };

@@ -11,13 +11,14 @@ import type { Leadership } from '../../../leader/leadership.ts';
 import { backoffMs } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { coerceError } from '../../../runtime/errors.ts';
+import { AbsentRecords } from './absent-records.ts';
 import type { EventStep } from './event-plan.ts';
 import { planEvent } from './event-plan.ts';
 import type { FailureLog } from './failure-log.ts';
 import { QUEUES, type QueueName } from './gateway-event-table.ts';
 import { uploadIngested } from './ingest-upload.ts';
 import type { QueueReconciler, ReconcileDeps } from './reconcile-queue.ts';
-import { createQueueReconciler } from './reconcile-queue.ts';
+import { createQueueReconciler, FORGET_MS } from './reconcile-queue.ts';
 
 /** What the rounds of one storage need. */
 export interface StorageQueuesDeps extends ReconcileDeps {
@@ -69,12 +70,14 @@ export class StorageQueues {
   readonly #restarts = new Set<string>();
   /** Monotonic; events whose orders are settled are forgotten at or after this instant. */
   #forgetAtMs = Number.NEGATIVE_INFINITY;
+  readonly #absentEvents: AbsentRecords;
   #openEvents = 0;
 
   constructor(deps: StorageQueuesDeps, storageId: string, leadership: Leadership) {
     this.#deps = deps;
     this.#storageId = storageId;
     this.#leadership = leadership;
+    this.#absentEvents = new AbsentRecords(deps.forgetMs ?? FORGET_MS);
     this.#queues = new Map(
       QUEUES.map((queue) => [
         queue,
@@ -134,7 +137,8 @@ export class StorageQueues {
   async #forgetEvents(settled: string[] | null, events: readonly GatewayEvent[], signal: AbortSignal): Promise<void> {
     if (settled === null) return;
     const listed = new Set(events.map((event) => event.id));
-    const gone = settled.filter((recordId) => !listed.has(recordId.split(':')[0] ?? recordId));
+    const isListed = (recordId: string) => listed.has(recordId.split(':')[0] ?? recordId);
+    const gone = this.#absentEvents.gone(settled, isListed, this.#deps.clock.monotonicMs());
     const key = `event origins ${this.#storageId}`;
     try {
       await forgetOrigins(this.#deps.database, this.#leadership, 'event', gone);

@@ -74,6 +74,7 @@ export async function createLiveLeader(options: LiveOptions = {}): Promise<LiveL
     ...(options.busyPollIntervalMs === undefined ? {} : { busyPollIntervalMs: options.busyPollIntervalMs }),
     reconcileIntervalMs: 100,
     vanishedMs: 300,
+    forgetMs: 0,
   });
   const settle = createSettleWork({
     ...shared,
@@ -100,7 +101,7 @@ export async function createLiveLeader(options: LiveOptions = {}): Promise<LiveL
     handlers: [...(events as JobHandler[]), ...given],
     lanes: [
       { role: 'MAIN', kinds: EVENT_JOB_KINDS, limit: () => 2 },
-      ...given.map(({ role, kind }) => ({ role, kinds: [kind], limit: () => 1 })),
+      ...given.map(({ role, kind }) => ({ role, kinds: [kind], limit: () => 1, perProfile: role === 'TRANSCODE' })),
     ],
     reach: () => ({
       roles: new Set(['MAIN', 'TRANSCODE', 'TRANSFER'] as const),

@@ -40,6 +40,7 @@ const queueWork = (change: { reconcileIntervalMs?: number; storageIds?: () => re
     restart: () => {},
     random: Math.random,
     pollIntervalMs: 20,
+    forgetMs: 0,
     ...change,
   });
 const settleWork = (change: { settleMs?: number } = {}) =>
@@ -112,7 +113,7 @@ describe('the four queues', () => {
       'transfers_to completed',
     ]);
 
-    await bench.runUntil(queueWork(), async () => (await origins()) === 0);
+    await bench.runUntil(queueWork({ reconcileIntervalMs: 20 }), async () => (await origins()) === 0);
     expect(await jobs()).toHaveLength(4);
   });
 
