@@ -176,7 +176,11 @@ export class ClaimLoop {
     const { clock, pollMs, random } = this.#options;
     if (!this.#isWoken) {
       const woken = new AbortController();
-      this.#wakeUp = () => woken.abort();
+      // Once, and with a reason: a job costs less than the error that an abort makes up by itself.
+      this.#wakeUp = () => {
+        this.#wakeUp = null;
+        woken.abort('woken');
+      };
       await clock.sleep(pollMs * (0.8 + 0.4 * random()), woken.signal).catch(() => {});
       this.#wakeUp = null;
     }
