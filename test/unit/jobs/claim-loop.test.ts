@@ -111,21 +111,21 @@ const claimedJob = (jobId: string): ClaimedJob => ({
 
 describe('the conversation with the queue', () => {
   it('sends full loads beside each other, runs no more jobs than it has slots, and ends each job once', async () => {
-    const node = new Node(750, 5_000);
+    const node = new Node(1_500, 10_000);
     node.loop.start();
-    await vi.waitFor(() => expect(node.ended).toHaveLength(5_000), 20_000);
+    await vi.waitFor(() => expect(node.ended).toHaveLength(10_000), 20_000);
     await node.loop.close();
-    expect(new Set(node.ended).size).toBe(5_000);
+    expect(new Set(node.ended).size).toBe(10_000);
     expect(node.mostOnItsWay).toBeGreaterThan(1);
     expect(node.mostOnItsWay).toBeLessThanOrEqual(4);
-    expect(node.mostAtOnce).toBeGreaterThan(250);
-    expect(node.mostAtOnce).toBeLessThanOrEqual(750);
+    expect(node.mostAtOnce).toBeGreaterThan(500);
+    expect(node.mostAtOnce).toBeLessThanOrEqual(1_500);
   });
 
   it('looks for strays only while no statement is on its way, also under full loads', async () => {
-    const node = new Node(750, 5_000);
+    const node = new Node(1_500, 10_000);
     node.loop.start();
-    await vi.waitFor(() => expect(node.ended).toHaveLength(5_000), 20_000);
+    await vi.waitFor(() => expect(node.ended).toHaveLength(10_000), 20_000);
     await node.loop.close();
     expect(node.strayLooks).toBeGreaterThan(1);
     expect(node.strayLooksInBetween).toBe(0);
@@ -137,6 +137,20 @@ describe('the conversation with the queue', () => {
     await vi.waitFor(() => expect(node.ended).toHaveLength(480), 20_000);
     await node.loop.close();
     expect(node.mostOnItsWay).toBe(1);
+  });
+
+  it('is woken once by all jobs that end in one turn', async () => {
+    const node = new Node(400, 400);
+    node.holdsBack = true;
+    node.loop.start();
+    await vi.waitFor(() => expect(node.begun).toBe(400), 20_000);
+    const abort = vi.spyOn(AbortController.prototype, 'abort');
+    node.holdsBack = false;
+    await vi.waitFor(() => expect(node.ended).toHaveLength(400), 20_000);
+    const aborts = abort.mock.calls.length;
+    abort.mockRestore();
+    await node.loop.close();
+    expect(aborts).toBeLessThan(40);
   });
 
   it('stores every end of a full load although it stops and the statements fail at first', async () => {
