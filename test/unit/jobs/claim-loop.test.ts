@@ -140,17 +140,25 @@ describe('the conversation with the queue', () => {
   });
 
   it('is woken once by all jobs that end in one turn', async () => {
-    const node = new Node(400, 400);
-    node.holdsBack = true;
+    const node = new Node(0, 0);
     node.loop.start();
-    await vi.waitFor(() => expect(node.begun).toBe(400), 20_000);
     const abort = vi.spyOn(AbortController.prototype, 'abort');
-    node.holdsBack = false;
-    await vi.waitFor(() => expect(node.ended).toHaveLength(400), 20_000);
-    const aborts = abort.mock.calls.length;
+    const endAll = (round: number) =>
+      Array.from({ length: 100 }, (_, at) =>
+        node.loop.end({ jobId: `${round}-${at}`, leaseToken: '1' }, { state: 'done', result: {} }),
+      );
+    const aborts: number[] = [];
+    // Whether the loop stands in a pause at that moment is chance; in some rounds it does.
+    for (let round = 0; round < 50; round++) {
+      abort.mockClear();
+      const ends = endAll(round);
+      aborts.push(abort.mock.calls.length);
+      await Promise.all(ends);
+      for (let turn = 0; turn < 5; turn++) await nextTurn();
+    }
     abort.mockRestore();
     await node.loop.close();
-    expect(aborts).toBeLessThan(40);
+    expect(Math.max(...aborts)).toBe(1);
   });
 
   it('stores every end of a full load although it stops and the statements fail at first', async () => {
