@@ -40,7 +40,7 @@ interface Sent {
 }
 
 /** Most ends, and most claims of a lane, in one statement; and how many are worth a statement beside others. */
-const LOAD = 250;
+const LOAD = 500;
 /** With so many statements on their way none is sent beside them; more were not faster. */
 const AT_ONCE = 3;
 /** Pause after a statement that failed, milliseconds. */
@@ -69,6 +69,8 @@ export class ClaimLoop {
   #nextDeferredMs = 0;
   #loop: Promise<void> | null = null;
   readonly #sent = new Set<Sent>();
+  /** Leases whose ends are on their way. */
+  readonly #ending = new Set<Lease>();
   /** The statements beside the loop's own, one after the other, while there are full loads. */
   readonly #beside = new Set<Promise<void>>();
   /** A look for strays is due or under way: nothing is sent beside the loop's own statements. */
@@ -176,7 +178,11 @@ export class ClaimLoop {
     const { clock, pollMs, random } = this.#options;
     if (!this.#isWoken) {
       const woken = new AbortController();
-      this.#wakeUp = () => woken.abort();
+      // Once, and with a reason: a job costs less than the error that an abort makes up by itself.
+      this.#wakeUp = () => {
+        this.#wakeUp = null;
+        woken.abort('woken');
+      };
       await clock.sleep(pollMs * (0.8 + 0.4 * random()), woken.signal).catch(() => {});
       this.#wakeUp = null;
     }
@@ -222,7 +228,7 @@ export class ClaimLoop {
   async #round(): Promise<boolean> {
     const options = this.#options;
     const ends = this.#takePending();
-    const lanes = this.#isClaiming ? this.#demand(ends) : [];
+    const lanes = this.#isClaiming ? this.#demand() : [];
     if (ends.length === 0 && lanes.length === 0) return false;
     const asked = ends.map(({ claimed: { jobId, leaseToken }, end }) => ({ lease: { jobId, leaseToken }, end }));
     const sent: Sent = { ends, lanes };
@@ -240,16 +246,15 @@ export class ClaimLoop {
       throw thrown;
     } finally {
       this.#sent.delete(sent);
+      for (const { claimed } of ends) this.#ending.delete(claimed);
       if (this.#sent.size === 0) for (const resolve of this.#quiet.splice(0)) resolve();
     }
   }
 
   // Beside a statement on its way: the jobs that it ends hold no slots, the slots that it claims are taken.
-  #demand(ends: readonly PendingEnd[]): LaneDemand[] {
-    const others = [...this.#sent];
-    const ending = [...ends, ...others.flatMap((sent) => sent.ends)].map(({ claimed }) => claimed);
-    const taken = others.flatMap(({ lanes }) => lanes);
-    const open = this.#options.demand(new Set(ending)).flatMap((lane) => beside(lane, taken) ?? []);
+  #demand(): LaneDemand[] {
+    const taken = [...this.#sent].flatMap(({ lanes }) => lanes);
+    const open = this.#options.demand(this.#ending).flatMap((lane) => beside(lane, taken) ?? []);
     this.#hasRoom = open.some(({ slots, takenByProfile }) => !takenByProfile && slots >= 2 * LOAD);
     return open.map((lane) => (lane.takenByProfile ? lane : { ...lane, slots: Math.min(LOAD, lane.slots) }));
   }
@@ -264,6 +269,7 @@ export class ClaimLoop {
       else left.push(pending);
     }
     this.#pending = left;
+    for (const { claimed } of taken.values()) this.#ending.add(claimed);
     if (left.length > 0) this.#isWoken = true;
     return [...taken.values()];
   }

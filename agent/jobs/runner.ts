@@ -74,7 +74,7 @@ export class JobRunner implements Service {
   readonly #options: Options;
   readonly #handlers: ReadonlyMap<string, JobHandler>;
   readonly #active = new Map<string, ActiveJob>();
-  readonly #finishing = new Set<Promise<void>>();
+  readonly #finishing = new Map<ActiveJob, Promise<void>>();
   readonly #quarantine: Quarantine;
   readonly #loop: ClaimLoop;
   /** Until when a kind is left to others, monotonic; by `role kind`. */
@@ -146,7 +146,7 @@ export class JobRunner implements Service {
   }
 
   async #allFinished(): Promise<void> {
-    while (this.#finishing.size > 0) await Promise.all(this.#finishing);
+    while (this.#finishing.size > 0) await Promise.all(this.#finishing.values());
   }
 
   #reach(): Reach {
@@ -158,23 +158,32 @@ export class JobRunner implements Service {
   #demand(ending: ReadonlySet<Lease>): LaneDemand[] {
     const reach = this.#reach();
     const nowMs = this.#options.clock.monotonicMs();
+    const taken = this.#takenByLane(ending);
     const demands = this.#options.lanes.map((lane) => {
       const kinds = lane.kinds.filter((kind) => (this.#leftMs.get(`${lane.role} ${kind}`) ?? nowMs) <= nowMs);
       if (kinds.length === 0) return null;
       if (!reach.roles.has(lane.role) || (lane.role === 'MAIN' && reach.term === null)) return null;
-      const running = [...this.#active.values()].filter((job) => !ending.has(job.claimed));
       const allowance = this.#quarantine.allowance(lane.role);
-      if (allowance === 'one' && this.#probing(lane.role, running) !== lane) return null;
-      const taken = running.filter((job) => job.lane === lane).map((job) => job.claimed.profile);
-      return laneDemand({ ...lane, kinds }, taken, allowance);
+      if (allowance === 'one' && this.#probing(lane.role, taken) !== lane) return null;
+      return laneDemand({ ...lane, kinds }, taken.get(lane) ?? [], allowance);
     });
     this.#turn += 1;
     return demands.filter((demand) => demand !== null);
   }
 
-  #probing(role: Role, running: readonly ActiveJob[]): Lane | null {
+  /** The profiles of the jobs that each lane runs, but for those in `ending`. */
+  #takenByLane(ending: ReadonlySet<Lease>): ReadonlyMap<Lane, readonly string[]> {
+    const taken = new Map<Lane, string[]>(this.#options.lanes.map((lane) => [lane, []]));
+    for (const { claimed, lane } of this.#active.values()) {
+      if (!ending.has(claimed)) taken.get(lane)?.push(claimed.profile);
+    }
+    return taken;
+  }
+
+  #probing(role: Role, taken: ReadonlyMap<Lane, readonly string[]>): Lane | null {
     const lanes = this.#options.lanes.filter((lane) => lane.role === role);
-    return probingLane(lanes, running.filter((job) => job.claimed.role === role).length, this.#turn);
+    const running = lanes.reduce((sum, lane) => sum + (taken.get(lane)?.length ?? 0), 0);
+    return probingLane(lanes, running, this.#turn);
   }
 
   #begin(claimed: ClaimedJob): void {
@@ -197,8 +206,7 @@ export class JobRunner implements Service {
     // Claimed just before the node began to stop, or its leadership ended: asked to stop like the others.
     if (this.#isStopping) job.stop('stopping');
     if (claimed.role === 'MAIN' && this.#options.reach().term === null) job.stop('leadership-ended');
-    const finished = this.#run(job, handler).finally(() => this.#finishing.delete(finished));
-    this.#finishing.add(finished);
+    this.#finishing.set(job, this.#run(job, handler));
   }
 
   // Made by a newer version, most likely: nodes of that version run it, and this one does other work meanwhile.
@@ -245,6 +253,7 @@ export class JobRunner implements Service {
     } finally {
       this.#options.renewer.drop(jobId);
       this.#active.delete(jobId);
+      this.#finishing.delete(job);
     }
   }
 

@@ -6,7 +6,7 @@ import { benchJob, createOurRunner, lanesOf, newOwner, openDatabase, REACH } fro
 import { type DrainPlan, Meter, type QueueSystem, type ZombieCount } from './queue-system.ts';
 import type { BenchDatabase } from './server.ts';
 
-const SLOTS = { single: 24, batched: 750 };
+const SLOTS = { single: 24, batched: 1_500 };
 const UNFINISHED = `SELECT EXISTS (SELECT 1 FROM job WHERE state = 'leased')
   OR EXISTS (SELECT 1 FROM job WHERE state = 'queued') AS unfinished`;
 
