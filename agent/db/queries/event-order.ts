@@ -184,3 +184,18 @@ export function ingestedFiles(
 ): Promise<z.infer<typeof ingestedRow>[]> {
   return sql.query(INGESTED, [storageId, page.afterPathKey, page.folder.normalize('NFC'), page.limit], ingestedRow);
 }
+
+const WITH_FILES = `
+SELECT DISTINCT directory FROM storage_file
+WHERE storage_id = $1 AND directory = ANY ($2::text[]) AND state NOT IN ('missing', 'skipped') ORDER BY directory`;
+
+/** Those of some folders that hold files now. */
+export async function directoriesWithFiles(
+  sql: Sql,
+  storageId: string,
+  directories: readonly string[],
+): Promise<string[]> {
+  if (directories.length === 0) return [];
+  const rows = await sql.query(WITH_FILES, [storageId, directories], z.object({ directory: z.string() }));
+  return rows.map((row) => row.directory);
+}

@@ -9,10 +9,15 @@ import { convertSidecar } from './convert-sidecar.ts';
 import { directoryAssetOf } from './directory-plan.ts';
 import type { IngestContext } from './ingest-context.ts';
 import type { SidecarReading } from './sidecar-plan.ts';
-import { isSidecarOf, readSidecar, sidecarFormat, sidecarKeys, usesSidecars } from './sidecar-plan.ts';
+import {
+  isSidecarOf,
+  MAX_SIDECAR_BYTES,
+  readSidecar,
+  sidecarFormat,
+  sidecarKeys,
+  usesSidecars,
+} from './sidecar-plan.ts';
 
-/** A sidecar is text about one file; what is longer is none. */
-const MAX_SIDECAR_BYTES = 1024 * 1024;
 /** How long a file that looks like a sidecar waits for the file it belongs to. */
 const LONELY_S = 60;
 /** Pause between two looks at what a row waits for. */

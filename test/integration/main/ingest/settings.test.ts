@@ -310,6 +310,18 @@ describe('sidecars', () => {
     expect(valuesInIconik().map(([, value]) => value)).toEqual([values('A film').metadata_values]);
   });
 
+  it('in XML and CSV set the same values', async () => {
+    showView();
+    const xml =
+      '<a><metadata_values><Title><field_values><value>XML</value></field_values></Title></metadata_values></a>';
+    const texts = { '1.xml': xml, '2.mov.csv': 'Title\nCSV\n' };
+    for (const name of ['1.mov', '1.xml', '2.mov', '2.mov.csv']) await bench.addHashed(name, name);
+    await bench.run({ access: folderWith({ texts }) });
+    const shown = valuesInIconik().map(([, value]) => value);
+    expect(shown).toHaveLength(2);
+    for (const title of ['XML', 'CSV']) expect(shown).toContainEqual(values(title).metadata_values);
+  });
+
   it('that change are read again', async () => {
     showView();
     const texts = { 'film.json': JSON.stringify(values('Old')) };
@@ -334,7 +346,7 @@ describe('sidecars', () => {
     expect(shown).toEqual([
       expect.stringContaining('is no JSON'),
       expect.stringContaining('does not fit the metadata view'),
-      expect.stringContaining('only through a metadata converter'),
+      expect.stringContaining('no element metadata_values'),
     ]);
   });
 
