@@ -74,6 +74,17 @@ export function readJsonSidecar(text: string): SidecarReading {
   return { kind: 'values', values: Object.fromEntries(entries) as MetadataValues };
 }
 
+/** Shortest and longest pause between two looks at a row that waits for another one. */
+const HOLD_MS = { min: 3000, max: 60_000 };
+
+/**
+ * Milliseconds until a row that waits for another one is looked at again: half as long as it has been known, so that very
+ * many that wait for very long cost little. Whoever brings what they wait for wakes them.
+ */
+export function holdMs(secondsKnown: number): number {
+  return Math.min(HOLD_MS.max, Math.max(HOLD_MS.min, secondsKnown * 500));
+}
+
 /** A sidecar is text about one file; what is longer is none. */
 export const MAX_SIDECAR_BYTES = 1024 * 1024;
 

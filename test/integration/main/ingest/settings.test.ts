@@ -357,9 +357,29 @@ describe('sidecars', () => {
     const isHeld = async () => JSON.stringify((await bench.rows())[0]?.error).includes('sidecar-awaited');
     await bench.run({ access: folderWith({}), isEnough: isHeld });
     expect(bench.records().assets).toEqual([]);
+    // Looked at seldom by then, and woken by the sidecar.
+    await bench.database.execute("UPDATE storage_file SET next_attempt_at = now() + interval '10 minutes'", []);
     await bench.addHashed('film.json', 'sidecar');
-    await bench.run({ access: folderWith({ texts: { 'film.json': JSON.stringify(values('A film')) } }) });
+    await bench.run({
+      access: folderWith({ texts: { 'film.json': JSON.stringify(values('A film')) } }),
+      isEnough: async () => (await bench.rows()).some(({ path, state }) => path === 'film.mov' && state === 'ingested'),
+    });
     expect(bench.records().assets).toEqual(['film.mov']);
+    expect((await bench.rows()).find(({ path }) => path === 'film.mov')?.error).toBeNull();
+  });
+
+  it('that are corrected take the complaint off their file', async () => {
+    showView();
+    const texts = { 'film.json': '{' };
+    for (const name of ['film.mov', 'film.json']) await bench.addHashed(name, name);
+    await bench.run({ access: folderWith({ texts }) });
+    expect((await bench.rows()).map((row) => JSON.stringify(row.error))).toEqual([
+      expect.stringContaining('sidecar-invalid'),
+      expect.stringContaining('sidecar-invalid'),
+    ]);
+    texts['film.json'] = JSON.stringify(values('Corrected'));
+    await bench.addHashed('film.json', 'corrected');
+    await bench.run({ access: folderWith({ texts }) });
     expect((await bench.rows()).map((row) => row.error)).toEqual([null, null]);
   });
 

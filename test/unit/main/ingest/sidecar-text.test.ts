@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readSidecar } from '../../../../agent/roles/main/ingest/sidecar-plan.ts';
+import { holdMs, readSidecar } from '../../../../agent/roles/main/ingest/sidecar-plan.ts';
 
 const values = (fields: Record<string, string[]>) => ({
   kind: 'values',
@@ -12,6 +12,12 @@ const xml = (fields: string) =>
   `<?xml version="1.0" encoding="UTF-8"?>\n<sidecar><metadata_values>${fields}</metadata_values></sidecar>`;
 const field = (name: string, value: string) =>
   `<${name}><field_values><value>${value}</value></field_values></${name}>`;
+
+describe('a row that waits for another one', () => {
+  it('is looked at less and less often, at least once a minute', () => {
+    expect([0, 5, 10, 60, 1e6].map(holdMs)).toEqual([3000, 3000, 5000, 30_000, 60_000]);
+  });
+});
 
 describe('a sidecar in XML', () => {
   it('has the shape of the metadata calls; values are the text they are', () => {
