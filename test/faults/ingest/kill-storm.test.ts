@@ -20,9 +20,10 @@ const KILLS_PER_RUN = 20;
 /** A kill comes when somebody leads and so many more files are known to iconik than at the last one … */
 const FILES_PER_KILL = Math.floor((FILES * 0.9) / KILLS_PER_RUN);
 /** … or when that has taken too long, which spares no half-finished start either. */
-const PATIENCE_MS = { first: 120_000, leader: 30_000, progress: 8_000 };
+const PATIENCE_MS = { first: 120_000, leader: 30_000, progress: 20_000 };
 const SETTLED_WITHIN_MS = 300_000;
-const RUN_WITHIN_MS = PATIENCE_MS.first + KILLS_PER_RUN * (PATIENCE_MS.leader + PATIENCE_MS.progress) + SETTLED_WITHIN_MS + 60_000;
+const RUN_WITHIN_MS =
+  PATIENCE_MS.first + KILLS_PER_RUN * (PATIENCE_MS.leader + PATIENCE_MS.progress) + SETTLED_WITHIN_MS + 60_000;
 
 const run = promisify(execFile);
 

@@ -197,7 +197,13 @@ describe('orders of events', () => {
     const storage = standIn.records.storages.get(storageId);
     Object.assign(storage?.settings as object, { enable_collection_directory_mapping: true });
     const intents = createIntentStore(database);
-    const createOnce = createCreateOnce({ intents, clock: systemClock, settleMs: 100, deadlineMs: 2_000, log: silentLogger });
+    const createOnce = createCreateOnce({
+      intents,
+      clock: systemClock,
+      settleMs: 100,
+      deadlineMs: 2_000,
+      log: silentLogger,
+    });
     Object.assign(live.collections, createCollectionMapper({ api: iconik, createOnce }));
     const placed = await live.bench.knownFile({ path: 'map/day 1/1.mov' });
     const gone = await live.bench.knownFile({ path: 'map/day 1/2.mov' });
@@ -210,7 +216,13 @@ describe('orders of events', () => {
         .filter(({ status }) => status === 'ACTIVE')
         .map((row) => String(row.external_id))
         .sort();
-    const wanted = [`${storageId}/`, `${storageId}/map`, `${storageId}/map/day 1`, `${storageId}/map/day 2`, ROOT_EXTERNAL_ID];
+    const wanted = [
+      `${storageId}/`,
+      `${storageId}/map`,
+      `${storageId}/map/day 1`,
+      `${storageId}/map/day 2`,
+      ROOT_EXTERNAL_ID,
+    ];
     await carryOut('REQUEST_COLLECTION_MAP', { path: 'map' }, 'FINISHED');
     await carryOut('REQUEST_COLLECTION_MAP', { path: 'map' }, 'FINISHED');
     expect(shownIn()).toEqual(wanted.sort());
