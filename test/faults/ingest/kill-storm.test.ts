@@ -162,7 +162,11 @@ describe.runIf(process.env.ISG_PRO_TEST_LONG)(
         const { assets, formats, fileSets, files } = cluster.standIn.records;
         const told = `run ${at}: killed ${JSON.stringify(killed)}, ${atLastKill} files in iconik at the last kill`;
         process.stdout.write(`${told}\n`);
-        const shown = alive(files).map((file) => [`${file.directory_path}/${file.name}`, file.checksum, file.status]);
+        const shown = alive(files).map((file) => [
+          [file.directory_path, file.name].join('/'),
+          file.checksum,
+          file.status,
+        ]);
         expect(Object.fromEntries(shown.map(([path, ...rest]) => [path, rest])), told).toEqual(
           Object.fromEntries([...digests].map(([path, md5]) => [path, [md5, 'CLOSED']])),
         );
