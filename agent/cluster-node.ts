@@ -40,6 +40,9 @@ import { createStorageAccess } from './storage/create-storage-access.ts';
 import { createUnusableAccess } from './storage/unusable-access.ts';
 import { VERSION } from './version.ts';
 
+/** Whoever orders the upload of the logs waits for it. */
+const SEND_LOGS_MS = 80_000;
+
 /** What a node is composed of once iconik and the database have answered. */
 export interface ClusterNodeOptions {
   host: NodeHost;
@@ -297,6 +300,13 @@ export class ClusterNode implements Service, OperatedNode {
   /** Begins a failover drill; throws with the reason when none can begin. */
   beginDrill(): Promise<{ successor: string }> {
     return this.#drill.begin();
+  }
+
+  /** Sends this node's logs to iconik as those of its gateway. Answers the name of the file. */
+  sendLogs(): Promise<string> {
+    const { config, stopSignal } = this.#options.host;
+    const signal = AbortSignal.any([stopSignal, AbortSignal.timeout(SEND_LOGS_MS)]);
+    return this.#roles.logUpload.upload({ storageGatewayId: config.storageGatewayId }, signal);
   }
 
   /** Stops taking jobs and leading until resumed; running jobs finish. */

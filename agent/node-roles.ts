@@ -20,6 +20,7 @@ import { type NodeHost, tempDirOf } from './node-host.ts';
 import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
 import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
+import { createCollectionMapper } from './roles/main/ingest/collection-mapper.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
 import { createEventJobHandlers } from './roles/main/queues/event-job-handlers.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
@@ -111,7 +112,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
       ...(createEventJobHandlers({
         database,
         iconik: api,
-        collections: null,
+        collections: createCollectionMapper({ api: api.inLine('bulk'), createOnce }),
         scanOnDemand: (storageId) => scan.requestScan(storageId),
       }) as JobHandler[]),
     ],

@@ -116,6 +116,8 @@ export const AGENT_CALLS = {
     }),
     answer: z.object({ lines: z.array(logLineSchema), nextCursor: z.string().nullable() }),
   },
+  /** Sends this node's log files to iconik, where they are kept for 30 days. Answers under which name. */
+  'logs.send': { params: none, answer: z.object({ filename: z.string() }) },
   /** Stops taking jobs and leading; running jobs finish. Lasts until resumed or restarted. */
   'node.pause': { params: none, answer: done },
   'node.resume': { params: none, answer: done },

@@ -40,6 +40,8 @@ export interface OperatedNode {
   setPaused(isPaused: boolean): Promise<void>;
   /** Begins a failover drill; throws with the reason when none can begin. */
   beginDrill(): Promise<{ successor: string }>;
+  /** Sends this node's logs to iconik and answers the file's name; throws what iconik or the object store refuses. */
+  sendLogs(): Promise<string>;
   /** Reads gateway, cluster and storages now; never throws. */
   rereadEntities(): Promise<void>;
 }

@@ -31,6 +31,7 @@ const SLOW_CALLS = new Set<AgentCallName>([
   'setup.set-mounts',
   'cluster.set-enabled',
   'settings.write',
+  'logs.send',
 ]);
 
 const UNAVAILABLE: ErrorDetail = {

@@ -48,6 +48,15 @@ test('a storage that is away is found with cause, consequence and remedy, and it
   await expect(sentenceOf(page)).toHaveText(WELL, { timeout: 40_000 });
 });
 
+test('the logs are sent to iconik by the keyboard, and the screen says under which name', async () => {
+  const { page } = all.desktop;
+  const button = page.getByRole('button', { name: 'Send logs to iconik' });
+  await button.focus();
+  await page.keyboard.press('Enter');
+  const said = page.getByRole('status').filter({ hasText: 'Logs sent to iconik' });
+  await expect(said).toContainText(/as isg-pro-.*\.log\.gz/, { timeout: 30_000 });
+});
+
 test('a node paused by hand is a finding whose button resumes it', async () => {
   const { page } = all.desktop;
   await page.evaluate(() => window.isg.call('node.pause', {}));

@@ -107,6 +107,7 @@ function agentHandlers(scene: Scene, nowMs: () => number) {
     'storages.problems': ({ storageId, cursor, limit }) =>
       page(storageId === 'st-nas-post' || storageId === 'st-0' ? problemCount(scene) : 0, cursor, limit, problemAt),
     'logs.read': (params) => readLines(scene, params, nowMs()),
+    'logs.send': () => ({ filename: 'isg-pro-3f2a-2026-07-01T10-00-00Z.log.gz' }),
     'node.pause': done,
     'node.resume': done,
     'cluster.set-enabled': done,

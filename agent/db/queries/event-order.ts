@@ -53,7 +53,8 @@ changed AS (
   UPDATE storage_file SET attempts = 0, next_attempt_at = now(), error = NULL,
     state = CASE WHEN state = 'ingesting' THEN state WHEN md5 IS NOT NULL AND xxh128 IS NOT NULL THEN 'hashed' ELSE 'ready' END
   FROM fence WHERE ${which}
-    AND (state = 'faulty' OR (state = 'skipped' AND md5 IS NOT NULL) OR (state IN ('hashed', 'ingesting') AND error IS NOT NULL))
+    AND (state = 'faulty' OR (state = 'skipped' AND md5 IS NOT NULL) OR (state IN ('hashed', 'ingesting') AND error IS NOT NULL)
+      OR (state = 'ingested' AND error ->> 'code' = 'sidecar-invalid'))
   RETURNING 1
 )`;
 const RESET_NAMED = RESET(NAMED);
@@ -183,4 +184,19 @@ export function ingestedFiles(
   page: { folder: string; afterPathKey: string; limit: number },
 ): Promise<z.infer<typeof ingestedRow>[]> {
   return sql.query(INGESTED, [storageId, page.afterPathKey, page.folder.normalize('NFC'), page.limit], ingestedRow);
+}
+
+const WITH_FILES = `
+SELECT DISTINCT directory FROM storage_file
+WHERE storage_id = $1 AND directory = ANY ($2::text[]) AND state NOT IN ('missing', 'skipped') ORDER BY directory`;
+
+/** Those of some folders that hold files now. */
+export async function directoriesWithFiles(
+  sql: Sql,
+  storageId: string,
+  directories: readonly string[],
+): Promise<string[]> {
+  if (directories.length === 0) return [];
+  const rows = await sql.query(WITH_FILES, [storageId, directories], z.object({ directory: z.string() }));
+  return rows.map((row) => row.directory);
 }

@@ -97,6 +97,38 @@ export async function finishIngest(sql: Sql, row: IngestRow, error: ErrorRecord 
   return (await sql.execute(FINISH, [...contentOf(row), shown])) === 1;
 }
 
+const SHOW_SIDECAR = `
+UPDATE storage_file SET error = $3::jsonb
+WHERE storage_id = $1 AND path_key = $2 AND state = 'ingested' AND (error IS NULL OR error ->> 'code' = 'sidecar-invalid')
+  AND error IS DISTINCT FROM $3::jsonb`;
+
+/** Shows at an ingested file what became of its sidecar (null = all is well); other complaints stay. For fenced transactions. */
+export async function showSidecar(
+  sql: Sql,
+  storageId: string,
+  pathKey: string,
+  error: ErrorRecord | null,
+): Promise<void> {
+  await sql.execute(SHOW_SIDECAR, [storageId, pathKey, error === null ? null : JSON.stringify(error)]);
+}
+
+const WAKE_HELD = `,
+changed AS (
+  UPDATE storage_file SET next_attempt_at = now() FROM fence
+  WHERE storage_id = $3 AND path_key = ANY ($4::text[]) AND state = 'hashed' AND next_attempt_at > now()
+    AND error ->> 'code' = 'sidecar-awaited' RETURNING 1
+)`;
+
+/** Has files that wait for their sidecar looked at now. */
+export async function wakeHeldFiles(
+  sql: Sql,
+  holder: FenceHolder,
+  storageId: string,
+  pathKeys: readonly string[],
+): Promise<void> {
+  await fencedExecute(sql, holder, WAKE_HELD, [storageId, pathKeys]);
+}
+
 const LOCK_CONTENT = `
 SELECT 1 AS one FROM storage_file
 WHERE storage_id = $1 AND path_key = $2 AND md5 = $3 AND size_bytes = $4::bigint AND mtime_ns = $5::bigint
@@ -124,23 +156,6 @@ export async function postponeIngest(
 ): Promise<void> {
   const error = until.error === null ? null : JSON.stringify(until.error);
   await fencedExecute(sql, holder, POSTPONE, [...contentOf(row), Math.ceil(until.afterMs), until.attempts, error]);
-}
-
-const WAKE_AWAITING = `,
-changed AS (
-  UPDATE storage_file SET next_attempt_at = now() FROM fence
-  WHERE storage_id = $3 AND path_key = ANY ($4::text[]) AND state = 'hashed' AND error ->> 'code' = 'sidecar-awaited'
-    AND next_attempt_at > now() RETURNING 1
-)`;
-
-/** Makes rows due that wait for a sidecar: it has come. */
-export async function wakeAwaitingSidecar(
-  sql: Sql,
-  holder: FenceHolder,
-  storageId: string,
-  pathKeys: readonly string[],
-): Promise<void> {
-  await fencedExecute(sql, holder, WAKE_AWAITING, [storageId, pathKeys]);
 }
 
 const FAIL = `,

@@ -2,7 +2,10 @@ import type { AgentCallHandlers } from '../../contract/index.ts';
 import { IsgError } from '../../runtime/errors.ts';
 import type { RunningNode } from '../operated-node.ts';
 
-type NodeCalls = Pick<AgentCallHandlers, 'node.pause' | 'node.resume' | 'cluster.set-enabled' | 'cluster.drill'>;
+type NodeCalls = Pick<
+  AgentCallHandlers,
+  'node.pause' | 'node.resume' | 'cluster.set-enabled' | 'cluster.drill' | 'logs.send'
+>;
 
 /** Orders to this node and to its cluster. */
 export function nodeCalls({ node, api }: RunningNode): NodeCalls {
@@ -16,6 +19,7 @@ export function nodeCalls({ node, api }: RunningNode): NodeCalls {
       return {};
     },
     'cluster.drill': () => node.beginDrill(),
+    'logs.send': async () => ({ filename: await node.sendLogs() }),
     'cluster.set-enabled': async ({ enabled }) => {
       const { cluster } = node.view().entities;
       if (cluster === null) {

@@ -13,6 +13,7 @@ import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
 import { StatusMark } from '../../ui/StatusMark.tsx';
 import { FindingCard } from './FindingCard.tsx';
 import { judgedChecks } from './judged-checks.ts';
+import { SendLogsButton } from './SendLogsButton.tsx';
 import './diagnostics.css';
 
 /** The state on demand: what "run again" read counts until main sends something newer by itself. */
@@ -43,6 +44,7 @@ export function DiagnosticsScreen() {
   const nowMs = useNow();
   const { state, isBusy, said, runAgain } = useDiagnosis();
   const [copied, setCopied] = useState('');
+  const [sent, setSent] = useState('');
   if (state === null) return <SkeletonRows rows={4} height={96} />;
   const findings = findingsOf(state, nowMs);
   const checks = judgedChecks(state);
@@ -60,6 +62,7 @@ export function DiagnosticsScreen() {
         <Button variant="default" leftSection={<IconCopy size={16} />} onClick={() => void copy()}>
           Copy findings
         </Button>
+        <SendLogsButton isRunning={state.snapshot?.phase === 'running'} onSaid={setSent} />
         <Button leftSection={<IconRefresh size={16} />} loading={isBusy} onClick={() => void runAgain()}>
           Run again
         </Button>
@@ -68,7 +71,7 @@ export function DiagnosticsScreen() {
         <span>
           Last report of this node: <RelativeTime atMs={state.snapshot?.atMs ?? null} never="none yet" />
         </span>
-        <span role="status">{[said, copied].filter((text) => text !== '').join(' ')}</span>
+        <span role="status">{[said, copied, sent].filter((text) => text !== '').join(' ')}</span>
       </div>
       {findings.length === 0 ? null : (
         <ol className="isg-findings" aria-label="Findings">

@@ -77,6 +77,15 @@ describe('one node under its operator', () => {
     expect(told).not.toContain(new URL(target.media.databaseUri).password);
   });
 
+  it('sends its logs to iconik when asked, as those of its gateway', async () => {
+    const agent = await leading();
+    const { filename } = await agent.call('logs.send', {});
+    expect(filename).toMatch(/^isg-pro-.*\.log\.gz$/);
+    const gatewayId = target.media.account.gatewayIds[0] ?? '';
+    const arrived = target.media.standIn.objects().map(({ key }) => key);
+    expect(arrived).toContainEqual(expect.stringContaining(`logs/${gatewayId}/${filename}`));
+  });
+
   it('sends its log as it is written, the same lines that can be read from its store', async () => {
     const agent = await leading();
     const words = /This node leads the cluster/;

@@ -6,7 +6,7 @@ import { directoryOf } from '../../../storage/storage-path.ts';
 import { folderTags, GROUP_PERMISSIONS, historyBody } from './decoration-plan.ts';
 import { mirrorFolder } from './folder-collections.ts';
 import type { IngestContext } from './ingest-context.ts';
-import { createFenced } from './ingest-context.ts';
+import { createFenced, leaderRight } from './ingest-context.ts';
 import type { CompleteIds } from './ingest-plan.ts';
 import { applySidecar } from './sidecar.ts';
 
@@ -60,8 +60,10 @@ async function writeTags(context: IngestContext, row: IngestRow, assetId: string
 export async function joinCollection(context: IngestContext, row: IngestRow, assetId: string): Promise<void> {
   if (context.storage.settings.enable_collection_directory_mapping !== true) return;
   await tryDecoration(context, 'Mirroring folders as collections', async () => {
-    const asset = await context.api.assets.get(assetId, { signal: context.leadership.signal });
-    await mirrorFolder(context, { assetId, folder: directoryOf(row.path), inCollections: asset.in_collections });
+    const { signal } = context.leadership;
+    const asset = await context.api.assets.get(assetId, { signal });
+    const mirror = { ...context, right: leaderRight(context), signal };
+    await mirrorFolder(mirror, directoryOf(row.path), { assetId, inCollections: asset.in_collections });
   });
 }
 

@@ -1,23 +1,34 @@
-import type { Collection } from '../../../iconik/api.ts';
-import { createLiving } from '../../../iconik/creation/create-living.ts';
+import type { Collection, IconikApi, Storage } from '../../../iconik/api.ts';
+import { type CreationRight, createLiving } from '../../../iconik/creation/create-living.ts';
+import type { CreateOnce } from '../../../iconik/creation/create-once.ts';
 import { IsgError } from '../../../runtime/errors.ts';
 import type { CollectionStep } from './decoration-plan.ts';
 import { collectionSteps, ROOT_EXTERNAL_ID } from './decoration-plan.ts';
-import type { IngestContext } from './ingest-context.ts';
-import { leaderRight } from './ingest-context.ts';
+import type { KnownCollections } from './ingest-context.ts';
 
 /** More are forgotten and asked for again. */
 const MOST_KNOWN = 20_000;
 
+/** What mirroring needs: under a leadership while files are ingested, under a lease when iconik orders the mapping. */
+export interface MirrorContext {
+  api: { collections: IconikApi['collections'] };
+  createOnce: CreateOnce;
+  right: CreationRight;
+  storage: Pick<Storage, 'id' | 'name'>;
+  /** Collections known so far; filled here. */
+  collections: KnownCollections;
+  signal: AbortSignal;
+}
+
 const isLiving = (collection: Collection): boolean => collection.status !== 'DELETED';
 
 async function findCollection(
-  context: IngestContext,
+  context: MirrorContext,
   step: CollectionStep,
   parentId: string | null,
 ): Promise<Collection | null> {
-  const { api, leadership } = context;
-  const limits = { signal: leadership.signal };
+  const { api, signal } = context;
+  const limits = { signal };
   const listed =
     parentId === null
       ? await api.collections.roots(limits)
@@ -25,9 +36,9 @@ async function findCollection(
   return listed.find((one) => one.external_id === step.externalId && isLiving(one)) ?? null;
 }
 
-async function livingCollection(context: IngestContext, id: string): Promise<boolean> {
+async function livingCollection(context: MirrorContext, id: string): Promise<boolean> {
   try {
-    return isLiving(await context.api.collections.get(id, { signal: context.leadership.signal }));
+    return isLiving(await context.api.collections.get(id, { signal: context.signal }));
   } catch (thrown) {
     if (thrown instanceof IsgError && thrown.code === 'iconik-not-found') return false;
     throw thrown;
@@ -36,7 +47,7 @@ async function livingCollection(context: IngestContext, id: string): Promise<boo
 
 /** The collection of one step: looked for by its external id, and made once when there is none. */
 async function ensureCollection(
-  context: IngestContext,
+  context: MirrorContext,
   step: CollectionStep,
   parentId: string | null,
 ): Promise<string> {
@@ -48,7 +59,7 @@ async function ensureCollection(
     ...(parentId === null ? {} : { parent_id: parentId }),
     ...(step.storageId === null ? {} : { storage_id: step.storageId }),
   };
-  return createLiving(context.createOnce, leaderRight(context), {
+  return createLiving(context.createOnce, context.right, {
     kind: 'collection',
     key: step.externalId === ROOT_EXTERNAL_ID ? step.externalId : `${parentId}/${step.externalId}`,
     create: (signal) => context.api.collections.create(body, { signal }),
@@ -58,7 +69,7 @@ async function ensureCollection(
 }
 
 /** The collection of a folder; those on the way are made if they are not there. Known ones are not asked for again. */
-async function collectionOf(context: IngestContext, folder: string): Promise<string | null> {
+async function collectionOf(context: MirrorContext, folder: string): Promise<string | null> {
   const { storage, collections: known } = context;
   let parentId: string | null = null;
   for (const step of collectionSteps(storage, folder)) {
@@ -71,20 +82,22 @@ async function collectionOf(context: IngestContext, folder: string): Promise<str
 }
 
 /**
- * Puts an asset into the collection that mirrors a folder of its storage. When iconik does not have one of the known
- * collections any more, all are forgotten and the error is transient: the next attempt makes them anew.
+ * Makes the collections that mirror a folder of a storage, as far as they lack, and puts an asset into the innermost, if
+ * one is given that is not in it. When iconik does not have one of the known collections any more, all are forgotten and
+ * the error is transient: the next attempt makes them anew.
  */
 export async function mirrorFolder(
-  context: IngestContext,
-  asset: { assetId: string; folder: string; inCollections: readonly string[] },
+  context: MirrorContext,
+  folder: string,
+  asset: { assetId: string; inCollections: readonly string[] } | null,
 ): Promise<void> {
-  const { collections: known, api, leadership } = context;
+  const { collections: known, api, right, signal } = context;
   const isFromMemory = known.size > 0;
   try {
-    const id = await collectionOf(context, asset.folder);
-    if (id === null || asset.inCollections.includes(id)) return;
-    leadership.assertTrusted();
-    await api.collections.putAsset(id, asset.assetId, { signal: leadership.signal });
+    const id = await collectionOf(context, folder);
+    if (id === null || asset === null || asset.inCollections.includes(id)) return;
+    right.assertAllowed();
+    await api.collections.putAsset(id, asset.assetId, { signal });
   } catch (thrown) {
     if (!isFromMemory || !(thrown instanceof IsgError) || thrown.code !== 'iconik-not-found') throw thrown;
     known.clear();

@@ -42,11 +42,11 @@ export function planIngestFailure(error: IsgError, attempts: number, random: () 
   if (error.code === 'creation-in-doubt') {
     return { kind: 'postpone', afterMs: waitOf(error), attempts, error: null };
   }
-  // The file waits for another one: no failure of its own, however often, but shown. Ever more seldom: a whole storage can
-  // wait so for days, and the sidecar wakes its file when it comes.
+  // The file waits for another one: no failure of its own, however often, but shown. The error says how long: a whole
+  // storage can wait so for days, and the sidecar wakes its file when it comes.
   if (error.code === 'sidecar-awaited') {
-    const afterMs = Math.min(BACKOFF.capMs, waitOf(error) * 2 ** Math.min(attempts, MAX_INGEST_ATTEMPTS));
-    return { kind: 'postpone', afterMs, attempts: Math.min(attempts + 1, MAX_INGEST_ATTEMPTS - 1), error: record };
+    const count = Math.min(attempts + 1, MAX_INGEST_ATTEMPTS - 1);
+    return { kind: 'postpone', afterMs: waitOf(error), attempts: count, error: record };
   }
   const count = attempts + 1;
   // An answer that is not iconik's own (a proxy, a load balancer) says nothing of the file either.

@@ -30,7 +30,7 @@ import {
 } from './ingest-plan.ts';
 import { livingAsset } from './living-asset.ts';
 import { fileSetPlaceBody, isAtPath, placeBody } from './move-plan.ts';
-import { ingestSidecar, requireSidecar } from './sidecar.ts';
+import { applySidecar, ingestSidecar, requireSidecar } from './sidecar.ts';
 
 /** How the ingest of a file ended for now. */
 export type IngestEnd = 'ingested' | 'content-changed';
@@ -234,8 +234,9 @@ async function stepUpdate(context: IngestContext, row: IngestRow, ids: CompleteI
     if (!isSame) return CONTENT_CHANGED;
     await updateRecord(context, row, { ids, record, body: updateBody(row, record) });
   }
+  const shown = await applySidecar(context, row, ids.assetId);
   return withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) =>
-    (await finishIngest(sql, row, null)) ? 'ingested' : CONTENT_CHANGED,
+    (await finishIngest(sql, row, shown)) ? 'ingested' : CONTENT_CHANGED,
   );
 }
 

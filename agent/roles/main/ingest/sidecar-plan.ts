@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { FileStorageSettings, MetadataValues } from '../../../iconik/api.ts';
 import { directoryOf, joinPath, nameOf, pathKey } from '../../../storage/storage-path.ts';
+import { readCsvSidecar, readXmlSidecar } from './sidecar-text.ts';
 
 /** Sidecar files: names, and what stands in them. Pure. */
 
@@ -73,11 +74,34 @@ export function readJsonSidecar(text: string): SidecarReading {
   return { kind: 'values', values: Object.fromEntries(entries) as MetadataValues };
 }
 
-/** Reads a sidecar by its format. XML and CSV need a converter (`metadata_conversion_url`): no parser for them is built in. */
+/** Shortest and longest pause between two looks at a row that waits for another one. */
+const HOLD_MS = { min: 3000, max: 60_000 };
+
+/**
+ * Milliseconds until a row that waits for another one is looked at again: half as long as it has been known, so that very
+ * many that wait for very long cost little. Whoever brings what they wait for wakes them.
+ */
+export function holdMs(secondsKnown: number): number {
+  return Math.min(HOLD_MS.max, Math.max(HOLD_MS.min, secondsKnown * 500));
+}
+
+/** A sidecar is text about one file; what is longer is none. */
+export const MAX_SIDECAR_BYTES = 1024 * 1024;
+
+/** Reads a sidecar by its format. Whatever stands in it, the answer is values or a reason: nothing is thrown. */
 export function readSidecar(format: SidecarFormat, text: string): SidecarReading {
-  if (format === 'json') return readJsonSidecar(text);
-  const reason = `is ${format.toUpperCase()}, which this version reads only through a metadata converter`;
-  return { kind: 'invalid', reason };
+  if (text.length > MAX_SIDECAR_BYTES) return { kind: 'invalid', reason: 'is longer than 1 MiB' };
+  if (text.includes('\0')) return { kind: 'invalid', reason: 'is no text' };
+  switch (format) {
+    case 'json':
+      return readJsonSidecar(text);
+    case 'xml':
+      return readXmlSidecar(text);
+    case 'csv':
+      return readCsvSidecar(text);
+    default:
+      return format satisfies never;
+  }
 }
 
 /** Headers for the converter: a JSON object, or one `Name: value` a line. Lines that are neither are left out. */

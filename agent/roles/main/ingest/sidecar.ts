@@ -1,7 +1,7 @@
 import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IngestRow } from '../../../db/queries/ingest.ts';
-import { finishIngest, wakeAwaitingSidecar } from '../../../db/queries/ingest.ts';
-import { rowsByKeys, rowsByStem, secondsKnown } from '../../../db/queries/named-file.ts';
+import { finishIngest, showSidecar, wakeHeldFiles } from '../../../db/queries/ingest.ts';
+import { type RelativeRow, rowsByKeys, rowsByStem, secondsKnown } from '../../../db/queries/named-file.ts';
 import type { ErrorRecord } from '../../../runtime/errors.ts';
 import { coerceError, IsgError } from '../../../runtime/errors.ts';
 import { directoryOf } from '../../../storage/storage-path.ts';
@@ -9,14 +9,18 @@ import { convertSidecar } from './convert-sidecar.ts';
 import { directoryAssetOf } from './directory-plan.ts';
 import type { IngestContext } from './ingest-context.ts';
 import type { SidecarReading } from './sidecar-plan.ts';
-import { isSidecarOf, readSidecar, sidecarFormat, sidecarKeys, usesSidecars } from './sidecar-plan.ts';
+import {
+  holdMs,
+  isSidecarOf,
+  MAX_SIDECAR_BYTES,
+  readSidecar,
+  sidecarFormat,
+  sidecarKeys,
+  usesSidecars,
+} from './sidecar-plan.ts';
 
-/** A sidecar is text about one file; what is longer is none. */
-const MAX_SIDECAR_BYTES = 1024 * 1024;
 /** How long a file that looks like a sidecar waits for the file it belongs to. */
 const LONELY_S = 60;
-/** Pause between two looks at what a row waits for. */
-const LOOK_AGAIN_MS = 3000;
 /** States of a row whose content is at rest. */
 const AT_REST = ['hashed', 'ingesting', 'ingested'];
 /** States of a row that ingest will not take further by itself. */
@@ -24,9 +28,13 @@ const SETTLED = ['ingested', 'faulty', 'empty'];
 
 type Sidecar = { kind: 'none' } | { kind: 'arriving' } | ({ path: string } & SidecarReading);
 
-function awaited(message: string): IsgError {
-  return new IsgError('sidecar-awaited', message, { retry: 'transient', fields: { retryAfterMs: LOOK_AGAIN_MS } });
+function awaited(message: string, knownForS = 0): IsgError {
+  const fields = { retryAfterMs: holdMs(knownForS) };
+  return new IsgError('sidecar-awaited', message, { retry: 'transient', fields });
 }
+
+const ageOf = (context: IngestContext, row: IngestRow): Promise<number> =>
+  secondsKnown(context.database, row.storageId, row.pathKey);
 
 /** The text of a sidecar; null when it is no sidecar at all. Trouble that passes, or a file that just went, is waited for. */
 async function textOf(context: IngestContext, path: string): Promise<string | null> {
@@ -85,7 +93,7 @@ export async function requireSidecar(context: IngestContext, row: IngestRow): Pr
   if (settings.sidecar_metadata_required !== true || directoryAssetOf(row.path, settings) !== null) return;
   const sidecar = await sidecarOf(context, row);
   if (sidecar.kind === 'values') return;
-  throw awaited(holdWords(sidecar));
+  throw awaited(holdWords(sidecar), await ageOf(context, row));
 }
 
 function problem(context: IngestContext, path: string, reason: string): ErrorRecord {
@@ -123,6 +131,24 @@ export async function applySidecar(
   return putValues(context, await sidecarOf(context, row), assetId);
 }
 
+/** Writes the values for the assets of its files and ends the row; what is wrong is shown at it and at its files. */
+async function finishSidecar(context: IngestContext, row: IngestRow, owners: readonly RelativeRow[]): Promise<void> {
+  const { database, leadership, storage } = context;
+  const shown: { pathKey: string; error: ErrorRecord | null }[] = [];
+  for (const { path, pathKey, assetId } of owners) {
+    if (assetId === null) continue;
+    // Another sidecar may come before this one for the same file.
+    const sidecar = await sidecarOf(context, { storageId: storage.id, path });
+    shown.push({ pathKey, error: await putValues(context, sidecar, assetId) });
+  }
+  const own = shown.find(({ error }) => error !== null)?.error ?? null;
+  await withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
+    if (!(await finishIngest(sql, row, own))) return;
+    // A sidecar that was corrected takes the complaint off its file, too.
+    for (const { pathKey, error } of shown) await showSidecar(sql, storage.id, pathKey, error);
+  });
+}
+
 /**
  * Takes a row that is a sidecar: waits until the ingest of its file has come to rest, writes its values to that asset, and
  * ends the row, which never becomes an asset itself. False for a row that is no sidecar. A file that only looks like one
@@ -139,20 +165,17 @@ export async function ingestSidecar(context: IngestContext, row: IngestRow): Pro
   const beside = await rowsByStem(database, storage.id, directoryOf(row.pathKey), stem);
   const owners = beside.filter((other) => isSidecarOf(row.path, other.path));
   if (owners.length === 0) {
-    if ((await secondsKnown(database, storage.id, row.pathKey)) >= LONELY_S) return false;
+    if ((await ageOf(context, row)) >= LONELY_S) return false;
     throw awaited('The file looks like a sidecar; it waits a minute for the file that it may belong to.');
   }
-  if (!owners.every((owner) => SETTLED.includes(owner.state))) {
-    const keys = owners.map((owner) => owner.pathKey);
-    await wakeAwaitingSidecar(database, leadership, storage.id, keys);
-    throw awaited('The sidecar waits until the file that it belongs to has been ingested.');
+  const waiting = owners.filter((owner) => !SETTLED.includes(owner.state));
+  if (waiting.length > 0) {
+    // The files may wait for just this one, and are not looked at often.
+    const keys = waiting.map((owner) => owner.pathKey);
+    await wakeHeldFiles(database, leadership, storage.id, keys);
+    const words = 'The sidecar waits until the file that it belongs to has been ingested.';
+    throw awaited(words, await ageOf(context, row));
   }
-  let error: ErrorRecord | null = null;
-  for (const { path, assetId } of owners) {
-    if (assetId === null) continue;
-    // Another sidecar may come before this one for the same file.
-    error ??= await putValues(context, await sidecarOf(context, { storageId: storage.id, path }), assetId);
-  }
-  await withLeaderFence(database, leadership, LEADER_LIMITS, (sql) => finishIngest(sql, row, error));
+  await finishSidecar(context, row, owners);
   return true;
 }

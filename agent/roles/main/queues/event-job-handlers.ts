@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   countNamedFiles,
+  directoriesWithFiles,
   filesOfAssets,
   followMerge,
   followMergeInJobs,
@@ -42,14 +43,15 @@ export interface CollectionMapper {
     right: CreationRight,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Makes the collections of a folder, as far as they lack. */
+  mirror(folder: { storage: Storage; folder: string }, right: CreationRight, signal: AbortSignal): Promise<void>;
 }
 
 /** What the jobs of events need. */
 export interface EventJobDeps {
   database: Sql;
   iconik: { storages: Pick<IconikApi['storages'], 'get'>; files: Pick<IconikApi['files'], 'getFile'> };
-  /** null where collections cannot be mapped. */
-  collections: CollectionMapper | null;
+  collections: CollectionMapper;
   /** Makes the scan look at the storage now; does nothing on a node that does not lead. */
   scanOnDemand(storageId: string): void;
 }
@@ -161,13 +163,18 @@ async function forgetDeleted(deps: EventJobDeps, { job, payload }: Context): Pro
   return { kind: 'done', result: { collections: await forgetCollections(deps.database, job, payload.collectionIds) } };
 }
 
-const checkpointSchema = z.object({ after: z.string(), files: z.number() }).catch({ after: '', files: 0 });
+/** Where a mapping stands: the last file that was placed, and then the last folder that was mirrored. */
+const checkpointSchema = z
+  .object({ after: z.string(), files: z.number(), afterFolder: z.string().default('') })
+  .catch({ after: '', files: 0, afterFolder: '' });
+
+const isWithin = (folder: string, path: string): boolean =>
+  folder === '' || path === folder || path.startsWith(`${folder}/`);
 
 async function mapCollections(deps: EventJobDeps, context: Context): Promise<JobOutcome> {
   const { job, payload, signal } = context;
   const { storageId } = payload;
   const { collections } = deps;
-  if (collections === null) return failed('This version cannot map folders to collections.');
   const storage = await deps.iconik.storages.get(storageId, { signal });
   const { settings } = storage;
   if (!('enable_collection_directory_mapping' in settings) || settings.enable_collection_directory_mapping !== true)
@@ -176,8 +183,8 @@ async function mapCollections(deps: EventJobDeps, context: Context): Promise<Job
     fence: () => ({ kind: 'lease', jobId: job.jobId, leaseToken: job.leaseToken }),
     assertAllowed: () => signal.throwIfAborted(),
   };
-  const folder = payload.paths.length === 1 ? (payload.paths[0] ?? '') : '';
-  let { after, files } = checkpointSchema.parse(job.checkpoint);
+  const folder = (payload.paths.length === 1 ? (payload.paths[0] ?? '') : '').normalize('NFC');
+  let { after, files, afterFolder } = checkpointSchema.parse(job.checkpoint);
   for (;;) {
     const page = await ingestedFiles(deps.database, storageId, { folder, afterPathKey: after, limit: MAP_BATCH });
     for (const { path, assetId } of page) {
@@ -186,9 +193,22 @@ async function mapCollections(deps: EventJobDeps, context: Context): Promise<Job
       files += 1;
     }
     const last = page.at(-1);
-    if (last === undefined) return { kind: 'done', result: { files } };
+    if (last === undefined) break;
     after = last.pathKey;
     context.progress(0, `${files} files mapped`);
-    await context.saveCheckpoint({ after, files });
+    await context.saveCheckpoint({ after, files, afterFolder });
+  }
+  // Folders whose files have not been ingested (yet): a collection each, with nothing in it.
+  for (;;) {
+    const next = await nextDirectories(deps.database, storageId, afterFolder, MAP_BATCH);
+    const wanted = next.filter((directory) => isWithin(folder, directory));
+    for (const directory of await directoriesWithFiles(deps.database, storageId, wanted)) {
+      signal.throwIfAborted();
+      await collections.mirror({ storage, folder: directory }, right, signal);
+    }
+    const last = next.at(-1);
+    if (last === undefined) return { kind: 'done', result: { files } };
+    afterFolder = last;
+    await context.saveCheckpoint({ after, files, afterFolder });
   }
 }

@@ -8,9 +8,9 @@ import { type CollectLogsOptions, collectLogs } from './collect-logs.ts';
 export interface LogUpload {
   /**
    * Sends them as those of a storage or of this gateway; a second wish for the same while one is under way shares its end.
-   * Throws what sending throws.
+   * Answers the name of the file in iconik; throws what sending throws.
    */
-  upload(owner: LogOwner, signal: AbortSignal): Promise<void>;
+  upload(owner: LogOwner, signal: AbortSignal): Promise<string>;
 }
 
 /** What the upload needs. */
@@ -24,15 +24,16 @@ export interface LogUploadDeps extends CollectLogsOptions {
 
 /** Makes the upload of this node's logs. */
 export function createLogUpload(deps: LogUploadDeps): LogUpload {
-  const underWay = new Map<string, Promise<void>>();
+  const underWay = new Map<string, Promise<string>>();
 
-  async function send(owner: LogOwner, signal: AbortSignal): Promise<void> {
+  async function send(owner: LogOwner, signal: AbortSignal): Promise<string> {
     const log = deps.log.child(owner);
     const gzip = await collectLogs(deps);
     const filename = logFileName(deps.workerId, deps.clock.wallMs());
     try {
       await deps.send(owner, { filename, gzip }, signal);
       log.info(`The log of this node was sent to iconik as ${filename}`, { bytes: gzip.length });
+      return filename;
     } catch (thrown) {
       log.warn('The log of this node could not be sent to iconik', { error: coerceError(thrown).message });
       throw thrown;

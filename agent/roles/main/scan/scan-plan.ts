@@ -56,8 +56,11 @@ function stateOfUnchanged(row: IndexedFileRow, settings: PlanSettings): FileStat
     case 'seen':
     case 'growing':
       return row.quietSeconds >= settings.growingFilesThresholdS ? 'ready' : null;
-    case 'missing':
     case 'skipped':
+      // What ingest refused stays refused until it changes or somebody orders another look.
+      if (row.hasDigests) return null;
+      return row.sizeBytes === 0 ? 'empty' : 'seen';
+    case 'missing':
       if (row.sizeBytes === 0) return 'empty';
       // Content that is known needs no second reading; ingest compares it with iconik's record.
       return row.hasDigests ? 'hashed' : 'seen';

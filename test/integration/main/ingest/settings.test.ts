@@ -353,6 +353,18 @@ describe('sidecars', () => {
     expect(valuesInIconik().map(([, value]) => value)).toEqual([values('A film').metadata_values]);
   });
 
+  it('in XML and CSV set the same values', async () => {
+    showView();
+    const xml =
+      '<a><metadata_values><Title><field_values><value>XML</value></field_values></Title></metadata_values></a>';
+    const texts = { '1.xml': xml, '2.mov.csv': 'Title\nCSV\n' };
+    for (const name of ['1.mov', '1.xml', '2.mov', '2.mov.csv']) await bench.addHashed(name, name);
+    await bench.run({ access: folderWith({ texts }) });
+    const shown = valuesInIconik().map(([, value]) => value);
+    expect(shown).toHaveLength(2);
+    for (const title of ['XML', 'CSV']) expect(shown).toContainEqual(values(title).metadata_values);
+  });
+
   it('that change are read again', async () => {
     showView();
     const texts = { 'film.json': JSON.stringify(values('Old')) };
@@ -377,7 +389,7 @@ describe('sidecars', () => {
     expect(shown).toEqual([
       expect.stringContaining('is no JSON'),
       expect.stringContaining('does not fit the metadata view'),
-      expect.stringContaining('only through a metadata converter'),
+      expect.stringContaining('no element metadata_values'),
     ]);
   });
 
@@ -388,11 +400,29 @@ describe('sidecars', () => {
     const isHeld = async () => JSON.stringify((await bench.rows())[0]?.error).includes('sidecar-awaited');
     await bench.run({ access: folderWith({}), isEnough: isHeld });
     expect(bench.records().assets).toEqual([]);
-    // However long it has waited: the sidecar wakes it.
-    await bench.database.execute("UPDATE storage_file SET next_attempt_at = now() + interval '1 day'", []);
+    // Looked at seldom by then, and woken by the sidecar.
+    await bench.database.execute("UPDATE storage_file SET next_attempt_at = now() + interval '10 minutes'", []);
     await bench.addHashed('film.json', 'sidecar');
-    await bench.run({ access: folderWith({ texts: { 'film.json': JSON.stringify(values('A film')) } }) });
+    await bench.run({
+      access: folderWith({ texts: { 'film.json': JSON.stringify(values('A film')) } }),
+      isEnough: async () => (await bench.rows()).some(({ path, state }) => path === 'film.mov' && state === 'ingested'),
+    });
     expect(bench.records().assets).toEqual(['film.mov']);
+    expect((await bench.rows()).find(({ path }) => path === 'film.mov')?.error).toBeNull();
+  });
+
+  it('that are corrected take the complaint off their file', async () => {
+    showView();
+    const texts = { 'film.json': '{' };
+    for (const name of ['film.mov', 'film.json']) await bench.addHashed(name, name);
+    await bench.run({ access: folderWith({ texts }) });
+    expect((await bench.rows()).map((row) => JSON.stringify(row.error))).toEqual([
+      expect.stringContaining('sidecar-invalid'),
+      expect.stringContaining('sidecar-invalid'),
+    ]);
+    texts['film.json'] = JSON.stringify(values('Corrected'));
+    await bench.addHashed('film.json', 'corrected');
+    await bench.run({ access: folderWith({ texts }) });
     expect((await bench.rows()).map((row) => row.error)).toEqual([null, null]);
   });
 

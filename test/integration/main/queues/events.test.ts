@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { dueFiles } from '../../../../agent/db/queries/ingest.ts';
+import { createIntentStore } from '../../../../agent/db/queries/intent.ts';
 import { prioritiseJob } from '../../../../agent/db/queries/operator-jobs.ts';
+import { createCreateOnce } from '../../../../agent/iconik/creation/intended-creation.ts';
+import { createCollectionMapper } from '../../../../agent/roles/main/ingest/collection-mapper.ts';
+import { ROOT_EXTERNAL_ID } from '../../../../agent/roles/main/ingest/decoration-plan.ts';
 import { GATEWAY_EVENT_TYPES } from '../../../../agent/roles/main/queues/gateway-event-table.ts';
+import { systemClock } from '../../../../agent/runtime/clock.ts';
+import { silentLogger } from '../../../../agent/runtime/logger.ts';
 import { JOBS, jobRow } from '../workbench.ts';
 import { createLiveLeader, FILES, fileRow, type LiveLeader } from './live-leader.ts';
 
@@ -93,6 +100,27 @@ describe('orders of events', () => {
     await carryOut('RESET_INGEST_VALIDATION', {}, 'FINISHED');
     expect(await states()).toEqual({ 'refused.mov': 'hashed', 'waiting.mov': 'hashed', 'fine.mov': 'ingested' });
     expect((await files())['refused.mov']?.attempts).toBe(0);
+  });
+
+  it('RESET_INGEST_VALIDATION: a file held for its sidecar, and one whose sidecar was refused, are looked at at once', async () => {
+    const codes = { 'held.mov': 'sidecar-awaited', 'odd.mov': 'sidecar-invalid', 'odd.json': 'sidecar-invalid' };
+    for (const [path, code] of Object.entries(codes)) {
+      await live.bench.knownFile({ path, state: code === 'sidecar-awaited' ? 'hashed' : 'ingested' });
+      await live.bench.database.execute(
+        "UPDATE storage_file SET xxh128 = 'x', next_attempt_at = now() + interval '1 minute', error = $2 WHERE path = $1",
+        [path, JSON.stringify({ code, message: 'why', retry: 'permanent' })],
+      );
+    }
+    await live.bench.knownFile({ path: 'fine.mov' });
+    await carryOut('RESET_INGEST_VALIDATION', { paths: ['held.mov', 'odd.mov', 'odd.json', 'fine.mov'] }, 'FINISHED');
+    expect(await states()).toEqual({
+      'held.mov': 'hashed',
+      'odd.mov': 'hashed',
+      'odd.json': 'hashed',
+      'fine.mov': 'ingested',
+    });
+    const due = await dueFiles(live.bench.database, [live.bench.storageId], { exceptContents: [], limit: 9 });
+    expect(due.map(({ path }) => path).sort()).toEqual(['held.mov', 'odd.json', 'odd.mov']);
   });
 
   it('INGEST_UPLOAD: uploads to the remote storage, once whoever leads, ended by UPLOAD_ABORT', async () => {
@@ -186,6 +214,55 @@ describe('orders of events', () => {
     await begun.promise;
     emit('ABORT_COLLECTION_MAP', {});
     await ends(job_id, 'ABORTED');
+  });
+
+  it('REQUEST_COLLECTION_MAP makes the collections as ingest does, each once, also of folders without ingested files', async () => {
+    const { database, iconik, storageId, standIn } = live.bench;
+    const storage = standIn.records.storages.get(storageId);
+    Object.assign(storage?.settings as object, { enable_collection_directory_mapping: true });
+    const intents = createIntentStore(database);
+    const createOnce = createCreateOnce({
+      intents,
+      clock: systemClock,
+      settleMs: 100,
+      deadlineMs: 2_000,
+      log: silentLogger,
+    });
+    Object.assign(live.collections, createCollectionMapper({ api: iconik, createOnce }));
+    const placed = await live.bench.knownFile({ path: 'map/day 1/1.mov' });
+    const gone = await live.bench.knownFile({ path: 'map/day 1/2.mov' });
+    standIn.records.assets.remove(gone.assetId);
+    await live.bench.knownFile({ path: 'map/day 2/3.mov', state: 'seen' });
+    await live.bench.knownFile({ path: 'map/day 3/4.mov', state: 'missing' });
+    const shownIn = () =>
+      standIn.records.collections
+        .all()
+        .filter(({ status }) => status === 'ACTIVE')
+        .map((row) => String(row.external_id))
+        .sort();
+    const wanted = [
+      `${storageId}/`,
+      `${storageId}/map`,
+      `${storageId}/map/day 1`,
+      `${storageId}/map/day 2`,
+      ROOT_EXTERNAL_ID,
+    ];
+    await carryOut('REQUEST_COLLECTION_MAP', { path: 'map' }, 'FINISHED');
+    await carryOut('REQUEST_COLLECTION_MAP', { path: 'map' }, 'FINISHED');
+    expect(shownIn()).toEqual(wanted.sort());
+    const folder = standIn.records.collections.all().find((row) => row.external_id === `${storageId}/map/day 1`);
+    expect(standIn.records.assets.get(placed.assetId)?.in_collections).toEqual([folder?.id]);
+    // What users delete is forgotten by its event, and made anew by the next order.
+    Object.assign(folder ?? {}, { status: 'DELETED' });
+    await carryOut('COLLECTION_DELETED', { collection_id: folder?.id }, 'FINISHED');
+    const kinds = await live.bench.rows(
+      "SELECT kind, state FROM intent WHERE key LIKE '%day 1' ORDER BY state",
+      z.object({ kind: z.string(), state: z.string() }),
+    );
+    expect(kinds).toEqual([{ kind: 'collection', state: 'void' }]);
+    await carryOut('REQUEST_COLLECTION_MAP', { path: 'map' }, 'FINISHED');
+    expect(shownIn()).toEqual(wanted.sort());
+    await database.execute('DELETE FROM intent', []);
   });
 
   it('COLLECTION_DELETED: what was created for the collection is forgotten', async () => {

@@ -24,7 +24,7 @@ export interface LiveLeader {
   scans: string[];
   restarts: string[];
   /** Replaced by tests that map folders. */
-  collections: { place: CollectionMapper['place'] };
+  collections: CollectionMapper;
   /** Ends the leadership and begins another: what a take-over does to this work. */
   takeOver(): Promise<void>;
   /** What users do in iconik: the buttons of a job. */
@@ -54,7 +54,7 @@ export async function createLiveLeader(options: LiveOptions = {}): Promise<LiveL
   await pulse.start();
   const scans: string[] = [];
   const restarts: string[] = [];
-  const collections: LiveLeader['collections'] = { place: async () => {} };
+  const collections: CollectionMapper = { place: async () => {}, mirror: async () => {} };
   const shared = { iconik, database, clock: systemClock, log, random: Math.random };
   const queues = createQueueWork({
     ...shared,
@@ -92,7 +92,10 @@ export async function createLiveLeader(options: LiveOptions = {}): Promise<LiveL
   const events = createEventJobHandlers({
     database,
     iconik,
-    collections: { place: (...all) => collections.place(...all) },
+    collections: {
+      place: (...all) => collections.place(...all),
+      mirror: (...all) => collections.mirror(...all),
+    },
     scanOnDemand: (id) => scans.push(id),
   });
   const given = (await options.handlers?.(bench)) ?? [];

@@ -71,8 +71,9 @@ describe('the upload of the logs', () => {
     writeLog('agent.log', `newest ${SECRET}\n`, 10);
     writeLog('main.log', 'of the application\n', 20);
     writeLog('config.ini', 'auth-token = x\n', 1);
-    await logUpload().upload({ storageId: account.storageIds[0] ?? '' }, AbortSignal.timeout(20_000));
+    const sent = await logUpload().upload({ storageId: account.storageIds[0] ?? '' }, AbortSignal.timeout(20_000));
     const [file, ...more] = arrived();
+    expect(file?.name).toBe(sent);
     expect(more).toEqual([]);
     expect(file?.name).toMatch(/^isg-pro-00000000-0000-4000-8000-000000000001-\d{4}-.*Z\.log\.gz$/);
     expect(file?.text).toBe(

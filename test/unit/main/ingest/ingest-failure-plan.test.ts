@@ -47,7 +47,7 @@ describe('planIngestFailure', () => {
     }
   });
 
-  it('a file that waits for its sidecar says so, ever more seldom, and is never condemned for it', () => {
+  it('a file that waits for its sidecar says so, waits as told, and is never condemned for it', () => {
     const awaited = failed('sidecar-awaited', 'transient', { retryAfterMs: 3000 });
     expect(planIngestFailure(awaited, 0, almostOne)).toEqual({
       kind: 'postpone',
@@ -56,7 +56,7 @@ describe('planIngestFailure', () => {
       error: { code: 'sidecar-awaited', message: 'why', retry: 'transient' },
     });
     const later = planIngestFailure(awaited, MAX_INGEST_ATTEMPTS - 1, almostOne);
-    expect(later).toMatchObject({ kind: 'postpone', afterMs: 300_000, attempts: MAX_INGEST_ATTEMPTS - 1 });
+    expect(later).toMatchObject({ kind: 'postpone', afterMs: 3000, attempts: MAX_INGEST_ATTEMPTS - 1 });
   });
 
   it('what something between here and iconik answered never condemns a file', () => {

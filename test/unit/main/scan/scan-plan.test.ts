@@ -72,6 +72,13 @@ describe('what a listed file does to its row', () => {
     expect(stateAfter(entry('a', { sizeBytes: 3 }), [row('a', { state: 'missing' })])).toEqual([['seen', false]]);
   });
 
+  it('a file that ingest refused stays refused, pass after pass, until it changes', () => {
+    expect(stateAfter(entry('a'), [row('a', { state: 'skipped' })])).toEqual([]);
+    expect(stateAfter(entry('a', { sizeBytes: 3 }), [row('a', { state: 'skipped' })])).toEqual([['seen', false]]);
+    // One without digests was never looked at by ingest: the scan had left it out, and now finds it.
+    expect(stateAfter(entry('a'), [row('a', { state: 'skipped', hasDigests: false })])).toEqual([['seen', false]]);
+  });
+
   it('a file that lost its bytes is empty, and one that gained some is seen', () => {
     expect(stateAfter(entry('a', { sizeBytes: 0 }), [row('a')])).toEqual([['empty', false]]);
     expect(stateAfter(entry('a'), [row('a', { state: 'empty', sizeBytes: 0 })])).toEqual([['seen', false]]);
