@@ -1,21 +1,26 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
+  truncateSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { childPids, openFiles, until, useStorages, withCode } from './storage-fixture.ts';
+import { childPids, collectWalk, openFiles, until, useStorages, withCode } from './storage-fixture.ts';
 
 const storages = useStorages();
 const factsOf = (path: string) => {
@@ -179,9 +184,66 @@ describe('digest', () => {
     expect(await changing).toMatchObject({ changed: true });
   });
 
+  it.each<[string, (path: string) => void]>([
+    ['grows', (path) => truncateSync(path, 2 ** 30 + 1)],
+    ['shrinks', (path) => truncateSync(path, 5)],
+    ['vanishes', (path) => unlinkSync(path)],
+    ['is replaced by another file', (path) => renameSync(`${path}-other`, path)],
+    ['is replaced by a directory', (path) => (unlinkSync(path), mkdirSync(path))],
+  ])('of a file that %s while it is read says so', async (_what, change) => {
+    const storage = await storages.open();
+    const path = join(storage.mountPoint, 'large');
+    writeFileSync(path, '');
+    writeFileSync(`${path}-other`, 'x');
+    truncateSync(path, 2 ** 30);
+    let isDone = false;
+    const onProgress = () => {
+      if (!isDone) change(path);
+      isDone = true;
+    };
+    expect(await storage.digest('large', { onProgress })).toMatchObject({
+      changed: true,
+      facts: { sizeBytes: 2 ** 30 },
+    });
+    expect(isDone).toBe(true);
+  });
+
+  it('finds files of any time, to the nanosecond, and as a walk saw them', async () => {
+    const storage = await storages.open();
+    const times = [
+      '1969-12-31T23:59:59.123456789Z',
+      '1901-12-14T00:00:00Z',
+      '2040-01-01T00:00:00.000000001Z',
+      '2440-01-01T00:00:00Z',
+    ];
+    for (const time of times) execFileSync('touch', ['-d', time, join(storage.mountPoint, time)]);
+    const { listings } = await collectWalk(storage);
+    const entries = listings.flatMap((listing) => (listing.kind === 'listed' ? listing.entries : []));
+    expect(entries.map((entry) => entry.name)).toEqual(times.toSorted());
+    for (const { name, ...facts } of entries) {
+      expect(await storage.stat(name)).toEqual(facts);
+      expect(await storage.digest(name, {})).toMatchObject({ changed: false, facts });
+      expect(await storage.removeFile(name, facts)).toBe('removed');
+    }
+    const early = entries.find((entry) => entry.name.startsWith('1969'));
+    expect(early?.mtimeNs).toBe('-876543211');
+    // More nanoseconds than 64 bits hold: the end of the range.
+    expect(BigInt(entries.at(-1)?.mtimeNs ?? 0)).toBeLessThan(2n ** 63n);
+  });
+
   it('refuses what is not a regular file instead of waiting for it', async () => {
     const storage = await storages.open();
     execFileSync('mkfifo', [join(storage.mountPoint, 'pipe')]);
+    execFileSync('mknod', [join(storage.mountPoint, 'device'), 'c', '1', '5']);
+    const server = createServer().listen(join(storage.mountPoint, 'socket'));
+    await once(server, 'listening');
+    const { listings } = await collectWalk(storage);
+    const kinds = listings.flatMap((one) => (one.kind === 'listed' ? one.entries.map((entry) => entry.kind) : []));
+    expect(kinds).toEqual(['other', 'other', 'other']);
+    for (const name of ['device', 'socket']) {
+      await expect(storage.digest(name, {})).rejects.toEqual(withCode('file-unreadable', 'permanent'));
+    }
+    server.close();
     mkdirSync(join(storage.mountPoint, 'directory'));
     await expect(storage.digest('pipe', {})).rejects.toEqual(withCode('file-unreadable', 'permanent'));
     await expect(storage.digest('directory', {})).rejects.toEqual(withCode('file-unreadable', 'permanent'));
