@@ -20,9 +20,23 @@ import { rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { CallContext } from '../../../agent/storage/process/call-context.ts';
+import { digestFile } from '../../../agent/storage/process/digest-file.ts';
 import { childPids, collectWalk, openFiles, until, useStorages, withCode } from './storage-fixture.ts';
 
 const storages = useStorages();
+const quietContext: Omit<CallContext, 'mountPoint' | 'progress'> = {
+  storageId: 's',
+  httpsProxy: null,
+  httpStallMs: 1_000,
+  markerExpected: false,
+  signal: new AbortController().signal,
+  sendPart: async () => {},
+  sendUnchanged: async () => {},
+  sendUnreadable: async () => {},
+  askFingerprints: async () => [],
+  warn: () => {},
+};
 const factsOf = (path: string) => {
   const stats = statSync(path, { bigint: true });
   return { sizeBytes: Number(stats.size), mtimeNs: String(stats.mtimeNs) };
@@ -185,27 +199,20 @@ describe('digest', () => {
   });
 
   it.each<[string, (path: string) => void]>([
-    ['grows', (path) => truncateSync(path, 2 ** 30 + 1)],
-    ['shrinks', (path) => truncateSync(path, 5)],
+    ['grows', (path) => truncateSync(path, 5)],
+    ['shrinks', (path) => truncateSync(path, 1)],
     ['vanishes', (path) => unlinkSync(path)],
     ['is replaced by another file', (path) => renameSync(`${path}-other`, path)],
-    ['is replaced by a directory', (path) => (unlinkSync(path), mkdirSync(path))],
+    ['is replaced by a link', (path) => renameSync(`${path}-link`, path)],
   ])('of a file that %s while it is read says so', async (_what, change) => {
-    const storage = await storages.open();
-    const path = join(storage.mountPoint, 'large');
-    writeFileSync(path, '');
+    const mountPoint = await storages.directory();
+    const path = join(mountPoint, 'file');
+    writeFileSync(path, 'abcd');
     writeFileSync(`${path}-other`, 'x');
-    truncateSync(path, 2 ** 30);
-    let isDone = false;
-    const onProgress = () => {
-      if (!isDone) change(path);
-      isDone = true;
-    };
-    expect(await storage.digest('large', { onProgress })).toMatchObject({
-      changed: true,
-      facts: { sizeBytes: 2 ** 30 },
-    });
-    expect(isDone).toBe(true);
+    symlinkSync('file-other', `${path}-link`);
+    // Called in this process, where progress is told between the last byte and the second look.
+    const digest = await digestFile('file', { ...quietContext, mountPoint, progress: () => change(path) });
+    expect(digest).toMatchObject({ changed: true, md5: 'e2fc714c4727ee9395f324cd2e7f331f', facts: { sizeBytes: 4 } });
   });
 
   it('finds files of any time, to the nanosecond, and as a walk saw them', async () => {
@@ -279,6 +286,33 @@ describe('commit', () => {
     expect(facts).toMatchObject({ kind: 'file', ...factsOf(join(storage.mountPoint, 'a/b/final.mov')) });
     expect(existsSync(join(storage.mountPoint, 'part'))).toBe(false);
     await expect(storage.commitFile('part', 'a/b/final.mov')).rejects.toEqual(withCode('file-not-found'));
+  });
+
+  it('takes every name that the disk takes, and a walk shows it as it was given', async () => {
+    const storage = await storages.open();
+    const names = [
+      'n\new\tline',
+      `quote'"\\`,
+      '😀.mov',
+      '\u202egnp.mov',
+      'e\u0301',
+      '\u00e9',
+      '%41',
+      '⟦e9⟧',
+      'CON',
+      'dot.',
+      'x'.repeat(255),
+      'é'.repeat(127),
+    ];
+    for (const name of names) {
+      writeFileSync(join(storage.mountPoint, 'part'), name);
+      await storage.commitFile('part', `to/${name}`);
+      expect(await storage.readText(`to/${name}`, 600)).toBe(name);
+    }
+    const { paths } = await collectWalk(storage, { directories: ['to'] });
+    expect(paths).toEqual(names.map((name) => `to/${name}`).sort());
+    writeFileSync(join(storage.mountPoint, 'part'), '');
+    await expect(storage.commitFile('part', 'x'.repeat(256))).rejects.toEqual(withCode('file-unreadable', 'permanent'));
   });
 
   it('never overwrites, whatever stands there', async () => {
