@@ -76,8 +76,8 @@ export function unwritableName(name: string, platform: NodeJS.Platform = process
   if (platform !== 'win32') return null;
   if (WINDOWS_DEVICE.test(name)) return 'is the name of a device on Windows';
   if (/[. ]$/.test(name)) return 'ends in a dot or a space, which Windows drops';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are among what Windows refuses
-  if (/[<>:"|?*\\/\0-\x1f]/.test(name)) return 'holds a character that Windows does not allow in names';
+  if (/[<>:"|?*\\/]/.test(name) || Array.from(name).some((character) => character < ' '))
+    return 'holds a character that Windows does not allow in names';
   return name.length > 255 ? 'is longer than the 255 characters that Windows allows' : null;
 }
 
