@@ -1,11 +1,11 @@
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute } from 'node:path';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { ProcessLane } from './process-lane.ts';
 import type { CallOptions, ProbeResult, StorageAccess } from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
-import { pathSegments } from './storage-path.ts';
+import { absolutePathIn } from './storage-path.ts';
 import { StorageProcess } from './storage-process.ts';
 
 /** Limits of one storage's processes. */
@@ -137,7 +137,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
   return {
     storageId,
     mountPoint,
-    absolutePath: (path) => join(mountPoint, ...pathSegments(path)),
+    absolutePath: (path) => absolutePathIn(mountPoint, path),
     async probe({ testWrite, timeoutMs }) {
       const verdict = await probeWithin(probes, { testWrite }, { timeoutMs, markerExpected: markerSeen });
       if (verdict.kind === 'reachable' && verdict.marker === 'right') markerSeen = true;

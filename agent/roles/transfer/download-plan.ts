@@ -1,6 +1,6 @@
 import type { FileRecord } from '../../iconik/api.ts';
 import { IsgError } from '../../runtime/errors.ts';
-import { pathKey } from '../../storage/storage-path.ts';
+import { pathKey, unwritableName } from '../../storage/storage-path.ts';
 
 /** One file to be downloaded. Paths are relative to the mount point. */
 export interface DownloadItem {
@@ -28,9 +28,13 @@ export interface DownloadOrder {
 /**
  * What to fetch and where to put it, from the records of the source file set: the directories that all have in common
  * are replaced by the destination directory. Throws (permanent) `outside-storage` for names that lead elsewhere,
- * `download-refused` for file sets that cannot be downloaded.
+ * `download-refused` for file sets that cannot be downloaded, or that this platform cannot keep under their names.
  */
-export function planDownload(order: DownloadOrder, records: readonly FileRecord[]): DownloadItem[] {
+export function planDownload(
+  order: DownloadOrder,
+  records: readonly FileRecord[],
+  platform: NodeJS.Platform = process.platform,
+): DownloadItem[] {
   const files = records.filter((record) => record.type !== 'DIRECTORY');
   if (files.length === 0) throw refused('The source file set has no files; there is nothing to download.');
   const sources = files.map((record) => sourceOf(record));
@@ -51,6 +55,7 @@ export function planDownload(order: DownloadOrder, records: readonly FileRecord[
     };
   });
   assertDistinct(items);
+  for (const item of items) assertWritable(item.finalPath, platform);
   return items;
 }
 
@@ -87,6 +92,17 @@ function assertDistinct(items: readonly DownloadItem[]): void {
     const key = pathKey(item.finalPath);
     if (seen.has(key)) throw refused(`Two files of the source file set would both become ${item.finalPath}.`);
     seen.add(key);
+  }
+}
+
+/** Before a byte is fetched: the disk would refuse the name, or keep the file under another one. */
+function assertWritable(path: string, platform: NodeJS.Platform): void {
+  for (const name of path.split('/')) {
+    const why = unwritableName(name, platform);
+    if (why === null) continue;
+    throw refused(
+      `${JSON.stringify(path)} cannot be kept on this node: ${JSON.stringify(name)} ${why}. Rename it in iconik.`,
+    );
   }
 }
 

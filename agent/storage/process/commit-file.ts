@@ -1,9 +1,11 @@
 /** Publication of finished files: under their name at once, completely, durably, and never over another file. */
 import { link, lstat, open, rename, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { IsgError } from '../../runtime/errors.ts';
 import type { FileFacts } from '../storage-access.ts';
+import { pathSegments } from '../storage-path.ts';
 import { containedEntry, containedEntryMade, openFileForReading } from './contained-path.ts';
+import type { DiskPath } from './disk-path.ts';
 import { factsOf, systemCode } from './local-filesystem.ts';
 
 /** What file systems without hard links answer (exFAT, FAT, many SMB and FUSE mounts, Windows shares). */
@@ -23,7 +25,7 @@ const NO_LINKS = new Set([
 const NO_DIRECTORY_SYNC = new Set(['EINVAL', 'EPERM', 'EACCES', 'EISDIR', 'ENOTSUP', 'EOPNOTSUPP', 'EBADF', 'ENOSYS']);
 
 /** Makes the entries of a directory durable, where the platform can. */
-export async function syncDirectory(absolute: string): Promise<void> {
+export async function syncDirectory(absolute: DiskPath): Promise<void> {
   try {
     const handle = await open(absolute, 'r');
     try {
@@ -82,7 +84,9 @@ async function syncMade(firstMade: string, directory: string): Promise<void> {
  * caller sees that and looks at `to`. A commit cut between link and unlink is completed by calling it again.
  */
 export async function commitFile(mountPoint: string, paths: { from: string; to: string }): Promise<FileFacts> {
-  const from = await containedEntry(mountPoint, paths.from);
+  // Ours, and so never a name that stands for other bytes.
+  await containedEntry(mountPoint, paths.from);
+  const from = join(mountPoint, ...pathSegments(paths.from));
   const handle = await openFileForReading(from, paths.from);
   try {
     // Windows syncs only what is open for writing; the receiver has synced it there already.
@@ -91,6 +95,8 @@ export async function commitFile(mountPoint: string, paths: { from: string; to: 
     await handle.close();
   }
   const { absolute: to, firstMade } = await containedEntryMade(mountPoint, paths.to);
+  // A file whose odd bytes read like this name has it already.
+  if (typeof (await containedEntry(mountPoint, paths.to)) !== 'string') throw nameTaken(paths.to);
   if (!(await publishFile(from, to))) {
     if (from === to || !(await isSameFile(from, to))) throw nameTaken(paths.to);
     await unlink(from);
@@ -98,7 +104,7 @@ export async function commitFile(mountPoint: string, paths: { from: string; to: 
   if (firstMade !== null) await syncMade(firstMade, dirname(to));
   await syncDirectory(dirname(to));
   if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from));
-  return factsOf(await lstat(to, { bigint: true }));
+  return factsOf(await lstat(to, { bigint: true }), paths.to);
 }
 
 function nameTaken(path: string): IsgError {

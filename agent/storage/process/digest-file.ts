@@ -6,6 +6,7 @@ import { IsgError } from '../../runtime/errors.ts';
 import type { DigestResult } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
 import { containedEntry, openFileForReading } from './contained-path.ts';
+import type { DiskPath } from './disk-path.ts';
 import { factsOf, isSameContent, systemCode } from './local-filesystem.ts';
 
 /** Large enough that the system call costs nothing, small enough to be hashed while still in the processor's cache. */
@@ -21,7 +22,7 @@ export function assertNotCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw new IsgError('cancelled', 'The call was cancelled.', { retry: 'transient' });
 }
 
-async function isStillThere(absolute: string, before: Awaited<ReturnType<typeof lookAt>>): Promise<boolean> {
+async function isStillThere(absolute: DiskPath, before: Awaited<ReturnType<typeof lookAt>>): Promise<boolean> {
   try {
     return isSameContent(await lstat(absolute, { bigint: true }), before);
   } catch (thrown) {
@@ -44,10 +45,11 @@ export async function digestFile(path: string, context: CallContext): Promise<Di
   const handle = await openFileForReading(absolute, path);
   try {
     const before = await lookAt(handle);
-    const length = Number(before.size);
+    const facts = factsOf(before, path);
+    const length = facts.sizeBytes;
     const { xxh128, md5, readBytes } = await digestBytes(handle.fd, length, context);
     const same = isSameContent(await lookAt(handle), before) && (await isStillThere(absolute, before));
-    return { xxh128, md5, facts: factsOf(before), changed: !same || readBytes !== length };
+    return { xxh128, md5, facts, changed: !same || readBytes !== length };
   } finally {
     await handle.close();
   }

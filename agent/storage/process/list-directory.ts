@@ -2,12 +2,16 @@
  * Lists one directory: looks at every entry, leaves out what the selection skips, and puts the rest into columns with a
  * fingerprint over them. Runs in the storage process itself or in one of its walk threads.
  */
+
+import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
-import { lstat, opendir } from 'node:fs/promises';
+import { lstat, opendir, readdir } from 'node:fs/promises';
 import xxhash from 'xxhash-addon';
 import { mayBeLitter, type WalkSelection } from '../ignore-patterns.ts';
-import { joinPath, pathKey } from '../storage-path.ts';
-import { classifyFileError, systemCode } from './local-filesystem.ts';
+import { legibleName, mayStandForBytes } from '../odd-name.ts';
+import { isIndexable, joinPath, pathKey, pathSegments } from '../storage-path.ts';
+import { type DiskPath, diskPath, entryPath } from './disk-path.ts';
+import { classifyFileError, isCountable, mtimeNsOf, systemCode, uncountable } from './local-filesystem.ts';
 
 /** Entries looked at together. */
 const ENTRIES_AT_ONCE = 32;
@@ -17,6 +21,9 @@ const FAST_GROUP_MS = ENTRIES_AT_ONCE * 0.2;
 const SCRATCH_ENTRIES = 4_096;
 /** What stands in a name for bytes that are not UTF-8. */
 const REPLACEMENT = '\uFFFD';
+const NOT_ASCII = /[^\p{ASCII}]/u;
+const TWIN_DIRECTORY =
+  'another folder beside it has the same name but for the composition of its letters (NFC, NFD); rename one of them';
 /** XXH3 with seed 0. The constructor aborts the process when it gets no buffer. */
 const SEED = Buffer.alloc(8);
 
@@ -77,10 +84,17 @@ export class DirectoryLister {
 
   /** Lists `path`; without columns when its fingerprint is `expected`. Throws only what `step` throws. */
   async list(path: string, expected: string | null): Promise<ListOutcome> {
-    const absolute = path === '' ? this.#options.mountPoint : `${this.#options.mountPoint}/${path}`;
+    let absolute: DiskPath = path === '' ? this.#options.mountPoint : `${this.#options.mountPoint}/${path}`;
     let names: string[];
+    let spelled: SpelledNames = PLAIN;
     try {
-      names = (await this.#readNames(absolute)).sort();
+      if (mayStandForBytes(path)) absolute = await diskPath(this.#options.mountPoint, pathSegments(path));
+      names = await this.#readNames(absolute);
+      if (names.some((name) => name.includes(REPLACEMENT))) {
+        spelled = spellOut(await readdir(absolute, { encoding: 'buffer' }));
+        names = spelled.names;
+      }
+      names.sort();
     } catch (thrown) {
       await this.#options.step(0);
       return { kind: 'unreadable', path, reason: classifyFileError(thrown, path).message };
@@ -88,14 +102,15 @@ export class DirectoryLister {
     const columns = this.#free.pop() ?? new ScratchColumns();
     columns.reserve(names.length);
     const found = new Findings(path, columns, this.#options.selection);
+    found.skipUnnameable(spelled.unnameable);
     const distinct = found.dropRepeated(names);
-    await this.#lookAtAll(absolute, distinct, found);
+    await this.#lookAtAll((name) => entryPath(absolute, spelled.bytes.get(name) ?? name), distinct, found);
     const outcome = found.outcome(expected);
     this.#free.push(columns);
     return outcome;
   }
 
-  async #readNames(absolute: string): Promise<string[]> {
+  async #readNames(absolute: DiskPath): Promise<string[]> {
     if (this.#isFast) return readdirSync(absolute);
     const names: string[] = [];
     for await (const entry of await opendir(absolute, { bufferSize: 512 })) {
@@ -105,7 +120,7 @@ export class DirectoryLister {
     return names;
   }
 
-  async #lookAtAll(absolute: string, names: readonly string[], found: Findings): Promise<void> {
+  async #lookAtAll(where: (name: string) => DiskPath, names: readonly string[], found: Findings): Promise<void> {
     for (let at = 0; at < names.length; ) {
       const startedAt = performance.now();
       // The first of a slow storage is looked at alone: a group of synchronous looks would block for all of them.
@@ -113,12 +128,12 @@ export class DirectoryLister {
       const count = end - at;
       for (; at < end; at += 1) {
         const name = names[at] ?? '';
-        found.take(name, lookNow(`${absolute}/${name}`));
+        found.take(name, lookNow(where(name)));
       }
       this.#isFast = performance.now() - startedAt < (FAST_GROUP_MS * count) / ENTRIES_AT_ONCE;
       if (!this.#isFast) {
         const together = names.slice(at, at + ENTRIES_AT_ONCE);
-        const looks = await Promise.all(together.map((name) => look(`${absolute}/${name}`)));
+        const looks = await Promise.all(together.map((name) => look(where(name))));
         for (const [index, name] of together.entries()) found.take(name, looks[index] ?? new Error('no outcome'));
         at += together.length;
       }
@@ -128,7 +143,31 @@ export class DirectoryLister {
   }
 }
 
-function lookNow(absolute: string): BigIntStats | Error {
+/** Names of a directory in which some are not UTF-8. */
+interface SpelledNames {
+  names: string[];
+  /** What legible names stand for. */
+  bytes: ReadonlyMap<string, Buffer>;
+  /** Entries without a legible name of their own. */
+  unnameable: number;
+}
+
+const PLAIN: SpelledNames = { names: [], bytes: new Map(), unnameable: 0 };
+
+function spellOut(entries: readonly Buffer[]): SpelledNames {
+  const plain = new Set(entries.filter((entry) => isUtf8(entry)).map((entry) => entry.toString('utf8')));
+  const bytes = new Map<string, Buffer>();
+  let unnameable = 0;
+  for (const entry of entries) {
+    if (isUtf8(entry)) continue;
+    const name = legibleName(entry);
+    if (name === null || plain.has(name)) unnameable += 1;
+    else bytes.set(name, entry);
+  }
+  return { names: [...plain, ...bytes.keys()], bytes, unnameable };
+}
+
+function lookNow(absolute: DiskPath): BigIntStats | Error {
   try {
     return lstatSync(absolute, { bigint: true });
   } catch (thrown) {
@@ -136,7 +175,7 @@ function lookNow(absolute: string): BigIntStats | Error {
   }
 }
 
-async function look(absolute: string): Promise<BigIntStats | Error> {
+async function look(absolute: DiskPath): Promise<BigIntStats | Error> {
   try {
     return await lstat(absolute, { bigint: true });
   } catch (thrown) {
@@ -184,10 +223,11 @@ class ScratchColumns {
 /** What was found in one directory so far. */
 class Findings {
   readonly #path: string;
+  readonly #pathBytes: number;
   readonly #selection: WalkSelection;
   readonly #columns: ScratchColumns;
   readonly #names: string[] = [];
-  readonly #children: string[] = [];
+  #children: string[] = [];
   readonly #others: string[] = [];
   readonly #failed: { path: string; reason: string }[] = [];
   #files = 0;
@@ -196,16 +236,20 @@ class Findings {
 
   constructor(path: string, columns: ScratchColumns, selection: WalkSelection) {
     this.#path = path;
+    this.#pathBytes = Buffer.byteLength(path);
     this.#selection = selection;
     this.#columns = columns;
   }
 
-  /** Several names of invalid bytes may read the same: only the first is looked for, the others cannot be named. */
+  skipUnnameable(entries: number): void {
+    this.#skipped += entries;
+    this.#unnameable += entries;
+  }
+
+  /** A name that is listed twice (some file servers do, while a directory changes) is looked at once. */
   dropRepeated(sorted: readonly string[]): readonly string[] {
     if (!sorted.some((name, index) => name === sorted[index - 1])) return sorted;
     const distinct = sorted.filter((name, index) => name !== sorted[index - 1]);
-    this.#skipped += sorted.length - distinct.length;
-    this.#unnameable += sorted.length - distinct.length;
     return distinct;
   }
 
@@ -213,12 +257,13 @@ class Findings {
   take(name: string, outcome: BigIntStats | Error): void {
     if (!(outcome instanceof Error)) this.#keepOrSkip(name, outcome);
     else if (systemCode(outcome) !== 'ENOENT') {
-      const path = joinPath(this.#path, name);
-      this.#failed.push({ path, reason: classifyFileError(outcome, path).message });
-    } else if (name.includes(REPLACEMENT)) {
-      this.#skipped += 1;
-      this.#unnameable += 1;
+      this.#fail(name, (path) => classifyFileError(outcome, path).message);
     }
+  }
+
+  #fail(name: string, reason: (path: string) => string): void {
+    const path = joinPath(this.#path, name);
+    this.#failed.push({ path, reason: reason(path) });
   }
 
   #keepOrSkip(name: string, stats: BigIntStats): void {
@@ -228,13 +273,21 @@ class Findings {
       this.#skipped += 1;
       return;
     }
+    if (!isIndexable(this.#pathBytes, this.#path, name)) {
+      this.#fail(name, () => 'its path is longer than the 2,400 bytes that the index takes');
+      return;
+    }
+    if (kind === FILE && !isCountable(stats)) {
+      this.#fail(name, (path) => uncountable(path).message);
+      return;
+    }
     const index = this.#names.length;
     const { kinds, sizes, mtimesNs, fileIds } = this.#columns;
     this.#names.push(name);
     kinds[index] = kind;
     fileIds[index] = stats.ino;
     sizes[index] = isDirectory ? 0 : Number(stats.size);
-    mtimesNs[index] = isDirectory ? 0n : stats.mtimeNs;
+    mtimesNs[index] = isDirectory ? 0n : mtimeNsOf(stats);
     if (isDirectory) this.#children.push(name);
     else if (kind === FILE) this.#files += 1;
     else this.#others.push(name);
@@ -245,14 +298,31 @@ class Findings {
     return isDirectory ? this.#selection.skipsDirectory(path) : this.#selection.skipsEntry(path);
   }
 
+  /**
+   * Of directories whose names differ only in composition the index can hold one: the first by code units. The others are not
+   * entered, and said to be unreadable.
+   */
+  #setTwinsAside(): void {
+    if (!this.#children.some((name) => NOT_ASCII.test(name))) return;
+    const first = new Map<string, string>();
+    this.#children = this.#children.filter((name) => {
+      const key = pathKey(name);
+      const twin = first.get(key);
+      if (twin === undefined) first.set(key, name);
+      else this.#fail(name, () => TWIN_DIRECTORY);
+      return twin === undefined;
+    });
+  }
+
   outcome(expected: string | null): ListOutcome {
+    this.#setTwinsAside();
     const failed = this.#failed;
     const first = failed[0];
     if (first && this.#names.length === 0) return { kind: 'unreadable', path: this.#path, reason: first.reason };
     const columns = this.#columns.view(this.#names);
     const fingerprint = failed.length === 0 ? fingerprintOf(this.#path, columns) : null;
     const isUnchanged = fingerprint !== null && fingerprint === expected;
-    if (isUnchanged) this.#skipped += this.#others.length + countClashes(columns);
+    if (isUnchanged) this.#skipped += this.#others.length;
     return {
       kind: 'listed',
       path: this.#path,
@@ -289,11 +359,4 @@ function fingerprintOf(path: string, columns: EntryColumns): string {
     if (column.length > 0) hash.update(bytesOf(column));
   }
   return hash.digest().toString('hex');
-}
-
-/** How many files have a name that is another one's to the index (they differ only in composition). */
-function countClashes({ names, kinds }: EntryColumns): number {
-  // ASCII names, which are most, cannot clash.
-  const composed = names.filter((name, index) => kinds[index] === FILE && /[^\p{ASCII}]/u.test(name));
-  return composed.length - new Set(composed.map(pathKey)).size;
 }

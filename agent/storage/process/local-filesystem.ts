@@ -3,12 +3,32 @@ import type { BigIntStats } from 'node:fs';
 import { IsgError } from '../../runtime/errors.ts';
 import type { FileFacts } from '../storage-access.ts';
 
-/** Facts of a stat. */
-export function factsOf(stats: BigIntStats): FileFacts {
+/** Times are kept in 64 bits, as the index does: what lies before 1677 or after 2262 counts as the end of that range. */
+export function mtimeNsOf(stats: BigIntStats): bigint {
+  if (stats.mtimeNs > MAX_MTIME_NS) return MAX_MTIME_NS;
+  return stats.mtimeNs < -MAX_MTIME_NS ? -MAX_MTIME_NS : stats.mtimeNs;
+}
+
+const MAX_MTIME_NS = 2n ** 63n - 1n;
+
+/** Whether a size can be counted exactly; sparse files can claim more. */
+export function isCountable(stats: BigIntStats): boolean {
+  return stats.size <= BigInt(Number.MAX_SAFE_INTEGER);
+}
+
+/** That a file claims to be larger than 2^53 - 1 bytes. */
+export function uncountable(path: string): IsgError {
+  const words = `${JSON.stringify(path)} claims to be larger than 8 PiB; such files are not taken.`;
+  return new IsgError('file-unreadable', words, { retry: 'permanent', fields: { path } });
+}
+
+/** Facts of a stat; throws `file-unreadable` when the size cannot be counted. */
+export function factsOf(stats: BigIntStats, path: string): FileFacts {
+  if (stats.isFile() && !isCountable(stats)) throw uncountable(path);
   return {
     kind: kindOf(stats),
     sizeBytes: Number(stats.size),
-    mtimeNs: String(stats.mtimeNs),
+    mtimeNs: String(mtimeNsOf(stats)),
     fileId: String(stats.ino),
   };
 }
@@ -29,7 +49,7 @@ export function isSameContent(one: BigIntStats, other: BigIntStats): boolean {
 
 /** Whether a file looks as recorded. */
 export function isAsExpected(stats: BigIntStats, expected: { sizeBytes: number; mtimeNs: string }): boolean {
-  return stats.isFile() && Number(stats.size) === expected.sizeBytes && String(stats.mtimeNs) === expected.mtimeNs;
+  return stats.isFile() && Number(stats.size) === expected.sizeBytes && String(mtimeNsOf(stats)) === expected.mtimeNs;
 }
 
 /** The system's code of an error (`ENOENT`); '' when it has none. */

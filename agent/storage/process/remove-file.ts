@@ -1,7 +1,7 @@
 import { lstat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { syncDirectory } from './commit-file.ts';
 import { containedEntry } from './contained-path.ts';
+import { parentPath } from './disk-path.ts';
 import { isAsExpected, systemCode } from './local-filesystem.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function removeFile(
     const absolute = await containedEntry(mountPoint, path);
     if (!isAsExpected(await lstat(absolute, { bigint: true }), expected)) return 'differs';
     await unlink(absolute);
-    await syncDirectory(dirname(absolute));
+    await syncDirectory(parentPath(absolute));
     return 'removed';
   } catch (thrown) {
     const code = systemCode(thrown);

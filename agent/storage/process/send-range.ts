@@ -4,6 +4,7 @@ import { IsgError } from '../../runtime/errors.ts';
 import type { HttpAnswer, SendRange } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
 import { containedEntry, openFileForReading } from './contained-path.ts';
+import type { DiskPath } from './disk-path.ts';
 import { isAsExpected } from './local-filesystem.ts';
 import {
   classifyTransferError,
@@ -25,7 +26,7 @@ const EXPECTATION_FAILED = 417;
 
 interface Source {
   handle: FileHandle;
-  absolute: string;
+  absolute: DiskPath;
   send: SendRange;
 }
 

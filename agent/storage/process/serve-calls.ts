@@ -37,7 +37,7 @@ const handlers: Handlers = {
   walk: walkTree,
   stat: async ({ path }, context) => {
     try {
-      return factsOf(await lstat(await containedEntry(context.mountPoint, path), { bigint: true }));
+      return factsOf(await lstat(await containedEntry(context.mountPoint, path), { bigint: true }), path);
     } catch (thrown) {
       const code = systemCode(thrown);
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw thrown;

@@ -1,23 +1,42 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
+  truncateSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { childPids, openFiles, until, useStorages, withCode } from './storage-fixture.ts';
+import type { CallContext } from '../../../agent/storage/process/call-context.ts';
+import { digestFile } from '../../../agent/storage/process/digest-file.ts';
+import { childPids, collectWalk, openFiles, until, useStorages, withCode } from './storage-fixture.ts';
 
 const storages = useStorages();
+const quietContext: Omit<CallContext, 'mountPoint' | 'progress'> = {
+  storageId: 's',
+  httpsProxy: null,
+  httpStallMs: 1_000,
+  markerExpected: false,
+  signal: new AbortController().signal,
+  sendPart: async () => {},
+  sendUnchanged: async () => {},
+  sendUnreadable: async () => {},
+  askFingerprints: async () => [],
+  warn: () => {},
+};
 const factsOf = (path: string) => {
   const stats = statSync(path, { bigint: true });
   return { sizeBytes: Number(stats.size), mtimeNs: String(stats.mtimeNs) };
@@ -179,9 +198,59 @@ describe('digest', () => {
     expect(await changing).toMatchObject({ changed: true });
   });
 
+  it.each<[string, (path: string) => void]>([
+    ['grows', (path) => truncateSync(path, 5)],
+    ['shrinks', (path) => truncateSync(path, 1)],
+    ['vanishes', (path) => unlinkSync(path)],
+    ['is replaced by another file', (path) => renameSync(`${path}-other`, path)],
+    ['is replaced by a link', (path) => renameSync(`${path}-link`, path)],
+  ])('of a file that %s while it is read says so', async (_what, change) => {
+    const mountPoint = await storages.directory();
+    const path = join(mountPoint, 'file');
+    writeFileSync(path, 'abcd');
+    writeFileSync(`${path}-other`, 'x');
+    symlinkSync('file-other', `${path}-link`);
+    // Called in this process, where progress is told between the last byte and the second look.
+    const digest = await digestFile('file', { ...quietContext, mountPoint, progress: () => change(path) });
+    expect(digest).toMatchObject({ changed: true, md5: 'e2fc714c4727ee9395f324cd2e7f331f', facts: { sizeBytes: 4 } });
+  });
+
+  it('finds files of any time, to the nanosecond, and as a walk saw them', async () => {
+    const storage = await storages.open();
+    const times = [
+      '1969-12-31T23:59:59.123456789Z',
+      '1901-12-14T00:00:00Z',
+      '2040-01-01T00:00:00.000000001Z',
+      '2440-01-01T00:00:00Z',
+    ];
+    for (const time of times) execFileSync('touch', ['-d', time, join(storage.mountPoint, time)]);
+    const { listings } = await collectWalk(storage);
+    const entries = listings.flatMap((listing) => (listing.kind === 'listed' ? listing.entries : []));
+    expect(entries.map((entry) => entry.name)).toEqual(times.toSorted());
+    for (const { name, ...facts } of entries) {
+      expect(await storage.stat(name)).toEqual(facts);
+      expect(await storage.digest(name, {})).toMatchObject({ changed: false, facts });
+      expect(await storage.removeFile(name, facts)).toBe('removed');
+    }
+    const early = entries.find((entry) => entry.name.startsWith('1969'));
+    expect(early?.mtimeNs).toBe('-876543211');
+    // More nanoseconds than 64 bits hold: the end of the range.
+    expect(BigInt(entries.at(-1)?.mtimeNs ?? 0)).toBeLessThan(2n ** 63n);
+  });
+
   it('refuses what is not a regular file instead of waiting for it', async () => {
     const storage = await storages.open();
     execFileSync('mkfifo', [join(storage.mountPoint, 'pipe')]);
+    execFileSync('mknod', [join(storage.mountPoint, 'device'), 'c', '1', '5']);
+    const server = createServer().listen(join(storage.mountPoint, 'socket'));
+    await once(server, 'listening');
+    const { listings } = await collectWalk(storage);
+    const kinds = listings.flatMap((one) => (one.kind === 'listed' ? one.entries.map((entry) => entry.kind) : []));
+    expect(kinds).toEqual(['other', 'other', 'other']);
+    for (const name of ['device', 'socket']) {
+      await expect(storage.digest(name, {})).rejects.toEqual(withCode('file-unreadable', 'permanent'));
+    }
+    server.close();
     mkdirSync(join(storage.mountPoint, 'directory'));
     await expect(storage.digest('pipe', {})).rejects.toEqual(withCode('file-unreadable', 'permanent'));
     await expect(storage.digest('directory', {})).rejects.toEqual(withCode('file-unreadable', 'permanent'));
@@ -217,6 +286,33 @@ describe('commit', () => {
     expect(facts).toMatchObject({ kind: 'file', ...factsOf(join(storage.mountPoint, 'a/b/final.mov')) });
     expect(existsSync(join(storage.mountPoint, 'part'))).toBe(false);
     await expect(storage.commitFile('part', 'a/b/final.mov')).rejects.toEqual(withCode('file-not-found'));
+  });
+
+  it('takes every name that the disk takes, and a walk shows it as it was given', async () => {
+    const storage = await storages.open();
+    const names = [
+      'n\new\tline',
+      `quote'"\\`,
+      '😀.mov',
+      '\u202egnp.mov',
+      'e\u0301',
+      '\u00e9',
+      '%41',
+      '⟦e9⟧',
+      'CON',
+      'dot.',
+      'x'.repeat(255),
+      'é'.repeat(127),
+    ];
+    for (const name of names) {
+      writeFileSync(join(storage.mountPoint, 'part'), name);
+      await storage.commitFile('part', `to/${name}`);
+      expect(await storage.readText(`to/${name}`, 600)).toBe(name);
+    }
+    const { paths } = await collectWalk(storage, { directories: ['to'] });
+    expect(paths).toEqual(names.map((name) => `to/${name}`).sort());
+    writeFileSync(join(storage.mountPoint, 'part'), '');
+    await expect(storage.commitFile('part', 'x'.repeat(256))).rejects.toEqual(withCode('file-unreadable', 'permanent'));
   });
 
   it('never overwrites, whatever stands there', async () => {

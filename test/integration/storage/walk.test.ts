@@ -1,11 +1,11 @@
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { assertRoot } from '../../support/privileges.ts';
-import { collectWalk, useStorages, withCode } from './storage-fixture.ts';
+import { childPids, collectWalk, useStorages, withCode } from './storage-fixture.ts';
 
 const storages = useStorages();
 
@@ -14,6 +14,25 @@ function tree(root: string, paths: readonly string[]): void {
     const absolute = join(root, path);
     mkdirSync(join(absolute, path.endsWith('/') ? '.' : '..'), { recursive: true });
     if (!path.endsWith('/')) writeFileSync(absolute, path);
+  }
+}
+
+/** A chain of directories named `d` with a file at its end, made from the inside: its path is longer than a call may give. */
+function deepTree(root: string, levels: number): { deepest: string } {
+  const script = `const { mkdirSync, writeFileSync } = require('node:fs');
+    process.chdir(process.argv[1]);
+    for (let level = 0; level < Number(process.argv[2]); level += 1) { mkdirSync('d'); process.chdir('d'); }
+    writeFileSync('f', '');`;
+  execFileSync(process.execPath, ['-e', script, root, String(levels)]);
+  return { deepest: [...Array(levels).fill('d'), 'f'].join('/') };
+}
+
+function residentKib(pid: number): number {
+  try {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    // Ended meanwhile.
+    return 0;
   }
 }
 
@@ -67,18 +86,107 @@ describe('a walk', () => {
     expect(paths).toEqual([...names].sort());
   });
 
-  it('skips and counts names that are not UTF-8, and reports that once', async () => {
+  it('gives names that are not UTF-8 legible ones, by which every call finds them', async () => {
     const storage = await storages.open();
-    for (const bytes of [[0xff], [0xfe], [0x61, 0xff]]) {
-      writeFileSync(Buffer.concat([Buffer.from(`${storage.mountPoint}/`), Buffer.from(bytes)]), 'x');
-    }
+    const below = (...parts: (string | number[])[]) =>
+      Buffer.concat([
+        Buffer.from(`${storage.mountPoint}/`),
+        ...parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))),
+      ]);
+    for (const bytes of [[0xff], [0xfe], [0x61, 0xff]]) writeFileSync(below(bytes), 'x');
+    mkdirSync(below('dir', [0xe9]));
+    writeFileSync(below('dir', [0xe9], '/caf', [0xe9], '.mov'), 'deep');
     tree(storage.mountPoint, ['good', '\uFFFD']);
     storages.records.length = 0;
     const { paths, summary } = await collectWalk(storage);
-    expect(paths).toEqual(['good', '\uFFFD']);
-    expect(summary.skipped).toBe(4);
-    expect(storages.records).toMatchObject([{ level: 'warn', fields: { count: 3 } }]);
+    const deep = 'dir⟦e9⟧/caf⟦e9⟧.mov';
+    expect(paths).toEqual(['a⟦ff⟧', 'dir⟦e9⟧', deep, 'good', '⟦fe⟧', '⟦ff⟧', '\uFFFD'].sort());
+    expect(summary).toMatchObject({ files: 6, skipped: 1, unreadable: 0 });
+    expect(storages.records).toEqual([]);
+    expect(await storage.stat(deep)).toMatchObject({ kind: 'file', sizeBytes: 4 });
+    const { facts, changed } = await storage.digest(deep, {});
+    expect(changed).toBe(false);
+    expect(await storage.readText(deep, 10)).toBe('deep');
+    expect(await storage.stat('dir⟦e9⟧/nothing⟦e9⟧')).toBeNull();
+    const under = await collectWalk(storage, { directories: ['dir⟦e9⟧'] });
+    expect(under.paths).toEqual([deep]);
+    // Nothing is put beside them that would then be taken for them.
+    await expect(storage.commitFile('good', 'dir⟦e9⟧/new')).rejects.toEqual(withCode('file-unreadable', 'permanent'));
+    await expect(storage.commitFile('good', '⟦ff⟧')).rejects.toEqual(withCode('content-differs', 'permanent'));
+    expect(await storage.removeFile(deep, facts)).toBe('removed');
+    expect(existsSync(below('dir', [0xe9], '/caf', [0xe9], '.mov'))).toBe(false);
   });
+
+  it('counts and reports names whose legible form is another name already', async () => {
+    const storage = await storages.open();
+    tree(storage.mountPoint, ['⟦ff⟧']);
+    writeFileSync(Buffer.concat([Buffer.from(`${storage.mountPoint}/`), Buffer.from([0xff])]), 'other');
+    storages.records.length = 0;
+    const { paths, summary } = await collectWalk(storage);
+    expect([paths, summary.skipped]).toEqual([['⟦ff⟧'], 2]);
+    expect(storages.records).toMatchObject([{ level: 'warn', fields: { count: 1 } }]);
+    expect(await storage.readText('⟦ff⟧', 10)).toBe('⟦ff⟧');
+  });
+
+  it('never leads out of the storage by a spelled name', async () => {
+    const storage = await storages.open();
+    const outside = await storages.directory();
+    writeFileSync(join(outside, 'secret'), 'x');
+    symlinkSync(outside, Buffer.concat([Buffer.from(`${storage.mountPoint}/`), Buffer.from([0xff])]));
+    await expect(storage.stat('⟦ff⟧/secret')).rejects.toEqual(withCode('outside-storage', 'permanent'));
+    expect(await storage.stat('⟦ff⟧')).toMatchObject({ kind: 'symlink' });
+    expect(await storage.stat('⟦2e2e⟧')).toBeNull();
+  });
+
+  it('enters one of two directories that differ only in composition, and says of the other what to do', async () => {
+    const storage = await storages.open();
+    tree(storage.mountPoint, ['caf\u00e9/a', 'cafe\u0301/b', 'other/c']);
+    const { listings, paths } = await collectWalk(storage);
+    expect(paths).toEqual(['cafe\u0301', 'cafe\u0301/b', 'caf\u00e9', 'other', 'other/c']);
+    expect(listings).toContainEqual({
+      kind: 'unreadable',
+      path: 'caf\u00e9',
+      reason: expect.stringContaining('rename one of them'),
+    });
+  });
+
+  it('goes down a deep tree as far as the index has room, and says where it ends', async () => {
+    const storage = await storages.open();
+    const { deepest } = deepTree(storage.mountPoint, 1_500);
+    writeFileSync(join(storage.mountPoint, 'beside'), '');
+    const { listings, summary, paths } = await collectWalk(storage);
+    expect(paths).toContain('beside');
+    // 'd' and a slash at each level: 1,200 levels are 2,399 bytes.
+    expect(summary).toEqual({ files: 1, directories: 1_200, skipped: 1, unreadable: 1 });
+    expect(listings).toContainEqual({
+      kind: 'unreadable',
+      path: Array(1_200).fill('d').join('/'),
+      reason: expect.stringContaining('2,400 bytes'),
+    });
+    await expect(storage.stat(deepest)).resolves.toMatchObject({ kind: 'file' });
+  });
+
+  it.runIf(process.env.ISG_PRO_TEST_LONG)(
+    '4,000 levels and 200,000 entries are walked in bounded memory',
+    async () => {
+      const storage = await storages.open();
+      deepTree(storage.mountPoint, 4_000);
+      mkdirSync(join(storage.mountPoint, 'wide'));
+      for (let index = 0; index < 200_000; index += 1) writeFileSync(join(storage.mountPoint, 'wide', `f${index}`), '');
+      let peakKib = 0;
+      const watch = setInterval(() => {
+        for (const pid of childPids()) peakKib = Math.max(peakKib, residentKib(pid));
+      }, 50);
+      const { summary } = await collectWalk(storage);
+      clearInterval(watch);
+      expect(summary).toMatchObject({ files: 200_000, unreadable: 1 });
+      expect(peakKib).toBeGreaterThan(0);
+      expect(peakKib).toBeLessThan(300 * 1024);
+      // Deeper than a path may be long: what tidies up after the tests cannot remove it.
+      execFileSync('rm', ['-rf', join(storage.mountPoint, 'd')]);
+    },
+    600_000,
+  );
 
   it('reports links and never follows them, loops included', async () => {
     const storage = await storages.open();
@@ -109,7 +217,10 @@ describe('a walk', () => {
   it('takes one directory of 30,000 entries as one listing', async () => {
     const storage = await storages.open();
     for (let index = 0; index < 30_000; index += 1) writeFileSync(join(storage.mountPoint, `f${index}`), '');
-    const { listings, summary } = await collectWalk(storage);
+    const walk = collectWalk(storage);
+    // The process answers while it lists.
+    expect(await storage.stat('f0')).toMatchObject({ kind: 'file' });
+    const { listings, summary } = await walk;
     expect(listings).toHaveLength(1);
     expect(summary.files).toBe(30_000);
     expect(

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  absolutePathIn,
   directoryOf,
+  isIndexable,
   isWithin,
   joinPath,
   nameOf,
@@ -9,6 +11,7 @@ import {
   parseDirectory,
   pathKey,
   pathSegments,
+  unwritableName,
 } from '../../../agent/storage/storage-path.ts';
 
 describe('storage paths', () => {
@@ -61,5 +64,70 @@ describe('storage paths', () => {
     expect(outermostDirectories(['a/b', 'a', 'c', 'c', 'ab'])).toEqual(['a', 'c', 'ab']);
     expect(outermostDirectories(['a', '/'])).toEqual(['']);
     expect(outermostDirectories([])).toEqual(['']);
+  });
+});
+
+describe('names on other platforms', () => {
+  it.each([
+    'CON',
+    'con.mov',
+    'NUL',
+    'nul .txt',
+    'Aux.tar.gz',
+    'COM1',
+    'lpt9.mov',
+    'COM\u00b9',
+    'CONIN$',
+    'dot.',
+    'space ',
+    'what?',
+    'a<b',
+    'a>b',
+    'a:b',
+    'a"b',
+    'a|b',
+    'a*b',
+    'a\\b',
+    'new\nline',
+    '\u0001',
+    'x'.repeat(256),
+  ])('%j cannot be written on Windows, and can elsewhere', (name) => {
+    expect(unwritableName(name, 'win32')).toEqual(expect.any(String));
+    expect(unwritableName(name, 'linux')).toBeNull();
+    expect(unwritableName(name, 'darwin')).toBeNull();
+  });
+
+  it.each(['CONSOLE.mov', 'COM10', 'com', 'null', '.hidden', ' lead', 'a.b', '😀', 'x'.repeat(255), "quote's"])(
+    '%j is fine everywhere',
+    (name) => {
+      expect(unwritableName(name, 'win32')).toBeNull();
+    },
+  );
+
+  it('mounts on Windows may be drives, shares and prefixed paths; long paths get the prefix', () => {
+    expect(absolutePathIn('C:\\media', 'a/b.mov', 'win32')).toBe('C:\\media\\a\\b.mov');
+    expect(absolutePathIn('C:/media/', 'a', 'win32')).toBe('C:\\media\\a');
+    expect(absolutePathIn('\\\\server\\share', 'a/b', 'win32')).toBe('\\\\server\\share\\a\\b');
+    expect(absolutePathIn('\\\\?\\C:\\media', 'a', 'win32')).toBe('\\\\?\\C:\\media\\a');
+    const long = Array(30).fill('long name.').join('/');
+    const tail = long.replaceAll('/', '\\');
+    expect(absolutePathIn('C:\\media', long, 'win32')).toBe(`\\\\?\\C:\\media\\${tail}`);
+    expect(absolutePathIn('\\\\server\\share', long, 'win32')).toBe(`\\\\?\\UNC\\server\\share\\${tail}`);
+    expect(absolutePathIn('/mnt/x', long, 'linux')).toBe(`/mnt/x/${long}`);
+  });
+
+  it('a spelled name is given to other programs as the name it stands for, where text can', () => {
+    expect(absolutePathIn('/mnt', 'u⟦cc88⟧/a', 'linux')).toBe('/mnt/u\u0308/a');
+    expect(absolutePathIn('/mnt', 'caf⟦e9⟧', 'linux')).toBe('/mnt/caf⟦e9⟧');
+  });
+
+  it('the index takes paths of 2,400 bytes, counted as they are kept and as they are compared', () => {
+    const fits = (directory: string, name: string) => isIndexable(Buffer.byteLength(directory), directory, name);
+    expect(fits('d'.repeat(2_300), 'x'.repeat(99))).toBe(true);
+    expect(fits('d'.repeat(2_300), 'x'.repeat(100))).toBe(false);
+    expect(fits('d'.repeat(2_300), 'ü'.repeat(49))).toBe(true);
+    expect(fits('d'.repeat(2_300), 'ü'.repeat(50))).toBe(false);
+    // Three bytes that NFC writes as nine.
+    expect(fits('d'.repeat(2_380), '\u{1d160}'.repeat(2))).toBe(false);
   });
 });

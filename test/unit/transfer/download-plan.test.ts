@@ -55,6 +55,23 @@ describe('the plan of a download', () => {
     expect(items.map((item) => item.finalPath)).toEqual(['in/here/A/clip.mov', 'in/here/B/clip.mov']);
   });
 
+  it('refuses, before a byte is fetched, names that Windows would keep under others', () => {
+    for (const name of ['CON.mov', 'a:b', 'what?', 'dot.', 'new\nline']) {
+      const plan = (platform: NodeJS.Platform) =>
+        codeOf(() => planDownload(order, [record({ original_name: name })], platform));
+      expect([plan('win32'), plan('linux'), plan('darwin')]).toEqual(['download-refused', null, null]);
+    }
+    const folder = { ...order, destinationDirectoryPath: 'in/aux' };
+    expect(codeOf(() => planDownload(folder, [record({})], 'win32'))).toBe('download-refused');
+  });
+
+  it('takes every other name as it is', () => {
+    for (const name of ['n\new', '"\'\\', '😀', '\u202egnp', 'e\u0301', 'x'.repeat(255)]) {
+      const [item] = planDownload(order, [record({ original_name: name })], 'linux');
+      expect(item?.finalPath).toBe(`in/here/${name}`);
+    }
+  });
+
   it('gives each file the same partial name in every attempt of a job', () => {
     const records = [record({ id: 'f1', original_name: 'a' }), record({ id: 'f2', original_name: 'b' })];
     const names = planDownload(order, records).map((item) => item.partialPath);

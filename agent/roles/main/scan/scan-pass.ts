@@ -44,7 +44,7 @@ export interface PassContext {
 /** What one walk over a storage found and did. */
 export interface PassResult {
   summary: WalkSummary;
-  /** Entries that are no regular files, or clash with another name, in directories that were compared. */
+  /** Entries that are no regular files, or have no name of their own, in directories that were compared. */
   skipped: number;
   changed: number;
   /** Rows whose file was not listed; nothing is proven yet. */
@@ -98,7 +98,7 @@ class PassRecorder {
     switch (listing.kind) {
       case 'unreadable':
         this.result.known.set(pathKey(listing.path), 'unreadable');
-        this.result.unreadable ??= `The folder "${listing.path}" cannot be read (${listing.reason}); its files stay as they were.`;
+        this.result.unreadable ??= `${JSON.stringify(listing.path)} cannot be read (${listing.reason}); what is there, or below it, stays as it was in the index.`;
         return;
       case 'unchanged':
         await this.takeUnchanged(listing.directories);

@@ -1,7 +1,8 @@
 import type { FileState } from '../../../contract/index.ts';
 import type { IndexedFileRow } from '../../../db/queries/storage-file.ts';
+import { distinctName, mayStandForBytes } from '../../../storage/odd-name.ts';
 import type { DirectoryEntry } from '../../../storage/storage-access.ts';
-import { directoryOf, joinPath, pathKey } from '../../../storage/storage-path.ts';
+import { directoryOf, joinPath, nameOf, pathKey } from '../../../storage/storage-path.ts';
 
 /**
  * What one pass of a scan changes in the index: pure comparisons of what a directory shows with what the index holds.
@@ -29,7 +30,7 @@ export interface DirectoryPlan {
   gone: IndexedFileRow[];
   /** Keys of child directories (and whatever else is no regular file): their contents are not absent for want of a listing. */
   children: string[];
-  /** Entries that are no regular file or clash with another entry's name. */
+  /** Entries that are no regular file, or have no name of their own. */
   skipped: number;
   /** Once the changes are written, the rows of the directory say just what the listing says. */
   isComplete: boolean;
@@ -43,6 +44,9 @@ export interface PlanSettings {
 
 const sameFacts = (row: IndexedFileRow, entry: DirectoryEntry): boolean =>
   row.sizeBytes === entry.sizeBytes && row.mtimeNs === entry.mtimeNs && row.fileId === entry.fileId;
+
+/** Names that no other one can be mistaken for. */
+const IS_ASCII = /^\p{ASCII}*$/u;
 
 /** State of a file whose content is new to the index. */
 function stateOfNewContent(entry: DirectoryEntry, row: IndexedFileRow | undefined): FileState {
@@ -69,15 +73,23 @@ function stateOfUnchanged(row: IndexedFileRow, settings: PlanSettings): FileStat
   }
 }
 
+/**
+ * State of an unchanged file whose row spells its path otherwise (another composition), under which it may not be found; null
+ * when the row stays as it is. What waits for a reading by the old path begins anew.
+ */
+function stateOfRespelled(row: IndexedFileRow, path: string): FileState | null {
+  if (row.path === path || row.isHeld) return null;
+  return row.state === 'ready' || row.state === 'hashing' || row.state === 'faulty' ? 'seen' : row.state;
+}
+
 function compareFile(
-  directory: string,
-  entry: DirectoryEntry,
+  { path, entry }: PlacedFile,
   row: IndexedFileRow | undefined,
   settings: PlanSettings,
 ): FileChange | null {
-  const path = joinPath(directory, entry.name);
   const unchanged = row !== undefined && sameFacts(row, entry);
-  const state = unchanged ? stateOfUnchanged(row, settings) : stateOfNewContent(entry, row);
+  const settled = unchanged ? stateOfUnchanged(row, settings) : stateOfNewContent(entry, row);
+  const state = settled ?? (row === undefined ? null : stateOfRespelled(row, path));
   if (state === null) return null;
   // A found file without digests starts its quiet time anew: nobody looked while it was away.
   const keepContent = unchanged && state !== 'seen';
@@ -85,7 +97,7 @@ function compareFile(
   return {
     pathKey: pathKey(path),
     path,
-    directory: pathKey(directory),
+    directory: pathKey(directoryOf(path)),
     sizeBytes,
     mtimeNs,
     fileId,
@@ -95,25 +107,57 @@ function compareFile(
   };
 }
 
+/** A file under the path that the index gives it. */
+interface PlacedFile {
+  path: string;
+  entry: DirectoryEntry;
+}
+
 /**
- * Picks one entry for each key. Two names that differ only in composition are one file to the index: the one it knows
- * keeps its place, so that passes do not alternate; else the first by code units.
+ * Gives each file its place. Two names that differ only in composition have one key: the one that the index knows keeps it, so
+ * that passes do not alternate, else the first by code units; the other is entered under a name that spells its letters as
+ * bytes, under which the storage finds it. It keeps that place when its twin is gone. Answers also how many found no place.
  */
-function uniqueFiles(
+function placeFiles(
   directory: string,
   files: readonly DirectoryEntry[],
   rows: ReadonlyMap<string, IndexedFileRow>,
-): Map<string, DirectoryEntry> {
-  const chosen = new Map<string, DirectoryEntry>();
-  for (const entry of files) {
-    const path = joinPath(directory, entry.name);
+): { placed: Map<string, PlacedFile>; placeless: number } {
+  const placed = new Map<string, PlacedFile>();
+  const rivals: DirectoryEntry[] = [];
+  const put = (name: string, entry: DirectoryEntry): boolean => {
+    const path = joinPath(directory, name);
     const key = pathKey(path);
-    const rival = chosen.get(key);
-    const isKnown = rows.get(key)?.path === path;
-    const isRivalKnown = rival !== undefined && rows.get(key)?.path === joinPath(directory, rival.name);
-    if (rival === undefined || isKnown || (!isRivalKnown && entry.name < rival.name)) chosen.set(key, entry);
+    if (placed.has(key)) return false;
+    placed.set(key, { path, entry });
+    return true;
+  };
+  const isPlaceOf = (name: string, entry: DirectoryEntry): boolean => {
+    const row = rows.get(pathKey(joinPath(directory, name)));
+    return row !== undefined && row.state !== 'missing' && nameOf(row.path) === name && row.fileId === entry.fileId;
+  };
+  // ASCII has no other spelling, though a few odd characters become ASCII by NFC (the Kelvin sign).
+  for (const entry of files) if (IS_ASCII.test(entry.name)) put(entry.name, entry);
+  // Those that have the plain place already; then whoever may have it; then the rest.
+  const anySpelled = [...rows.keys()].some(mayStandForBytes);
+  const composed = files.filter((entry) => !IS_ASCII.test(entry.name));
+  for (const entry of composed) {
+    if (rows.get(pathKey(joinPath(directory, entry.name)))?.path === joinPath(directory, entry.name)) {
+      put(entry.name, entry);
+    }
   }
-  return chosen;
+  for (const entry of composed.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
+    const isPlaced = placed.get(pathKey(joinPath(directory, entry.name)))?.entry === entry;
+    const distinct = isPlaced || !anySpelled ? null : distinctName(entry.name);
+    if (isPlaced || (distinct !== null && isPlaceOf(distinct, entry) && put(distinct, entry))) continue;
+    if (!put(entry.name, entry)) rivals.push(entry);
+  }
+  let placeless = 0;
+  for (const entry of rivals) {
+    const distinct = distinctName(entry.name);
+    if (distinct === null || !put(distinct, entry)) placeless += 1;
+  }
+  return { placed, placeless };
 }
 
 /**
@@ -129,11 +173,11 @@ export function planDirectory(
   const rows = new Map(indexed.map((row) => [row.pathKey, row]));
   const files = entries.filter((entry) => entry.kind === 'file');
   const others = entries.filter((entry) => entry.kind !== 'file');
-  const chosen = uniqueFiles(directory, files, rows);
+  const { placed: chosen, placeless } = placeFiles(directory, files, rows);
 
   const changes: FileChange[] = [];
-  for (const [key, entry] of chosen) {
-    const change = compareFile(directory, entry, rows.get(key), settings);
+  for (const [key, file] of chosen) {
+    const change = compareFile(file, rows.get(key), settings);
     if (change !== null) changes.push(change);
   }
   const children = others.map((entry) => pathKey(joinPath(directory, entry.name)));
@@ -143,7 +187,7 @@ export function planDirectory(
   const isComplete = indexed.every(
     (row) => chosen.has(row.pathKey) || row.state === 'missing' || row.state === 'skipped',
   );
-  return { changes, gone, children, skipped: notDirectories + files.length - chosen.size, isComplete };
+  return { changes, gone, children, skipped: notDirectories + placeless, isComplete };
 }
 
 /** Whether the index expects to see the row's file. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -46,6 +47,36 @@ describe('a scan', () => {
     ]);
     await bench.scan();
     expect(await bench.jobs()).toHaveLength(2);
+  });
+
+  it('gives every file a row of its own, whatever its name, and writes nothing for it a second time', async () => {
+    const names = ['caf\u00e9', 'cafe\u0301', 'n\new', 'tab\t"\'\\', '😀', '\u202egnp', '\u212a', 'K', 'x'.repeat(255)];
+    for (const name of names) await put(`odd/${name}`, name);
+    const raw = Buffer.concat([Buffer.from(file('odd/caf')), Buffer.from([0xe9])]);
+    await writeFile(raw, 'latin');
+    // Nearly as long as the index takes, and nothing that PostgreSQL could compress.
+    const segment = () => randomBytes(116).toString('base64url').slice(0, 150);
+    const long = Array.from({ length: 15 }, segment).join('/');
+    await put(`${long}/${'y'.repeat(2_399 - long.length)}`, 'deep');
+    await put(`${long}/${'z'.repeat(2_400 - long.length)}`, 'deeper');
+    await bench.scan();
+    await bench.scan();
+    const rows = await bench.index();
+    const expected = [
+      'caf⟦e9⟧',
+      'caf⟦c3a9⟧',
+      'cafe\u0301',
+      '⟦e284aa⟧',
+      ...names.slice(2).filter((name) => name !== '\u212a'),
+    ];
+    expect(Object.keys(rows).sort()).toEqual(
+      [...expected.map((name) => `odd/${name}`), `${long}/${'y'.repeat(2_399 - long.length)}`].sort(),
+    );
+    expect(new Set(Object.values(rows))).toEqual(new Set(['hashing']));
+    expect(await bench.jobs()).toHaveLength(expected.length + 1);
+    const before = await bench.rows();
+    await bench.scan();
+    expect(await bench.rows()).toEqual(before);
   });
 
   it('leaves a growing file alone until it was quiet for the threshold by the database', async () => {

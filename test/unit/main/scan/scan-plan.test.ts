@@ -93,18 +93,44 @@ describe('what a listed file does to its row', () => {
     expect(planDirectory('', [], [row('a', { state: 'ingesting', isHeld: true })], THRESHOLD).gone).toEqual([]);
   });
 
-  it('two spellings of one name are one file, and the known spelling keeps its place', () => {
-    const composed = 'caf\u00e9.mov';
-    const decomposed = 'cafe\u0301.mov';
-    const entries = [entry(composed), entry(decomposed)];
-    const first = planDirectory('', entries, [], THRESHOLD);
-    expect(first.changes).toHaveLength(1);
-    expect(first.skipped).toBe(1);
-    for (const known of [composed, decomposed]) {
-      const plan = planDirectory('', entries, [row(known)], THRESHOLD);
-      expect(plan.changes).toEqual([]);
-      expect(plan.gone).toEqual([]);
-    }
+  const composed = 'caf\u00e9.mov';
+  const decomposed = 'cafe\u0301.mov';
+  const spelled = { composed: 'caf⟦c3a9⟧.mov', decomposed: 'cafe⟦cc81⟧.mov' };
+
+  it('two spellings of one name are two files: the known one keeps its place, the other is spelled out', () => {
+    const entries = [entry(composed, { fileId: '1' }), entry(decomposed, { fileId: '2' })];
+    const pathsOf = (rows: IndexedFileRow[]) =>
+      planDirectory('', entries, rows, THRESHOLD).changes.map((change) => [change.path, change.before === null]);
+    expect(pathsOf([])).toEqual([
+      [decomposed, true],
+      [spelled.composed, true],
+    ]);
+    expect(pathsOf([row(composed, { fileId: '1' })])).toEqual([[spelled.decomposed, true]]);
+    expect(pathsOf([row(decomposed, { fileId: '2' })])).toEqual([[spelled.composed, true]]);
+    const settled = [row(composed, { fileId: '1' }), row(spelled.decomposed, { fileId: '2' })];
+    expect(planDirectory('', entries, settled, THRESHOLD)).toMatchObject({ changes: [], gone: [], skipped: 0 });
+  });
+
+  it('a spelled-out file keeps its place when its twin is gone, and the twin is the one that is missed', () => {
+    const rows = [row(composed, { fileId: '1' }), row(spelled.decomposed, { fileId: '2' })];
+    const plan = planDirectory('', [entry(decomposed, { fileId: '2' })], rows, THRESHOLD);
+    expect(plan.changes).toEqual([]);
+    expect(plan.gone.map((file) => file.path)).toEqual([composed]);
+    const other = planDirectory('', [entry(composed, { fileId: '1' })], rows, THRESHOLD);
+    expect(other.gone.map((file) => file.path)).toEqual([spelled.decomposed]);
+  });
+
+  it('a file that is renamed to the other spelling keeps its content, under the path by which it is found', () => {
+    const plan = (over: Partial<IndexedFileRow>) =>
+      planDirectory('', [entry(decomposed)], [row(composed, over)], THRESHOLD).changes.map((change) => [
+        change.path,
+        change.state,
+        change.keepContent,
+      ]);
+    expect(plan({})).toEqual([[decomposed, 'ingested', true]]);
+    expect(plan({ state: 'hashing' })).toEqual([[decomposed, 'seen', false]]);
+    expect(plan({ state: 'ingesting', isHeld: true })).toEqual([]);
+    expect(planDirectory('', [entry(decomposed)], [row(decomposed)], THRESHOLD).changes).toEqual([]);
   });
 
   it('links and devices are skipped, never indexed', () => {
@@ -206,6 +232,44 @@ const facts = fc.record({
   fileId: fc.constantFrom('1', '2'),
 });
 const tree: fc.Arbitrary<Tree> = fc.array(fc.tuple(path, facts), { maxLength: 12 }).map((files) => new Map(files));
+
+describe('after passes over names that differ only in composition', () => {
+  // Three spellings of one name (the Ångström sign is a third), and the Kelvin sign, which NFC makes a K.
+  const names = ['\u00c5.mov', 'A\u030a.mov', '\u212b.mov', 'K.mov', '\u212a.mov'];
+  const file = fc.record({ name: fc.constantFrom(...names), sizeBytes: fc.integer({ min: 1, max: 2 }) });
+  const folder = fc.uniqueArray(file, { selector: ({ name }) => name, maxLength: 5 });
+
+  it('every file has one row of its own, and another pass changes nothing', () => {
+    fc.assert(
+      fc.property(fc.array(folder, { minLength: 1, maxLength: 6 }), (folders) => {
+        let rows = new Map<string, IndexedFileRow>();
+        const passOver = (files: { name: string; sizeBytes: number }[]) => {
+          // The file id belongs to the name, as long as nobody renames.
+          const listed = files.map(({ name, sizeBytes }) =>
+            entry(name, { sizeBytes, fileId: String(names.indexOf(name)) }),
+          );
+          const plan = planDirectory('', listed, [...rows.values()], THRESHOLD);
+          rows = new Map(rows);
+          for (const gone of plan.gone) rows.set(gone.pathKey, { ...gone, state: 'missing' });
+          for (const { before: _, keepContent, ...change } of plan.changes) {
+            rows.set(change.pathKey, { ...change, hasDigests: keepContent, quietSeconds: 0, isHeld: false });
+          }
+          expect(plan.skipped).toBe(0);
+          return plan;
+        };
+        for (const files of folders) {
+          passOver(files);
+          const again = passOver(files);
+          expect([again.changes, again.gone]).toEqual([[], []]);
+          const present = [...rows.values()]
+            .filter(isPresent)
+            .map((one) => `${names[Number(one.fileId)]} ${one.sizeBytes}`);
+          expect(present.sort()).toEqual(files.map(({ name, sizeBytes }) => `${name} ${sizeBytes}`).sort());
+        }
+      }),
+    );
+  });
+});
 
 describe('after a pass', () => {
   it('the present rows of the index are exactly the files of the tree, whatever happened between passes', () => {
