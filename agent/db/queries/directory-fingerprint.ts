@@ -98,10 +98,11 @@ export async function voidFingerprints(
   await sql.execute(VOID, [storageId, directories]);
 }
 
-// An array, not a join: right after a first scan the planner knows nothing of the table and joins row by row.
+// By ctid: right after a first scan the planner knows nothing of the table, and by any other key it would read all waiting
+// files of the storage for each directory. A row that moved meanwhile is left to the next round.
 const PROMOTE = `,
 due AS MATERIALIZED (
-  SELECT path_key FROM storage_file
+  SELECT ctid AS place FROM storage_file
   WHERE storage_id = $3 AND directory = $4 AND state IN ('seen', 'growing')
     AND changed_at <= now() - make_interval(secs => $5)
   LIMIT $6
@@ -109,7 +110,9 @@ due AS MATERIALIZED (
 changed AS (
   UPDATE storage_file AS file SET state = 'ready', attempts = 0, next_attempt_at = now(), error = NULL
   FROM fence
-  WHERE file.storage_id = $3 AND file.path_key = ANY (ARRAY(SELECT path_key FROM due)) AND file.state IN ('seen', 'growing')
+  WHERE file.ctid = ANY (ARRAY(SELECT place FROM due))
+    AND file.storage_id = $3 AND file.directory = $4 AND file.state IN ('seen', 'growing')
+    AND file.changed_at <= now() - make_interval(secs => $5)
   RETURNING 1
 )`;
 
