@@ -125,3 +125,37 @@ export function promoteQuiet(
 ): Promise<number> {
   return fencedExecute(sql, holder, PROMOTE, [storageId, quiet.directory, quiet.quietSeconds, quiet.limit]);
 }
+
+const NEXT_KNOWN = `
+SELECT directory FROM storage_directory WHERE storage_id = $1 AND directory > $2 ORDER BY directory LIMIT $3`;
+
+/** Up to `limit` directories below the root of which anything is remembered, after `after` ('' = from the start). */
+export async function nextKnownDirectories(
+  sql: Sql,
+  storageId: string,
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const rows = await sql.query(NEXT_KNOWN, [storageId, after, limit], z.object({ directory: z.string() }));
+  return rows.map((row) => row.directory);
+}
+
+const FORGET = `,
+changed AS (
+  DELETE FROM storage_directory AS known USING fence
+  WHERE known.storage_id = $3 AND known.directory = ANY ($4::text[]) AND NOT EXISTS (
+    SELECT 1 FROM storage_file AS file
+    WHERE file.storage_id = known.storage_id AND file.directory = known.directory AND file.state NOT IN ('missing', 'skipped')
+  )
+  RETURNING 1
+)`;
+
+/** Forgets directories in which no file is present; the generation begins anew, so no pass may be comparing them. */
+export function forgetDirectories(
+  sql: Sql,
+  holder: FenceHolder,
+  storageId: string,
+  directories: readonly string[],
+): Promise<number> {
+  return fencedExecute(sql, holder, FORGET, [storageId, directories]);
+}
