@@ -6,9 +6,9 @@ import { build } from 'vite';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const inRoot = (...parts: string[]) => join(root, ...parts);
 
-/** What runs as a process or thread of its own in a scan. */
+const PROGRAM = fileURLToPath(new URL('./scan-agent.ts', import.meta.url));
+/** What runs as a process or thread of its own beside it. */
 const ENTRIES = [
-  'test/bench/scan/scan-agent.ts',
   'agent/runtime/child-guard/guard-process.ts',
   'agent/storage/process/storage-process-main.ts',
   'agent/storage/process/walk-thread-main.ts',
@@ -33,7 +33,7 @@ export async function buildScanAgent(): Promise<string> {
       minify: false,
       rolldownOptions: {
         platform: 'node',
-        input: ENTRIES.map((entry) => inRoot(entry)),
+        input: [PROGRAM, ...ENTRIES.map((entry) => inRoot(entry))],
         external: (id) => builtinModules.includes(id) || !/^(\.|\/|[A-Za-z]:[\\/]|\0)/.test(id),
         output: { format: 'esm', preserveModules: true, preserveModulesRoot: root, entryFileNames: '[name].js' },
       },
