@@ -1,9 +1,12 @@
 import { EXIT } from './contract/index.ts';
 import { openParentLink } from './link/parent-link.ts';
+import { keepHeapLean } from './runtime/lean-heap.ts';
 import { VERSION } from './version.ts';
 
 // A parent that was killed leaves broken pipes behind; writing a log line to one must not become the next thing to log.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+keepHeapLean();
 
 // Entry of the agent. The parent is greeted first, and only then everything else is loaded: that takes longer than the
 // whole start before it, and hello is what the parent waits for.

@@ -162,7 +162,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
         },
         { signal, onDirectory, known, markerExpected: markerSeen, killAfterCancel: false },
       ),
-    stat: (path) => onEntries('stat', { path }),
+    stat: (path, { spelledExactly = false } = {}) => onEntries('stat', { path, spelledExactly }),
     digest: (path, call) => onContents('digest', { path }, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
     sendRange: (send, call) => onContents('send-range', send, call),

@@ -138,8 +138,11 @@ export interface StorageAccess {
     onDirectory: (listing: DirectoryListing) => Promise<void>,
     signal: AbortSignal,
   ): Promise<WalkSummary>;
-  /** null when there is no such file; throws when that cannot be known. */
-  stat(path: string): Promise<FileFacts | null>;
+  /**
+   * null when there is no such file; throws when that cannot be known. `spelledExactly`: null also when the storage ignores
+   * case and now calls the file, or a directory in its path, by other letters.
+   */
+  stat(path: string, options?: { spelledExactly?: boolean }): Promise<FileFacts | null>;
   /** Reads a file once for both digests. */
   digest(path: string, options: CallOptions): Promise<DigestResult>;
   /** A small file as UTF-8 text; null when it is longer than `maxBytes` or changed while it was read. */

@@ -78,7 +78,8 @@ export const operations = {
     }),
     result: walkSummary,
   },
-  stat: { request: z.object({ path }), result: fileFacts.nullable() },
+  /** `spelledExactly`: null also when the path is there in letters of another case. */
+  stat: { request: z.object({ path, spelledExactly: z.boolean() }), result: fileFacts.nullable() },
   digest: { request: z.object({ path }), result: digestResult },
   'read-text': { request: z.object({ path, maxBytes: count }), result: z.string().nullable() },
   'send-range': {

@@ -36,7 +36,9 @@ const STDERR_TAIL_CHARACTERS = 2_000;
 /** File operations of one process in flight at once: Node's four would make one slow directory delay all others. */
 const THREAD_POOL_SIZE = '16';
 /** What a walk makes lives for a moment: a small young generation costs nothing and keeps the process small. */
-const EXEC_ARGV = ['--max-semi-space-size=2'];
+const EXEC_ARGV = ['--max-semi-space-size=2', '--heap-growing-percent=20'];
+/** The C library otherwise keeps freed memory apart for each of its threads. */
+const MALLOC_ARENAS = '2';
 /** Warnings remembered so as not to repeat them. */
 const MAX_REMEMBERED_WARNINGS = 200;
 /** Silence is counted in this many steps, so that a pause of the agent itself (suspend, SIGSTOP) counts as one of them. */
@@ -52,7 +54,7 @@ function entryPath(): string {
 function processEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...rest } = process.env;
   const electron = 'electron' in process.versions ? { ELECTRON_RUN_AS_NODE: '1' } : {};
-  return { ...rest, ...electron, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE };
+  return { ...rest, ...electron, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE, MALLOC_ARENA_MAX: MALLOC_ARENAS };
 }
 
 function forkProcess(): ChildProcess {

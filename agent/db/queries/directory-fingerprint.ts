@@ -98,10 +98,11 @@ export async function voidFingerprints(
   await sql.execute(VOID, [storageId, directories]);
 }
 
-// An array, not a join: right after a first scan the planner knows nothing of the table and joins row by row.
+// By ctid: right after a first scan the planner knows nothing of the table, and by any other key it would read all waiting
+// files of the storage for each directory. A row that moved meanwhile is left to the next round.
 const PROMOTE = `,
 due AS MATERIALIZED (
-  SELECT path_key FROM storage_file
+  SELECT ctid AS place FROM storage_file
   WHERE storage_id = $3 AND directory = $4 AND state IN ('seen', 'growing')
     AND changed_at <= now() - make_interval(secs => $5)
   LIMIT $6
@@ -109,7 +110,9 @@ due AS MATERIALIZED (
 changed AS (
   UPDATE storage_file AS file SET state = 'ready', attempts = 0, next_attempt_at = now(), error = NULL
   FROM fence
-  WHERE file.storage_id = $3 AND file.path_key = ANY (ARRAY(SELECT path_key FROM due)) AND file.state IN ('seen', 'growing')
+  WHERE file.ctid = ANY (ARRAY(SELECT place FROM due))
+    AND file.storage_id = $3 AND file.directory = $4 AND file.state IN ('seen', 'growing')
+    AND file.changed_at <= now() - make_interval(secs => $5)
   RETURNING 1
 )`;
 
@@ -121,4 +124,38 @@ export function promoteQuiet(
   quiet: { directory: string; quietSeconds: number; limit: number },
 ): Promise<number> {
   return fencedExecute(sql, holder, PROMOTE, [storageId, quiet.directory, quiet.quietSeconds, quiet.limit]);
+}
+
+const NEXT_KNOWN = `
+SELECT directory FROM storage_directory WHERE storage_id = $1 AND directory > $2 ORDER BY directory LIMIT $3`;
+
+/** Up to `limit` directories below the root of which anything is remembered, after `after` ('' = from the start). */
+export async function nextKnownDirectories(
+  sql: Sql,
+  storageId: string,
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const rows = await sql.query(NEXT_KNOWN, [storageId, after, limit], z.object({ directory: z.string() }));
+  return rows.map((row) => row.directory);
+}
+
+const FORGET = `,
+changed AS (
+  DELETE FROM storage_directory AS known USING fence
+  WHERE known.storage_id = $3 AND known.directory = ANY ($4::text[]) AND NOT EXISTS (
+    SELECT 1 FROM storage_file AS file
+    WHERE file.storage_id = known.storage_id AND file.directory = known.directory AND file.state NOT IN ('missing', 'skipped')
+  )
+  RETURNING 1
+)`;
+
+/** Forgets directories in which no file is present; the generation begins anew, so no pass may be comparing them. */
+export function forgetDirectories(
+  sql: Sql,
+  holder: FenceHolder,
+  storageId: string,
+  directories: readonly string[],
+): Promise<number> {
+  return fencedExecute(sql, holder, FORGET, [storageId, directories]);
 }

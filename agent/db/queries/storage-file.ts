@@ -184,6 +184,15 @@ export function applyWithFingerprints(
   });
 }
 
+/**
+ * Has the planner learn the table after many rows were written: the statistics that autovacuum makes come a minute late, and
+ * until then batches may be planned as for an empty table. Gives up quickly when the table is being worked on.
+ */
+export async function refreshFileStatistics(database: Database): Promise<void> {
+  const limits = { lockTimeoutMs: 300, statementTimeoutMs: 10_000 };
+  await database.transaction((sql) => sql.execute('ANALYZE storage_file, storage_directory', []), limits);
+}
+
 const MARK_MISSING = `,
 absent AS (
   SELECT * FROM unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[]) AS file (path_key, state, size_bytes, mtime_ns)

@@ -21,6 +21,7 @@ import { receiveFile } from './receive-file.ts';
 import { removeFile } from './remove-file.ts';
 import { assertRootPresent, placeMarker } from './root-marker.ts';
 import { sendRange } from './send-range.ts';
+import { isSpelledOtherwise, mountedLooks } from './spelling.ts';
 import { walkTree } from './walk-tree.ts';
 
 type Handlers = { [O in Operation]: (request: RequestOf<O>, context: CallContext) => Promise<ResultOf<O>> };
@@ -35,9 +36,10 @@ const handlers: Handlers = {
     return null;
   },
   walk: walkTree,
-  stat: async ({ path }, context) => {
+  stat: async ({ path, spelledExactly }, context) => {
     try {
-      return factsOf(await lstat(await containedEntry(context.mountPoint, path), { bigint: true }), path);
+      const facts = factsOf(await lstat(await containedEntry(context.mountPoint, path), { bigint: true }), path);
+      return spelledExactly && (await isSpelledOtherwise(path, mountedLooks(context.mountPoint))) ? null : facts;
     } catch (thrown) {
       const code = systemCode(thrown);
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw thrown;

@@ -1,11 +1,12 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statfsSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type BenchServer, startBenchServer } from '../queue/server.ts';
 import { median, rounded } from '../statistics.ts';
+import { buildScanAgent } from './built-agent.ts';
+import { FamilyMemory } from './family-memory.ts';
 import { changeHundredth, growTree, someFile } from './tree.ts';
 
 /** Rounds of everything but rclone, which takes several times longer and gets one round in two. */
@@ -19,11 +20,12 @@ interface Answer {
 
 /** Scans trees of two sizes (`only`: of these sizes) beside programs that do nothing but list them; medians of rounds that take turns. */
 export async function benchScan({ isShort, only }: { isShort: boolean; only?: string | undefined }) {
+  const program = await buildScanAgent();
   const server = await startBenchServer(10);
   try {
     const results = [];
     for (const size of only?.split(',').map(Number) ?? SIZES) {
-      const result = await benchSize(server, isShort ? size / 10 : size);
+      const result = await benchSize(server, program, isShort ? size / 10 : size);
       process.stdout.write(`${JSON.stringify(result)}\n`);
       results.push(result);
     }
@@ -40,16 +42,18 @@ function assertRoom(folder: string, files: number): void {
   if (ffree > 0 && ffree < files * 1.1) throw new Error(`not enough inodes in ${folder} (type ${type})`);
 }
 
-async function benchSize(server: BenchServer, files: number) {
+async function benchSize(server: BenchServer, program: string, files: number) {
   const root = mkdtempSync(join(process.env.ISG_PRO_BENCH_DIR ?? tmpdir(), 'isg-pro-bench-scan-'));
   try {
     assertRoom(root, files);
     const leaves = growTree(root, files);
     const database = await server.createDatabase(`scan_${files}`, true);
-    const agent = await startAgent(`${database.direct}?sslmode=disable`, root);
+    const agent = await startAgent(program, `${database.direct}?sslmode=disable`, root);
+    const memory = new FamilyMemory(agent.pid ?? 0);
     try {
-      return await measure(agent, { root, leaves, files });
+      return await measure(agent, { root, leaves, files, memory });
     } finally {
+      memory.stop();
       if (agent.connected) agent.send('stop');
       if (agent.exitCode === null) await once(agent, 'exit');
     }
@@ -58,9 +62,7 @@ async function benchSize(server: BenchServer, files: number) {
   }
 }
 
-async function startAgent(uri: string, root: string): Promise<ChildProcess> {
-  const program = fileURLToPath(new URL('./scan-agent.ts', import.meta.url));
-  process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
+async function startAgent(program: string, uri: string, root: string): Promise<ChildProcess> {
   const agent = fork(program, [uri, root], { execArgv: [] });
   await once(agent, 'message');
   return agent;
@@ -92,8 +94,11 @@ const PEERS: Record<string, (root: string) => Promise<number>> = {
   rclone: (root) => runPeer('rclone', ['lsjson', '-R', root]),
 };
 
-async function measure(agent: ChildProcess, tree: { root: string; leaves: string[]; files: number }) {
-  const { root, leaves, files } = tree;
+async function measure(
+  agent: ChildProcess,
+  tree: { root: string; leaves: string[]; files: number; memory: FamilyMemory },
+) {
+  const { root, leaves, files, memory } = tree;
   const first = await ask(agent, 'pass');
   if (first.count !== files) throw new Error(`the first scan took ${first.count} of ${files} files`);
   // Makes the files ready and the next one unchanged.
@@ -121,8 +126,9 @@ async function measure(agent: ChildProcess, tree: { root: string; leaves: string
       rescanVsFind: ratio('rescan', 'find'),
       rescanVsRclone: ratio('rescan', 'rclone'),
     },
-    rssMb: peakRssMb(agent.pid ?? 0),
-    peakRssMbOfEach: peaks(agent.pid ?? 0),
+    rssMb: memory.peakMb.sum,
+    rssMbOfEachThen: memory.peakMb.each,
+    peakRssMbOfEach: memory.peaksMb,
   };
 }
 
@@ -134,26 +140,4 @@ async function rescanOneEdit(agent: ChildProcess, path: string): Promise<number>
   const { ms, count } = await ask(agent, 'pass');
   if (count < 1) throw new Error('the edit of one file was not found');
   return ms;
-}
-
-/** Children of a process, and theirs. */
-function family(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`)
-    .flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' '))
-    .filter((child) => child !== '')
-    .map(Number);
-  return [pid, ...children.flatMap(family)];
-}
-
-/** The most resident memory that each process ever had, the agent's first. */
-function peaks(pid: number): number[] {
-  return family(pid).map((member) => {
-    const [, kilobytes] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/status`, 'utf8')) ?? [];
-    return Math.round(Number(kilobytes) / 1_024);
-  });
-}
-
-/** Sum of the peaks, which need not have been at the same time. */
-function peakRssMb(pid: number): number {
-  return peaks(pid).reduce((sum, peak) => sum + peak, 0);
 }

@@ -5,9 +5,11 @@ import { createDatabase } from '../../../agent/db/database.ts';
 import { settleAbsence } from '../../../agent/roles/main/scan/absence.ts';
 import { runScanPass } from '../../../agent/roles/main/scan/scan-pass.ts';
 import { createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
+import { keepHeapLean } from '../../../agent/runtime/lean-heap.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import { createStorageAccess } from '../../../agent/storage/create-storage-access.ts';
 
+keepHeapLean();
 const [uri = '', mountPoint = ''] = process.argv.slice(2);
 const STORAGE_ID = 'bench';
 const WALKERS = 4;

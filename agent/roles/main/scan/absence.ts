@@ -1,3 +1,4 @@
+import { forgetDirectories, nextKnownDirectories } from '../../../db/queries/directory-fingerprint.ts';
 import type { IndexedFileRow } from '../../../db/queries/storage-file.ts';
 import { markMissing, nextDirectories, readDirectories } from '../../../db/queries/storage-file.ts';
 import type { StorageAccess } from '../../../storage/storage-access.ts';
@@ -6,6 +7,8 @@ import { isDirectoryGone, isPresent } from './scan-plan.ts';
 
 /** Directories of the index looked at per query. */
 const DIRECTORY_PAGE = 500;
+/** Remembered directories looked at per query: nothing but names. */
+const REMEMBERED_PAGE = 2_000;
 /** Files proven and marked together; the root is probed once for each such group. */
 const PROOF_GROUP = 500;
 /** Files asked for at once. */
@@ -13,7 +16,8 @@ const PROOF_CONCURRENCY = 8;
 
 /** Whether a file is gone at this instant. Throws when that cannot be known. */
 async function isGone(access: StorageAccess, path: string): Promise<boolean> {
-  const facts = await access.stat(path);
+  // Where names ignore case, a file is still found by a name that it was renamed from.
+  const facts = await access.stat(path, { spelledExactly: true });
   return facts === null || facts.kind !== 'file';
 }
 
@@ -64,5 +68,19 @@ export async function settleAbsence(
   };
   await settle(pass.candidates);
   for await (const rows of rowsOfGoneDirectories(context, pass)) await settle(rows);
+  await forgetGoneDirectories(context, pass);
   return marked;
+}
+
+/** Forgets directories that are gone from the storage and hold no present file. A mistake costs one comparison. */
+async function forgetGoneDirectories(context: PassContext, pass: PassResult): Promise<void> {
+  const { database, storage, leadership } = context;
+  for (let after = ''; ; ) {
+    const page = await nextKnownDirectories(database, storage.id, after, REMEMBERED_PAGE);
+    const gone = page.filter((directory) => isDirectoryGone(directory, pass.known));
+    if (gone.length > 0) await forgetDirectories(database, leadership, storage.id, gone);
+    const last = page.at(-1);
+    if (last === undefined || page.length < REMEMBERED_PAGE) return;
+    after = last;
+  }
 }

@@ -7,7 +7,12 @@ import {
 } from '../../../db/queries/directory-fingerprint.ts';
 import { LEADER_LIMITS, withLeaderFence } from '../../../db/queries/fence.ts';
 import type { IndexedFileRow } from '../../../db/queries/storage-file.ts';
-import { applyChanges, applyWithFingerprints, readDirectories } from '../../../db/queries/storage-file.ts';
+import {
+  applyChanges,
+  applyWithFingerprints,
+  readDirectories,
+  refreshFileStatistics,
+} from '../../../db/queries/storage-file.ts';
 import type { Storage } from '../../../iconik/api.ts';
 import type { Leadership } from '../../../leader/leadership.ts';
 import type { Database } from '../../../runtime/sql.ts';
@@ -30,6 +35,8 @@ const BATCH_ENTRIES = 4000;
 const BATCH_DIRECTORIES = 100;
 /** Candidates for missing kept in memory; what is beyond is found again by the next pass. */
 const MAX_CANDIDATES = 50_000;
+/** Rows written in one pass after which the planner is told of them first, and by how much more each further time. */
+const STATISTICS = { fromRows: 10_000, factor: 4 };
 
 /** What one pass works with. */
 export interface PassContext {
@@ -79,6 +86,7 @@ class PassRecorder {
   private readonly shared = new Set<string>();
   /** Directories asked for and not listed yet that hold files which wait to be quiet. */
   private readonly waiting = new Set<string>();
+  private statisticsAtRows = STATISTICS.fromRows;
 
   constructor(context: PassContext) {
     this.context = context;
@@ -203,8 +211,16 @@ class PassRecorder {
     for (const child of children) if (!known.has(child)) known.set(child, 'named');
   }
 
-  /** Writes rows, and with them, in one transaction, the fingerprints of directories whose rows then say the same. */
   private async write(group: readonly Compared[]): Promise<void> {
+    await this.writeRows(group);
+    if (this.result.changed < this.statisticsAtRows) return;
+    this.statisticsAtRows = this.result.changed * STATISTICS.factor;
+    // Ignored: plans stay as they are, and a database that is away shows with the next write.
+    await refreshFileStatistics(this.context.database).catch(() => {});
+  }
+
+  /** Writes rows, and with them, in one transaction, the fingerprints of directories whose rows then say the same. */
+  private async writeRows(group: readonly Compared[]): Promise<void> {
     const { database, leadership, storage } = this.context;
     const whole = group.filter((directory) => directory.written !== null);
     const rest = group.filter((directory) => directory.written === null).flatMap((directory) => directory.changes);

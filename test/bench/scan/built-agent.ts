@@ -1,0 +1,43 @@
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const inRoot = (...parts: string[]) => join(root, ...parts);
+
+const PROGRAM = fileURLToPath(new URL('./scan-agent.ts', import.meta.url));
+/** What runs as a process or thread of its own beside it. */
+const ENTRIES = [
+  'agent/runtime/child-guard/guard-process.ts',
+  'agent/storage/process/storage-process-main.ts',
+  'agent/storage/process/walk-thread-main.ts',
+];
+
+/**
+ * Builds the agent's part of a scan as `npm run build` builds the agent: run from its sources, each process and thread of
+ * it would hold the stripper of types too. Answers the path of the program.
+ */
+export async function buildScanAgent(): Promise<string> {
+  const outDir = inRoot('out', 'bench-scan');
+  await build({
+    configFile: false,
+    root,
+    logLevel: 'error',
+    build: {
+      ssr: true,
+      outDir,
+      emptyOutDir: true,
+      copyPublicDir: false,
+      target: 'node20',
+      minify: false,
+      rolldownOptions: {
+        platform: 'node',
+        input: [PROGRAM, ...ENTRIES.map((entry) => inRoot(entry))],
+        external: (id) => builtinModules.includes(id) || !/^(\.|\/|[A-Za-z]:[\\/]|\0)/.test(id),
+        output: { format: 'esm', preserveModules: true, preserveModulesRoot: root, entryFileNames: '[name].js' },
+      },
+    },
+  });
+  return join(outDir, 'test/bench/scan/scan-agent.js');
+}
