@@ -112,7 +112,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
         database,
         iconik: api,
         collections: null,
-        scanOnDemand: (storageId) => scan.requestScan(storageId),
+        scanOnDemand: (storageId, request) => scan.requestScan(storageId, request),
       }) as JobHandler[]),
     ],
     leaderWork: [...leaderWork(options, createOnce, scan), upkeep],

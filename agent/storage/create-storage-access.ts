@@ -122,6 +122,8 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
   };
   const probes = new ProcessLane(single);
   const entries = new ProcessLane(single);
+  // Once it watches nothing, it ends.
+  const watches = new ProcessLane({ ...single, idleMs: limits.idleMs, maxAbandoned: 1 });
   const contents = new ProcessLane({
     ...single,
     maxProcesses: limits.bulkProcesses,
@@ -150,7 +152,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       await onEntries('place-marker', {});
       markerSeen = true;
     },
-    walk: ({ directories, ignore, include, concurrency, known }, onDirectory, signal) =>
+    walk: ({ directories, ignore, include, concurrency, known, shallow, onProgress }, onDirectory, signal) =>
       entries.run(
         'walk',
         {
@@ -158,10 +160,21 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
           ignore: [...ignore],
           include: [...include],
           concurrency,
+          shallow: shallow ?? false,
           known: known !== undefined,
         },
-        { signal, onDirectory, known, markerExpected: markerSeen, killAfterCancel: false },
+        { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false },
       ),
+    watch: ({ directories, ignore, include }, onHint, signal) =>
+      watches.run(
+        'watch',
+        { directories: [...directories], ignore: [...ignore], include: [...include] },
+        { signal, onHint, markerExpected: markerSeen, killAfterCancel: true },
+      ),
+    async follow(directories) {
+      const handling = { markerExpected: markerSeen, killAfterCancel: false };
+      await watches.run('follow', { directories: [...directories] }, handling);
+    },
     stat: (path) => onEntries('stat', { path }),
     digest: (path, call) => onContents('digest', { path }, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
@@ -170,7 +183,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {
-      await Promise.all([probes, entries, contents].map((lane) => lane.stop(STOP_WAIT_MS)));
+      await Promise.all([probes, entries, watches, contents].map((lane) => lane.stop(STOP_WAIT_MS)));
     },
   };
 }

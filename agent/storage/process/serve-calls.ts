@@ -22,6 +22,7 @@ import { removeFile } from './remove-file.ts';
 import { assertRootPresent, placeMarker } from './root-marker.ts';
 import { sendRange } from './send-range.ts';
 import { walkTree } from './walk-tree.ts';
+import { followDirectories, watchDirectories } from './watch-directories.ts';
 
 type Handlers = { [O in Operation]: (request: RequestOf<O>, context: CallContext) => Promise<ResultOf<O>> };
 
@@ -35,6 +36,11 @@ const handlers: Handlers = {
     return null;
   },
   walk: walkTree,
+  watch: watchDirectories,
+  follow: async ({ directories }) => {
+    await followDirectories(directories);
+    return null;
+  },
   stat: async ({ path }, context) => {
     try {
       return factsOf(await lstat(await containedEntry(context.mountPoint, path), { bigint: true }));
@@ -233,6 +239,7 @@ function openCall(
       await takeRoom();
       send({ kind: 'unreadable', callId, path, reason });
     },
+    sendHint: (directories) => send({ kind: 'hint', callId, directories }),
     warn: (message, fields) => send({ kind: 'warning', message, fields }),
   };
   const taken = () => {
