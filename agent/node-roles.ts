@@ -41,6 +41,7 @@ import { systemClock } from './runtime/clock.ts';
 import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
+import { withinScanDirectories } from './storage/scan-directory-guard.ts';
 import type { StorageAccess } from './storage/storage-access.ts';
 import { VERSION } from './version.ts';
 
@@ -181,14 +182,21 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   const { config } = host;
   const { createOnce } = tools;
   const find = (storageId: string) => options.served().find(({ storage }) => storage.id === storageId) ?? null;
-  const storageOf = (storageId: string) => find(storageId)?.access ?? null;
+  const storageOf = (storageId: string) => {
+    const served = find(storageId);
+    if (!served) return null;
+    return withinScanDirectories(served.access, () => find(storageId)?.storage.settings ?? served.storage.settings);
+  };
   const uploadObject = createUploadObject({
     api,
     ...stallWindows(config.stallMs).upload,
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
   });
   return [
-    { ...createChecksumHandler({ storageOf }), selfTest: createChecksumSelfTest(tools.tempStorage) },
+    {
+      ...createChecksumHandler({ storageOf: (storageId) => find(storageId)?.access ?? null }),
+      selfTest: createChecksumSelfTest(tools.tempStorage),
+    },
     {
       ...createTranscodeHandler({
         api,

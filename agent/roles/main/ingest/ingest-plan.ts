@@ -3,8 +3,8 @@ import type { IconikIds, IngestRow, PlaceInAsset } from '../../../db/queries/ing
 import type { FileRecord, FileStorageSettings, Storage } from '../../../iconik/api.ts';
 import { compilePatterns } from '../../../storage/ignore-patterns.ts';
 import { directoryOf, nameOf, pathKey } from '../../../storage/storage-path.ts';
-import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import { filePriority } from '../priority-plan.ts';
+import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import { directoryAssetOf, isRenditionSource } from './directory-plan.ts';
 import type { FileSetPlace } from './file-set-plan.ts';
 import { isAtPath, placeBody } from './move-plan.ts';

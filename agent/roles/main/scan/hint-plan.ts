@@ -113,6 +113,8 @@ export function planRequest(request: ScanRequest, roots: readonly string[]): Req
   const outside = [...paths, ...files].filter((path) => !isInScan(path, roots) || path.split('/').includes('..'));
   const isAsked = (path: string) => !outside.includes(path);
   const deep = [...new Set(paths.filter(isAsked))];
-  const shallow = [...new Set(files.filter(isAsked).map(directoryOf))].filter((directory) => !isInScan(directory, deep));
+  const shallow = [...new Set(files.filter(isAsked).map(directoryOf))].filter(
+    (directory) => !isInScan(directory, deep),
+  );
   return { isWhole, deep, shallow, outside };
 }

@@ -6,12 +6,12 @@ import { coerceError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Database } from '../../../runtime/sql.ts';
 import { compileSelection, type WalkSelection } from '../../../storage/ignore-patterns.ts';
-import { directoryOf, outermostDirectories, pathKey } from '../../../storage/storage-path.ts';
+import { directoryOf, pathKey } from '../../../storage/storage-path.ts';
 import { settleAbsence } from './absence.ts';
 import { isInScan, LookAgenda, MAX_LOOK, planRequest, type ScanRequest } from './hint-plan.ts';
 import { HintWatch } from './hint-watch.ts';
 import { type LookAt, type PassContext, type PassResult, runScanPass } from './scan-pass.ts';
-import { growingThresholdS } from './scan-settings.ts';
+import { growingThresholdS, rootsOf } from './scan-settings.ts';
 import { createWake } from './wake.ts';
 
 /** Hints of this span are one look: who writes a file touches its directory many times. */
@@ -39,10 +39,7 @@ export interface HintScanDeps {
   served(): ServedStorage | undefined;
   isHealthy(): boolean;
   /** The context of a pass over a part of the storage, once its root has proven to be the right one; null in doubt. */
-  open(
-    served: ServedStorage,
-    look: LookAt,
-  ): Promise<{ context: PassContext; confirmRoot: () => Promise<void> } | null>;
+  open(served: ServedStorage, look: LookAt): Promise<{ context: PassContext; confirmRoot: () => Promise<void> } | null>;
   /** Makes the next whole pass begin now. */
   requestPass(): void;
   /** Orders what follows from the index. */
@@ -81,7 +78,8 @@ export class HintScan {
       this.#deps.log.warn('a scan was asked for outside of the scan directories; that part is left out', { outside });
     }
     if (isWhole) return false;
-    const isNew = (path: string) => !this.#deep.includes(path) && !(request.ignoreAlreadyActive && this.#active.includes(path));
+    const isNew = (path: string) =>
+      !this.#deep.includes(path) && !(request.ignoreAlreadyActive && this.#active.includes(path));
     this.#deep.push(...deep.filter(isNew));
     this.#agenda.add(shallow, this.#deps.clock.monotonicMs());
     this.#wake.now();
@@ -169,7 +167,8 @@ export class HintScan {
       await settleAbsence(context, result, confirmRoot, look.isDeep ? undefined : []);
       await this.#settleUnlisted(opened, directories, result);
       const found = look.isDeep ? [] : await this.#newDirectories(result.named);
-      const below = found.length > 0 ? await runScanPass({ ...context, look: { directories: found, isDeep: true } }) : null;
+      const below =
+        found.length > 0 ? await runScanPass({ ...context, look: { directories: found, isDeep: true } }) : null;
       await this.#watch.noteActive([...result.touched, ...found, ...(below?.listed ?? [])]);
     } finally {
       this.#active = [];
@@ -219,13 +218,8 @@ function afterMs(dueMs: number): number {
   return Math.min(MOST_OVERDUE_MS, Math.max(LEAST_OVERDUE_MS, -dueMs / 2));
 }
 
-/** The directories that a scan covers, outermost first; throws `outside-storage` for a setting that leads out. */
-export function rootsOf({ storage }: ServedStorage): string[] {
-  return outermostDirectories(storage.settings.scan_directories ?? []);
-}
-
 /** What a storage's scan leaves out. */
-export function selectionOf({ storage }: ServedStorage): WalkSelection {
+function selectionOf({ storage }: ServedStorage): WalkSelection {
   const { scan_ignore: ignore = [], scan_include: include = [] } = storage.settings;
   return compileSelection({ ignore, include }, { ignoreCase: process.platform === 'win32' }).selection;
 }

@@ -5,7 +5,7 @@ import { coerceError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Database } from '../../../runtime/sql.ts';
 import { ActivityRanking, directoriesToWatch } from './hint-plan.ts';
-import { rootsOf } from './hint-scan.ts';
+import { rootsOf } from './scan-settings.ts';
 
 /** Directories watched at once: a watch costs the system memory, and old folders hardly change. */
 const MAX_WATCHED = 2_000;

@@ -100,8 +100,36 @@ describe('between passes', () => {
     await until('growth was seen in a new folder', async () => (await state('new/deep/z.mov')) === 'growing');
     await rm(file('a/x.mov'));
     await rm(file('b'), { recursive: true });
-    await until('both are missing', async () => (await state('a/x.mov')) === 'missing' && (await state('b/y.mov')) === 'missing');
+    await until(
+      'both are missing',
+      async () => (await state('a/x.mov')) === 'missing' && (await state('b/y.mov')) === 'missing',
+    );
     expect(passesSeen()).toBe(passes);
+  });
+
+  it('looks at the part of a storage that is asked for, and names a pattern that does not compile once', async () => {
+    bench.storage.settings.growing_files_threshold = 3600;
+    bench.storage.settings.scan_ignore = ['re:/(/'];
+    await put('a/x.mov', 'x');
+    const { access } = bench;
+    // A storage that cannot be watched.
+    bench.access = { ...access, watch: async () => ({ kind: 'not-local', fileSystem: 'nfs' }) };
+    const log = createLogger([(record) => records.push(record)], () => 0);
+    const work = bench.work({ log });
+    leadership = await takeOver(bench.database);
+    running = work.run(leadership);
+    await until('the first pass was over', async () => passesSeen() === 1);
+    await put('b/deep/y.mov', 'y');
+    await put('c/z.mov', 'z');
+    await put('c/below/not-asked-for.mov', 'n');
+    work.requestScan(STORAGE_ID, { paths: ['b'], files: ['a/x.mov'] });
+    await until('the path was looked at', async () => (await state('b/deep/y.mov')) === 'seen');
+    expect(await state('c/z.mov')).toBeUndefined();
+    expect(passesSeen()).toBe(1);
+    work.requestScan(STORAGE_ID);
+    await until('a whole pass found the rest', async () => (await state('c/z.mov')) === 'seen');
+    const said = records.filter(({ message }) => message.includes('does not compile'));
+    expect(said).toMatchObject([{ level: 'warn', fields: { setting: 'scan_ignore', storageId: STORAGE_ID } }]);
   });
 
   it('believes nothing of a storage that went away', async () => {

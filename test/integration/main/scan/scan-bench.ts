@@ -19,7 +19,9 @@ export const STORAGE_ID = '11111111-1111-4111-8111-111111111111';
 const indexRow = z.object({ path: z.string(), state: z.string(), md5: z.string().nullable(), error: z.unknown() });
 
 function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  return new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
 }
 
 /** One storage in a folder of its own, its index in a database of its own, and scans under terms that the test ends. */
