@@ -3,7 +3,7 @@ import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { ProcessLane } from './process-lane.ts';
-import type { CallOptions, ProbeResult, StorageAccess } from './storage-access.ts';
+import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
 import { pathSegments } from './storage-path.ts';
 import { StorageProcess } from './storage-process.ts';
@@ -91,6 +91,10 @@ async function probeWithin(
   }
 }
 
+function watchRequest({ directories, ignore, include }: WatchOptions): RequestOf<'watch'> {
+  return { directories: [...directories], ignore: [...ignore], include: [...include] };
+}
+
 function assertMountPoint(mountPoint: string): void {
   if (isAbsolute(mountPoint) && !mountPoint.includes('\0')) return;
   throw new IsgError(
@@ -130,6 +134,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     callsPerProcess: 1,
     idleMs: limits.idleMs,
   });
+  const onWatches = { markerExpected: false, killAfterCancel: false };
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
     entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
@@ -165,16 +170,9 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
         },
         { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false },
       ),
-    watch: ({ directories, ignore, include }, onHint, signal) =>
-      watches.run(
-        'watch',
-        { directories: [...directories], ignore: [...ignore], include: [...include] },
-        { signal, onHint, markerExpected: markerSeen, killAfterCancel: true },
-      ),
-    async follow(directories) {
-      const handling = { markerExpected: markerSeen, killAfterCancel: false };
-      await watches.run('follow', { directories: [...directories] }, handling);
-    },
+    watch: (options, onHint, signal) =>
+      watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
+    follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
     stat: (path) => onEntries('stat', { path }),
     digest: (path, call) => onContents('digest', { path }, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),

@@ -39,7 +39,7 @@ export function networkTypeName(fileSystemType: number): string | null {
   return NETWORK_TYPES.get(fileSystemType >>> 0) ?? null;
 }
 
-const unescape = (text: string): string =>
+const withoutEscapes = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 const isBelow = (path: string, mount: string): boolean =>
@@ -50,7 +50,7 @@ export function fileSystemOf(mountInfo: string, path: string): string | null {
   let best = { mount: '', name: null as string | null };
   for (const line of mountInfo.split('\n')) {
     const [before = '', after = ''] = line.split(' - ');
-    const mount = unescape(before.split(' ')[4] ?? '');
+    const mount = withoutEscapes(before.split(' ')[4] ?? '');
     // A later line covers an earlier one at the same place.
     if (mount === '' || !isBelow(path, mount) || mount.length < best.mount.length) continue;
     best = { mount, name: after.split(' ')[0] ?? null };

@@ -92,7 +92,7 @@ export class HintWatch {
 
   /** Answers whether there is no use in trying again. */
   async #watchOnce(signal: AbortSignal): Promise<boolean> {
-    const { log, onHint, onWatching } = this.#deps;
+    const deps = this.#deps;
     const served = this.#deps.served();
     if (!served) return true;
     try {
@@ -100,9 +100,9 @@ export class HintWatch {
       this.#watched = new Set(directories);
       this.#settings = this.#currentSettings();
       const { scan_ignore: ignore = [], scan_include: include = [] } = served.storage.settings;
-      const hear = (hinted: string[]) => (hinted.length === 0 ? onWatching() : onHint(hinted));
+      const hear = (hinted: string[]) => (hinted.length === 0 ? deps.onWatching() : deps.onHint(hinted));
       const { fileSystem } = await served.access.watch({ directories, ignore, include }, hear, signal);
-      log.info('the storage is not watched, because its file system is not local; changes are found by scans', {
+      deps.log.info('the storage is not watched, because its file system is not local; changes are found by scans', {
         fileSystem,
       });
       return true;
