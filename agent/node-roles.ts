@@ -42,6 +42,7 @@ import { systemClock } from './runtime/clock.ts';
 import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
+import { withinScanDirectories } from './storage/scan-directory-guard.ts';
 import type { StorageAccess } from './storage/storage-access.ts';
 import { VERSION } from './version.ts';
 
@@ -113,7 +114,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
         database,
         iconik: api,
         collections: createCollectionMapper({ api: api.inLine('bulk'), createOnce }),
-        scanOnDemand: (storageId) => scan.requestScan(storageId),
+        scanOnDemand: (storageId, request) => scan.requestScan(storageId, request),
       }) as JobHandler[]),
     ],
     leaderWork: [...leaderWork(options, createOnce, scan), upkeep],
@@ -182,7 +183,11 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   const { config } = host;
   const { createOnce } = tools;
   const find = (storageId: string) => options.served().find(({ storage }) => storage.id === storageId) ?? null;
-  const storageOf = (storageId: string) => find(storageId)?.access ?? null;
+  const storageOf = (storageId: string) => {
+    const served = find(storageId);
+    if (!served) return null;
+    return withinScanDirectories(served.access, () => find(storageId)?.storage.settings ?? served.storage.settings);
+  };
   const uploadObject = createUploadObject({
     api,
     proxyUrl: config.httpsProxy,
@@ -190,7 +195,10 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
   });
   return [
-    { ...createChecksumHandler({ storageOf }), selfTest: createChecksumSelfTest(tools.tempStorage) },
+    {
+      ...createChecksumHandler({ storageOf: (storageId) => find(storageId)?.access ?? null }),
+      selfTest: createChecksumSelfTest(tools.tempStorage),
+    },
     {
       ...createTranscodeHandler({
         api,

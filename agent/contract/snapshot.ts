@@ -133,6 +133,8 @@ export const storageStateSchema = z.object({
   folders: z.number(),
   lastScanEndedMs: z.number().nullable(),
   lastScanSeconds: z.number().nullable(),
+  /** How far the scan under way is; null when none that lasts is. `ofFiles`: what the last one saw, null before the first. */
+  scanning: z.object({ files: z.number(), ofFiles: z.number().nullable() }).nullable(),
   /** What was wrong with the last scan; null when nothing. */
   problem: z.string().nullable(),
   /** Whether iconik says that the storage is scanned. */

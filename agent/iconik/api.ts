@@ -82,6 +82,10 @@ export interface FileStorageSettings {
   enable_directory_assets?: boolean | undefined;
   directory_assets_original_patterns?: string[] | undefined;
   directory_assets_transcode_patterns?: string[] | undefined;
+  /** Permits transfers to and from places that are not scanned. */
+  allow_access_outside_scan_directories?: boolean | undefined;
+  prio_dirs?: { directory: string; priority: number }[] | undefined;
+  prio_patterns?: { pattern: string; priority: number }[] | undefined;
   read?: boolean | undefined;
   write?: boolean | undefined;
   delete?: boolean | undefined;

@@ -125,6 +125,13 @@ export const clusterSchema: z.ZodType<StorageGatewayCluster> = z.looseObject({
 
 const settingText = z.string().optional().catch(undefined);
 const settingTexts = z.array(z.string()).optional().catch(undefined);
+/** One item of a wrong shape costs only itself. */
+const settingList = <T>(item: z.ZodType<T>) =>
+  z
+    .array(z.unknown())
+    .optional()
+    .catch(undefined)
+    .transform((items) => items?.flatMap((value) => item.safeParse(value).data ?? []));
 const settingNumber = number.transform((value) => value ?? undefined);
 const settingFlag = z
   .union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')])
@@ -170,6 +177,9 @@ const fileStorageSettingsSchema: z.ZodType<FileStorageSettings> = z.looseObject(
   enable_directory_assets: settingFlag,
   directory_assets_original_patterns: settingTexts,
   directory_assets_transcode_patterns: settingTexts,
+  allow_access_outside_scan_directories: settingFlag,
+  prio_dirs: settingList(z.object({ directory: z.string(), priority: z.number() })),
+  prio_patterns: settingList(z.object({ pattern: z.string(), priority: z.number() })),
   read: settingFlag,
   write: settingFlag,
   delete: settingFlag,

@@ -205,10 +205,16 @@ function storageState(
     folders: counted?.folders ?? 0,
     lastScanEndedMs: counted?.last_scan_ended_ms ?? null,
     lastScanSeconds: counted?.last_scan_seconds ?? null,
+    scanning: scanningOf(counted),
     problem: counted?.problem ?? null,
     scans: storage.settings.scan === true,
     settings: settingsWords(storage.settings),
   };
+}
+
+function scanningOf(counted: ReturnType<Figures['storages']['get']>): StorageState['scanning'] {
+  if (counted === undefined || counted.scan_files === null) return null;
+  return { files: counted.scan_files, ofFiles: counted.last_scan_ended_ms === null ? null : counted.root_files };
 }
 
 function runningJob(job: NodeView['running'][number]): RunningJob {

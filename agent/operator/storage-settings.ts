@@ -25,6 +25,9 @@ const SHOWN: Readonly<Record<Exclude<keyof FileStorageSettings, Secret>, true>> 
   aggregate_identical_files: true,
   aggregate_only_on_same_storage: true,
   aggregate_ignore: true,
+  allow_access_outside_scan_directories: true,
+  prio_dirs: true,
+  prio_patterns: true,
   read: true,
   write: true,
   skip_upload_on_any_remote_copy_found: true,
@@ -45,6 +48,11 @@ const SHOWN: Readonly<Record<Exclude<keyof FileStorageSettings, Secret>, true>> 
   delete: true,
 };
 
+/** One item of a list: text, or what stands for a place and its number. */
+function itemWords(item: unknown): string {
+  return typeof item === 'object' && item !== null ? Object.values(item).map(String).join(': ') : String(item);
+}
+
 /**
  * A storage's settings as text for people. Of settings that this version does not know only numbers and switches are shown:
  * a text may be a secret (the headers of a metadata converter hold a token).
@@ -55,7 +63,7 @@ export function settingsWords(settings: FileStorageSettings): Record<string, str
     const isPlain = typeof value === 'number' || typeof value === 'boolean';
     if (!isPlain && !Object.hasOwn(SHOWN, name)) continue;
     if (isPlain || typeof value === 'string') words[name] = String(value);
-    else if (Array.isArray(value)) words[name] = value.map(String).join(', ');
+    else if (Array.isArray(value)) words[name] = value.map(itemWords).join(', ');
   }
   return words;
 }

@@ -3,7 +3,7 @@ import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { ProcessLane } from './process-lane.ts';
-import type { CallOptions, ProbeResult, StorageAccess } from './storage-access.ts';
+import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
 import { absolutePathIn } from './storage-path.ts';
 import { StorageProcess } from './storage-process.ts';
@@ -91,6 +91,10 @@ async function probeWithin(
   }
 }
 
+function watchRequest({ directories, ignore, include }: WatchOptions): RequestOf<'watch'> {
+  return { directories: [...directories], ignore: [...ignore], include: [...include] };
+}
+
 function assertMountPoint(mountPoint: string): void {
   if (isAbsolute(mountPoint) && !mountPoint.includes('\0')) return;
   throw new IsgError(
@@ -122,12 +126,15 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
   };
   const probes = new ProcessLane(single);
   const entries = new ProcessLane(single);
+  // Once it watches nothing, it ends.
+  const watches = new ProcessLane({ ...single, idleMs: limits.idleMs, maxAbandoned: 1 });
   const contents = new ProcessLane({
     ...single,
     maxProcesses: limits.bulkProcesses,
     callsPerProcess: 1,
     idleMs: limits.idleMs,
   });
+  const onWatches = { markerExpected: false, killAfterCancel: false };
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
     entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
@@ -150,7 +157,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       await onEntries('place-marker', {});
       markerSeen = true;
     },
-    walk: ({ directories, ignore, include, concurrency, known }, onDirectory, signal) =>
+    walk: ({ directories, ignore, include, concurrency, known, shallow, onProgress }, onDirectory, signal) =>
       entries.run(
         'walk',
         {
@@ -158,10 +165,14 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
           ignore: [...ignore],
           include: [...include],
           concurrency,
+          shallow: shallow ?? false,
           known: known !== undefined,
         },
-        { signal, onDirectory, known, markerExpected: markerSeen, killAfterCancel: false },
+        { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false },
       ),
+    watch: (options, onHint, signal) =>
+      watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
+    follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
     stat: (path, { spelledExactly = false } = {}) => onEntries('stat', { path, spelledExactly }),
     digest: (path, call) => onContents('digest', { path }, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
@@ -170,7 +181,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {
-      await Promise.all([probes, entries, contents].map((lane) => lane.stop(STOP_WAIT_MS)));
+      await Promise.all([probes, entries, watches, contents].map((lane) => lane.stop(STOP_WAIT_MS)));
     },
   };
 }

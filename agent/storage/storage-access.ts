@@ -43,6 +43,10 @@ export interface WalkOptions {
   include: readonly string[];
   /** Directories read at once. */
   concurrency: number;
+  /** List the named directories alone, each of them, and none below. Default false. */
+  shallow?: boolean;
+  /** Hears now and then how many files were seen so far. */
+  onProgress?: (files: number) => void;
   /**
    * Fingerprints of directories as the index holds them, in their order, null = list it: with it, what looks the same is
    * only said to be unchanged. It is asked for a few hundred directories at a time.
@@ -56,6 +60,22 @@ export interface WalkSummary {
   directories: number;
   skipped: number;
   unreadable: number;
+}
+
+/** What a watch looks at. */
+export interface WatchOptions {
+  /** Each of these alone, none below; relative to the mount point. */
+  directories: readonly string[];
+  /** What a walk would leave out gives no hint. */
+  ignore: readonly string[];
+  include: readonly string[];
+}
+
+/** Why nothing is watched: changes that other machines make on a network file system are not told to this one. */
+export interface WatchEnd {
+  kind: 'not-local';
+  /** Its name, for people. */
+  fileSystem: string;
 }
 
 /** Verdict on a storage root. */
@@ -138,6 +158,14 @@ export interface StorageAccess {
     onDirectory: (listing: DirectoryListing) => Promise<void>,
     signal: AbortSignal,
   ): Promise<WalkSummary>;
+  /**
+   * Watches directories until the signal fires (then it rejects with its reason). A hint says that something may have changed
+   * in these directories, no more; without directories it says that all are being watched now. Hints get lost: when the
+   * system watches no more directories, or a process dies. At most one watch at a time.
+   */
+  watch(options: WatchOptions, onHint: (directories: string[]) => void, signal: AbortSignal): Promise<WatchEnd>;
+  /** Makes the running watch look at these directories instead; of those that are new it gives a hint. */
+  follow(directories: readonly string[]): Promise<void>;
   /**
    * null when there is no such file; throws when that cannot be known. `spelledExactly`: null also when the storage ignores
    * case and now calls the file, or a directory in its path, by other letters.

@@ -9,6 +9,8 @@ export interface CallHandling {
   markerExpected: boolean;
   signal?: AbortSignal | undefined;
   onProgress?: ((doneBytes: number) => void) | undefined;
+  /** See `StorageAccess.watch`. */
+  onHint?: ((directories: string[]) => void) | undefined;
   onDirectory?: ((listing: DirectoryListing) => Promise<void>) | undefined;
   /** See `WalkOptions.known`. */
   known?: ((directories: string[]) => Promise<(string | null)[]>) | undefined;
@@ -87,6 +89,9 @@ export class StorageCall<O extends Operation = Operation> {
       case 'unchanged':
         this.#walk.takeUnchanged(message.directories);
         return;
+      case 'hint':
+        if (!this.#failure) this.#handling.onHint?.(message.directories);
+        return;
       case 'ask-fingerprints':
         void this.#answer(message.askId, message.directories);
         return;
@@ -112,6 +117,8 @@ export class StorageCall<O extends Operation = Operation> {
 
   /** Counts one step of silence; returns how many in a row there have been. */
   countSilence(): number {
+    // Of a watch nothing is expected.
+    if (this.operation === 'watch') return 0;
     this.#silence = this.#walk.isBusy() || this.#asked > 0 ? 0 : this.#silence + 1;
     return this.#silence;
   }

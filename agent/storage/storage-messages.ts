@@ -10,6 +10,7 @@ import type {
   ProbeResult,
   UnchangedDirectory,
   WalkSummary,
+  WatchEnd,
 } from './storage-access.ts';
 
 const count = z.number().int().nonnegative();
@@ -73,11 +74,19 @@ export const operations = {
       ignore: z.array(z.string()),
       include: z.array(z.string()),
       concurrency: z.number().int().min(1).max(256),
+      /** Only the named directories, not those in them. */
+      shallow: z.boolean(),
       /** Whether fingerprints are asked for. */
       known: z.boolean(),
     }),
     result: walkSummary,
   },
+  /** Open-ended: answers only when watching is not possible. */
+  watch: {
+    request: z.object({ directories: z.array(path), ignore: z.array(z.string()), include: z.array(z.string()) }),
+    result: z.object({ kind: z.literal('not-local'), fileSystem: z.string() }) satisfies z.ZodType<WatchEnd>,
+  },
+  follow: { request: z.object({ directories: z.array(path) }), result: z.null() },
   /** `spelledExactly`: null also when the path is there in letters of another case. */
   stat: { request: z.object({ path, spelledExactly: z.boolean() }), result: fileFacts.nullable() },
   digest: { request: z.object({ path }), result: digestResult },
@@ -205,6 +214,8 @@ export const fromProcessSchema = z.discriminatedUnion('kind', [
   listingPartSchema,
   z.object({ kind: z.literal('unreadable'), callId, path, reason: z.string() }),
   z.object({ kind: z.literal('unchanged'), callId, directories: z.array(unchangedDirectory) }),
+  /** Something happened in these directories; none = all directories are being watched now. */
+  z.object({ kind: z.literal('hint'), callId, directories: z.array(path) }),
   /** A walk wants to know what the index holds for these directories. */
   z.object({ kind: z.literal('ask-fingerprints'), callId, askId: count, directories: z.array(path) }),
   z.object({ kind: z.literal('warning'), message: z.string(), fields: z.record(z.string(), z.unknown()) }),

@@ -16,6 +16,8 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     probe: async () => ({ kind: 'unreachable', reason: 'not-a-directory', detail: error.message }),
     placeMarker: refuse,
     walk: refuse,
+    watch: refuse,
+    follow: refuse,
     stat: refuse,
     digest: refuse,
     readText: refuse,

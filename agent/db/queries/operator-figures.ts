@@ -92,6 +92,8 @@ const storageRow = z.object({
   folders: z.number(),
   last_scan_ended_ms: z.number().nullable(),
   last_scan_seconds: z.number().nullable(),
+  root_files: z.number(),
+  scan_files: z.number().nullable(),
   problem: z.string().nullable(),
 });
 /** What the index knows of one storage. */
@@ -107,7 +109,8 @@ WITH counted AS (
   GROUP BY storage_id
 )
 SELECT storage_id, coalesce(counted.files, '{}') AS files, coalesce(root.folders, 0)::float8 AS folders,
-  ${ms('root.last_scan_ended_at')} AS last_scan_ended_ms, root.last_scan_seconds, root.problem
+  ${ms('root.last_scan_ended_at')} AS last_scan_ended_ms, root.last_scan_seconds, root.problem,
+  coalesce(root.files, 0)::float8 AS root_files, root.scan_files::float8 AS scan_files
 FROM counted FULL JOIN storage_root AS root USING (storage_id)`;
 
 /** Files by state and the last scan of each storage. */

@@ -5,6 +5,7 @@ const reportRow = z
   .object({
     files: z.record(z.string(), z.number()),
     root_files: z.number(),
+    scan_files: z.number().nullable(),
     root_folders: z.number(),
     root_skipped: z.number(),
     last_scan_seconds: z.number().nullable(),
@@ -28,8 +29,8 @@ const reportRow = z
       skippedFiles: inStates('skipped') + row.root_skipped,
       faultyFiles: inStates('faulty'),
       emptyFiles: inStates('empty'),
-      /** What the last full scan saw. */
-      scannedFiles: row.root_files,
+      /** What the last full scan saw; before there was one, what the first has seen so far. */
+      scannedFiles: row.last_scan_ended_at === null ? (row.scan_files ?? 0) : row.root_files,
       totalFolders: row.root_folders,
       lastScanSeconds: row.last_scan_seconds,
       /** ISO 8601 with offset; null before the first full scan. */
@@ -70,7 +71,7 @@ SELECT
     SELECT path, error ->> 'message' AS message FROM storage_file
     WHERE storage_id = $1 AND state IN ('faulty', 'skipped') AND error IS NOT NULL
     ORDER BY changed_at DESC LIMIT ${REFUSED}) AS newest) AS refused,
-  coalesce(root.files, 0)::float8 AS root_files, coalesce(root.folders, 0)::float8 AS root_folders,
+  coalesce(root.files, 0)::float8 AS root_files, root.scan_files::float8 AS scan_files, coalesce(root.folders, 0)::float8 AS root_folders,
   coalesce(root.skipped, 0)::float8 AS root_skipped, root.last_scan_seconds,
   to_char(root.last_scan_ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS last_scan_ended_at,
   root.problem

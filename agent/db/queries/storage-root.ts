@@ -54,7 +54,8 @@ changed AS (
   SELECT $3, now() - make_interval(secs => $4), now(), $4, $5, $6, $7, $8 FROM fence
   ON CONFLICT (storage_id) DO UPDATE SET last_scan_started_at = excluded.last_scan_started_at,
     last_scan_ended_at = excluded.last_scan_ended_at, last_scan_seconds = excluded.last_scan_seconds,
-    files = excluded.files, folders = excluded.folders, skipped = excluded.skipped, problem = excluded.problem
+    files = excluded.files, folders = excluded.folders, skipped = excluded.skipped, problem = excluded.problem,
+    scan_files = NULL
   RETURNING 1
 )`;
 
@@ -70,10 +71,21 @@ export function recordScan(sql: Sql, holder: FenceHolder, storageId: string, sum
   ]);
 }
 
+const RECORD_PROGRESS = `,
+changed AS (
+  INSERT INTO storage_root (storage_id, scan_files) SELECT $3, $4 FROM fence
+  ON CONFLICT (storage_id) DO UPDATE SET scan_files = excluded.scan_files RETURNING 1
+)`;
+
+/** Records how many files the pass under way has seen; its end takes the number away. */
+export function recordScanProgress(sql: Sql, holder: FenceHolder, storageId: string, files: number): Promise<number> {
+  return fencedExecute(sql, holder, RECORD_PROGRESS, [storageId, files]);
+}
+
 const RECORD_PROBLEM = `,
 changed AS (
   INSERT INTO storage_root (storage_id, problem) SELECT $3, $4 FROM fence
-  ON CONFLICT (storage_id) DO UPDATE SET problem = excluded.problem RETURNING 1
+  ON CONFLICT (storage_id) DO UPDATE SET problem = excluded.problem, scan_files = NULL RETURNING 1
 )`;
 
 /** Records why a storage could not be scanned; the sums of the last pass stay. */

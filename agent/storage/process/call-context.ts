@@ -16,5 +16,7 @@ export interface CallContext extends ProcessSettings {
   askFingerprints(directories: string[]): Promise<(string | null)[]>;
   /** Sends an unreadable directory; resolves when there is room for another. */
   sendUnreadable(path: string, reason: string): Promise<void>;
+  /** Sends directories in which something happened. */
+  sendHint(directories: string[]): void;
   warn(message: string, fields: Record<string, unknown>): void;
 }

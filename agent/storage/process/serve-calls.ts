@@ -23,6 +23,7 @@ import { assertRootPresent, placeMarker } from './root-marker.ts';
 import { sendRange } from './send-range.ts';
 import { isSpelledOtherwise, mountedLooks } from './spelling.ts';
 import { walkTree } from './walk-tree.ts';
+import { followDirectories, watchDirectories } from './watch-directories.ts';
 
 type Handlers = { [O in Operation]: (request: RequestOf<O>, context: CallContext) => Promise<ResultOf<O>> };
 
@@ -36,6 +37,11 @@ const handlers: Handlers = {
     return null;
   },
   walk: walkTree,
+  watch: watchDirectories,
+  follow: async ({ directories }) => {
+    await followDirectories(directories);
+    return null;
+  },
   stat: async ({ path, spelledExactly }, context) => {
     try {
       const facts = factsOf(await lstat(await containedEntry(context.mountPoint, path), { bigint: true }), path);
@@ -235,6 +241,7 @@ function openCall(
       await takeRoom();
       send({ kind: 'unreadable', callId, path, reason });
     },
+    sendHint: (directories) => send({ kind: 'hint', callId, directories }),
     warn: (message, fields) => send({ kind: 'warning', message, fields }),
   };
   const taken = () => {

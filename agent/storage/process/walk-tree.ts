@@ -32,10 +32,9 @@ type Listed = Extract<ListOutcome, { kind: 'listed' }>;
 
 /** Walks as asked; sums at the end. Throws `outside-storage` for a root that leads out of the storage, and `cancelled`. */
 export async function walkTree(request: RequestOf<'walk'>, context: CallContext): Promise<WalkSummary> {
-  const roots = outermostDirectories(request.directories);
-  const { selection, invalid } = compileSelection(request, { ignoreCase: process.platform === 'win32' });
-  for (const { pattern, reason } of invalid)
-    context.warn('a pattern does not compile and is left out', { pattern, reason });
+  const roots = request.shallow ? request.directories : outermostDirectories(request.directories);
+  // Who configured a pattern that does not compile is told by whoever asked (roles/main/scan/pattern-report.ts).
+  const { selection } = compileSelection(request, { ignoreCase: process.platform === 'win32' });
   const walk = new Walk(request, context, selection);
   for (const root of roots) await walk.addRoot(root);
   return await walk.run();
@@ -151,7 +150,7 @@ class Walk {
         // One result of each hand may wait to be sent: that bounds memory and keeps the hand busy.
         await delivered;
         delivered = this.#deliver(outcomes);
-        for (const outcome of outcomes) {
+        for (const outcome of this.#request.shallow ? [] : outcomes) {
           if (outcome.kind === 'listed') this.#queue.add(outcome.children.map((name) => joinPath(outcome.path, name)));
         }
       } finally {

@@ -11,11 +11,12 @@ import { StateBar } from './StateBar.tsx';
 import { StorageCounters } from './StorageCounters.tsx';
 import { StorageProblems } from './StorageProblems.tsx';
 import { StorageSettings } from './StorageSettings.tsx';
-import { problemCount, scanDuration } from './storage-words.ts';
+import { problemCount, scanDuration, scanProgress } from './storage-words.ts';
 import './storages.css';
 
 function LastScan({ storage }: { storage: StorageState }) {
   if (!storage.scans) return <span className="isg-dim">Not scanned: scanning is off in iconik</span>;
+  if (storage.scanning !== null) return <span className="isg-dim">{scanProgress(storage.scanning)}</span>;
   if (storage.lastScanEndedMs === null) return <span className="isg-dim">Not scanned yet</span>;
   return (
     <span>

@@ -1,5 +1,5 @@
 import type { FileState, StorageState } from '../../../agent/contract/index.ts';
-import { formatList, plural } from '../../ui/format.ts';
+import { formatCount, formatList, plural } from '../../ui/format.ts';
 
 // Counters, bar and sentence of the storages screen. Pure.
 
@@ -151,6 +151,14 @@ export function scanDuration(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3_600).toFixed(1)} h`;
+}
+
+/** How far a scan is, in words. What the last scan saw is only an estimate: there may be more files by now. */
+export function scanProgress({ files, ofFiles }: NonNullable<StorageState['scanning']>): string {
+  const seen = `Scanning: ${formatCount(files)} files so far`;
+  if (ofFiles === null || ofFiles === 0) return seen;
+  const percent = Math.min(99, Math.floor((files / ofFiles) * 100));
+  return `Scanning: ${formatCount(files)} of about ${formatCount(Math.max(ofFiles, files))} files (${percent} %)`;
 }
 
 /** A setting's name in words: iconik's own, without underscores. */

@@ -117,6 +117,8 @@ describe('the figures of a cluster', () => {
         folders: 0,
         last_scan_ended_ms: null,
         last_scan_seconds: null,
+        root_files: 0,
+        scan_files: null,
         problem: null,
       },
       {
@@ -125,6 +127,8 @@ describe('the figures of a cluster', () => {
         folders: 4,
         last_scan_ended_ms: Date.parse('2026-07-01T10:00:00Z'),
         last_scan_seconds: 12,
+        root_files: 0,
+        scan_files: null,
         problem: 'It is away.',
       },
     ]);

@@ -35,6 +35,7 @@ const quietContext: Omit<CallContext, 'mountPoint' | 'progress'> = {
   sendUnchanged: async () => {},
   sendUnreadable: async () => {},
   askFingerprints: async () => [],
+  sendHint: () => {},
   warn: () => {},
 };
 const factsOf = (path: string) => {

@@ -47,6 +47,8 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
     probe: async () => ({ kind: 'reachable', marker: 'right', empty: false, writable: true }),
     placeMarker: notNeeded,
     walk: notNeeded,
+    watch: notNeeded,
+    follow: notNeeded,
     stop: async () => undefined,
     stat: statPath,
     digest,

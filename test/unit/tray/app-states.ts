@@ -86,6 +86,7 @@ export function snapshot(over: Partial<NodeSnapshot> = {}): NodeSnapshot {
         folders: 0,
         lastScanEndedMs: null,
         lastScanSeconds: null,
+        scanning: null,
         problem: null,
         scans: true,
         settings: {},

@@ -3,6 +3,7 @@ import type { IconikIds, IngestRow, PlaceInAsset } from '../../../db/queries/ing
 import type { FileRecord, FileStorageSettings, Storage } from '../../../iconik/api.ts';
 import { compilePatterns } from '../../../storage/ignore-patterns.ts';
 import { directoryOf, nameOf, pathKey } from '../../../storage/storage-path.ts';
+import { filePriority } from '../priority-plan.ts';
 import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import { directoryAssetOf, isRenditionSource } from './directory-plan.ts';
 import type { FileSetPlace } from './file-set-plan.ts';
@@ -291,5 +292,8 @@ export function followUpJobs(
   const isFirst = place !== 'foreign';
   const dedupeKey = `transcode:${ids.fileId}`;
   const transcode = isFirst ? transcodeJob(row, ids, { settings: storage.settings, profileOf, dedupeKey }) : null;
-  return [transcode, upload].filter((job) => job !== null);
+  const priority = filePriority(row.path, storage.settings);
+  return [transcode, upload]
+    .filter((job) => job !== null)
+    .map((job) => (priority === undefined ? job : { ...job, priority }));
 }

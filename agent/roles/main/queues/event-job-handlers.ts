@@ -52,8 +52,8 @@ export interface EventJobDeps {
   database: Sql;
   iconik: { storages: Pick<IconikApi['storages'], 'get'>; files: Pick<IconikApi['files'], 'getFile'> };
   collections: CollectionMapper;
-  /** Makes the scan look at the storage now; does nothing on a node that does not lead. */
-  scanOnDemand(storageId: string): void;
+  /** Makes the scan look at the storage, or at these files, now; does nothing on a node that does not lead. */
+  scanOnDemand(storageId: string, request?: { files: readonly string[] }): void;
 }
 
 type Context = JobContext<EventJobPayload>;
@@ -82,12 +82,18 @@ const failed = (message: string): JobOutcome => ({
   error: { code: 'job-payload-invalid', message, retry: 'permanent' },
 });
 
+/** Files that are named by their paths alone need no whole pass. */
+function scanNamed(deps: EventJobDeps, { storageId, fileIds, assetIds, paths }: EventJobPayload): void {
+  const isByPath = paths.length > 0 && fileIds.length + assetIds.length === 0;
+  deps.scanOnDemand(storageId, isByPath ? { files: paths } : undefined);
+}
+
 async function readAgain(deps: EventJobDeps, { job, payload }: Context): Promise<JobOutcome> {
   const { storageId } = payload;
   const known = await countNamedFiles(deps.database, storageId, payload);
   if (known === 0) return failed('None of the files in the order is known on this storage; no checksum was ordered.');
   const files = await readFilesAgain(deps.database, job, storageId, payload);
-  deps.scanOnDemand(storageId);
+  scanNamed(deps, payload);
   return { kind: 'done', result: { known, files } };
 }
 
@@ -95,7 +101,7 @@ async function resetValidation(deps: EventJobDeps, { job, payload }: Context): P
   const { storageId, fileIds, assetIds, paths } = payload;
   const isNamed = fileIds.length + assetIds.length + paths.length > 0;
   const files = await resetRefusedFiles(deps.database, job, storageId, isNamed ? payload : null);
-  deps.scanOnDemand(storageId);
+  scanNamed(deps, payload);
   return { kind: 'done', result: { files } };
 }
 

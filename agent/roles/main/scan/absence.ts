@@ -32,13 +32,18 @@ async function provenGone(access: StorageAccess, rows: readonly IndexedFileRow[]
   return gone;
 }
 
+/** Those of some directories that are gone, with their rows. */
+async function rowsOfGone(context: PassContext, pass: PassResult, directories: readonly string[]) {
+  const gone = directories.filter((directory) => isDirectoryGone(directory, pass.known));
+  return gone.length === 0 ? [] : (await readDirectories(context.database, context.storage.id, gone)).filter(isPresent);
+}
+
 /** Rows of directories that the index knows and the storage shows no more. */
 async function* rowsOfGoneDirectories(context: PassContext, pass: PassResult): AsyncIterable<IndexedFileRow[]> {
   const { database, storage } = context;
   for (let after = ''; ; ) {
     const page = await nextDirectories(database, storage.id, after, DIRECTORY_PAGE);
-    const gone = page.filter((directory) => isDirectoryGone(directory, pass.known));
-    if (gone.length > 0) yield (await readDirectories(database, storage.id, gone)).filter(isPresent);
+    yield await rowsOfGone(context, pass, page);
     const last = page.at(-1);
     if (last === undefined || page.length < DIRECTORY_PAGE) return;
     after = last;
@@ -48,12 +53,14 @@ async function* rowsOfGoneDirectories(context: PassContext, pass: PassResult): A
 /**
  * Marks missing what a pass did not find, after proof: directory listed without error (by the pass), no such file at a
  * second look, and only then the root still the right one (`confirmRoot`, which throws otherwise: a share that went away
- * meanwhile shows no file at all). Answers how many rows became missing.
+ * meanwhile shows no file at all). Answers how many rows became missing. With `directories` (keys) only these of the
+ * index are asked whether they are gone.
  */
 export async function settleAbsence(
   context: PassContext,
   pass: PassResult,
   confirmRoot: () => Promise<void>,
+  directories?: readonly string[],
 ): Promise<number> {
   const { database, storage, access, leadership } = context;
   let marked = 0;
@@ -67,6 +74,10 @@ export async function settleAbsence(
     }
   };
   await settle(pass.candidates);
+  if (directories) {
+    await settle(await rowsOfGone(context, pass, directories));
+    return marked;
+  }
   for await (const rows of rowsOfGoneDirectories(context, pass)) await settle(rows);
   await forgetGoneDirectories(context, pass);
   return marked;

@@ -16,6 +16,8 @@ export interface ChecksumOrderContext {
   leadership: Leadership;
   storageId: string;
   enqueueJobs: EnqueueJobs;
+  /** Priority of the work on a file, 1–10; undefined = the default. */
+  priorityOf?: (path: string) => number | undefined;
 }
 
 /** What identifies the content to be read. */
@@ -27,8 +29,9 @@ export interface ChecksumOrder {
 }
 
 /** Job that reads a file once for both digests. Its key names the content, so a changed file gets a job of its own. */
-export function checksumJob(storageId: string, order: ChecksumOrder): NewJob {
+export function checksumJob(storageId: string, order: ChecksumOrder, priority?: number): NewJob {
   return {
+    ...(priority === undefined ? {} : { priority }),
     role: 'CHECKSUM',
     kind: 'checksum',
     storageId,
@@ -39,7 +42,7 @@ export function checksumJob(storageId: string, order: ChecksumOrder): NewJob {
 
 /** Orders a CHECKSUM job for every quiet file; row and job change in one transaction. Answers how many. */
 export async function orderChecksums(context: ChecksumOrderContext): Promise<number> {
-  const { database, leadership, storageId, enqueueJobs } = context;
+  const { database, leadership, storageId, enqueueJobs, priorityOf } = context;
   let ordered = 0;
   for (;;) {
     const taken = await withLeaderFence(database, leadership, LEADER_LIMITS, async (sql) => {
@@ -47,7 +50,7 @@ export async function orderChecksums(context: ChecksumOrderContext): Promise<num
       if (rows.length > 0) {
         await enqueueJobs(
           sql,
-          rows.map((row) => checksumJob(storageId, row)),
+          rows.map((row) => checksumJob(storageId, row, priorityOf?.(row.path))),
         );
       }
       return rows.length;

@@ -23,6 +23,7 @@ import type {
   WalkSummary,
 } from '../../../storage/storage-access.ts';
 import { joinPath, pathKey } from '../../../storage/storage-path.ts';
+import type { Exclusive } from './exclusive.ts';
 import type { DirectoryKnowledge, FileChange } from './scan-plan.ts';
 import { planDirectory } from './scan-plan.ts';
 import { growingThresholdS } from './scan-settings.ts';
@@ -46,6 +47,19 @@ export interface PassContext {
   access: StorageAccess;
   /** Directories read at once. */
   walkers: number;
+  /** Set where passes and looks at parts go on beside each other: comparing and writing is then done by one at a time. */
+  exclusive?: Exclusive;
+  /** What is looked at; default: all scan directories and what is in them. */
+  look?: LookAt;
+  /** Hears now and then how many files the walk has seen. */
+  onProgress?: (files: number) => void;
+}
+
+/** A part of a storage. */
+export interface LookAt {
+  directories: readonly string[];
+  /** Whether also all that is below them. */
+  isDeep: boolean;
 }
 
 /** What one walk over a storage found and did. */
@@ -59,6 +73,11 @@ export interface PassResult {
   known: DirectoryKnowledge;
   /** First directory that could not be listed, in words. */
   unreadable: string | null;
+  /** Directories whose rows changed, at most 2,000. */
+  touched: string[];
+  /** When only a part was looked at: what was listed there, and the directories it named; at most 2,000 each. */
+  listed: string[];
+  named: string[];
 }
 
 type Listed = Extract<DirectoryListing, { kind: 'listed' }>;
@@ -70,6 +89,13 @@ interface Compared {
   written: WrittenDirectory | null;
 }
 
+/** Names kept of each list: more than are watched need not be known. */
+const MAX_NAMES = 2_000;
+
+function keep(names: string[], name: string): void {
+  if (names.length < MAX_NAMES) names.push(name);
+}
+
 /** Compares listings with the index, batch by batch, and writes what differs. */
 class PassRecorder {
   readonly result: Omit<PassResult, 'summary'> = {
@@ -78,6 +104,9 @@ class PassRecorder {
     candidates: [],
     known: new Map(),
     unreadable: null,
+    touched: [],
+    listed: [],
+    named: [],
   };
   private readonly context: PassContext;
   private batch: Listed[] = [];
@@ -88,8 +117,11 @@ class PassRecorder {
   private readonly waiting = new Set<string>();
   private statisticsAtRows = STATISTICS.fromRows;
 
+  private readonly exclusive: Exclusive;
+
   constructor(context: PassContext) {
     this.context = context;
+    this.exclusive = context.exclusive ?? ((work) => work());
   }
 
   /** Fingerprints for the walk, which then says of most directories only that they are unchanged. */
@@ -113,6 +145,7 @@ class PassRecorder {
         return;
       case 'listed':
         this.waiting.delete(pathKey(listing.path));
+        this.note(listing);
         this.batch.push(listing);
         this.batchEntries += listing.entries.length;
         if (this.batchEntries >= BATCH_ENTRIES || this.batch.length >= BATCH_DIRECTORIES) await this.flush();
@@ -120,6 +153,12 @@ class PassRecorder {
       default:
         listing satisfies never;
     }
+  }
+
+  private note({ path, entries }: Listed): void {
+    if (!this.context.look) return;
+    keep(this.result.listed, path);
+    for (const entry of entries) if (entry.kind === 'directory') keep(this.result.named, joinPath(path, entry.name));
   }
 
   private async takeUnchanged(directories: readonly UnchangedDirectory[]): Promise<void> {
@@ -130,7 +169,7 @@ class PassRecorder {
         key,
         others.map((name) => pathKey(joinPath(path, name))),
       );
-      if (this.waiting.delete(key)) await this.promote(key);
+      if (this.waiting.delete(key)) await this.exclusive(() => this.promote(key));
     }
   }
 
@@ -150,7 +189,10 @@ class PassRecorder {
     const batch = this.batch;
     this.batch = [];
     this.batchEntries = 0;
-    if (batch.length === 0) return;
+    if (batch.length > 0) await this.exclusive(() => this.compare(batch));
+  }
+
+  private async compare(batch: readonly Listed[]): Promise<void> {
     const { database, storage } = this.context;
     const keys = batch.map((listing) => pathKey(listing.path));
     for (const [at, key] of keys.entries()) if (this.isListed(key) || keys.indexOf(key) < at) this.shared.add(key);
@@ -165,6 +207,7 @@ class PassRecorder {
       const plan = planDirectory(listing.path, listing.entries, rowsOf.get(key) ?? [], settings);
       this.remember(key, plan.children);
       this.result.skipped += plan.skipped;
+      if (plan.changes.length > 0) keep(this.result.touched, listing.path);
       for (const row of plan.gone) {
         if (this.result.candidates.length < MAX_CANDIDATES) this.result.candidates.push(row);
       }
@@ -245,11 +288,13 @@ class PassRecorder {
  * Throws what the walk or a write throws (`storage-…`, `leadership-lost`, `database-…`).
  */
 export async function runScanPass(context: PassContext): Promise<PassResult> {
-  const { storage, access, leadership, walkers } = context;
+  const { storage, access, leadership, walkers, look } = context;
   const recorder = new PassRecorder(context);
   const summary = await access.walk(
     {
-      directories: storage.settings.scan_directories ?? [],
+      directories: look ? look.directories : (storage.settings.scan_directories ?? []),
+      shallow: look?.isDeep === false,
+      ...(context.onProgress ? { onProgress: context.onProgress } : {}),
       ignore: storage.settings.scan_ignore ?? [],
       include: storage.settings.scan_include ?? [],
       concurrency: walkers,

@@ -1,5 +1,6 @@
 import type { ServedStorage } from '../../../cluster/served-storages.ts';
 import type { Storage } from '../../../iconik/api.ts';
+import { outermostDirectories } from '../../../storage/storage-path.ts';
 
 /** Seconds between two passes when the storage does not say (reference A.5). */
 const DEFAULT_SCAN_INTERVAL_S = 5;
@@ -19,4 +20,9 @@ export function scanIntervalMs(storage: Storage): number {
 /** Seconds a file must be quiet before it is read. */
 export function growingThresholdS(storage: Storage): number {
   return storage.settings.growing_files_threshold ?? DEFAULT_GROWING_THRESHOLD_S;
+}
+
+/** The directories that a scan covers, '' = all of the storage; throws `outside-storage` for a setting that leads out. */
+export function rootsOf({ storage }: ServedStorage): string[] {
+  return outermostDirectories(storage.settings.scan_directories ?? []);
 }

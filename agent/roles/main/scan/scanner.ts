@@ -5,6 +5,7 @@ import {
   recordMarkerPlaced,
   recordScan,
   recordScanProblem,
+  recordScanProgress,
 } from '../../../db/queries/storage-root.ts';
 import type { IconikApi } from '../../../iconik/api.ts';
 import type { Leadership, LeaderWork } from '../../../leader/leadership.ts';
@@ -12,13 +13,18 @@ import type { Clock } from '../../../runtime/clock.ts';
 import { coerceError, IsgError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Database } from '../../../runtime/sql.ts';
+import { filePriority } from '../priority-plan.ts';
 import { settleAbsence } from './absence.ts';
 import type { EnqueueJobs } from './checksum-orders.ts';
 import { orderChecksums, settleStuckChecksums } from './checksum-orders.ts';
+import { createExclusive } from './exclusive.ts';
+import type { ScanRequest } from './hint-plan.ts';
+import { HintScan } from './hint-scan.ts';
 import { reportMissing } from './missing-report.ts';
+import { badPatterns } from './pattern-report.ts';
 import type { RootMemory } from './root-verdict.ts';
 import { judgeRoot } from './root-verdict.ts';
-import { type PassResult, runScanPass } from './scan-pass.ts';
+import { type LookAt, type PassContext, type PassResult, runScanPass } from './scan-pass.ts';
 import { isScanned, scanIntervalMs } from './scan-settings.ts';
 import { createWake, type Wake } from './wake.ts';
 
@@ -28,6 +34,8 @@ const PROBE_TIMEOUT_MS = 10_000;
 const SUPERVISE_MS = 1000;
 /** How often rows are looked for that wait for a checksum in vain: it reads all rows in `hashing`. */
 const STUCK_CHECK_MS = 60_000;
+/** How often it is written how far a pass is; one that is over sooner says nothing. */
+const PROGRESS_EVERY_MS = 2000;
 
 /** What scanning needs. */
 export interface ScanDependencies {
@@ -48,8 +56,11 @@ export interface ScanDependencies {
 
 /** The scan as leader work, and its doorbell. */
 export interface ScanWork extends LeaderWork {
-  /** Makes the next pass over a storage begin now (an event of iconik said so). */
-  requestScan(storageId: string): void;
+  /**
+   * Looks at a storage now, or at the part of it that is named. What is asked for while nothing leads here makes the first
+   * pass of the next leadership begin at once, as it does anyway.
+   */
+  requestScan(storageId: string, request?: ScanRequest): void;
 }
 
 /** Scans of one storage under one leadership. */
@@ -60,22 +71,63 @@ class StorageScan {
   private readonly log: Logger;
   private lastStuckCheckMs = Number.NEGATIVE_INFINITY;
   private lastProblem: string | null = null;
+  private readonly exclusive = createExclusive();
+  private readonly saidPatterns = new Set<string>();
+  private readonly wake: Wake;
+  readonly hints: HintScan;
 
-  constructor(deps: ScanDependencies, leadership: Leadership, storageId: string) {
+  constructor(deps: ScanDependencies, leadership: Leadership, { storageId, wake }: { storageId: string; wake: Wake }) {
     this.deps = deps;
     this.leadership = leadership;
     this.storageId = storageId;
     this.log = deps.log.child({ storageId, term: leadership.term });
+    this.wake = wake;
+    this.hints = new HintScan({
+      ...deps,
+      leadership,
+      log: this.log,
+      storageId,
+      served: () => this.served(),
+      isHealthy: () => deps.isStorageHealthy(storageId),
+      open: (served, look) => this.openLook(served, look),
+      requestPass: () => wake.now(),
+      followUp: () => this.followUp(),
+    });
   }
 
-  async run(wake: Wake): Promise<void> {
-    const { signal } = this.leadership;
+  /** Passes, and looks between them, until the leadership ends or the storage is not scanned any more. */
+  async run(): Promise<void> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.leadership.signal, over.signal]);
+    const parts = [this.passes(signal), this.hints.run(signal)].map((part) => part.finally(() => over.abort()));
+    const ends = await Promise.allSettled(parts);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
+  private async passes(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const served = this.served();
       if (served === undefined) return;
       await this.tryPass(served);
-      await wake.wait(scanIntervalMs(served.storage), signal);
+      await this.wake.wait(scanIntervalMs(served.storage), signal);
     }
+  }
+
+  private context(served: ServedStorage): PassContext {
+    return {
+      database: this.deps.database,
+      leadership: this.leadership,
+      storage: served.storage,
+      access: served.access,
+      walkers: this.deps.scannerConcurrency(),
+      exclusive: this.exclusive,
+    };
+  }
+
+  private async openLook(served: ServedStorage, look: LookAt) {
+    const memory = await this.openRoot(served);
+    if (memory === null) return null;
+    return { context: { ...this.context(served), look }, confirmRoot: () => this.confirmRoot(served, memory) };
   }
 
   private served(): ServedStorage | undefined {
@@ -96,20 +148,47 @@ class StorageScan {
   }
 
   private async pass(served: ServedStorage): Promise<void> {
-    const { database, clock } = this.deps;
+    const { clock } = this.deps;
     const startedMs = clock.monotonicMs();
+    this.reportPatterns(served);
     const memory = await this.openRoot(served);
     if (memory === null) return;
-    const context = {
-      database,
-      leadership: this.leadership,
-      storage: served.storage,
-      access: served.access,
-      walkers: this.deps.scannerConcurrency(),
-    };
-    const result = await runScanPass(context);
+    const progress = this.progressSince(startedMs);
+    const context = { ...this.context(served), onProgress: progress.take };
+    const result = await runScanPass(context).finally(progress.settled);
     const missing = await settleAbsence(context, result, () => this.confirmRoot(served, memory));
     await this.recordPass(result, missing, (clock.monotonicMs() - startedMs) / 1000);
+    await this.hints.passEnded(result);
+  }
+
+  /** Writes now and then how far a pass is, one write at a time; nobody waits for it, and a failure means nothing. */
+  private progressSince(startedMs: number) {
+    const { database, clock } = this.deps;
+    let toldMs = startedMs;
+    let writing: Promise<unknown> = Promise.resolve();
+    return {
+      take: (files: number) => {
+        if (clock.monotonicMs() - toldMs < PROGRESS_EVERY_MS || this.leadership.signal.aborted) return;
+        toldMs = clock.monotonicMs();
+        writing = writing
+          .then(() => recordScanProgress(database, this.leadership, this.storageId, files))
+          // Whoever writes rows learns of the same trouble.
+          .catch(() => undefined);
+      },
+      settled: () => writing.then(() => undefined),
+    };
+  }
+
+  /** Each pattern that does not compile is said once, with the setting that holds it. */
+  private reportPatterns({ storage }: ServedStorage): void {
+    const bad = badPatterns(storage.settings);
+    for (const { setting, pattern, reason } of bad) {
+      const said = `${setting} ${pattern}`;
+      if (this.saidPatterns.has(said)) continue;
+      this.saidPatterns.add(said);
+      const words = `The pattern ${JSON.stringify(pattern)} in ${setting} does not compile and is left out (${reason}). Correct it in the settings of the storage.`;
+      this.log.warn(words, { setting, pattern, badPatterns: bad.length });
+    }
   }
 
   /** Makes sure that the root is the storage's own, and marked; null when there is doubt (which is then recorded). */
@@ -187,13 +266,15 @@ class StorageScan {
   private async followUp(): Promise<void> {
     const { database, api, clock, enqueueJobs, random } = this.deps;
     const { leadership, storageId, log } = this;
-    const orders = { database, leadership, storageId, enqueueJobs };
+    const settings = this.served()?.storage.settings ?? {};
+    const priorityOf = (path: string) => filePriority(path, settings);
+    const orders = { database, leadership, storageId, enqueueJobs, priorityOf };
     if (clock.monotonicMs() - this.lastStuckCheckMs >= STUCK_CHECK_MS) {
       const freed = await settleStuckChecksums(orders);
       if (freed > 0) log.warn('files waited for checksum jobs that had ended', { freed });
       this.lastStuckCheckMs = clock.monotonicMs();
     }
-    await orderChecksums(orders);
+    await this.exclusive(() => orderChecksums(orders));
     await reportMissing({ database, api, leadership, storageId, log, random });
   }
 
@@ -216,7 +297,7 @@ class StorageScan {
 async function superviseScans(
   deps: ScanDependencies,
   leadership: Leadership,
-  wakeOf: (storageId: string) => Wake,
+  { wakeOf, hintsOf }: { wakeOf: (storageId: string) => Wake; hintsOf: Map<string, HintScan> },
 ): Promise<void> {
   const running = new Map<string, Promise<void>>();
   const pause = createWake(deps.clock);
@@ -224,15 +305,20 @@ async function superviseScans(
     for (const served of deps.storages().filter(isScanned)) {
       const { id } = served.storage;
       if (running.has(id)) continue;
-      const scan = new StorageScan(deps, leadership, id)
-        .run(wakeOf(id))
+      const storageScan = new StorageScan(deps, leadership, { storageId: id, wake: wakeOf(id) });
+      hintsOf.set(id, storageScan.hints);
+      const scan = storageScan
+        .run()
         .catch((thrown: unknown) => {
           const error = coerceError(thrown);
           // With the leadership its scans end, as they should; an error of that moment is no news.
           const level = leadership.signal.aborted ? 'debug' : 'info';
           deps.log[level]('scan of a storage ended', { storageId: id, term: leadership.term, error });
         })
-        .finally(() => running.delete(id));
+        .finally(() => {
+          running.delete(id);
+          if (hintsOf.get(id) === storageScan.hints) hintsOf.delete(id);
+        });
       running.set(id, scan);
     }
     await pause.wait(SUPERVISE_MS, leadership.signal);
@@ -247,6 +333,7 @@ async function superviseScans(
  */
 export function createScanWork(deps: ScanDependencies): ScanWork {
   const wakes = new Map<string, Wake>();
+  const hintsOf = new Map<string, HintScan>();
   const wakeOf = (storageId: string): Wake => {
     const wake = wakes.get(storageId) ?? createWake(deps.clock);
     wakes.set(storageId, wake);
@@ -254,7 +341,10 @@ export function createScanWork(deps: ScanDependencies): ScanWork {
   };
   return {
     name: 'scan',
-    run: (leadership) => superviseScans(deps, leadership, wakeOf),
-    requestScan: (storageId) => wakeOf(storageId).now(),
+    run: (leadership) => superviseScans(deps, leadership, { wakeOf, hintsOf }),
+    requestScan: (storageId, request) => {
+      const isTaken = request !== undefined && hintsOf.get(storageId)?.request(request) === true;
+      if (!isTaken) wakeOf(storageId).now();
+    },
   };
 }

@@ -37,6 +37,8 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
       signal.throwIfAborted();
       return { files: names.length, directories: 1, skipped: 0, unreadable: 0 };
     },
+    watch: refuse,
+    follow: refuse,
     stat: async (path) => (names.includes(path) ? facts : null),
     digest: refuse,
     readText: async (path) => texts[path] ?? null,

@@ -18,6 +18,12 @@ export const STORAGE_ID = '11111111-1111-4111-8111-111111111111';
 
 const indexRow = z.object({ path: z.string(), state: z.string(), md5: z.string().nullable(), error: z.unknown() });
 
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
+}
+
 /** One storage in a folder of its own, its index in a database of its own, and scans under terms that the test ends. */
 export class ScanBench {
   readonly database: Database;
@@ -104,15 +110,17 @@ export class ScanBench {
   async scan(over: Partial<ScanDependencies> = {}): Promise<TestLeadership> {
     const leadership = await takeOver(this.database);
     let isPassOver = false;
-    // The pause after the first pass is the signal that the pass is over.
+    // The pause after the first pass is the signal that the pass is over; nothing looks between passes meanwhile.
     const clock = {
       ...systemClock,
       sleep: async (ms: number, signal?: AbortSignal) => {
         if (ms >= 3_600_000) isPassOver = true;
-        await systemClock.sleep(Math.min(ms, 60_000), signal);
+        await systemClock.sleep(60_000, signal);
       },
     };
-    const running = this.work({ clock, ...over }).run(leadership);
+    const unwatched: StorageAccess = { ...this.access, watch: (_options, _onHint, signal) => ended(signal) };
+    const storages = () => [{ storage: this.storage, access: unwatched }];
+    const running = this.work({ clock, storages, ...over }).run(leadership);
     await until('the pass ended', () => Promise.resolve(isPassOver));
     leadership.end();
     await running;

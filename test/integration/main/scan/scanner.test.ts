@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { enqueueJobs } from '../../../../agent/db/queries/job.ts';
 import { applyChanges } from '../../../../agent/db/queries/storage-file.ts';
 import {
@@ -360,5 +361,47 @@ describe('rows that wait for a checksum', () => {
     const context = await waiting();
     expect(await settleStuckChecksums(context)).toBe(1);
     expect(await bench.index()).toEqual({ a: 'ready' });
+  });
+});
+
+describe('a takeover amid a first scan', () => {
+  it('writes only what the former leader had not written, and completes', async () => {
+    bench.storage.settings.growing_files_threshold = 3600;
+    for (let directory = 0; directory < 300; directory += 1) {
+      await mkdir(join(bench.folder, `d${directory}`));
+      for (let index = 0; index < 5; index += 1) await writeFile(join(bench.folder, `d${directory}`, `f${index}`), 'x');
+    }
+    const former = await takeOver(bench.database);
+    const { access } = bench;
+    let listings = 0;
+    const dying: typeof access = {
+      ...access,
+      walk: (options, onDirectory, signal) =>
+        access.walk(
+          options,
+          async (listing) => {
+            await onDirectory(listing);
+            listings += 1;
+            if (listings === 150) former.end();
+          },
+          signal,
+        ),
+    };
+    await bench.work({ storages: () => [{ storage: bench.storage, access: dying }] }).run(former);
+    // xmin names the transaction that wrote a row last.
+    const rows = () =>
+      bench.database.query(
+        'SELECT path, xmin::text FROM storage_file',
+        [],
+        z.object({ path: z.string(), xmin: z.string() }),
+      );
+    const written = await rows();
+    expect(written.length).toBeGreaterThan(100);
+    expect(written.length).toBeLessThan(1500);
+    await bench.scan();
+    const after = new Map((await rows()).map(({ path, xmin }) => [path, xmin]));
+    expect(after.size).toBe(1500);
+    const rewritten = written.filter(({ path, xmin }) => after.get(path) !== xmin);
+    expect(rewritten).toEqual([]);
   });
 });

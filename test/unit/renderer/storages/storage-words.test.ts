@@ -6,6 +6,7 @@ import {
   counters,
   problemCount,
   scanDuration,
+  scanProgress,
   settingValue,
   settingWord,
   storagesSentence,
@@ -20,6 +21,7 @@ const storage = (more: Partial<StorageState> = {}): StorageState => ({
   folders: 7,
   lastScanEndedMs: null,
   lastScanSeconds: null,
+  scanning: null,
   problem: null,
   scans: true,
   settings: {},
@@ -146,4 +148,12 @@ test('a storage that no scan has seen is not called up to date', () => {
     '1 storage has not been scanned yet.',
   );
   expect(storagesSentence([storage({ scans: false })])).toContain('up to date');
+});
+
+describe('a scan under way', () => {
+  test('tells how far it is, and never that it is done', () => {
+    expect(scanProgress({ files: 1200, ofFiles: null })).toBe('Scanning: 1,200 files so far');
+    expect(scanProgress({ files: 1200, ofFiles: 4800 })).toBe('Scanning: 1,200 of about 4,800 files (25 %)');
+    expect(scanProgress({ files: 5000, ofFiles: 4800 })).toBe('Scanning: 5,000 of about 5,000 files (99 %)');
+  });
 });
