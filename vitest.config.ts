@@ -1,12 +1,13 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { HeaviestFirst } from './test/support/heaviest-first.ts';
 
 /** Long versions of the fault tests run only under `npm run test:long`; the short ones always run. */
 const MINUTE_MS = 60_000;
 
-/** Most tests wait for processes more than they compute: one file more than there are cores (of the smallest machine) at a time. */
-const WORKERS = 3;
+/** Most tests wait for processes more than they compute: twice as many files at a time as the smallest machine has cores. */
+const WORKERS = 4;
 /** Whole clusters at a time, after all others: more would starve each other, and what they promise has limits in seconds. */
 const CLUSTERS = 2;
 
@@ -24,6 +25,7 @@ const retry = Number(process.env.ISG_PRO_TEST_RETRIES ?? 0);
 /** One project per test layer: unit tests do no I/O, all others use the real thing (PostgreSQL, ffmpeg, processes). */
 export default defineConfig({
   test: {
+    sequence: { sequencer: HeaviestFirst },
     projects: [
       {
         test: {

@@ -9,7 +9,7 @@ import { lstat, opendir, readdir } from 'node:fs/promises';
 import xxhash from 'xxhash-addon';
 import { mayBeLitter, type WalkSelection } from '../ignore-patterns.ts';
 import { legibleName, mayStandForBytes } from '../odd-name.ts';
-import { isIndexable, joinPath, pathKey, pathSegments } from '../storage-path.ts';
+import { isIndexable, joinPath, pathSegments } from '../storage-path.ts';
 import { type DiskPath, diskPath, entryPath } from './disk-path.ts';
 import { classifyFileError, isCountable, mtimeNsOf, systemCode, uncountable } from './local-filesystem.ts';
 
@@ -21,9 +21,6 @@ const FAST_GROUP_MS = ENTRIES_AT_ONCE * 0.2;
 const SCRATCH_ENTRIES = 4_096;
 /** What stands in a name for bytes that are not UTF-8. */
 const REPLACEMENT = '\uFFFD';
-const NOT_ASCII = /[^\p{ASCII}]/u;
-const TWIN_DIRECTORY =
-  'another folder beside it has the same name but for the composition of its letters (NFC, NFD); rename one of them';
 /** XXH3 with seed 0. The constructor aborts the process when it gets no buffer. */
 const SEED = Buffer.alloc(8);
 
@@ -298,24 +295,7 @@ class Findings {
     return isDirectory ? this.#selection.skipsDirectory(path) : this.#selection.skipsEntry(path);
   }
 
-  /**
-   * Of directories whose names differ only in composition the index can hold one: the first by code units. The others are not
-   * entered, and said to be unreadable.
-   */
-  #setTwinsAside(): void {
-    if (!this.#children.some((name) => NOT_ASCII.test(name))) return;
-    const first = new Map<string, string>();
-    this.#children = this.#children.filter((name) => {
-      const key = pathKey(name);
-      const twin = first.get(key);
-      if (twin === undefined) first.set(key, name);
-      else this.#fail(name, () => TWIN_DIRECTORY);
-      return twin === undefined;
-    });
-  }
-
   outcome(expected: string | null): ListOutcome {
-    this.#setTwinsAside();
     const failed = this.#failed;
     const first = failed[0];
     if (first && this.#names.length === 0) return { kind: 'unreadable', path: this.#path, reason: first.reason };

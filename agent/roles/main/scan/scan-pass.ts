@@ -27,6 +27,7 @@ import type { Exclusive } from './exclusive.ts';
 import type { DirectoryKnowledge, FileChange } from './scan-plan.ts';
 import { planDirectory } from './scan-plan.ts';
 import { growingThresholdS } from './scan-settings.ts';
+import { TwinDirectories } from './twin-directories.ts';
 
 /** Rows of one statement: small enough to hold the fence's row lock only for a moment. */
 const MAX_CHANGES_PER_STATEMENT = 1000;
@@ -113,6 +114,7 @@ class PassRecorder {
   private batchEntries = 0;
   /** Keys that more than one directory has. */
   private readonly shared = new Set<string>();
+  private readonly twins = new TwinDirectories();
   /** Directories asked for and not listed yet that hold files which wait to be quiet. */
   private readonly waiting = new Set<string>();
   private statisticsAtRows = STATISTICS.fromRows;
@@ -204,9 +206,13 @@ class PassRecorder {
     let groupChanges = 0;
     for (const listing of batch) {
       const key = pathKey(listing.path);
-      const plan = planDirectory(listing.path, listing.entries, rowsOf.get(key) ?? [], settings);
+      const indexed = rowsOf.get(key) ?? [];
+      const { entries, leftOut } = this.shared.has(key)
+        ? this.twins.ownEntries(listing, indexed)
+        : { entries: listing.entries, leftOut: 0 };
+      const plan = planDirectory(listing.path, entries, indexed, settings);
       this.remember(key, plan.children);
-      this.result.skipped += plan.skipped;
+      this.result.skipped += plan.skipped + leftOut;
       if (plan.changes.length > 0) keep(this.result.touched, listing.path);
       for (const row of plan.gone) {
         if (this.result.candidates.length < MAX_CANDIDATES) this.result.candidates.push(row);

@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 /** Every point by `npm run test:long`; else every fifth, so that each kind of call is still struck. */
-const STRIDE = process.env.ISG_PRO_TEST_LONG === undefined ? 5 : 1;
+const STRIDE = process.env.ISG_PRO_TEST_LONG === undefined ? 9 : 1;
 /** A whole ingest has fewer calls than this; the loop ends when a process outlives its point. */
 const MOST_CALLS = 200;
 

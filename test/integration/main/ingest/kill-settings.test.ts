@@ -11,7 +11,7 @@ afterAll(() => bench.close());
 
 const isLong = process.env.ISG_PRO_TEST_LONG !== undefined;
 /** Every point by `npm run test:long`; else a few, at different kinds of calls. */
-const STRIDE = isLong ? 1 : 17;
+const STRIDE = isLong ? 1 : 41;
 /** A whole round has fewer calls than this; the loop ends when a process outlives its point. */
 const MOST_CALLS = 300;
 const VIEW = '33333333-3333-4333-8333-333333333333';

@@ -191,6 +191,21 @@ describe('a scan', () => {
     expect(await bench.index()).toEqual({ [`${apart}/a.mov`]: 'missing', [`${composed}/b.mov`]: 'seen' });
   });
 
+  it('gives a name that two such folders have to one of them, for as long as it is there', async () => {
+    const [apart, composed] = ['Ko\u0308ln', 'K\u00f6ln'];
+    await put(`${apart}/a.mov`, 'film');
+    await put(`${composed}/a.mov`, 'another film');
+    await bench.scan();
+    expect(await bench.index()).toEqual({ [`${apart}/a.mov`]: 'seen' });
+    await bench.scan();
+    await bench.scan();
+    expect(await bench.problem()).toBeNull();
+    expect(await bench.index()).toEqual({ [`${apart}/a.mov`]: 'hashing' });
+    await rm(file(apart), { recursive: true });
+    await bench.scan();
+    expect(await bench.index()).toEqual({ [`${composed}/a.mov`]: 'seen' });
+  });
+
   it('marks nothing missing when the mount goes away between the walk and the proof', async () => {
     await put('a.mov', 'a');
     await put('b.mov', 'b');
