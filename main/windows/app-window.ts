@@ -49,13 +49,18 @@ export function createAppWindow(options: AppWindowOptions): AppWindow {
   let mayClose = false;
   let waitingScreen: string | null = null;
 
+  const takeWaitingScreen = () => {
+    const screen = waitingScreen;
+    waitingScreen = null;
+    return screen;
+  };
   const hide = (shown: BrowserWindow) => {
     shown.hide();
     clearTimeout(destruction);
     destruction = setTimeout(() => shown.destroy(), KEEP_HIDDEN_MS);
   };
   const open = (): BrowserWindow => {
-    const opened = openWindow(options);
+    const opened = openWindow(options, takeWaitingScreen());
     opened.on('close', (event) => {
       if (mayClose) return;
       event.preventDefault();
@@ -65,9 +70,9 @@ export function createAppWindow(options: AppWindowOptions): AppWindow {
       window = null;
       clearTimeout(destruction);
     });
+    // By its address: a page that has just been loaded may not listen for events yet.
     opened.webContents.on('did-finish-load', () => {
-      if (waitingScreen !== null) sendEvent(opened.webContents, 'navigate', { screen: waitingScreen });
-      waitingScreen = null;
+      if (waitingScreen !== null) loadPage(opened, takeWaitingScreen(), options.log);
     });
     return opened;
   };
@@ -112,7 +117,14 @@ export function createAppWindow(options: AppWindowOptions): AppWindow {
   };
 }
 
-function openWindow({ preloadPath, isPackaged, log }: AppWindowOptions): BrowserWindow {
+/** Loads the page, at a screen if one is named; a page that is loaded already only changes its screen. */
+function loadPage(window: BrowserWindow, screen: string | null, log: Log): void {
+  window.loadURL(screen === null ? APP_PAGE : `${APP_PAGE}#/${screen}`).catch((thrown: unknown) => {
+    if (!window.isDestroyed()) log.error('The window could not be loaded', { error: thrown });
+  });
+}
+
+function openWindow({ preloadPath, isPackaged, log }: AppWindowOptions, screen: string | null): BrowserWindow {
   const window = new BrowserWindow({
     title: 'ISG Pro',
     width: 1180,
@@ -139,9 +151,7 @@ function openWindow({ preloadPath, isPackaged, log }: AppWindowOptions): Browser
   nativeTheme.on('updated', followTheme);
   window.once('closed', () => nativeTheme.off('updated', followTheme));
   keepAlive(window, log);
-  window.loadURL(APP_PAGE).catch((thrown: unknown) => {
-    if (!window.isDestroyed()) log.error('The window could not be loaded', { error: thrown });
-  });
+  loadPage(window, screen, log);
   return window;
 }
 

@@ -7,11 +7,11 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
 /** The same for the first start of an embedded database (test/support/embedded-template.ts). */
 process.env.ISG_PRO_TEST_TEMPLATES ??= join(tmpdir(), 'isg-pro-templates');
 
-/** Electron end-to-end tests: one worker, because each spec runs an application, a cluster and an iconik of its own. */
+/** Electron end-to-end tests. Each spec runs an application, a cluster and an iconik of its own, and mostly waits for them: two at a time. */
 export default defineConfig({
   testDir: '.',
   testMatch: '*.spec.ts',
-  workers: 1,
+  workers: 2,
   fullyParallel: false,
   // as in vitest.config.ts; Playwright lists what needed it as flaky
   retries: Number(process.env.ISG_PRO_TEST_RETRIES ?? 0),
