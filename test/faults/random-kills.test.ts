@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { runGenerator } from '../demo/clips.ts';
 import { gatherEvidence } from '../demo/evidence.ts';
 import { checkOutcome } from '../demo/outcome.ts';
+import { isLong } from '../support/long-version.ts';
 import { MediaCluster } from '../support/media-cluster.ts';
 
 /**
@@ -15,7 +16,6 @@ import { MediaCluster } from '../support/media-cluster.ts';
  * exactly one asset, every file exactly one record, and nothing is left without one.
  */
 
-const isLong = process.env.ISG_PRO_TEST_LONG === '1';
 /**
  * One run draws its kills from the same three sorts as twelve; more only draw more often. That no job is lost or done
  * twice has tests of its own (test/faults/jobs).

@@ -1,24 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
-import { createDatabase } from '../../agent/db/database.ts';
-import { migrate } from '../../agent/db/migrate.ts';
-import { initialiseServer } from '../../agent/embedded-db/initialise-server.ts';
-import { findPostgresBinaries } from '../../agent/embedded-db/postgres-binaries.ts';
-import {
-  findFreePort,
-  isAlive,
-  isServerOf,
-  readPostmasterFile,
-  type ServerPlace,
-  startServer,
-  stopServer,
-} from '../../agent/embedded-db/server-process.ts';
-import { findServerUser } from '../../agent/embedded-db/server-user.ts';
-import { silentLogger } from '../../agent/runtime/logger.ts';
+import { isAlive, isServerOf, readPostmasterFile } from '../../agent/embedded-db/server-process.ts';
+import { askOnce, makeTables, SERVER_PREFIX, startOwnPostgres } from './own-postgres.ts';
 
 /** How tests reach the PostgreSQL of this run. Both URIs hold passwords that mean nothing outside it. */
 export interface TestPostgres {
@@ -36,8 +21,6 @@ declare module 'vitest' {
   }
 }
 
-/** Folders of test servers in the temporary folder; pgBouncer's (pgbouncer.ts) begin the same way. */
-const PREFIX = 'isg-pro-test-';
 /** Speed before safety: this server never outlives its run. */
 const SETTINGS = [
   'listen_addresses=127.0.0.1',
@@ -54,7 +37,7 @@ const SETTINGS = [
 /** A run that was killed leaves its server running; its folder names the runner, so it can be told from a living one's. */
 async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
-    if (!name.startsWith(PREFIX)) continue;
+    if (!name.startsWith(SERVER_PREFIX)) continue;
     const folder = join(tmpdir(), name);
     const owner = Number(await readFile(join(folder, 'owner.pid'), 'utf8').catch(() => '0'));
     if (owner === 0 || isAlive(owner)) continue;
@@ -73,31 +56,6 @@ async function endPgBouncer(folder: string): Promise<void> {
   if (commandLine.includes(folder)) process.kill(pid, 'SIGKILL');
 }
 
-async function asAdmin(adminUri: string, statements: readonly string[]): Promise<void> {
-  const client = new Client({ connectionString: adminUri });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
-}
-
-async function makeTemplate(facts: TestPostgres, password: string): Promise<void> {
-  await asAdmin(facts.adminUri, [
-    `CREATE ROLE isg LOGIN PASSWORD '${password}'`,
-    `CREATE DATABASE ${facts.template} OWNER isg`,
-  ]);
-  const uri = `${facts.isgUri}/${facts.template}`;
-  await asAdmin(uri, ['CREATE SCHEMA isg']);
-  const database = createDatabase({ uri, log: silentLogger, maxConnections: 1 });
-  try {
-    await migrate(database, { version: '999.0.0', log: silentLogger });
-  } finally {
-    await database.close();
-  }
-}
-
 interface Running {
   facts: TestPostgres;
   stop(): Promise<void>;
@@ -105,32 +63,15 @@ interface Running {
 
 async function startRun(): Promise<Running> {
   await removeLeftovers();
-  const folder = await mkdtemp(join(tmpdir(), `${PREFIX}pg-`));
-  await writeFile(join(folder, 'owner.pid'), String(process.pid));
-  // PostgreSQL runs as another user when we are root, and mkdtemp lets only the owner pass
-  await chmod(folder, 0o711);
-  const password = randomBytes(12).toString('hex');
-  const user = await findServerUser();
-  const binaries = await findPostgresBinaries();
-  const place: ServerPlace = { binaries, user, dataDir: join(folder, 'pg'), logFile: join(folder, 'postgres.log') };
-  await initialiseServer({ ...place, superuser: 'postgres', password, flags: ['--no-sync'] });
-  const port = await findFreePort();
-  const server = await startServer(place, port, SETTINGS);
-  server.unref();
-  const at = `127.0.0.1:${port}`;
+  const server = await startOwnPostgres('pg', SETTINGS);
   const facts: TestPostgres = {
-    adminUri: `postgresql://postgres:${password}@${at}/postgres?sslmode=disable`,
-    isgUri: `postgresql://isg:${password}@${at}`,
+    adminUri: `${server.uriOf('postgres', 'postgres')}?sslmode=disable`,
+    isgUri: server.uriOf('isg', '').replace(/\/$/, ''),
     template: 'isg_template',
   };
-  await makeTemplate(facts, password);
-  return {
-    facts,
-    stop: async () => {
-      await stopServer(place, 5_000);
-      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-    },
-  };
+  await askOnce(facts.adminUri, `CREATE DATABASE ${facts.template} OWNER isg`);
+  await makeTables(server.uriOf('isg', facts.template));
+  return { facts, stop: () => server.stop() };
 }
 
 /** Projects of one vitest run share the server; each loads this module anew, so what is shared hangs on the process. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { isLong } from '../../support/long-version.ts';
 
 const DEMO = fileURLToPath(new URL('../../demo/main.ts', import.meta.url));
 
@@ -58,7 +59,7 @@ const summarySchema = z.object({
 /** The bad day is the good day with more against it: the same story, the same outcome to the last file. */
 const DAYS = [
   { name: 'with 5 % of calls refused and 2 % of answers lost', flags: ['--json', '--faults'] },
-  ...(process.env.ISG_PRO_TEST_LONG === '1' ? [{ name: 'on a good day', flags: ['--json'] }] : []),
+  ...(isLong ? [{ name: 'on a good day', flags: ['--json'] }] : []),
 ];
 
 describe('npm run demo', () => {

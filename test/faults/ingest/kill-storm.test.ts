@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import { isLong, onlyLong } from '../../support/long-version.ts';
 import { MediaCluster } from '../../support/media-cluster.ts';
 
 /**
@@ -147,42 +148,39 @@ async function storm(target: MediaCluster): Promise<Record<string, number>> {
   return killed;
 }
 
-describe.runIf(process.env.ISG_PRO_TEST_LONG)(
-  `${RUNS * KILLS_PER_RUN} SIGKILLs over ${RUNS} ingests of ${FILES} files`,
-  () => {
-    it.each(Array.from({ length: RUNS }, (_, at) => at + 1))(
-      'leave exactly one asset, format, file set and file each (run %i)',
-      async (at) => {
-        cluster = await createCluster();
-        const digests = await fillStorage(cluster.mediaDir);
-        for (const { name } of cluster.nodes) cluster.startNode(name);
-        const killed = await storm(cluster);
-        const atLastKill = alive(cluster.standIn.records.files).length;
-        await untilIngested(cluster);
-        const { assets, formats, fileSets, files } = cluster.standIn.records;
-        const told = `run ${at}: killed ${JSON.stringify(killed)}, ${atLastKill} files in iconik at the last kill`;
-        process.stdout.write(`${told}\n`);
-        const shown = alive(files).map((file) => [
-          [file.directory_path, file.name].join('/'),
-          file.checksum,
-          file.status,
-        ]);
-        expect(Object.fromEntries(shown.map(([path, ...rest]) => [path, rest])), told).toEqual(
-          Object.fromEntries([...digests].map(([path, md5]) => [path, [md5, 'CLOSED']])),
-        );
-        // No two records share a thing, so that 500 of each are one each.
-        const own = (key: string) => new Set(alive(files).map((file) => file[key])).size;
-        expect(
-          [shown.length, own('asset_id'), own('format_id'), own('file_set_id')],
-          `things of the files, ${told}`,
-        ).toEqual([FILES, FILES, FILES, FILES]);
-        expect(
-          [assets, formats, fileSets].map((table) => alive(table).length),
-          `records, ${told}`,
-        ).toEqual([FILES, FILES, FILES]);
-        expect(cluster.standIn.state().violations).toEqual([]);
-      },
-      RUN_WITHIN_MS,
-    );
-  },
-);
+describe.runIf(isLong)(`${RUNS * KILLS_PER_RUN} SIGKILLs over ${RUNS} ingests of ${FILES} files${onlyLong}`, () => {
+  it.each(Array.from({ length: RUNS }, (_, at) => at + 1))(
+    'leave exactly one asset, format, file set and file each (run %i)',
+    async (at) => {
+      cluster = await createCluster();
+      const digests = await fillStorage(cluster.mediaDir);
+      for (const { name } of cluster.nodes) cluster.startNode(name);
+      const killed = await storm(cluster);
+      const atLastKill = alive(cluster.standIn.records.files).length;
+      await untilIngested(cluster);
+      const { assets, formats, fileSets, files } = cluster.standIn.records;
+      const told = `run ${at}: killed ${JSON.stringify(killed)}, ${atLastKill} files in iconik at the last kill`;
+      process.stdout.write(`${told}\n`);
+      const shown = alive(files).map((file) => [
+        [file.directory_path, file.name].join('/'),
+        file.checksum,
+        file.status,
+      ]);
+      expect(Object.fromEntries(shown.map(([path, ...rest]) => [path, rest])), told).toEqual(
+        Object.fromEntries([...digests].map(([path, md5]) => [path, [md5, 'CLOSED']])),
+      );
+      // No two records share a thing, so that 500 of each are one each.
+      const own = (key: string) => new Set(alive(files).map((file) => file[key])).size;
+      expect(
+        [shown.length, own('asset_id'), own('format_id'), own('file_set_id')],
+        `things of the files, ${told}`,
+      ).toEqual([FILES, FILES, FILES, FILES]);
+      expect(
+        [assets, formats, fileSets].map((table) => alive(table).length),
+        `records, ${told}`,
+      ).toEqual([FILES, FILES, FILES]);
+      expect(cluster.standIn.state().violations).toEqual([]);
+    },
+    RUN_WITHIN_MS,
+  );
+});

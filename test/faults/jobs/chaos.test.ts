@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase } from '../../../agent/db/database.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import type { Database } from '../../../agent/runtime/sql.ts';
+import { isLong } from '../../support/long-version.ts';
 import { Chaos } from './chaos.ts';
 import { drawFault, type Fault, seededRandom } from './chaos-plan.ts';
 import { type ChaosReport, findWrong, reportOf } from './chaos-report.ts';
@@ -19,7 +20,6 @@ import { type QueueServer, startQueueServer } from './queue-server.ts';
  * The faults follow from the seed, what they meet does not: ISG_PRO_TEST_SEED runs a seed again.
  */
 
-const isLong = process.env.ISG_PRO_TEST_LONG === '1';
 const SEED = Number(process.env.ISG_PRO_TEST_SEED ?? randomInt(2 ** 31));
 const JOBS = Number(process.env.ISG_PRO_TEST_JOBS ?? (isLong ? 50_000 : 1_200));
 /** Alone on two cores it takes a fraction of this. */

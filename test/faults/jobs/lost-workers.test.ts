@@ -6,6 +6,7 @@ import { createDatabase } from '../../../agent/db/database.ts';
 import { freeExpiredJobs } from '../../../agent/db/queries/job.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import { runGenerator } from '../../demo/clips.ts';
+import { isLong, onlyLong } from '../../support/long-version.ts';
 import { startPgBouncer } from '../../support/pgbouncer.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { createLedger, enqueueBatch, judge, type Order, standings } from './ledger.ts';
@@ -14,7 +15,6 @@ import { QueueNode } from './queue-nodes.ts';
 
 /** One fault at a time, and what becomes of the jobs that it hits. */
 
-const isLong = process.env.ISG_PRO_TEST_LONG === '1';
 /** Longer than any test: what is said to happen for another reason cannot happen for this one. */
 const NEVER = { lapseMs: 600_000, visibilityS: 3_600 };
 const patient = { timeout: 60_000, interval: 50 };
@@ -138,7 +138,7 @@ describe('a pool of pgBouncer whose connections others hold', () => {
 });
 
 describe('a main loop that is blocked for 10 s beside eight busy ffmpegs', () => {
-  it.runIf(isLong)('loses no job: none is freed or taken, and all results are committed once', async () => {
+  it.runIf(isLong)(`loses no job: none is freed or taken, and all results are committed once${onlyLong}`, async () => {
     const times = { lapseMs: 6_000, visibilityS: 8 };
     const [blocked, jobs] = [await start('a', times), 8];
     await order(jobs, { workMs: 45_000 });

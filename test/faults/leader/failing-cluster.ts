@@ -10,11 +10,6 @@ import { coerceError } from '../../../agent/runtime/errors.ts';
 import { MediaCluster } from '../../support/media-cluster.ts';
 import { assertCanMount, SharedMount } from '../../support/shared-mount.ts';
 
-/** Long versions of the fault tests. */
-export const isLong = process.env.ISG_PRO_TEST_LONG === '1';
-/** Said in the name of a test that only the long versions run, where it is skipped. */
-export const onlyLong = isLong ? '' : ' (skipped: takes long, npm run test:long runs it)';
-
 /** Nodes that may lead, and one that only works. */
 export const CANDIDATES = ['node-a', 'node-b', 'node-c'] as const;
 const WORKER = 'node-w';

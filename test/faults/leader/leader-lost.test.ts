@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SILENCE } from '../../support/fault-proxy.ts';
-import { CANDIDATES, FailingCluster, isLong, onlyLong, TRUST_MS } from './failing-cluster.ts';
+import { isLong, onlyLong } from '../../support/long-version.ts';
+import { CANDIDATES, FailingCluster, TRUST_MS } from './failing-cluster.ts';
 
 /**
  * Each way in which a cluster can lose its leader, with real agents, pgBouncer in front of PostgreSQL, and a network and a

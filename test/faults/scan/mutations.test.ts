@@ -17,10 +17,11 @@ import { settleAbsence } from '../../../agent/roles/main/scan/absence.ts';
 import { runScanPass } from '../../../agent/roles/main/scan/scan-pass.ts';
 import { takeOver } from '../../integration/main/scan/leading.ts';
 import { ScanBench } from '../../integration/main/scan/scan-bench.ts';
+import { isLong } from '../../support/long-version.ts';
 
 /** Scripts of random changes to a real tree, with passes between them: afterwards the index is the tree. */
 
-const SCRIPTS = process.env.ISG_PRO_TEST_LONG ? 300 : 4;
+const SCRIPTS = isLong ? 300 : 4;
 
 let bench: ScanBench;
 beforeAll(async () => {

@@ -10,14 +10,15 @@ import { systemClock } from '../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
 import { childPids, until, useStorages } from '../../integration/storage/storage-fixture.ts';
+import { isLong } from '../../support/long-version.ts';
 import { assertCanMount, SharedMount } from '../../support/shared-mount.ts';
 
 /** The verdict is due after 3 s (design: health); the rest is for a busy machine. */
 const VERDICT_MS = 3_000;
 const SLACK_MS = 1_000;
 const RESOLUTION_MS = 10;
-const MOST_DELAY_MS = process.env.ISG_PRO_TEST_LONG === '1' ? 20 : 100;
-const WATCHED_MS = process.env.ISG_PRO_TEST_LONG === '1' ? 30_000 : 4_000;
+const MOST_DELAY_MS = isLong ? 20 : 100;
+const WATCHED_MS = isLong ? 30_000 : 4_000;
 
 const storages = useStorages();
 let mount: SharedMount | undefined;

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAULTS, type FaultName } from '../../support/history/sim-faults.ts';
 import { runEpisode } from '../../support/history/simulation.ts';
 import { installWitness } from '../../support/history/witness.ts';
+import { isLong } from '../../support/long-version.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 
-const isLong = process.env.ISG_PRO_TEST_LONG === '1';
 const SEEDS_PER_FAULT = isLong ? 60 : 3;
 
 let test: TestDatabase;

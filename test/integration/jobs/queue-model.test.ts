@@ -12,6 +12,7 @@ import {
 import { cancelJob, retryJob } from '../../../agent/db/queries/operator-jobs.ts';
 import { createPgJobStore } from '../../../agent/jobs/pg-job-store.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
+import { isLong } from '../../support/long-version.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { type GivenLease, MAX_ATTEMPTS, QueueModel } from './queue-model.ts';
 
@@ -218,5 +219,5 @@ it('does what plain bookkeeping says, whatever happens in whatever order', async
       await twins.compare();
     }
   });
-  await fc.assert(property, { numRuns: process.env.ISG_PRO_TEST_LONG ? 1_000 : 50 });
+  await fc.assert(property, { numRuns: isLong ? 1_000 : 50 });
 }, 600_000);

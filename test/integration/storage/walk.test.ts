@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileS
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { isLong, onlyLong } from '../../support/long-version.ts';
 import { assertRoot } from '../../support/privileges.ts';
 import { childPids, collectWalk, useStorages, withCode } from './storage-fixture.ts';
 
@@ -161,8 +162,8 @@ describe('a walk', () => {
     await expect(storage.stat(deepest)).resolves.toMatchObject({ kind: 'file' });
   });
 
-  it.runIf(process.env.ISG_PRO_TEST_LONG)(
-    '4,000 levels and 200,000 entries are walked in bounded memory',
+  it.runIf(isLong)(
+    `4,000 levels and 200,000 entries are walked in bounded memory${onlyLong}`,
     async () => {
       const storage = await storages.open();
       deepTree(storage.mountPoint, 4_000);

@@ -6,6 +6,7 @@ import type { ClaimedJob, JobStore } from '../../../agent/jobs/job-store.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
+import { claimedJob } from './claimed-job.ts';
 
 /** A queue whose statements take some turns of the loop, beside a node with instant jobs. */
 class Node {
@@ -84,7 +85,8 @@ class Node {
         throw new IsgError('database-unreachable', 'away', { retry: 'transient' });
       }
       const verdicts = new Map<string, EndVerdict>(ends.map(({ lease }) => [lease.jobId, 'ended']));
-      const claimed = Array.from({ length: slots }, (_, at) => claimedJob(String(this.begun + at + 1)));
+      const ids = Array.from({ length: slots }, (_, at) => String(this.begun + at + 1));
+      const claimed = ids.map((jobId) => claimedJob({ jobId, leaseToken: jobId }));
       return { claimed, verdicts };
     };
     const freeStray = async () => {
@@ -115,20 +117,6 @@ class Node {
 }
 
 const rowLocked = () => new IsgError('database-conflict', 'locked', { retry: 'transient' });
-
-const claimedJob = (jobId: string): ClaimedJob => ({
-  jobId,
-  leaseToken: jobId,
-  role: 'CHECKSUM',
-  kind: 'checksum',
-  profile: '',
-  storageId: null,
-  payload: {},
-  attempts: 1,
-  maxAttempts: 8,
-  checkpoint: null,
-  origin: null,
-});
 
 describe('the conversation with the queue', () => {
   it('sends full loads beside each other, runs no more jobs than it has slots, and ends each job once', async () => {

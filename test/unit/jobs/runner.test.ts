@@ -15,21 +15,7 @@ import { JobRunner, type JobRunnerOptions } from '../../../agent/jobs/runner.ts'
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
-
-const claimedJob = (over: Partial<ClaimedJob> = {}): ClaimedJob => ({
-  jobId: '1',
-  leaseToken: '10',
-  role: 'CHECKSUM',
-  kind: 'checksum',
-  profile: '',
-  storageId: null,
-  payload: {},
-  attempts: 1,
-  maxAttempts: 8,
-  checkpoint: null,
-  origin: null,
-  ...over,
-});
+import { claimedJob } from './claimed-job.ts';
 
 /** A queue that gives out what stands in `offers`, one list a claim. */
 class ScriptedStore implements JobStore {

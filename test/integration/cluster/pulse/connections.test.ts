@@ -6,13 +6,13 @@ import { createPgLeaseStore } from '../../../../agent/leader/pg-lease-store.ts';
 import { systemClock } from '../../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../../agent/runtime/logger.ts';
 import { type FaultProxy, type NetworkFaults, startFaultProxy } from '../../../support/fault-proxy.ts';
+import { isLong, onlyLong } from '../../../support/long-version.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/postgres.ts';
 
 /** What the renewal thread makes of bad connections: the time between two confirmed renewals stays within the trust window. */
 
 const times = { ttlMs: 3_000, renewMs: 750, marginMs: 750 };
 const TRUST_MS = times.ttlMs - times.marginMs;
-const isLong = process.env.ISG_PRO_TEST_LONG === '1';
 
 let test: TestDatabase;
 let proxy: FaultProxy;
@@ -96,7 +96,7 @@ describe('renewal of the leadership', () => {
   });
 
   it.runIf(isLong)(
-    `lasts five minutes at a round trip of 200±100 ms with each connection reset every 20 s on average${isLong ? '' : ' (skipped: takes five minutes, npm run test:long runs it)'}`,
+    `lasts five minutes at a round trip of 200±100 ms with each connection reset every 20 s on average${onlyLong}`,
     async () => {
       const leading = await lead(slow(100, 50));
       await proxy.setFaults({ ...slow(100, 50), resetEveryMs: 20_000 });

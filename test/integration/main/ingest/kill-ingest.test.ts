@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isLong } from '../../../support/long-version.ts';
 import { IngestBench, md5Of } from './ingest-bench.ts';
 import { DyingProcess, type KillPoint } from './kill-points.ts';
 
@@ -12,7 +13,7 @@ afterEach(async () => {
 });
 
 /** Every point by `npm run test:long`; else every fifth, so that each kind of call is still struck. */
-const STRIDE = process.env.ISG_PRO_TEST_LONG === undefined ? 9 : 1;
+const STRIDE = isLong ? 1 : 9;
 /** A whole ingest has fewer calls than this; the loop ends when a process outlives its point. */
 const MOST_CALLS = 200;
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { isLong } from '../../../support/long-version.ts';
 import { IngestBench } from './ingest-bench.ts';
 import { DyingProcess, type KillPoint } from './kill-points.ts';
 
@@ -9,7 +10,6 @@ beforeAll(async () => {
 afterEach(() => bench.expectNoViolation());
 afterAll(() => bench.close());
 
-const isLong = process.env.ISG_PRO_TEST_LONG !== undefined;
 /** Every point by `npm run test:long`; else a few, at different kinds of calls. */
 const STRIDE = isLong ? 1 : 41;
 /** A whole round has fewer calls than this; the loop ends when a process outlives its point. */

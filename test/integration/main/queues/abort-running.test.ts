@@ -17,14 +17,15 @@ import { systemClock } from '../../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../../agent/runtime/logger.ts';
 import { createStorageAccess } from '../../../../agent/storage/create-storage-access.ts';
 import type { StorageAccess } from '../../../../agent/storage/storage-access.ts';
+import { isLong } from '../../../support/long-version.ts';
 import type { Workbench } from '../workbench.ts';
 import { createLiveLeader, type LiveLeader } from './live-leader.ts';
 
 // A real ffmpeg works on a clip at the speed at which it plays, so that it runs for long and costs next to nothing.
 const CLIP_SECONDS = 600;
-const rounds = process.env.ISG_PRO_TEST_LONG ? 20 : 1;
+const rounds = isLong ? 20 : 1;
 /** The promise is 2 s; a machine under the load of other tests gets more in the short version. */
-const limitMs = process.env.ISG_PRO_TEST_LONG ? 2_000 : 6_000;
+const limitMs = isLong ? 2_000 : 6_000;
 
 let live: LiveLeader;
 let guard: ChildGuard;

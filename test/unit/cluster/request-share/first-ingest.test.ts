@@ -4,6 +4,7 @@ import { createRequestBudget } from '../../../../agent/iconik/request-budget.ts'
 import type { RequestLine } from '../../../../agent/iconik/request-lines-state.ts';
 import type { Clock } from '../../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../../agent/runtime/logger.ts';
+import { isLong } from '../../../support/long-version.ts';
 import { createMemoryShareStore } from './memory-share-store.ts';
 
 const BUDGET = 45;
@@ -11,7 +12,7 @@ const BUDGET = 45;
 const ALLOWED = { inOneSecond: 50, in20Seconds: 1_000 };
 const FILES = 10_000;
 /** Look-ups and creations of one file. The long version takes all of them one by one. */
-const CALLS_PER_FILE = process.env.ISG_PRO_TEST_LONG ? 8 : 1;
+const CALLS_PER_FILE = isLong ? 8 : 1;
 
 /** Virtual time: `run` wakes sleepers in the order of their times until `isOver`. */
 function createVirtualClock() {
