@@ -6,7 +6,10 @@ import { fileSettings } from '../stand-in/published/file-settings.ts';
 /** What the table below a heading says: the names in the first column of its rows, each with the row's second column. */
 function tableBelow(readme: string, heading: string): Map<string, string> {
   const text = readFileSync(new URL(`../../${readme}`, import.meta.url), 'utf8');
-  const section = text.slice(text.indexOf(`\n${heading}\n`)).split('\n## ', 2).join('\n');
+  const section = text
+    .slice(text.indexOf(`\n${heading}\n`))
+    .split('\n## ', 2)
+    .join('\n');
   const rows = section.split('\n').filter((line) => line.startsWith('| `'));
   return new Map(
     rows.flatMap((row) => {
