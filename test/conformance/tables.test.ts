@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { FINDING_CODES } from '../../agent/contract/index.ts';
 import { GATEWAY_EVENT_TYPES } from '../../agent/roles/main/queues/gateway-event-table.ts';
 import { fileSettings } from '../stand-in/published/file-settings.ts';
 
@@ -30,5 +31,9 @@ describe('the tables of what is built', () => {
     const table = tableBelow('agent/roles/main/queues/README.md', '## Events');
     expect([...table.keys()].toSorted()).toEqual([...GATEWAY_EVENT_TYPES].toSorted());
     for (const state of table.values()) expect(state).toBe('works');
+  });
+
+  it('name every finding of the doctor, in the order in which one explains another', () => {
+    expect([...tableBelow('README.md', '## Troubleshooting').keys()]).toEqual([...FINDING_CODES]);
   });
 });
