@@ -120,17 +120,19 @@ describe.each(guards)('the guard in %s', (_, command) => {
   it('does not kill another process that was given a listed number', async () => {
     assertRoot('to choose the number of the next process');
     const guard = await begin(command);
-    const { pid } = sleeper();
+    // Numbers above the listed one are given out again while this test hunts for it.
     const marker = sleeper();
+    const { pid } = sleeper();
     await tell(guard, `add ${pid}`, `add ${marker.pid}`);
     await until(() => isIdle(guard), 10_000);
     process.kill(pid, 'SIGKILL');
     await until(() => !existsSync(`/proc/${pid}`), 5_000);
-    for (let tries = 0; tries < 200 && !existsSync(`/proc/${pid}`); tries += 1) {
+    await until(() => {
       writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1));
       const other = sleeper();
       if (other.pid !== pid) other.kill('SIGKILL');
-    }
+      return other.pid === pid;
+    }, 10_000);
     expect(isRunning(pid)).toBe(true);
     expect(await orphan(guard)).toBe(0);
     await until(() => !isRunning(marker.pid), 3_000);
