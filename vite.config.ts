@@ -9,6 +9,8 @@ import { defineConfig, type EnvironmentOptions, type Plugin } from 'vite';
 
 const inRoot = (...parts: string[]) => join(fileURLToPath(new URL('.', import.meta.url)), ...parts);
 const isFromNode = (id: string) => id.startsWith('node:') || builtinModules.includes(id);
+/** Part of the agent's build, because only what is used of it is then loaded: 12 MB less in each of the agent's processes. */
+const isZod = (id: string) => /^zod(\/|$)/.test(id);
 const isPackage = (id: string) => !/^(\.|\/|[A-Za-z]:[\\/]|\0)/.test(id);
 
 /**
@@ -86,12 +88,13 @@ export default defineConfig({
   environments: {
     agent: nodeProgram('out/agent', {
       input: agentEntries,
-      external: (id: string) => isFromNode(id) || isPackage(id),
+      external: (id: string) => isFromNode(id) || (isPackage(id) && !isZod(id)),
       output: {
         format: 'esm',
         preserveModules: true,
         preserveModulesRoot: inRoot('agent'),
-        entryFileNames: '[name].js',
+        // a folder of any name but node_modules, which packagers treat as their own
+        entryFileNames: ({ name }: { name: string }) => `${name.replace(/^.*node_modules\//, 'packages/')}.js`,
       },
     }),
     main: nodeProgram('out/main', {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { type FileHandle, lstat } from 'node:fs/promises';
 import xxhash from 'xxhash-addon';
-import { IsgError } from '../../runtime/errors.ts';
 import type { DigestResult } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
+import { assertNotCancelled } from './cancellation.ts';
 import { containedEntry, openFileForReading } from './contained-path.ts';
 import type { DiskPath } from './disk-path.ts';
 import { factsOf, isSameContent, systemCode } from './local-filesystem.ts';
@@ -16,11 +16,6 @@ const PAUSE_EVERY_MS = 20;
 const PROGRESS_EVERY_MS = 250;
 /** XXH3 with seed 0. The constructor aborts the process when it gets no buffer. */
 const SEED = Buffer.alloc(8);
-
-/** Throws `cancelled` when the call was cancelled; the agent puts its own reason in place of it. */
-export function assertNotCancelled(signal: AbortSignal): void {
-  if (signal.aborted) throw new IsgError('cancelled', 'The call was cancelled.', { retry: 'transient' });
-}
 
 async function isStillThere(absolute: DiskPath, before: Awaited<ReturnType<typeof lookAt>>): Promise<boolean> {
   try {
