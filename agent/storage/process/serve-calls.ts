@@ -14,6 +14,7 @@ import type { CallContext } from './call-context.ts';
 import { commitFile } from './commit-file.ts';
 import { containedEntry } from './contained-path.ts';
 import { digestFile } from './digest-file.ts';
+import { digestMany } from './digest-many.ts';
 import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
 import { probeRoot } from './probe-root.ts';
 import { readText } from './read-text.ts';
@@ -53,7 +54,8 @@ const handlers: Handlers = {
       return null;
     }
   },
-  digest: ({ path }, context) => digestFile(path, context),
+  digest: ({ path, maxBytesPerSecond }, context) => digestFile(path, context, maxBytesPerSecond),
+  'digest-many': digestMany,
   'read-text': readText,
   'send-range': sendRange,
   'receive-file': async (request, context) => {

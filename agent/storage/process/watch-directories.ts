@@ -8,8 +8,8 @@ import { compileSelection, type WalkSelection } from '../ignore-patterns.ts';
 import type { WatchEnd } from '../storage-access.ts';
 import type { RequestOf } from '../storage-messages.ts';
 import { joinPath, pathSegments } from '../storage-path.ts';
+import { assertNotCancelled } from './assert-not-cancelled.ts';
 import type { CallContext } from './call-context.ts';
-import { assertNotCancelled } from './digest-file.ts';
 import { systemCode } from './local-filesystem.ts';
 import { networkFileSystem } from './local-mount.ts';
 
