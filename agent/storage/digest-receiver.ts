@@ -6,22 +6,42 @@ const CHANGED = 2;
 const TROUBLE = 3;
 const DIGEST_BYTES = 16;
 
-/** Digests a list in calls of what one may carry, one after the other; progress is of all of them. */
+/** Calls on their way at a time, in a process each: while one's answer travels, the other's files are read. */
+const CALLS_AT_A_TIME = 2;
+
+/**
+ * Digests a list in calls of what one may carry; progress is the sum of all. The first call that fails stops the others, and
+ * all have ended when this rejects.
+ */
 export async function digestInCalls(
   paths: readonly string[],
   { withMd5, signal, onProgress }: CallOptions & { withMd5: boolean },
   call: (paths: string[], options: CallOptions) => Promise<DigestColumns>,
 ): Promise<DigestedFile[]> {
-  const found: DigestedFile[] = [];
-  let doneBytes = 0;
-  for (let from = 0; from < paths.length; from += MAX_DIGEST_PATHS) {
-    const options: CallOptions = { onProgress: (bytes) => onProgress?.(doneBytes + bytes) };
-    if (signal) options.signal = signal;
-    const columns = await call(paths.slice(from, from + MAX_DIGEST_PATHS), options);
-    found.push(...filesOf(columns, withMd5));
-    doneBytes += columns.sizes.reduce((sum, size) => sum + size, 0);
-  }
-  return found;
+  const parts: DigestedFile[][] = [];
+  const doneBytes: number[] = [];
+  const failure = new AbortController();
+  const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+  let next = 0;
+  const work = async () => {
+    for (let part = next++; part * MAX_DIGEST_PATHS < paths.length; part = next++) {
+      const some = paths.slice(part * MAX_DIGEST_PATHS, (part + 1) * MAX_DIGEST_PATHS);
+      const tell = (bytes: number) => {
+        doneBytes[part] = bytes;
+        onProgress?.(doneBytes.reduce((sum, of) => sum + of, 0));
+      };
+      parts[part] = filesOf(await call(some, { signal: either, onProgress: tell }), withMd5);
+    }
+  };
+  const workers = Array.from({ length: CALLS_AT_A_TIME }, () =>
+    work().catch((thrown: unknown) => {
+      failure.abort(thrown);
+      throw thrown;
+    }),
+  );
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
+  return parts.flat();
 }
 
 /** One object for each row. A row that says trouble without a reason is `unexpected`. Pure. */

@@ -29,6 +29,7 @@ const OPENS_NO_LINK = constants.O_NOFOLLOW !== undefined;
 const DIGESTED = FILE_STATES.indexOf('digested');
 const CHANGED = FILE_STATES.indexOf('changed');
 const TROUBLE = FILE_STATES.indexOf('trouble');
+const BIGINT = { bigint: true } as const;
 /** Both digests of a file. */
 const ROW_BYTES = 32;
 
@@ -124,6 +125,8 @@ function ownSink(digests: readonly { update(bytes: Buffer): unknown }[]): Sink {
   };
 }
 
+const FAST_SINK = ownSink([fast]);
+
 function md5OfRing(task: Extract<DigestTask, { kind: 'md5' }>): TaskResults['md5'] {
   const ring = new DigestRing(task.ring);
   const control = new DigestControl(task.control);
@@ -174,28 +177,30 @@ function readOne(
   if (!OPENS_NO_LINK && !lstatSync(file).isFile()) throw notAFile(String(file));
   const fd = openSync(file, OPEN_FLAGS);
   try {
-    const before = fstatSync(fd, { bigint: true });
+    const before = fstatSync(fd, BIGINT);
     if (!before.isFile()) throw notAFile(String(file));
     if (!isCountable(before)) throw uncountable(String(file));
     const sizeBytes = Number(before.size);
     const md5 = withMd5 ? createHash('md5') : null;
     fast.reset();
-    const readBytes = reader.readInto(ownSink(md5 ? [fast, md5] : [fast]), fd, sizeBytes);
+    const readBytes = reader.readInto(md5 ? ownSink([fast, md5]) : FAST_SINK, fd, sizeBytes);
     columns.digests.set(fast.digest(), index * ROW_BYTES);
     if (md5) columns.digests.set(md5.digest(), index * ROW_BYTES + ROW_BYTES / 2);
     columns.sizes[index] = sizeBytes;
     columns.mtimesNs[index] = mtimeNsOf(before);
     columns.fileIds[index] = before.ino;
-    return readBytes === sizeBytes && isStill(file, before) ? DIGESTED : CHANGED;
+    // Only while a longer one was read could another file have come under its name that this call should have seen.
+    const isSame = isSameContent(fstatSync(fd, BIGINT), before) && (readBytes <= PIECE_BYTES || isStill(file, before));
+    return readBytes === sizeBytes && isSame ? DIGESTED : CHANGED;
   } finally {
     closeSync(fd);
   }
 }
 
-/** Whether what stands under the name is a file of this size and time. A rewrite of the open file shows there as well. */
+/** Whether what stands under the name is a file of this size and time. */
 function isStill(file: DiskPath, before: Parameters<typeof isSameContent>[1]): boolean {
   try {
-    const after = lstatSync(file, { bigint: true });
+    const after = lstatSync(file, BIGINT);
     return after.isFile() && isSameContent(after, before);
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return false;
