@@ -1,6 +1,26 @@
 /** From the columns in which digests cross the channel to one object a file, and from long lists to several calls. */
-import type { CallOptions, DigestedFile } from './storage-access.ts';
-import { type DigestColumns, MAX_DIGEST_PATHS } from './storage-messages.ts';
+import type { CallOptions, DigestedFile, StorageAccess } from './storage-access.ts';
+import {
+  type DigestColumns,
+  MAX_DIGEST_PATHS,
+  type Operation,
+  type RequestOf,
+  type ResultOf,
+} from './storage-messages.ts';
+
+/** The digests of a storage access, by a function that carries out an operation in the lane of contents. */
+export function digestCalls(
+  onContents: <O extends Operation>(operation: O, request: RequestOf<O>, call: CallOptions) => Promise<ResultOf<O>>,
+): Pick<StorageAccess, 'digest' | 'digestMany'> {
+  return {
+    digest: (path, { maxBytesPerSecond = null, ...call }) => onContents('digest', { path, maxBytesPerSecond }, call),
+    digestMany: (paths, { withMd5, maxBytesPerSecond = null, ...call }) =>
+      digestInCalls(paths, { ...call, withMd5 }, (some, handling) => {
+        const share = maxBytesPerSecond === null ? null : maxBytesPerSecond / callsFor(paths.length);
+        return onContents('digest-many', { paths: some, withMd5, maxBytesPerSecond: share }, handling);
+      }),
+  };
+}
 
 const CHANGED = 2;
 const TROUBLE = 3;
@@ -8,6 +28,8 @@ const DIGEST_BYTES = 16;
 
 /** Calls on their way at a time, in a process each: while one's answer travels, the other's files are read. */
 const CALLS_AT_A_TIME = 2;
+
+const callsFor = (files: number) => Math.min(CALLS_AT_A_TIME, Math.ceil(files / MAX_DIGEST_PATHS));
 
 /**
  * Digests a list in calls of what one may carry; progress is the sum of all. The first call that fails stops the others, and
@@ -33,7 +55,7 @@ export async function digestInCalls(
       parts[part] = filesOf(await call(some, { signal: either, onProgress: tell }), withMd5);
     }
   };
-  const workers = Array.from({ length: CALLS_AT_A_TIME }, () =>
+  const workers = Array.from({ length: callsFor(paths.length) }, () =>
     work().catch((thrown: unknown) => {
       failure.abort(thrown);
       throw thrown;

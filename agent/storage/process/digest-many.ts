@@ -3,7 +3,7 @@ import { processErrorCode, type RequestOf, type ResultOf } from '../storage-mess
 import { directoryOf, nameOf } from '../storage-path.ts';
 import type { CallContext } from './call-context.ts';
 import { containedDirectory, containedEntry } from './contained-path.ts';
-import { FILE_STATES, type FileTrouble, type SharedColumns, troubleOf } from './digest-task.ts';
+import { FILE_STATES, type FileTrouble, type ListedFile, type SharedColumns, troubleOf } from './digest-task.ts';
 import { runInAll, underControl } from './digest-threads.ts';
 import { type DiskPath, entryPath } from './disk-path.ts';
 import { classifyFileError } from './local-filesystem.ts';
@@ -57,12 +57,12 @@ function createColumns(rows: number): SharedColumns {
   };
 }
 
-/** Where the files lie, '' for one that is not to be read: why stands in `troubles`. */
+/** Where the files lie; why one was not found stands in `troubles`. */
 async function locate(
   paths: readonly string[],
   { mountPoint }: CallContext,
-): Promise<{ files: DiskPath[]; troubles: FileTrouble[] }> {
-  const files: DiskPath[] = paths.map(() => '');
+): Promise<{ files: ListedFile[]; troubles: FileTrouble[] }> {
+  const files: ListedFile[] = paths.map((path) => ({ path, at: null }));
   const troubles: FileTrouble[] = [];
   const directories = new Map<string, Promise<DiskPath>>();
   const locateOne = async (path: string): Promise<DiskPath> => {
@@ -77,7 +77,7 @@ async function locate(
     for (let index = next++; index < paths.length; index = next++) {
       const path = paths[index] ?? '';
       try {
-        files[index] = await locateOne(path);
+        files[index] = { path, at: await locateOne(path) };
       } catch (thrown) {
         troubles.push({ index, ...troubleOf(classifyFileError(thrown, path)) });
       }

@@ -154,14 +154,13 @@ function readFiles(task: Extract<DigestTask, { kind: 'files' }>): TaskResults['f
   for (;;) {
     const index = control.takeNext();
     const file = task.files[index];
-    if (file === undefined) return { troubles };
-    // It was not found.
-    if (file === '') continue;
+    if (!file) return { troubles };
+    if (file.at === null) continue;
     control.assertGoing();
     try {
-      task.columns.states[index] = readOne(task, { file, index, reader });
+      task.columns.states[index] = readOne(task, { path: file.path, at: file.at, index, reader });
     } catch (thrown) {
-      const trouble = troubleOf(classifyFileError(thrown, String(file)));
+      const trouble = troubleOf(classifyFileError(thrown, file.path));
       if (trouble.code === 'cancelled') throw thrown;
       task.columns.states[index] = TROUBLE;
       troubles.push({ index, ...trouble });
@@ -172,14 +171,13 @@ function readFiles(task: Extract<DigestTask, { kind: 'files' }>): TaskResults['f
 /** Digests one file of a list into its row; answers its state. */
 function readOne(
   { columns, withMd5 }: Extract<DigestTask, { kind: 'files' }>,
-  { file, index, reader }: { file: DiskPath; index: number; reader: PacedReader },
+  { path, at, index, reader }: { path: string; at: DiskPath; index: number; reader: PacedReader },
 ): number {
-  if (!OPENS_NO_LINK && !lstatSync(file).isFile()) throw notAFile(String(file));
-  const fd = openSync(file, OPEN_FLAGS);
+  const fd = openFile(at, path);
   try {
     const before = fstatSync(fd, BIGINT);
-    if (!before.isFile()) throw notAFile(String(file));
-    if (!isCountable(before)) throw uncountable(String(file));
+    if (!before.isFile()) throw notAFile(path);
+    if (!isCountable(before)) throw uncountable(path);
     const sizeBytes = Number(before.size);
     const md5 = withMd5 ? createHash('md5') : null;
     fast.reset();
@@ -190,10 +188,22 @@ function readOne(
     columns.mtimesNs[index] = mtimeNsOf(before);
     columns.fileIds[index] = before.ino;
     // Only while a longer one was read could another file have come under its name that this call should have seen.
-    const isSame = isSameContent(fstatSync(fd, BIGINT), before) && (readBytes <= PIECE_BYTES || isStill(file, before));
+    const isSame = isSameContent(fstatSync(fd, BIGINT), before) && (readBytes <= PIECE_BYTES || isStill(at, before));
     return readBytes === sizeBytes && isSame ? DIGESTED : CHANGED;
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Opens what may be a regular file; neither follows a link nor waits for the other end of a pipe. */
+function openFile(at: DiskPath, path: string): number {
+  if (!OPENS_NO_LINK && !lstatSync(at).isFile()) throw notAFile(path);
+  try {
+    return openSync(at, OPEN_FLAGS);
+  } catch (thrown) {
+    // A link, a socket.
+    if (['ELOOP', 'ENXIO'].includes(systemCode(thrown)) && !lstatSync(at).isFile()) throw notAFile(path);
+    throw thrown;
   }
 }
 

@@ -30,6 +30,12 @@ export interface FileTrouble extends ThreadTrouble {
   index: number;
 }
 
+/** A file of a list: its path in the storage, for people, and where it lies; null = it was not found. */
+export interface ListedFile {
+  path: string;
+  at: DiskPath | null;
+}
+
 /** What every task carries: memory of a `DigestControl`, and how fast this thread may read (null = as fast as it can). */
 interface Shared {
   control: SharedArrayBuffer;
@@ -43,7 +49,7 @@ export type DigestTask =
   /** Computes MD5 of what comes through the ring. */
   | { kind: 'md5'; ring: SharedArrayBuffer; control: SharedArrayBuffer }
   /** Opens, reads and looks at files of a list, as many as this thread gets hold of. */
-  | (Shared & { kind: 'files'; files: DiskPath[]; columns: SharedColumns; withMd5: boolean });
+  | (Shared & { kind: 'files'; files: ListedFile[]; columns: SharedColumns; withMd5: boolean });
 
 /** What a task answers. */
 export interface TaskResults {
