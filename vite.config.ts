@@ -23,6 +23,7 @@ const agentEntries = [
   'runtime/child-guard/guard-process.ts',
   'storage/process/storage-process-main.ts',
   'storage/process/walk-thread-main.ts',
+  'storage/process/digest-thread-main.ts',
   'link/beat-thread-main.ts',
   'cluster/pulse/thread/pulse-thread-main.ts',
 ].map((file) => inRoot('agent', file));

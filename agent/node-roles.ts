@@ -18,7 +18,9 @@ import { JobUpkeep } from './jobs/upkeep.ts';
 import type { LeaderWork } from './leader/leadership.ts';
 import { type NodeHost, tempDirOf } from './node-host.ts';
 import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
+import { bytesPerWorker } from './roles/checksum/read-limit-plan.ts';
 import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
+import { createVerifyHandler } from './roles/checksum/verify-handler.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createCollectionMapper } from './roles/main/ingest/collection-mapper.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
@@ -188,6 +190,11 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     if (!served) return null;
     return withinScanDirectories(served.access, () => find(storageId)?.storage.settings ?? served.storage.settings);
   };
+  const accessOf = (storageId: string) => find(storageId)?.access ?? null;
+  const maxBytesPerSecond = () => {
+    const workers = options.tunables().checksum_max_workers.value;
+    return bytesPerWorker(config.checksumMegabytesPerSecond, workers);
+  };
   const uploadObject = createUploadObject({
     api,
     proxyUrl: config.httpsProxy,
@@ -196,7 +203,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   });
   return [
     {
-      ...createChecksumHandler({ storageOf: (storageId) => find(storageId)?.access ?? null }),
+      ...createChecksumHandler({ storageOf: accessOf, maxBytesPerSecond }),
       selfTest: createChecksumSelfTest(tools.tempStorage),
     },
     {
@@ -214,6 +221,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
       ...stallWindows(config.stallMs).transcodeJob,
       selfTest: createTranscodeSelfTest(tools),
     },
+    createVerifyHandler({ sql: database, storageOf: accessOf, maxBytesPerSecond }),
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
     createDeleteHandler({

@@ -46,6 +46,7 @@ export interface NodeConfig {
   iconikSettleMs: number;
   /** Milliseconds without progress before ffmpeg or a transfer is ended; undefined: each kind of work decides. */
   stallMs: number | undefined;
+  checksumMegabytesPerSecond: number | undefined;
   priorityOrder: 'larger-first' | 'smaller-first';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   ffmpegPath: string | undefined;
@@ -157,6 +158,7 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     iconikRequestsPerSecond: values['iconik-requests-per-second'],
     iconikSettleMs: values['iconik-settle-ms'],
     stallMs: values['stall-ms'],
+    checksumMegabytesPerSecond: values['checksum-max-megabytes-per-second'],
     priorityOrder: values['priority-order'],
     logLevel: values['log-level'],
     ffmpegPath: values['ffmpeg-path'],

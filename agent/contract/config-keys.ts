@@ -91,6 +91,8 @@ export const CONFIG_KEYS = {
   'iconik-settle-ms': wholeNumber(1_000, 600_000).default(15_000),
   /** Below it, a busy file server looks like a dead one. */
   'stall-ms': wholeNumber(10_000, 3_600_000).optional(),
+  /** Of storages, for checksums. */
+  'checksum-max-megabytes-per-second': wholeNumber(1, 100_000).optional(),
   'priority-order': z
     .enum(['larger-first', 'smaller-first'], 'must be larger-first or smaller-first')
     .default('larger-first'),

@@ -94,6 +94,11 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
       'How long ffmpeg, an upload or a download may make no progress before it is ended and tried again, in milliseconds.',
     default: '120000 for ffmpeg (more for long clips), 45000 for transfers',
   },
+  'checksum-max-megabytes-per-second': {
+    explanation:
+      'What this node may read in a second for checksums, in megabytes; each of its checksum workers gets an equal part.',
+    default: 'no limit',
+  },
   'priority-order': {
     explanation: 'Whether jobs with a larger or a smaller priority number run first.',
     default: 'larger-first',

@@ -1,3 +1,5 @@
+import type { ErrorRecord } from '../runtime/errors.ts';
+
 /** What a file looked like when stat'ed. Of a directory in a listing, size and time are 0. */
 export interface FileFacts {
   kind: 'file' | 'directory' | 'symlink' | 'other';
@@ -101,6 +103,17 @@ export interface DigestResult {
   changed: boolean;
 }
 
+/** One of many files: its digests, or why there are none. `md5` is null when it was not asked for. */
+export type DigestedFile =
+  | (Omit<DigestResult, 'md5'> & { kind: 'digested'; md5: string | null })
+  | { kind: 'trouble'; error: ErrorRecord };
+
+/** How a file is read for its digests. */
+export interface DigestOptions extends CallOptions {
+  /** Bytes that this call may read in a second; default any number. */
+  maxBytesPerSecond?: number | null;
+}
+
 /** Bytes of a file sent in one HTTP request. */
 export interface SendRange {
   path: string;
@@ -172,7 +185,12 @@ export interface StorageAccess {
    */
   stat(path: string, options?: { spelledExactly?: boolean }): Promise<FileFacts | null>;
   /** Reads a file once for both digests. */
-  digest(path: string, options: CallOptions): Promise<DigestResult>;
+  digest(path: string, options: DigestOptions): Promise<DigestResult>;
+  /**
+   * Digests many files in one call, in the order of the paths, two at a time: what small files need, where a call for each
+   * costs more than the file, and what the fast digest alone needs. Progress is the sum of bytes.
+   */
+  digestMany(paths: readonly string[], options: DigestOptions & { withMd5: boolean }): Promise<DigestedFile[]>;
   /** A small file as UTF-8 text; null when it is longer than `maxBytes` or changed while it was read. */
   readText(path: string, maxBytes: number): Promise<string | null>;
   /** Sends a range of a file; resolves with whatever the server answered. */

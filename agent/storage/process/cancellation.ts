@@ -6,6 +6,6 @@ export function cancelled(): IsgError {
 }
 
 /** Throws `cancelled` once the call was cancelled. */
-export function assertNotCancelled(signal: AbortSignal): void {
+export function assertNotCancelled(signal: { readonly aborted: boolean }): void {
   if (signal.aborted) throw cancelled();
 }

@@ -53,7 +53,9 @@ const handlers: Handlers = {
       return null;
     }
   },
-  digest: async ({ path }, context) => (await import('./digest-file.ts')).digestFile(path, context),
+  digest: async ({ path, maxBytesPerSecond }, context) =>
+    (await import('./digest-file.ts')).digestFile(path, context, maxBytesPerSecond),
+  'digest-many': async (request, context) => (await import('./digest-many.ts')).digestMany(request, context),
   'read-text': readText,
   'send-range': async (request, context) => (await import('./send-range.ts')).sendRange(request, context),
   'receive-file': async (request, context) => {

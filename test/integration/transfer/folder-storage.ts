@@ -52,6 +52,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
     stop: async () => undefined,
     stat: statPath,
     digest,
+    digestMany: notNeeded,
     readText: notNeeded,
     sendRange: async (send, options) => {
       const before = await factsOf(send.path);
