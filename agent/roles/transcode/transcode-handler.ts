@@ -23,8 +23,8 @@ export interface TranscodeDeps extends PublishDeps {
   tempDir: string;
   /** null while there is no usable ffmpeg on this node. */
   ffmpeg(): Ffmpeg | null;
-  /** Read at the start of each job, so that changes apply without restart. */
-  settings(): ProxySettings;
+  /** Read at the start of each job, so that changes apply without restart. Never throws. */
+  settings(file: { storageId: string; path: string }, signal: AbortSignal): ProxySettings | Promise<ProxySettings>;
 }
 
 /** Waits before a job is tried again without burning an attempt. */
@@ -207,13 +207,14 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
   const info = await probe(ffmpeg, storage.absolutePath(path), context.signal);
   if (!info) return skipped('not media');
   const { sizeBytes, mtimeNs } = facts;
+  const settings = await deps.settings(context.payload, context.signal);
   const dir = await makeJobTemp(deps.tempDir, context.job);
   try {
     return await describeAndRender({
       deps,
       context,
       ffmpeg,
-      settings: deps.settings(),
+      settings,
       storage,
       facts: { sizeBytes, mtimeNs },
       source: { path: storage.absolutePath(path), info },

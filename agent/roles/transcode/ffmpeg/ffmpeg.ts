@@ -1,3 +1,4 @@
+import { createEncoderChoice } from './encoder-choice.ts';
 import { type FfmpegRuntime, runFfmpeg } from './ffmpeg-command.ts';
 import { ffmpegError } from './ffmpeg-errors.ts';
 import type { FfmpegPrograms } from './find-ffmpeg.ts';
@@ -15,6 +16,7 @@ import {
 import { keyframeTimes, type ProxySettings, posterTime } from './rendition-plan.ts';
 import { type ChildWatch, runProgram } from './run-program.ts';
 import { takePictures } from './take-pictures.ts';
+import type { HardwareWish } from './video-encoder.ts';
 
 /**
  * ffmpeg as the transcode role uses it. Everything made is written beside its place as `*.part` and renamed when
@@ -44,6 +46,8 @@ export interface FfmpegDeps {
   guard: ChildWatch;
   /** Shortest stall window; default 2 minutes. Longer for long clips: moving the index to the front reports nothing. */
   stallMs?: number;
+  /** `hardware-encoding` of config.ini; default `off`. */
+  hardwareEncoding?: HardwareWish;
   /** Longest that ffprobe may look at a file; default 1 minute. */
   probeTimeoutMs?: number;
 }
@@ -66,6 +70,11 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
     guard,
     timeoutMs: deps.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
   };
+  const encoders = createEncoderChoice({
+    program: programs.ffmpeg.path,
+    guard,
+    wish: deps.hardwareEncoding ?? 'off',
+  });
   const runFor = (source: MediaSource): RunFfmpeg => {
     const byLength = (source.info.durationSeconds ?? 0) * STALL_MS_PER_SECOND;
     const runtime: FfmpegRuntime = {
@@ -83,7 +92,15 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
   return {
     probeMedia: (path, signal) => probeMedia(probe, path, signal),
     makeProxy: (source, path, settings, options) =>
-      makeProxy(runFor(source), (made) => probeMedia(probe, made, options.signal), { source, path, settings, options }),
+      makeProxy(
+        {
+          run: runFor(source),
+          probe: (made) => probeMedia(probe, made, options.signal),
+          encoders,
+          canToneMap: programs.canToneMap,
+        },
+        { source, path, settings, options },
+      ),
     async makePoster(source, path, box, options) {
       const isClip = source.info.kind === 'video';
       const attempts = isClip ? [posterTime(source.info.durationSeconds), 0] : [0];
