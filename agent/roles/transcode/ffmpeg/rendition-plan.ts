@@ -76,7 +76,7 @@ export function proxyFrameRate({ frameRate, isVariableRate }: VideoTrack): strin
   if (!isVariableRate || average === null) return frameRate;
   const distance = (rate: string) => Math.abs((fractionValue(rate) ?? 0) - average) / average;
   const nearest = STANDARD_RATES.toSorted((a, b) => distance(a) - distance(b))[0] ?? '25';
-  if (distance(nearest) <= 0.03) return nearest;
+  if (distance(nearest) <= 0.05) return nearest;
   return STANDARD_RATES.find((rate) => (fractionValue(rate) ?? 0) >= average) ?? '60';
 }
 
