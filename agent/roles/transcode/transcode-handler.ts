@@ -8,10 +8,12 @@ import type { Ffmpeg } from './ffmpeg/ffmpeg.ts';
 import type { MediaInfo } from './ffmpeg/media-info.ts';
 import type { MediaSource, TakenPicture } from './ffmpeg/rendition.ts';
 import type { ProxySettings } from './ffmpeg/rendition-plan.ts';
+import type { ChildWatch } from './ffmpeg/run-program.ts';
 import { makeJobTemp, removeJobTemp } from './job-temp.ts';
-import { promiseOfName } from './media-names.ts';
+import { isForeignByName, type Prepared, prepareSource } from './prepare-source.ts';
 import { type PublishDeps, publishRendition } from './publish-rendition.ts';
 import { keyframeBody, keyframeFilename, posterFilename, proxyBody, proxyFilename } from './rendition-record.ts';
+import { NO_TOOLS, type Tools } from './tools/find-tools.ts';
 import { resumeCheckpoint, type SourceFacts, type TranscodeCheckpoint } from './transcode-checkpoint.ts';
 import { type TranscodePayload, transcodePayloadSchema } from './transcode-payload.ts';
 
@@ -23,6 +25,10 @@ export interface TranscodeDeps extends PublishDeps {
   tempDir: string;
   /** null while there is no usable ffmpeg on this node. */
   ffmpeg(): Ffmpeg | null;
+  /** What else this node reads media with; absent = nothing. */
+  tools?(): Promise<Tools>;
+  /** Ends the children of this node when it dies. */
+  guard?: ChildWatch;
   /** Read at the start of each job, so that changes apply without restart. */
   settings(): ProxySettings;
 }
@@ -30,9 +36,6 @@ export interface TranscodeDeps extends PublishDeps {
 /** Waits before a job is tried again without burning an attempt. */
 const STORAGE_AWAY_MS = 15_000;
 const FFMPEG_MISSING_MS = 60_000;
-
-/** ffprobe sees sound in random bytes; this score and below means that it would like to see more. */
-const GUESS = 25;
 
 /** Shares of a job's progress; what is left out of a job is passed over. */
 const SHARE = { probed: 0.02, proxyMade: 0.6, proxySent: 0.8, picturesMade: 0.9, done: 1 };
@@ -46,6 +49,8 @@ interface Work {
   storage: StorageAccess;
   facts: SourceFacts;
   source: MediaSource;
+  /** What iconik is told about the original; `source` may be a picture made of it. */
+  described: MediaInfo;
   checkpoint: TranscodeCheckpoint;
   /** Folder of this attempt. */
   dir: string;
@@ -53,10 +58,6 @@ interface Work {
 
 function snooze(afterMs: number, why: string): JobOutcome {
   return { kind: 'snooze', afterMs, why };
-}
-
-function skipped(why: 'not media' | 'empty'): JobOutcome {
-  return { kind: 'done', result: { skipped: why } };
 }
 
 function failed(error: IsgError): JobOutcome {
@@ -171,55 +172,56 @@ async function doPictures(work: Work, pictureSource: MediaSource): Promise<numbe
 }
 
 async function describeAndRender(work: Work): Promise<JobOutcome> {
-  const { context, source } = work;
+  const { context } = work;
   context.progress(SHARE.probed, 'read the media info');
-  await describeFormat(work.deps.api, context, source.info);
+  await describeFormat(work.deps.api, context, work.described);
   const { proxyId, complaint, pictureSource } = await doProxy(work);
   const pictures = await doPictures(work, pictureSource);
-  const { kind, durationSeconds } = source.info;
+  const { kind, durationSeconds } = work.described;
   context.progress(SHARE.done);
   return { kind: 'done', result: { media: kind, durationSeconds, proxyId, pictures, complaint } };
 }
 
-/** ffprobe's answer; null when the file is no media at all. */
-async function probe(ffmpeg: Ffmpeg, path: string, signal: AbortSignal): Promise<MediaInfo | null> {
-  try {
-    const info = await ffmpeg.probeMedia(path, signal);
-    const isGuess = info.confidence <= GUESS && promiseOfName(path) === 'unknown';
-    return info.kind === 'none' || isGuess ? null : info;
-  } catch (thrown) {
-    const isUnreadable = thrown instanceof IsgError && thrown.code === 'media-unreadable';
-    if (isUnreadable && promiseOfName(path) === 'unknown') return null;
-    throw thrown;
+/** An attempt whose storage, ffmpeg and original are there. */
+type Attempt = Pick<Work, 'deps' | 'context' | 'ffmpeg' | 'settings' | 'storage' | 'facts' | 'dir'>;
+
+async function prepare({ deps, context, ffmpeg, settings, storage, dir }: Attempt): Promise<Prepared> {
+  return await prepareSource(storage.absolutePath(context.payload.path), {
+    ffmpeg,
+    tools: (await deps.tools?.()) ?? NO_TOOLS,
+    guard: deps.guard ?? { watch: () => {} },
+    signal: context.signal,
+    dir,
+    box: settings.imageBox,
+    alive: () => context.progress(0, 'reading the original'),
+  });
+}
+
+async function transcodeIn(attempt: Attempt): Promise<JobOutcome> {
+  const prepared = await prepare(attempt);
+  if (prepared.kind === 'skipped') {
+    const { why, warning } = prepared;
+    return { kind: 'done', result: { skipped: why, ...(warning === undefined ? {} : { warning }) } };
   }
+  const { source, described } = prepared;
+  const checkpoint = resumeCheckpoint(attempt.context.job.checkpoint, attempt.facts);
+  return await describeAndRender({ ...attempt, source, described, checkpoint });
 }
 
 async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePayload>): Promise<JobOutcome> {
   const { storageId, path } = context.payload;
   const storage = deps.storageOf(storageId);
   if (!storage) return snooze(STORAGE_AWAY_MS, 'This node does not serve the storage of the file (yet).');
-  const facts = await storage.stat(path);
-  if (!facts) return failed(gone(path));
-  if (facts.sizeBytes === 0) return skipped('empty');
-  if (promiseOfName(path) === 'document') return skipped('not media');
+  const found = await storage.stat(path);
+  if (!found) return failed(gone(path));
+  const facts = { sizeBytes: found.sizeBytes, mtimeNs: found.mtimeNs };
+  if (facts.sizeBytes === 0) return { kind: 'done', result: { skipped: 'empty' } };
+  if (isForeignByName(path)) return { kind: 'done', result: { skipped: 'not media' } };
   const ffmpeg = deps.ffmpeg();
   if (!ffmpeg) return snooze(FFMPEG_MISSING_MS, 'This node has no usable ffmpeg.');
-  const info = await probe(ffmpeg, storage.absolutePath(path), context.signal);
-  if (!info) return skipped('not media');
-  const { sizeBytes, mtimeNs } = facts;
   const dir = await makeJobTemp(deps.tempDir, context.job);
   try {
-    return await describeAndRender({
-      deps,
-      context,
-      ffmpeg,
-      settings: deps.settings(),
-      storage,
-      facts: { sizeBytes, mtimeNs },
-      source: { path: storage.absolutePath(path), info },
-      checkpoint: resumeCheckpoint(context.job.checkpoint, { sizeBytes, mtimeNs }),
-      dir,
-    });
+    return await transcodeIn({ deps, context, ffmpeg, settings: deps.settings(), storage, facts, dir });
   } finally {
     await removeJobTemp(dir).catch((thrown: unknown) =>
       context.log.warn('The temp folder of a job could not be removed; it goes at the next start', {

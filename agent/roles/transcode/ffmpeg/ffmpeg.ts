@@ -44,6 +44,8 @@ export interface FfmpegDeps {
   guard: ChildWatch;
   /** Shortest stall window; default 2 minutes. Longer for long clips: moving the index to the front reports nothing. */
   stallMs?: number;
+  /** Longest that one run may take, milliseconds; default by the length of the clip. */
+  limitMs?: number;
   /** Longest that ffprobe may look at a file; default 1 minute. */
   probeTimeoutMs?: number;
 }
@@ -52,6 +54,11 @@ const STALL_MS = 120_000;
 const PROBE_TIMEOUT_MS = 60_000;
 /** Stall window per second of clip: 10 hours of video wait 12 minutes for the last pass. */
 const STALL_MS_PER_SECOND = 20;
+/** A header can claim any length: what it claims beyond this gives no more time. */
+const LONGEST_CLIP_SECONDS = 24 * 3_600;
+/** Longest run: ten minutes and twenty times the length of the clip, for slow machines beside other work. */
+const LIMIT_MS = 600_000;
+const LIMIT_MS_PER_SECOND = 20_000;
 
 const TEST_CLIP =
   '-hide_banner -nostdin -loglevel error -y -f lavfi -i testsrc=size=320x180:rate=25:duration=1 -c:v libx264 -preset veryfast -pix_fmt yuv420p'.split(
@@ -67,11 +74,14 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
     timeoutMs: deps.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
   };
   const runFor = (source: MediaSource): RunFfmpeg => {
-    const byLength = (source.info.durationSeconds ?? 0) * STALL_MS_PER_SECOND;
+    const seconds = Math.min(source.info.durationSeconds ?? LONGEST_CLIP_SECONDS, LONGEST_CLIP_SECONDS);
+    const byLength = source.info.durationSeconds === null ? 0 : seconds * STALL_MS_PER_SECOND;
+    const isStill = source.info.kind === 'image';
     const runtime: FfmpegRuntime = {
       program: programs.ffmpeg.path,
       guard,
       stallMs: Math.max(deps.stallMs ?? STALL_MS, byLength),
+      limitMs: deps.limitMs ?? LIMIT_MS + (isStill ? 0 : seconds * LIMIT_MS_PER_SECOND),
     };
     return (command) => runFfmpeg(runtime, command);
   };
