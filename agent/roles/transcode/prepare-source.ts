@@ -25,6 +25,8 @@ export type Prepared =
       source: MediaSource;
       /** What iconik is told about the original. */
       described: MediaInfo;
+      /** Shown on the iconik job beside what was made. */
+      warning?: string;
     }
   /** `warning` is shown on the iconik job; without it the file is simply none of ours. */
   | { kind: 'skipped'; why: string; warning?: string };

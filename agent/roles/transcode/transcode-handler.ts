@@ -12,7 +12,16 @@ import type { ChildWatch } from './ffmpeg/run-program.ts';
 import { makeJobTemp, removeJobTemp } from './job-temp.ts';
 import { isForeignByName, type Prepared, prepareSource } from './prepare-source.ts';
 import { type PublishDeps, publishRendition } from './publish-rendition.ts';
-import { keyframeBody, keyframeFilename, posterFilename, proxyBody, proxyFilename } from './rendition-record.ts';
+import {
+  keyframeBody,
+  keyframeFilename,
+  type PictureType,
+  posterFilename,
+  proxyBody,
+  proxyFilename,
+  scrubSheetFilename,
+} from './rendition-record.ts';
+import { findSequence, prepareSequence } from './sequences/prepare-sequence.ts';
 import { NO_TOOLS, type Tools } from './tools/find-tools.ts';
 import { resumeCheckpoint, type SourceFacts, type TranscodeCheckpoint } from './transcode-checkpoint.ts';
 import { type TranscodePayload, transcodePayloadSchema } from './transcode-payload.ts';
@@ -51,6 +60,8 @@ interface Work {
   source: MediaSource;
   /** What iconik is told about the original; `source` may be a picture made of it. */
   described: MediaInfo;
+  /** Shown on the iconik job beside what was made; null = nothing to tell. */
+  warning: string | null;
   checkpoint: TranscodeCheckpoint;
   /** Folder of this attempt. */
   dir: string;
@@ -122,12 +133,12 @@ async function doProxy(work: Work): Promise<ProxyStep> {
 }
 
 interface Picture {
-  type: 'POSTER' | 'KEYFRAME';
+  type: PictureType;
   filename: string;
   taken: TakenPicture;
 }
 
-/** Takes the poster, and of a video the keyframes. */
+/** Takes the poster, and of a video the keyframes and the scrub sheet. */
 async function takePictures(work: Work, pictureSource: MediaSource): Promise<Picture[]> {
   const { context, ffmpeg, settings, dir } = work;
   const { assetId } = context.payload;
@@ -147,6 +158,12 @@ async function takePictures(work: Work, pictureSource: MediaSource): Promise<Pic
   for (const [index, frame] of frames.entries()) {
     pictures.push({ type: 'KEYFRAME', filename: keyframeFilename(assetId, index + 1), taken: frame });
   }
+  const sheet = scrubSheetFilename(assetId);
+  const sheetTaken = await ffmpeg.makeScrubSheet(pictureSource, join(dir, sheet), {
+    signal,
+    onProgress: () => onProgress(1),
+  });
+  if (sheetTaken) pictures.push({ type: 'KEYFRAME_MAP', filename: sheet, taken: sheetTaken });
   return pictures;
 }
 
@@ -178,22 +195,31 @@ async function describeAndRender(work: Work): Promise<JobOutcome> {
   const { proxyId, complaint, pictureSource } = await doProxy(work);
   const pictures = await doPictures(work, pictureSource);
   const { kind, durationSeconds } = work.described;
+  const warned = work.warning === null ? {} : { warning: work.warning };
   context.progress(SHARE.done);
-  return { kind: 'done', result: { media: kind, durationSeconds, proxyId, pictures, complaint } };
+  return { kind: 'done', result: { media: kind, durationSeconds, proxyId, pictures, complaint, ...warned } };
 }
 
 /** An attempt whose storage, ffmpeg and original are there. */
 type Attempt = Pick<Work, 'deps' | 'context' | 'ffmpeg' | 'settings' | 'storage' | 'facts' | 'dir'>;
 
 async function prepare({ deps, context, ffmpeg, settings, storage, dir }: Attempt): Promise<Prepared> {
-  return await prepareSource(storage.absolutePath(context.payload.path), {
+  const { signal, payload } = context;
+  const alive = () => context.progress(0, 'reading the original');
+  const sequence = await findSequence({ api: deps.api, storage, signal }, payload);
+  if (sequence) {
+    const frameRate = payload.frameRate ?? null;
+    const { source, warning } = await prepareSequence(sequence, { ffmpeg, storage, signal, dir, frameRate, alive });
+    return { kind: 'ready', source, described: source.info, ...(warning === null ? {} : { warning }) };
+  }
+  return await prepareSource(storage.absolutePath(payload.path), {
     ffmpeg,
     tools: (await deps.tools?.()) ?? NO_TOOLS,
     guard: deps.guard ?? { watch: () => {} },
-    signal: context.signal,
+    signal,
     dir,
     box: settings.imageBox,
-    alive: () => context.progress(0, 'reading the original'),
+    alive,
   });
 }
 
@@ -203,9 +229,9 @@ async function transcodeIn(attempt: Attempt): Promise<JobOutcome> {
     const { why, warning } = prepared;
     return { kind: 'done', result: { skipped: why, ...(warning === undefined ? {} : { warning }) } };
   }
-  const { source, described } = prepared;
+  const { source, described, warning } = prepared;
   const checkpoint = resumeCheckpoint(attempt.context.job.checkpoint, attempt.facts);
-  return await describeAndRender({ ...attempt, source, described, checkpoint });
+  return await describeAndRender({ ...attempt, source, described, checkpoint, warning: warning ?? null });
 }
 
 async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePayload>): Promise<JobOutcome> {

@@ -1,3 +1,4 @@
+import { makeScrubSheet } from '../scrub-sheet/make-scrub-sheet.ts';
 import { type FfmpegRuntime, runFfmpeg } from './ffmpeg-command.ts';
 import { ffmpegError } from './ffmpeg-errors.ts';
 import type { FfmpegPrograms } from './find-ffmpeg.ts';
@@ -34,6 +35,8 @@ export interface Ffmpeg {
     box: Size,
     options: MakeOptions,
   ): Promise<TakenPicture[]>;
+  /** The scrub sheet of a clip, one JPEG of tiles; null when it is too short for one, or no picture of it can be read. */
+  makeScrubSheet(source: MediaSource, path: string, options: MakeOptions): Promise<TakenPicture | null>;
   /** A clip of one second made of nothing; throws when this ffmpeg cannot encode, or not there. */
   makeTestClip(path: string, signal: AbortSignal): Promise<void>;
 }
@@ -113,6 +116,7 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
       }));
       return (await takePictures(runFor(source), { source, wanted, box, options })).pictures;
     },
+    makeScrubSheet: (source, path, options) => makeScrubSheet(runFor(source), source, path, options),
     async makeTestClip(path, signal) {
       const stallMs = deps.stallMs ?? STALL_MS;
       const args = [...TEST_CLIP, `file:${path}`];

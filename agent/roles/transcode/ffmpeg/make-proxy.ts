@@ -72,7 +72,7 @@ export async function makeProxy(
   const part = `${path}.part`;
   const { filterGraph, options: outputOptions } = proxyOutput(source.info, order.settings);
   const lines = await run({
-    inputs: [{ path: source.path }],
+    inputs: [{ path: source.path, options: source.inputOptions ?? [] }],
     filterGraph,
     outputs: [{ path: part, options: outputOptions }],
     durationSeconds: source.info.durationSeconds,
