@@ -32,10 +32,12 @@ import { createScanWork, type ScanWork } from './roles/main/scan/scanner.ts';
 import { createTranscoderProfiles } from './roles/main/transcoders/transcoder-profiles.ts';
 import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
+import { DEFAULT_PROXY_SETTINGS } from './roles/transcode/ffmpeg/rendition-plan.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
 import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { findTools, NO_TOOLS, type Tools } from './roles/transcode/tools/find-tools.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
+import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
@@ -163,7 +165,8 @@ function createFfmpegFinder({ host: { config }, guard }: NodeRolesOptions) {
         guard,
         signal: AbortSignal.timeout(FIND_FFMPEG_MS),
       });
-      found ??= createFfmpeg({ programs, guard, ...stallWindows(config.stallMs).ffmpeg });
+      const { hardwareEncoding } = config;
+      found ??= createFfmpeg({ programs, guard, hardwareEncoding, ...stallWindows(config.stallMs).ffmpeg });
       return found;
     },
   };
@@ -233,10 +236,15 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
         uploadObject,
         storageOf,
         ...tools,
-        settings: () => ({
-          videoBox: config.proxyResolution,
-          videoBitRate: config.proxyBitrate,
-          imageBox: config.imageProxyResolution,
+        settings: createTranscodeSettings({
+          ofConfig: {
+            ...DEFAULT_PROXY_SETTINGS,
+            videoBox: config.proxyResolution,
+            videoBitRate: config.proxyBitrate,
+            imageBox: config.imageProxyResolution,
+          },
+          transcoders: createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log }),
+          log: host.log,
         }),
       }),
       ...stallWindows(config.stallMs).transcodeJob,

@@ -1,5 +1,5 @@
+import { AUDIO_BIT_RATE } from './ffmpeg/audio-plan.ts';
 import { fractionValue, type MediaInfo, type Size } from './ffmpeg/media-info.ts';
-import { AUDIO_BIT_RATE } from './ffmpeg/rendition-plan.ts';
 import { timeCodeAt } from './ffmpeg/time-code.ts';
 
 /** The three kinds of pictures that iconik keeps of an asset (reference A.7); KEYFRAME_MAP is the scrub sheet. */
@@ -52,6 +52,7 @@ function withoutUnknown(body: Record<string, unknown>): Record<string, unknown> 
 /** Body of a proxy: what was really made, and the time code of the original, which the proxy's own track drops. */
 export function proxyBody(filename: string, original: MediaInfo, made: MediaInfo): Record<string, unknown> {
   const picture = made.video;
+  const [sound] = made.audio;
   const isStill = made.kind === 'image';
   return withoutUnknown({
     filename,
@@ -62,7 +63,9 @@ export function proxyBody(filename: string, original: MediaInfo, made: MediaInfo
     rotation: picture ? 0 : undefined,
     frame_rate: isStill ? undefined : picture?.frameRate,
     bit_rate: wholeBits(made.bitRate),
-    audio_bitrate: made.audio.length > 0 ? AUDIO_BIT_RATE : undefined,
+    audio_bitrate: sound ? (wholeBits(sound.bitRate) ?? AUDIO_BIT_RATE) : undefined,
+    audio_channels: sound?.channels,
+    is_multichannel: sound ? sound.channels > 2 : undefined,
     start_time_code: original.video?.startTimeCode,
     is_drop_frame: isStill || !original.video ? undefined : original.video.isDropFrame,
   });

@@ -38,8 +38,8 @@ export interface TranscodeDeps extends PublishDeps {
   tools?(): Promise<Tools>;
   /** Ends the children of this node when it dies. */
   guard?: ChildWatch;
-  /** Read at the start of each job, so that changes apply without restart. */
-  settings(): ProxySettings;
+  /** Read at the start of each job, so that changes apply without restart. Never throws. */
+  settings(file: { storageId: string; path: string }, signal: AbortSignal): ProxySettings | Promise<ProxySettings>;
 }
 
 /** Waits before a job is tried again without burning an attempt. */
@@ -245,9 +245,10 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
   if (isForeignByName(path)) return { kind: 'done', result: { skipped: 'not media' } };
   const ffmpeg = deps.ffmpeg();
   if (!ffmpeg) return snooze(FFMPEG_MISSING_MS, 'This node has no usable ffmpeg.');
+  const settings = await deps.settings(context.payload, context.signal);
   const dir = await makeJobTemp(deps.tempDir, context.job);
   try {
-    return await transcodeIn({ deps, context, ffmpeg, settings: deps.settings(), storage, facts, dir });
+    return await transcodeIn({ deps, context, ffmpeg, settings, storage, facts, dir });
   } finally {
     await removeJobTemp(dir).catch((thrown: unknown) =>
       context.log.warn('The temp folder of a job could not be removed; it goes at the next start', {

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_PROXY_SETTINGS } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
 import { makeAudio, makeDropFrame, makeOddFiles, makeStills } from '../../demo/clips.ts';
@@ -154,6 +155,7 @@ describe('a video', () => {
     await fixture.run(payload, {
       deps: {
         settings: () => ({
+          ...DEFAULT_PROXY_SETTINGS,
           videoBox: { width: 320, height: 180 },
           videoBitRate: 200_000,
           imageBox: { width: 9, height: 9 },

@@ -1,22 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { VideoTrack } from '../../../agent/roles/transcode/ffmpeg/media-info.ts';
 import { planSheet, sheetFilters, sheetSize } from '../../../agent/roles/transcode/scrub-sheet/scrub-sheet-plan.ts';
+import { videoTrack } from './video-track.ts';
 
-const HD: VideoTrack = {
-  streamIndex: 0,
-  codec: 'h264',
-  width: 1920,
-  height: 1080,
-  pixelAspect: 1,
-  rotation: 0,
-  frameRate: '25',
-  pixelFormat: 'yuv420p',
-  fieldOrder: null,
-  bitRate: null,
-  startTimeCode: null,
-  isDropFrame: false,
-};
+const HD = videoTrack;
 
 describe('A scrub sheet', () => {
   it('has a tile per second of a short clip and at most 100 of a long one', () => {

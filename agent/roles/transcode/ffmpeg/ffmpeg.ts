@@ -1,4 +1,5 @@
 import { makeScrubSheet } from '../scrub-sheet/make-scrub-sheet.ts';
+import { createEncoderChoice } from './encoder-choice.ts';
 import { type FfmpegRuntime, runFfmpeg } from './ffmpeg-command.ts';
 import { ffmpegError } from './ffmpeg-errors.ts';
 import type { FfmpegPrograms } from './find-ffmpeg.ts';
@@ -16,6 +17,7 @@ import {
 import { keyframeTimes, type ProxySettings, posterTime } from './rendition-plan.ts';
 import { type ChildWatch, runProgram } from './run-program.ts';
 import { takePictures } from './take-pictures.ts';
+import type { HardwareWish } from './video-encoder.ts';
 
 /**
  * ffmpeg as the transcode role uses it. Everything made is written beside its place as `*.part` and renamed when
@@ -49,6 +51,8 @@ export interface FfmpegDeps {
   stallMs?: number;
   /** Longest that one run may take, milliseconds; default by the length of the clip. */
   limitMs?: number;
+  /** `hardware-encoding` of config.ini; default `off`. */
+  hardwareEncoding?: HardwareWish;
   /** Longest that ffprobe may look at a file; default 1 minute. */
   probeTimeoutMs?: number;
 }
@@ -76,6 +80,11 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
     guard,
     timeoutMs: deps.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
   };
+  const encoders = createEncoderChoice({
+    program: programs.ffmpeg.path,
+    guard,
+    wish: deps.hardwareEncoding ?? 'off',
+  });
   const runFor = (source: MediaSource): RunFfmpeg => {
     const seconds = Math.min(source.info.durationSeconds ?? LONGEST_CLIP_SECONDS, LONGEST_CLIP_SECONDS);
     const byLength = source.info.durationSeconds === null ? 0 : seconds * STALL_MS_PER_SECOND;
@@ -96,7 +105,15 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
   return {
     probeMedia: (path, signal) => probeMedia(probe, path, signal),
     makeProxy: (source, path, settings, options) =>
-      makeProxy(runFor(source), (made) => probeMedia(probe, made, options.signal), { source, path, settings, options }),
+      makeProxy(
+        {
+          run: runFor(source),
+          probe: (made) => probeMedia(probe, made, options.signal),
+          encoders,
+          canToneMap: programs.canToneMap,
+        },
+        { source, path, settings, options },
+      ),
     async makePoster(source, path, box, options) {
       const isClip = source.info.kind === 'video';
       const attempts = isClip ? [posterTime(source.info.durationSeconds), 0] : [0];

@@ -3,6 +3,7 @@ import { IsgError } from '../../../runtime/errors.ts';
 import type { FfmpegCommand } from './ffmpeg-command.ts';
 import { quoteLines } from './ffmpeg-errors.ts';
 import type { MediaInfo, Size } from './media-info.ts';
+import type { VideoEncoder } from './video-encoder.ts';
 
 /** A file that was made: complete, readable, in place. */
 export interface Rendition {
@@ -13,6 +14,8 @@ export interface Rendition {
   info: MediaInfo;
   /** What ffmpeg complained of although it went on; empty when nothing. */
   complaint: string;
+  /** What made the H.264; absent for stills and sound. */
+  encoder?: VideoEncoder;
 }
 
 /** A picture taken from a clip. */

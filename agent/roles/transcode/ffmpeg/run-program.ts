@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { IsgError } from '../../../runtime/errors.ts';
@@ -53,12 +53,15 @@ function lowerPriority(child: ChildProcess): void {
 }
 
 // A child leads a process group of its own, so that what it starts ends with it (a program may be a script that starts the
-// real one). Windows has no groups; there the guard's job object holds the whole tree.
+// real one). Windows has no groups; there `taskkill /T` walks the tree, at once and by force: console programs know no SIGTERM.
 const LEADS_GROUP = process.platform !== 'win32';
 
 function signalTree(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (!LEADS_GROUP || child.pid === undefined) {
-    child.kill(signal);
+  if (child.pid === undefined) return;
+  if (!LEADS_GROUP) {
+    execFile('taskkill', ['/PID', String(child.pid), '/T', '/F'], { windowsHide: true }, (failure) => {
+      if (failure) child.kill();
+    });
     return;
   }
   try {
@@ -165,7 +168,7 @@ export function runProgram(run: ProgramRun): Promise<ProgramEnd> {
     alive();
     child.on('close', (exitCode, signalName) => {
       // What it has started may live on: heedless of SIGTERM, and with no output of ours that would keep us waiting.
-      if (failure) signalTree(child, 'SIGKILL');
+      if (failure && LEADS_GROUP) signalTree(child, 'SIGKILL');
       settle(() => (failure ? reject(failure.error) : resolve({ exitCode, signalName, lines: lines() })));
     });
   });
