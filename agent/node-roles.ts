@@ -35,6 +35,7 @@ import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
 import { DEFAULT_PROXY_SETTINGS } from './roles/transcode/ffmpeg/rendition-plan.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
 import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
+import { findTools, NO_TOOLS, type Tools } from './roles/transcode/tools/find-tools.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
 import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
@@ -84,6 +85,9 @@ export interface NodeRoles {
 
 /** Programs that do not answer within this are taken for absent until the next look. */
 const FIND_FFMPEG_MS = 28_000;
+const FIND_TOOLS_MS = 20_000;
+/** How long what was found of the other programs is taken for true. */
+const FRESH_TOOLS_MS = 600_000;
 
 /** Wires the roles; starts nothing. */
 export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
@@ -111,7 +115,14 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
   const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
   return {
     handlers: [
-      ...jobHandlers(options, { createOnce, tempStorage, tempDir, ffmpeg: ffmpeg.current }),
+      ...jobHandlers(options, {
+        createOnce,
+        tempStorage,
+        tempDir,
+        guard,
+        ffmpeg: ffmpeg.current,
+        tools: createToolFinder(guard),
+      }),
       ...(createEventJobHandlers({
         database,
         iconik: api,
@@ -161,6 +172,21 @@ function createFfmpegFinder({ host: { config }, guard }: NodeRolesOptions) {
   };
 }
 
+// The other programs that read media are looked for when a job begins, at most every ten minutes: they may be installed while
+// the node runs, and none of them is needed.
+function createToolFinder(guard: ChildGuard): () => Promise<Tools> {
+  let dueMs = 0;
+  let last: Promise<Tools> | null = null;
+  return () => {
+    const nowMs = systemClock.monotonicMs();
+    if (last === null || nowMs >= dueMs) {
+      dueMs = nowMs + FRESH_TOOLS_MS;
+      last = findTools({ guard, signal: AbortSignal.timeout(FIND_TOOLS_MS) }).catch(() => NO_TOOLS);
+    }
+    return last;
+  };
+}
+
 function logUploadOf({ host, api, workerId }: NodeRolesOptions): LogUpload {
   const { config, log, redact } = host;
   const iconik = api.inLine('leader');
@@ -178,7 +204,9 @@ interface JobTools {
   createOnce: CreateOnce;
   tempStorage: StorageAccess;
   tempDir: string;
+  guard: ChildGuard;
   ffmpeg(): Ffmpeg | null;
+  tools(): Promise<Tools>;
 }
 
 function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {

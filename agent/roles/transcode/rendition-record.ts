@@ -2,11 +2,14 @@ import { AUDIO_BIT_RATE } from './ffmpeg/audio-plan.ts';
 import { fractionValue, type MediaInfo, type Size } from './ffmpeg/media-info.ts';
 import { timeCodeAt } from './ffmpeg/time-code.ts';
 
+/** The three kinds of pictures that iconik keeps of an asset (reference A.7); KEYFRAME_MAP is the scrub sheet. */
+export type PictureType = 'KEYFRAME' | 'KEYFRAME_MAP' | 'POSTER';
+
 /** One file to be published: where it lies and what iconik is told of it. */
 export interface PublishedRendition {
   kind: 'proxy' | 'keyframe';
-  /** KEYFRAME or POSTER; null for proxies. */
-  type: 'KEYFRAME' | 'POSTER' | null;
+  /** null for proxies. */
+  type: PictureType | null;
   /** Named after the asset: a second attempt, or a second file with the same content, means the same rendition. */
   filename: string;
   /** Absolute path. */
@@ -30,6 +33,11 @@ export function posterFilename(assetId: string): string {
 /** File name of the n-th keyframe, from 1. */
 export function keyframeFilename(assetId: string, number: number): string {
   return `${assetId}_keyframe_${String(number).padStart(4, '0')}.jpg`;
+}
+
+/** File name of the scrub sheet. */
+export function scrubSheetFilename(assetId: string): string {
+  return `${assetId}_keyframe_map.jpg`;
 }
 
 /** iconik's fields are 32-bit integers. */
@@ -63,14 +71,14 @@ export function proxyBody(filename: string, original: MediaInfo, made: MediaInfo
   });
 }
 
-/** Body of a keyframe or poster. `at` = where in the clip it was taken; null for a still. */
+/** Body of a keyframe, poster or scrub sheet, with the place in the clip where it was taken; a sheet shows all of the clip. */
 export function keyframeBody(
   filename: string,
-  type: 'KEYFRAME' | 'POSTER',
+  type: PictureType,
   picture: { size: Size; seconds: number },
   original: MediaInfo,
 ): Record<string, unknown> {
-  const moving = original.kind === 'video' ? original.video : null;
+  const moving = original.kind === 'video' && type !== 'KEYFRAME_MAP' ? original.video : null;
   const hasRate = moving !== null && fractionValue(moving.frameRate) !== null;
   return withoutUnknown({
     type,

@@ -51,6 +51,7 @@ export interface TranscodeFixture {
   mountPoint: string;
   tempDir: string;
   standIn: StandIn;
+  api: IconikClient;
   storage: StorageAccess;
   /** What the last attempt saved. */
   saved: { checkpoint: unknown };
@@ -152,6 +153,7 @@ export async function createTranscodeFixture(): Promise<TranscodeFixture> {
     mountPoint,
     tempDir,
     standIn,
+    api,
     storage,
     saved,
     order: async (path, wants) => ({ ...(await createAsset(api, storageId, path)), ...wants }),

@@ -48,11 +48,11 @@ function storageWith(changes: Partial<StorageAccess>): StorageAccess {
 }
 
 describe('a video', () => {
-  it('gets media info, one closed proxy, one poster and its keyframes, all with their bytes', async () => {
+  it('gets media info, one closed proxy, one poster, its keyframes and a scrub sheet, all with their bytes', async () => {
     const payload = await fixture.order(CLIP);
     const seen: number[] = [];
     const outcome = await fixture.run(payload, { onProgress: (fraction) => seen.push(fraction) });
-    expect(outcome).toMatchObject({ kind: 'done', result: { media: 'video', pictures: 5, complaint: '' } });
+    expect(outcome).toMatchObject({ kind: 'done', result: { media: 'video', pictures: 6, complaint: '' } });
     const { proxies, keyframes, format } = published(payload.assetId);
     expect(proxies).toHaveLength(1);
     expect(proxies[0]).toMatchObject({
@@ -71,10 +71,14 @@ describe('a video', () => {
       'KEYFRAME',
       'KEYFRAME',
       'KEYFRAME',
+      'KEYFRAME_MAP',
       'POSTER',
     ]);
     for (const row of keyframes) {
-      expect(row).toMatchObject({ status: 'CLOSED', resolution: { width: 640, height: 360 } });
+      const isSheet = row.type === 'KEYFRAME_MAP';
+      const resolution = isSheet ? { width: 4 * 160, height: 90 } : { width: 640, height: 360 };
+      expect(row).toMatchObject({ status: 'CLOSED', resolution });
+      if (isSheet) expect(row.time_code ?? null).toBeNull();
       expect(objectSize(row)).toBe(row.size);
     }
     const counts = keyframes.filter((row) => row.type === 'KEYFRAME').map((row) => row.time_code);
@@ -224,7 +228,7 @@ describe('other media', () => {
 
   it('keyframes alone are taken from the original', async () => {
     const payload = await fixture.order(CLIP, { wantProxy: false });
-    expect(await fixture.run(payload)).toMatchObject({ kind: 'done', result: { proxyId: null, pictures: 5 } });
+    expect(await fixture.run(payload)).toMatchObject({ kind: 'done', result: { proxyId: null, pictures: 6 } });
     expect(published(payload.assetId).proxies).toEqual([]);
   });
 });

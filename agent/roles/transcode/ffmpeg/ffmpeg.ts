@@ -1,3 +1,4 @@
+import { makeScrubSheet } from '../scrub-sheet/make-scrub-sheet.ts';
 import { createEncoderChoice } from './encoder-choice.ts';
 import { type FfmpegRuntime, runFfmpeg } from './ffmpeg-command.ts';
 import { ffmpegError } from './ffmpeg-errors.ts';
@@ -36,6 +37,8 @@ export interface Ffmpeg {
     box: Size,
     options: MakeOptions,
   ): Promise<TakenPicture[]>;
+  /** The scrub sheet of a clip, one JPEG of tiles; null when it is too short for one, or no picture of it can be read. */
+  makeScrubSheet(source: MediaSource, path: string, options: MakeOptions): Promise<TakenPicture | null>;
   /** A clip of one second made of nothing; throws when this ffmpeg cannot encode, or not there. */
   makeTestClip(path: string, signal: AbortSignal): Promise<void>;
 }
@@ -46,6 +49,8 @@ export interface FfmpegDeps {
   guard: ChildWatch;
   /** Shortest stall window; default 2 minutes. Longer for long clips: moving the index to the front reports nothing. */
   stallMs?: number;
+  /** Longest that one run may take, milliseconds; default by the length of the clip. */
+  limitMs?: number;
   /** `hardware-encoding` of config.ini; default `off`. */
   hardwareEncoding?: HardwareWish;
   /** Longest that ffprobe may look at a file; default 1 minute. */
@@ -56,6 +61,11 @@ const STALL_MS = 120_000;
 const PROBE_TIMEOUT_MS = 60_000;
 /** Stall window per second of clip: 10 hours of video wait 12 minutes for the last pass. */
 const STALL_MS_PER_SECOND = 20;
+/** A header can claim any length: what it claims beyond this gives no more time. */
+const LONGEST_CLIP_SECONDS = 24 * 3_600;
+/** Longest run: ten minutes and twenty times the length of the clip, for slow machines beside other work. */
+const LIMIT_MS = 600_000;
+const LIMIT_MS_PER_SECOND = 20_000;
 
 const TEST_CLIP =
   '-hide_banner -nostdin -loglevel error -y -f lavfi -i testsrc=size=320x180:rate=25:duration=1 -c:v libx264 -preset veryfast -pix_fmt yuv420p'.split(
@@ -76,11 +86,14 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
     wish: deps.hardwareEncoding ?? 'off',
   });
   const runFor = (source: MediaSource): RunFfmpeg => {
-    const byLength = (source.info.durationSeconds ?? 0) * STALL_MS_PER_SECOND;
+    const seconds = Math.min(source.info.durationSeconds ?? LONGEST_CLIP_SECONDS, LONGEST_CLIP_SECONDS);
+    const byLength = source.info.durationSeconds === null ? 0 : seconds * STALL_MS_PER_SECOND;
+    const isStill = source.info.kind === 'image';
     const runtime: FfmpegRuntime = {
       program: programs.ffmpeg.path,
       guard,
       stallMs: Math.max(deps.stallMs ?? STALL_MS, byLength),
+      limitMs: deps.limitMs ?? LIMIT_MS + (isStill ? 0 : seconds * LIMIT_MS_PER_SECOND),
     };
     return (command) => runFfmpeg(runtime, command);
   };
@@ -120,6 +133,7 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
       }));
       return (await takePictures(runFor(source), { source, wanted, box, options })).pictures;
     },
+    makeScrubSheet: (source, path, options) => makeScrubSheet(runFor(source), source, path, options),
     async makeTestClip(path, signal) {
       const stallMs = deps.stallMs ?? STALL_MS;
       const args = [...TEST_CLIP, `file:${path}`];

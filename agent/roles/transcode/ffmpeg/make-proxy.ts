@@ -86,7 +86,7 @@ async function makeWith(maker: ProxyMaker, order: ProxyOrder, encoder: VideoEnco
   const { filterGraph, options: outputOptions } = proxyOutput(source.info, order.settings, { encoder, canToneMap });
   try {
     const lines = await maker.run({
-      inputs: [{ path: source.path }],
+      inputs: [{ path: source.path, options: source.inputOptions ?? [] }],
       filterGraph,
       outputs: [{ path: part, options: outputOptions }],
       durationSeconds: source.info.durationSeconds,

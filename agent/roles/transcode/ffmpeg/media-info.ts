@@ -63,6 +63,8 @@ export interface MediaInfo {
   bitRate: number | null;
   video: VideoTrack | null;
   audio: AudioTrack[];
+  /** Present and true for a HEIF still, of which ffmpeg may show a single tile; its kind is `none` then. */
+  isHeif?: boolean;
 }
 
 const numberText = z.union([z.string(), z.number()]).optional();
@@ -109,8 +111,15 @@ export const probeOutputSchema = z.looseObject({
 /** Parsed output of ffprobe. */
 export type ProbeOutput = z.infer<typeof probeOutputSchema>;
 
-/** Containers that are lists of other files or drawn text: opening them as media would show something else. */
-const NOT_MEDIA_CONTAINERS = new Set(['tty', 'hls', 'concat', 'sdp', 'rtsp', 'dash', 'lrc', 'txt']);
+/**
+ * Containers that are lists of other files, programs, or drawn text: opening them as media would show something else, files of
+ * this machine among it.
+ */
+const NOT_MEDIA_CONTAINERS = new Set(
+  'tty hls applehttp concat sdp rtsp rtp dash imf webm_dash_manifest avisynth vapoursynth lavfi vobsub svg_pipe lrc txt'.split(
+    ' ',
+  ),
+);
 /** Brands of HEIF stills, which hold one picture as many tiles; ffmpeg before 7.1 would show a single tile. */
 const HEIF_BRANDS = new Set(['heic', 'heix', 'heim', 'heis', 'mif1', 'msf1']);
 /** Rates outside are time bases taken for rates. */
@@ -224,8 +233,8 @@ function isStill(container: string, stream: Stream, hasAudio: boolean): boolean 
 /** Media info of parsed ffprobe output. Cover art of audio files is not a picture of its own; data tracks are ignored. */
 export function mediaInfoOf(output: ProbeOutput): MediaInfo {
   const container = output.format.format_name;
-  const isForeign =
-    NOT_MEDIA_CONTAINERS.has(container) || HEIF_BRANDS.has(output.format.tags?.major_brand?.trim() ?? '');
+  const isHeif = HEIF_BRANDS.has(output.format.tags?.major_brand?.trim() ?? '');
+  const isForeign = NOT_MEDIA_CONTAINERS.has(container) || isHeif;
   const pictures = output.streams.filter(
     (stream) => stream.codec_type === 'video' && stream.disposition?.attached_pic !== 1 && (stream.width ?? 0) > 0,
   );
@@ -242,5 +251,6 @@ export function mediaInfoOf(output: ProbeOutput): MediaInfo {
     bitRate: still ? null : toNumber(output.format.bit_rate),
     video: picture ? videoTrack(picture, output) : null,
     audio: withSound,
+    ...(isHeif ? { isHeif } : {}),
   };
 }

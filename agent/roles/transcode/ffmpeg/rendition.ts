@@ -32,6 +32,8 @@ export interface MediaSource {
   /** Absolute path. */
   path: string;
   info: MediaInfo;
+  /** Options before the input that this source needs beside the usual ones (an image sequence). */
+  inputOptions?: readonly string[];
 }
 
 /** Limits of one making. */

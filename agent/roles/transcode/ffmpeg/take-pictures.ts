@@ -39,7 +39,8 @@ export interface TakenPictures {
 
 /** One input per picture: seeking reads a few frames, where one pass would decode the whole clip. */
 function inputOf(source: MediaSource, { seconds }: WantedPicture): FfmpegInput {
-  return { path: source.path, options: ['-threads', '1', ...(seconds > 0 ? ['-ss', seconds.toFixed(3)] : [])] };
+  const seek = seconds > 0 ? ['-ss', seconds.toFixed(3)] : [];
+  return { path: source.path, options: [...(source.inputOptions ?? []), '-threads', '1', ...seek] };
 }
 
 function outputOf(order: PictureOrder, input: number, { path }: WantedPicture): FfmpegOutput {
