@@ -242,6 +242,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
             videoBox: config.proxyResolution,
             videoBitRate: config.proxyBitrate,
             imageBox: config.imageProxyResolution,
+            mapsPictures: config.enableHdrToSdrKeyframeConversion,
           },
           transcoders: createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log }),
           log: host.log,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ffmpeg } from '../../../agent/roles/transcode/ffmpeg/ffmpeg.ts';
 import type { MediaSource } from '../../../agent/roles/transcode/ffmpeg/rendition.ts';
 import { DEFAULT_PROXY_SETTINGS } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
+import type { ToneMapping } from '../../../agent/roles/transcode/ffmpeg/tone-mapping.ts';
 import { runGenerator } from '../../demo/clips.ts';
 import { createFfmpegFixture, type FfmpegFixture } from './ffmpeg-fixture.ts';
 
@@ -120,6 +121,15 @@ describe('HDR', () => {
     expect(proxy.info.video?.colour).toMatchObject({ transfer: 'bt709', primaries: 'bt709' });
     const plain = thirds((await proxyOf(hlg)).path)[2] ?? 0;
     expect(thirds(proxy.path)[2]).toBeLessThan(plain - 40);
+  });
+
+  it('is mapped in pictures taken of the original too, unless told otherwise', async () => {
+    const lampIn = async (toneMapping: ToneMapping | null) => {
+      const path = join(fixture.dir, `poster-${toneMapping === null}.jpg`);
+      await fixture.ffmpeg.makePoster({ ...hdr, toneMapping }, path, { width: 256, height: 256 }, { signal });
+      return thirds(path)[2] ?? 0;
+    };
+    expect(await lampIn(DEFAULT_PROXY_SETTINGS.toneMapping)).toBeGreaterThan((await lampIn(null)) + 25);
   });
 
   it('without the filters for it is shown as it is, and that is told', async () => {

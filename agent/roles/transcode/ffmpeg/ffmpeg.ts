@@ -97,6 +97,8 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
     };
     return (command) => runFfmpeg(runtime, command);
   };
+  const mappable = (source: MediaSource): MediaSource =>
+    programs.canToneMap ? source : { ...source, toneMapping: null };
   /** A still turned by its own notes has a size that only the result tells. */
   const sizeOfStill = async (path: string, signal: AbortSignal): Promise<Size> => {
     const { video } = await probeMedia(probe, path, signal);
@@ -119,7 +121,12 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
       const attempts = isClip ? [posterTime(source.info.durationSeconds), 0] : [0];
       const complaints: string[] = [];
       for (const seconds of attempts) {
-        const taken = await takePictures(runFor(source), { source, wanted: [{ seconds, path }], box, options });
+        const taken = await takePictures(runFor(source), {
+          source: mappable(source),
+          wanted: [{ seconds, path }],
+          box,
+          options,
+        });
         const [picture] = taken.pictures;
         if (picture) return isClip ? picture : { ...picture, size: await sizeOfStill(picture.path, options.signal) };
         complaints.push(...taken.lines);
@@ -131,7 +138,7 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
         seconds,
         path: pathOf(index + 1),
       }));
-      return (await takePictures(runFor(source), { source, wanted, box, options })).pictures;
+      return (await takePictures(runFor(source), { source: mappable(source), wanted, box, options })).pictures;
     },
     makeScrubSheet: (source, path, options) => makeScrubSheet(runFor(source), source, path, options),
     async makeTestClip(path, signal) {

@@ -17,6 +17,8 @@ export interface ProxySettings {
   scaler: Scaler;
   sound: SoundSettings;
   toneMapping: ToneMapping;
+  /** `enable-hdr-to-sdr-keyframe-conversion`: pictures taken of an HDR original become SDR as proxies do. */
+  mapsPictures: boolean;
 }
 
 /** Built-in values (reference A.3, A.7). */
@@ -27,6 +29,7 @@ export const DEFAULT_PROXY_SETTINGS: ProxySettings = {
   scaler: 'bicubic',
   sound: DEFAULT_SOUND,
   toneMapping: DEFAULT_TONE_MAPPING,
+  mapsPictures: true,
 };
 
 /** Ceiling over target: 4 Mb/s for 3 Mb/s (reference A.7). */
