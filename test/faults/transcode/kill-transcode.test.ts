@@ -23,7 +23,7 @@ import { type NodePlan, reportSchema } from './node-plan.ts';
  * Here ffmpeg is a script that starts the real one at the speed of the clip, so that what dies must be the whole tree.
  */
 
-const TRIES = isLong ? 100 : 3;
+const TRIES = isLong ? 100 : 2;
 const PROGRAM = fileURLToPath(new URL('./transcode-node.ts', import.meta.url));
 /** While this file is there, ffmpeg never ends by itself: only those who kill it do. */
 const HANG = 'hang';
@@ -115,7 +115,7 @@ beforeEach(async () => {
   const companion = `if [ -e '${join(dir, HANG)}' ]; then tail -f '${join(mountPoint, 'clip.mp4')}' > /dev/null 2>&1 & fi`;
   await writeFile(slow, `#!/bin/sh\n${companion}\n'${ffmpeg}' -re "$@"; ended=$?\nwait\nexit $ended\n`);
   await chmod(slow, 0o755);
-  const picture = `testsrc2=size=192x108:rate=25:duration=${CLIP_SECONDS}`;
+  const picture = `testsrc2=size=192x108:rate=10:duration=${CLIP_SECONDS}`;
   const sound = `sine=frequency=440:duration=${CLIP_SECONDS}`;
   const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-c:a', 'aac'];
   const clip = join(mountPoint, 'clip.mp4');
