@@ -34,9 +34,12 @@ import { createScanWork, type ScanWork } from './roles/main/scan/scanner.ts';
 import { createTranscoderProfiles } from './roles/main/transcoders/transcoder-profiles.ts';
 import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
+import { DEFAULT_PROXY_SETTINGS } from './roles/transcode/ffmpeg/rendition-plan.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
 import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
+import { findTools, NO_TOOLS, type Tools } from './roles/transcode/tools/find-tools.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
+import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
@@ -84,6 +87,9 @@ export interface NodeRoles {
 
 /** Programs that do not answer within this are taken for absent until the next look. */
 const FIND_FFMPEG_MS = 28_000;
+const FIND_TOOLS_MS = 20_000;
+/** How long what was found of the other programs is taken for true. */
+const FRESH_TOOLS_MS = 600_000;
 
 /** Wires the roles; starts nothing. */
 export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
@@ -111,7 +117,14 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
   const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
   return {
     handlers: [
-      ...jobHandlers(options, { createOnce, tempStorage, tempDir, ffmpeg: ffmpeg.current }),
+      ...jobHandlers(options, {
+        createOnce,
+        tempStorage,
+        tempDir,
+        guard,
+        ffmpeg: ffmpeg.current,
+        tools: createToolFinder(guard),
+      }),
       ...(createEventJobHandlers({
         database,
         iconik: api,
@@ -154,9 +167,25 @@ function createFfmpegFinder({ host: { config }, guard }: NodeRolesOptions) {
         guard,
         signal: AbortSignal.timeout(FIND_FFMPEG_MS),
       });
-      found ??= createFfmpeg({ programs, guard, ...stallWindows(config.stallMs).ffmpeg });
+      const { hardwareEncoding } = config;
+      found ??= createFfmpeg({ programs, guard, hardwareEncoding, ...stallWindows(config.stallMs).ffmpeg });
       return found;
     },
+  };
+}
+
+// The other programs that read media are looked for when a job begins, at most every ten minutes: they may be installed while
+// the node runs, and none of them is needed.
+function createToolFinder(guard: ChildGuard): () => Promise<Tools> {
+  let dueMs = 0;
+  let last: Promise<Tools> | null = null;
+  return () => {
+    const nowMs = systemClock.monotonicMs();
+    if (last === null || nowMs >= dueMs) {
+      dueMs = nowMs + FRESH_TOOLS_MS;
+      last = findTools({ guard, signal: AbortSignal.timeout(FIND_TOOLS_MS) }).catch(() => NO_TOOLS);
+    }
+    return last;
   };
 }
 
@@ -177,7 +206,9 @@ interface JobTools {
   createOnce: CreateOnce;
   tempStorage: StorageAccess;
   tempDir: string;
+  guard: ChildGuard;
   ffmpeg(): Ffmpeg | null;
+  tools(): Promise<Tools>;
 }
 
 function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
@@ -212,10 +243,16 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
         uploadObject,
         storageOf,
         ...tools,
-        settings: () => ({
-          videoBox: config.proxyResolution,
-          videoBitRate: config.proxyBitrate,
-          imageBox: config.imageProxyResolution,
+        settings: createTranscodeSettings({
+          ofConfig: {
+            ...DEFAULT_PROXY_SETTINGS,
+            videoBox: config.proxyResolution,
+            videoBitRate: config.proxyBitrate,
+            imageBox: config.imageProxyResolution,
+            mapsPictures: config.enableHdrToSdrKeyframeConversion,
+          },
+          transcoders: createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log }),
+          log: host.log,
         }),
       }),
       ...stallWindows(config.stallMs).transcodeJob,

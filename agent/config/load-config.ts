@@ -49,6 +49,8 @@ export interface NodeConfig {
   checksumMegabytesPerSecond: number | undefined;
   priorityOrder: 'larger-first' | 'smaller-first';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Which hardware may encode video proxies. */
+  hardwareEncoding: 'off' | 'auto' | 'videotoolbox' | 'nvenc' | 'qsv';
   ffmpegPath: string | undefined;
   ffprobePath: string | undefined;
   /** From the key, else from HTTPS_PROXY. May hold a password: never log it. */
@@ -161,6 +163,7 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     checksumMegabytesPerSecond: values['checksum-max-megabytes-per-second'],
     priorityOrder: values['priority-order'],
     logLevel: values['log-level'],
+    hardwareEncoding: values['hardware-encoding'],
     ffmpegPath: values['ffmpeg-path'],
     ffprobePath: values['ffprobe-path'],
     httpsProxy: values['https-proxy'] ?? proxyOfEnvironment(host),

@@ -97,6 +97,9 @@ export const CONFIG_KEYS = {
     .enum(['larger-first', 'smaller-first'], 'must be larger-first or smaller-first')
     .default('larger-first'),
   'log-level': z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
+  'hardware-encoding': z
+    .enum(['off', 'auto', 'videotoolbox', 'nvenc', 'qsv'], 'must be off, auto, videotoolbox, nvenc or qsv')
+    .default('off'),
   'ffmpeg-path': text.optional(),
   'ffprobe-path': text.optional(),
   'https-proxy': webUrl('must be a URL such as http://proxy:3128').optional(),

@@ -104,6 +104,11 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
     default: 'larger-first',
   },
   'log-level': { explanation: 'Least severe messages that go to the log.', default: 'info' },
+  'hardware-encoding': {
+    explanation:
+      'Whether video proxies are encoded by the graphics hardware of this machine, and by which; software is used where it does not work.',
+    default: 'off',
+  },
   'ffmpeg-path': {
     explanation: 'ffmpeg program to use instead of the packaged one.',
     default: 'packaged or installed ffmpeg',

@@ -44,6 +44,7 @@ const GROUPS: readonly { title: string; about: string; keys: Readonly<Record<str
       'proxy-bitrate': number('bit/s'),
       'image-proxy-resolution': text,
       'enable-hdr-to-sdr-keyframe-conversion': flag,
+      'hardware-encoding': choice('off', 'auto', 'videotoolbox', 'nvenc', 'qsv'),
     },
   },
   {
