@@ -87,7 +87,8 @@ async function workOn(path: string): Promise<'made' | 'skipped' | IsgError> {
     if (prepared.kind === 'skipped') return 'skipped';
     const settings = { ...DEFAULT_PROXY_SETTINGS, videoBox: box, imageBox: box };
     await ffmpeg.makeProxy(prepared.source, join(job, 'proxy'), settings, { signal });
-    if (prepared.source.info.video) await ffmpeg.makePoster(prepared.source, join(job, 'poster.jpg'), box, { signal });
+    if (isLong && prepared.source.info.video)
+      await ffmpeg.makePoster(prepared.source, join(job, 'poster.jpg'), box, { signal });
     return 'made';
   } catch (thrown) {
     if (thrown instanceof IsgError) return thrown;
@@ -140,9 +141,10 @@ async function makeSeeds(): Promise<string[]> {
     ['seed.tif', [...picture, ...one]],
     ['seed.dpx', [...picture, ...one]],
   ];
-  await Promise.all(made.map(([name, args]) => runGenerator([...args, `file:${join(dir, name)}`])));
+  const kinds = isLong ? made : made.filter((_, index) => index % 2 === 0);
+  await Promise.all(kinds.map(([name, args]) => runGenerator([...args, `file:${join(dir, name)}`])));
   await writeFile(join(dir, 'seed.pdf'), pdfPage());
-  return [...made.map(([name]) => name), 'seed.pdf'];
+  return [...kinds.map(([name]) => name), 'seed.pdf'];
 }
 
 describe('Damaged media', () => {

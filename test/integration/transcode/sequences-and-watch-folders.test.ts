@@ -15,7 +15,7 @@ let number = 0;
 beforeAll(async () => {
   fixture = await createTranscodeFixture();
   clip = join(fixture.dir, 'made.mp4');
-  const source = ['-f', 'lavfi', '-i', 'testsrc2=size=160x90:rate=25:duration=3'];
+  const source = ['-f', 'lavfi', '-i', 'testsrc2=size=160x90:rate=10:duration=1'];
   await runGenerator([...source, '-c:v', 'libx264', '-pix_fmt', 'yuv420p', `file:${clip}`]);
 });
 
@@ -191,5 +191,52 @@ describe('A watch folder', () => {
     await expect(failure).rejects.toMatchObject({ retry: 'transient', message: expect.stringContaining(watchDir) });
     const outside = attempt(payload, transcoderWith({ watch_folder_location: '../elsewhere' }));
     await expect(outside).rejects.toMatchObject({ retry: 'permanent', message: expect.stringContaining('BRAW') });
+  });
+});
+
+/** Frames 1001 to 1012 of a moving picture, in a folder whose name is a number pattern. */
+async function makeFrames(folder: string, extension: string): Promise<void> {
+  const dir = join(fixture.mountPoint, folder);
+  await mkdir(dir, { recursive: true });
+  const source = ['-f', 'lavfi', '-i', 'testsrc2=size=160x90:rate=25:duration=0.48'];
+  // The program that makes them takes the whole path for a pattern: a percent sign is written twice.
+  const target = `${dir.replaceAll('%', '%%')}/shot.%04d.${extension}`;
+  await runGenerator([...source, '-start_number', '1001', `file:${target}`]);
+}
+
+async function orderFrames(path: string, folder: string, type: 'MANY_FILES' | 'REGULAR') {
+  const payload = await fixture.order(path, { frameRate: '25', wantKeyframes: false });
+  const set = await fixture.api.files.createFileSet(payload.assetId, {
+    format_id: payload.formatId,
+    storage_id: payload.storageId,
+    base_dir: folder,
+    name: folder,
+    component_ids: [],
+    type,
+  });
+  return { ...payload, fileSetId: set.id };
+}
+
+describe('An image sequence', () => {
+  it('becomes one clip of its frame rate; a gap keeps its time and is told on the job', async () => {
+    await makeFrames('reel 100%d', 'dpx');
+    await rm(join(fixture.mountPoint, 'reel 100%d/shot.1010.dpx'));
+    const payload = await orderFrames('reel 100%d/shot.1001.dpx', 'reel 100%d', 'MANY_FILES');
+    const outcome = await fixture.run(payload);
+    expect(outcome).toMatchObject({
+      kind: 'done',
+      result: { media: 'video', durationSeconds: 0.48, warning: expect.stringContaining('1 of 12 frames') },
+    });
+    const proxies = fixture.standIn.state().proxies.filter((row) => row.asset_id === payload.assetId);
+    expect(proxies).toMatchObject([
+      { format: 'mp4', codec: 'h264', frame_rate: '25', resolution: { width: 160, height: 90 } },
+    ]);
+  });
+
+  it('is a still where the file set holds one file', async () => {
+    await makeFrames('stills', 'tif');
+    const payload = await orderFrames('stills/shot.1003.tif', 'stills', 'REGULAR');
+    const still = { ...payload, wantProxy: false };
+    expect(await fixture.run(still)).toMatchObject({ kind: 'done', result: { media: 'image' } });
   });
 });
