@@ -243,6 +243,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
             videoBox: config.proxyResolution,
             videoBitRate: config.proxyBitrate,
             imageBox: config.imageProxyResolution,
+            mapsPictures: config.enableHdrToSdrKeyframeConversion,
           },
           transcoders,
           log: host.log,

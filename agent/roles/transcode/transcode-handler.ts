@@ -183,7 +183,8 @@ async function takePictures(work: Work, pictureSource: MediaSource): Promise<Pic
 async function doPictures(work: Work, pictureSource: MediaSource): Promise<number> {
   const { context, source, checkpoint } = work;
   if (!context.payload.wantKeyframes || source.info.video === null) return 0;
-  const pictures = await takePictures(work, pictureSource);
+  const toneMapping = work.settings.mapsPictures ? work.settings.toneMapping : null;
+  const pictures = await takePictures(work, { ...pictureSource, toneMapping });
   await assertUnchanged(work);
   for (const [index, { type, filename, taken }] of pictures.entries()) {
     const onProgress = within(context, SHARE.picturesMade, SHARE.done, 'sending keyframes');

@@ -61,7 +61,8 @@ export interface TranscodeFixture {
   close(): Promise<void>;
 }
 
-async function createAsset(api: IconikClient, storageId: string, path: string): Promise<TranscodePayload> {
+/** Registers an asset with its format ORIGINAL; what a job on it needs. */
+export async function createAsset(api: IconikClient, storageId: string, path: string): Promise<TranscodePayload> {
   const asset = await api.assets.create({ title: path, type: 'ASSET' });
   const versionId = asset.versions[0]?.id ?? '';
   const format = await api.files.createFormat(asset.id, {

@@ -1,11 +1,4 @@
-import { type ChildWatch, runProgram } from './run-program.ts';
-import {
-  type HardwareWish,
-  hardwareCandidates,
-  suitsHardware,
-  trialArguments,
-  type VideoEncoder,
-} from './video-encoder.ts';
+import { type HardwareWish, hardwareCandidates, suitsHardware, type VideoEncoder } from './video-encoder.ts';
 
 /** Which encoder a proxy is made with. */
 export interface EncoderChoice {
@@ -20,35 +13,17 @@ export interface EncoderChoice {
 
 /** What choosing needs. */
 export interface EncoderChoiceDeps {
-  /** Absolute path of ffmpeg. */
-  program: string;
-  guard: ChildWatch;
   wish: HardwareWish;
-  /** Default: this one. */
-  platform?: NodeJS.Platform;
+  platform: NodeJS.Platform;
+  /** Encodes one frame; false = this machine, driver or ffmpeg cannot. Never throws. */
+  trial(encoder: VideoEncoder): Promise<boolean>;
 }
 
-/** A driver that takes longer for one frame hangs. */
-const TRIAL_MS = 15_000;
 /** After so many failures in a row hardware is left alone until the next start: each costs a proxy made twice. */
 const MOST_FAILURES = 3;
 
-/** Encodes one frame. */
-async function works(encoder: VideoEncoder, { program, guard }: EncoderChoiceDeps): Promise<boolean> {
-  try {
-    const signal = new AbortController().signal;
-    const end = await runProgram({ program, args: trialArguments(encoder), guard, signal, stallMs: TRIAL_MS });
-    return end.exitCode === 0;
-  } catch {
-    // Ignored because the trial only answers yes or no; what is wrong with ffmpeg itself shows in the next real run.
-    return false;
-  }
-}
-
-async function firstThatWorks(deps: EncoderChoiceDeps): Promise<VideoEncoder> {
-  for (const encoder of hardwareCandidates(deps.wish, deps.platform ?? process.platform)) {
-    if (await works(encoder, deps)) return encoder;
-  }
+async function firstThatWorks({ wish, platform, trial }: EncoderChoiceDeps): Promise<VideoEncoder> {
+  for (const encoder of hardwareCandidates(wish, platform)) if (await trial(encoder)) return encoder;
   return 'libx264';
 }
 

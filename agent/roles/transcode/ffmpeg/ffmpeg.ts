@@ -17,7 +17,7 @@ import {
 import { keyframeTimes, type ProxySettings, posterTime } from './rendition-plan.ts';
 import { type ChildWatch, runProgram } from './run-program.ts';
 import { takePictures } from './take-pictures.ts';
-import type { HardwareWish } from './video-encoder.ts';
+import { type HardwareWish, trialArguments, type VideoEncoder } from './video-encoder.ts';
 
 /**
  * ffmpeg as the transcode role uses it. Everything made is written beside its place as `*.part` and renamed when
@@ -72,6 +72,22 @@ const TEST_CLIP =
     ' ',
   );
 
+/** A driver that takes longer for one frame hangs. */
+const TRIAL_MS = 15_000;
+
+/** Whether one frame comes out of an encoder. Not bound to a job: its answer is for all. */
+async function tryEncoder({ programs, guard }: FfmpegDeps, encoder: VideoEncoder): Promise<boolean> {
+  const signal = new AbortController().signal;
+  const args = trialArguments(encoder);
+  try {
+    const end = await runProgram({ program: programs.ffmpeg.path, args, guard, signal, stallMs: TRIAL_MS });
+    return end.exitCode === 0;
+  } catch {
+    // Ignored because the trial only answers yes or no; what is wrong with ffmpeg itself shows in the next real run.
+    return false;
+  }
+}
+
 /** Binds the programs. One instance serves any number of jobs at once. */
 export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
   const { programs, guard } = deps;
@@ -81,9 +97,9 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
     timeoutMs: deps.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
   };
   const encoders = createEncoderChoice({
-    program: programs.ffmpeg.path,
-    guard,
     wish: deps.hardwareEncoding ?? 'off',
+    platform: process.platform,
+    trial: (encoder) => tryEncoder(deps, encoder),
   });
   const runFor = (source: MediaSource): RunFfmpeg => {
     const seconds = Math.min(source.info.durationSeconds ?? LONGEST_CLIP_SECONDS, LONGEST_CLIP_SECONDS);
@@ -97,6 +113,8 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
     };
     return (command) => runFfmpeg(runtime, command);
   };
+  const mappable = (source: MediaSource): MediaSource =>
+    programs.canToneMap ? source : { ...source, toneMapping: null };
   /** A still turned by its own notes has a size that only the result tells. */
   const sizeOfStill = async (path: string, signal: AbortSignal): Promise<Size> => {
     const { video } = await probeMedia(probe, path, signal);
@@ -119,7 +137,12 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
       const attempts = isClip ? [posterTime(source.info.durationSeconds), 0] : [0];
       const complaints: string[] = [];
       for (const seconds of attempts) {
-        const taken = await takePictures(runFor(source), { source, wanted: [{ seconds, path }], box, options });
+        const taken = await takePictures(runFor(source), {
+          source: mappable(source),
+          wanted: [{ seconds, path }],
+          box,
+          options,
+        });
         const [picture] = taken.pictures;
         if (picture) return isClip ? picture : { ...picture, size: await sizeOfStill(picture.path, options.signal) };
         complaints.push(...taken.lines);
@@ -131,7 +154,7 @@ export function createFfmpeg(deps: FfmpegDeps): Ffmpeg {
         seconds,
         path: pathOf(index + 1),
       }));
-      return (await takePictures(runFor(source), { source, wanted, box, options })).pictures;
+      return (await takePictures(runFor(source), { source: mappable(source), wanted, box, options })).pictures;
     },
     makeScrubSheet: (source, path, options) => makeScrubSheet(runFor(source), source, path, options),
     async makeTestClip(path, signal) {

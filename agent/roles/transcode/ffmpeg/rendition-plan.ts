@@ -17,6 +17,8 @@ export interface ProxySettings {
   scaler: Scaler;
   sound: SoundSettings;
   toneMapping: ToneMapping;
+  /** `enable-hdr-to-sdr-keyframe-conversion`: pictures taken of an HDR original become SDR as proxies do. */
+  mapsPictures: boolean;
 }
 
 /** Built-in values (reference A.3, A.7). */
@@ -27,6 +29,7 @@ export const DEFAULT_PROXY_SETTINGS: ProxySettings = {
   scaler: 'bicubic',
   sound: DEFAULT_SOUND,
   toneMapping: DEFAULT_TONE_MAPPING,
+  mapsPictures: true,
 };
 
 /** Ceiling over target: 4 Mb/s for 3 Mb/s (reference A.7). */
@@ -76,7 +79,7 @@ export function proxyFrameRate({ frameRate, isVariableRate }: VideoTrack): strin
   if (!isVariableRate || average === null) return frameRate;
   const distance = (rate: string) => Math.abs((fractionValue(rate) ?? 0) - average) / average;
   const nearest = STANDARD_RATES.toSorted((a, b) => distance(a) - distance(b))[0] ?? '25';
-  if (distance(nearest) <= 0.03) return nearest;
+  if (distance(nearest) <= 0.05) return nearest;
   return STANDARD_RATES.find((rate) => (fractionValue(rate) ?? 0) >= average) ?? '60';
 }
 

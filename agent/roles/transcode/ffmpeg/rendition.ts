@@ -3,6 +3,7 @@ import { IsgError } from '../../../runtime/errors.ts';
 import type { FfmpegCommand } from './ffmpeg-command.ts';
 import { quoteLines } from './ffmpeg-errors.ts';
 import type { MediaInfo, Size } from './media-info.ts';
+import type { ToneMapping } from './tone-mapping.ts';
 import type { VideoEncoder } from './video-encoder.ts';
 
 /** A file that was made: complete, readable, in place. */
@@ -34,6 +35,8 @@ export interface MediaSource {
   info: MediaInfo;
   /** Options before the input that this source needs beside the usual ones (an image sequence). */
   inputOptions?: readonly string[];
+  /** How pictures taken of HDR become SDR; absent or null = they stay as they are. */
+  toneMapping?: ToneMapping | null;
 }
 
 /** Limits of one making. */
