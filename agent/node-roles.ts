@@ -226,6 +226,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     const workers = options.tunables().checksum_max_workers.value;
     return bytesPerWorker(config.checksumMegabytesPerSecond, workers);
   };
+  const transcoders = createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log });
   const uploadObject = createUploadObject({
     api,
     proxyUrl: config.httpsProxy,
@@ -251,9 +252,10 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
             imageBox: config.imageProxyResolution,
             mapsPictures: config.enableHdrToSdrKeyframeConversion,
           },
-          transcoders: createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log }),
+          transcoders,
           log: host.log,
         }),
+        transcoderOf: (file, signal) => transcoders.ofFile(file, signal),
       }),
       ...stallWindows(config.stallMs).transcodeJob,
       selfTest: createTranscodeSelfTest(tools),
