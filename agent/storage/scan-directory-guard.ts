@@ -42,6 +42,10 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(path);
       return await access.digest(path, options);
     },
+    digestRange: async (range, options) => {
+      check(range.path);
+      return await access.digestRange(range, options);
+    },
     readText: async (path, maxBytes) => {
       check(path);
       return await access.readText(path, maxBytes);

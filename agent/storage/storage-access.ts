@@ -101,6 +101,16 @@ export interface DigestResult {
   changed: boolean;
 }
 
+/** A range of a file to be digested, as an object store wants it of a part. */
+export interface DigestRange {
+  path: string;
+  offsetBytes: number;
+  lengthBytes: number;
+  algorithm: 'md5' | 'sha1';
+  /** The digest is refused (`file-changed`) unless the file looks like this before and after. */
+  expected: { sizeBytes: number; mtimeNs: string };
+}
+
 /** Bytes of a file sent in one HTTP request. */
 export interface SendRange {
   path: string;
@@ -173,6 +183,8 @@ export interface StorageAccess {
   stat(path: string, options?: { spelledExactly?: boolean }): Promise<FileFacts | null>;
   /** Reads a file once for both digests. */
   digest(path: string, options: CallOptions): Promise<DigestResult>;
+  /** Digest of a range of a file, in hex. */
+  digestRange(range: DigestRange, options: CallOptions): Promise<string>;
   /** A small file as UTF-8 text; null when it is longer than `maxBytes` or changed while it was read. */
   readText(path: string, maxBytes: number): Promise<string | null>;
   /** Sends a range of a file; resolves with whatever the server answered. */

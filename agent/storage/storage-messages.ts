@@ -90,6 +90,16 @@ export const operations = {
   /** `spelledExactly`: null also when the path is there in letters of another case. */
   stat: { request: z.object({ path, spelledExactly: z.boolean() }), result: fileFacts.nullable() },
   digest: { request: z.object({ path }), result: digestResult },
+  'digest-range': {
+    request: z.object({
+      path,
+      offsetBytes: count,
+      lengthBytes: count,
+      algorithm: z.enum(['md5', 'sha1']),
+      expected: expectedFacts,
+    }),
+    result: z.string().regex(/^[0-9a-f]{32,40}$/),
+  },
   'read-text': { request: z.object({ path, maxBytes: count }), result: z.string().nullable() },
   'send-range': {
     request: z.object({

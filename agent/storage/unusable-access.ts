@@ -20,6 +20,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     follow: refuse,
     stat: refuse,
     digest: refuse,
+    digestRange: refuse,
     readText: refuse,
     sendRange: refuse,
     receiveFile: refuse,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
-import { errorRecord, IsgError } from '../../runtime/errors.ts';
+import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
 import { outcomeOfStorageTrouble } from '../storage-trouble.ts';
 import { describeFormat } from './describe-format.ts';
@@ -30,6 +30,9 @@ export interface TranscodeDeps extends PublishDeps {
 /** Waits before a job is tried again without burning an attempt. */
 const STORAGE_AWAY_MS = 15_000;
 const FFMPEG_MISSING_MS = 60_000;
+
+/** Dropping what was sent may take this long, milliseconds. */
+const DROP_WITHIN_MS = 10_000;
 
 /** ffprobe sees sound in random bytes; this score and below means that it would like to see more. */
 const GUESS = 25;
@@ -208,6 +211,7 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
   if (!info) return skipped('not media');
   const { sizeBytes, mtimeNs } = facts;
   const dir = await makeJobTemp(deps.tempDir, context.job);
+  const checkpoint = resumeCheckpoint(context.job.checkpoint, { sizeBytes, mtimeNs });
   try {
     return await describeAndRender({
       deps,
@@ -217,9 +221,12 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
       storage,
       facts: { sizeBytes, mtimeNs },
       source: { path: storage.absolutePath(path), info },
-      checkpoint: resumeCheckpoint(context.job.checkpoint, { sizeBytes, mtimeNs }),
+      checkpoint,
       dir,
     });
+  } catch (thrown) {
+    if (isOver(context.signal, thrown)) await dropUpload(deps, context.payload.assetId, checkpoint);
+    throw thrown;
   } finally {
     await removeJobTemp(dir).catch((thrown: unknown) =>
       context.log.warn('The temp folder of a job could not be removed; it goes at the next start', {
@@ -227,6 +234,20 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
       }),
     );
   }
+}
+
+/** Whether no later attempt will go on: the job was cancelled, or fails for good. */
+function isOver(signal: AbortSignal, thrown: unknown): boolean {
+  if (signal.aborted) return coerceError(signal.reason).code === 'cancelled';
+  const { code, retry } = coerceError(thrown);
+  return retry === 'permanent' && code !== 'lease-lost';
+}
+
+/** Drops what the store holds of an unfinished upload. Best effort, and bounded. */
+async function dropUpload(deps: TranscodeDeps, assetId: string, { upload }: TranscodeCheckpoint): Promise<void> {
+  if (!upload) return;
+  const signal = AbortSignal.timeout(DROP_WITHIN_MS);
+  await deps.uploadObject.abandon({ assetId, checkpoint: upload.value, signal });
 }
 
 /** Trouble that has nothing to do with this clip burns no attempt; all else is the runner's to judge. */

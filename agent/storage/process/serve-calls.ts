@@ -14,6 +14,7 @@ import type { CallContext } from './call-context.ts';
 import { commitFile } from './commit-file.ts';
 import { containedEntry } from './contained-path.ts';
 import { digestFile } from './digest-file.ts';
+import { digestRange } from './digest-range.ts';
 import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
 import { probeRoot } from './probe-root.ts';
 import { readText } from './read-text.ts';
@@ -54,6 +55,7 @@ const handlers: Handlers = {
     }
   },
   digest: ({ path }, context) => digestFile(path, context),
+  'digest-range': digestRange,
   'read-text': readText,
   'send-range': sendRange,
   'receive-file': async (request, context) => {

@@ -41,6 +41,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     follow: refuse,
     stat: async (path) => (names.includes(path) ? facts : null),
     digest: refuse,
+    digestRange: refuse,
     readText: async (path) => texts[path] ?? null,
     sendRange: refuse,
     receiveFile: refuse,
