@@ -1,6 +1,7 @@
 import { IsgError } from '../../runtime/errors.ts';
 import type { HttpAnswer } from '../../storage/storage-access.ts';
-import { AZURE_VERSION, type AzureDeps, type AzureUpload } from './azure-session.ts';
+import { blockListBody } from './azure-answers.ts';
+import { AZURE_VERSION, type AzureDeps, type AzureUpload, blockUrl } from './azure-session.ts';
 import { base64OfHex, md5OfWhole, sendRangeRepeatedly } from './object-source.ts';
 import { isExpiredAnswer, refusal, SHORT_DEADLINE_MS, sendRepeatedly } from './object-store-http.ts';
 
@@ -64,7 +65,7 @@ export async function assertStored(deps: AzureDeps, upload: AzureUpload, md5: st
 }
 
 /**
- * Blocks of somebody else, with ids of another length, keep ours from being taken. Writing the blob empty drops them; the
+ * Blocks of somebody else, with ids of another length, keep ours from being taken. An empty list of blocks drops them; the
  * record waits for its content, so nothing that counts is lost.
  */
 export async function clearForeignBlocks(deps: AzureDeps, upload: AzureUpload): Promise<void> {
@@ -74,9 +75,10 @@ export async function clearForeignBlocks(deps: AzureDeps, upload: AzureUpload): 
   const { answer, url } = await withFreshUrl(upload, (fresh) =>
     sendRepeatedly(deps, {
       what,
-      url: fresh,
+      url: blockUrl(fresh, { comp: 'blocklist' }),
       method: 'PUT',
-      headers: { ...AZURE_VERSION, 'x-ms-blob-type': 'BlockBlob', 'content-length': '0' },
+      headers: { ...AZURE_VERSION, 'content-type': 'application/xml' },
+      body: blockListBody([]),
       deadlineMs: SHORT_DEADLINE_MS,
       signal: args.signal,
     }),

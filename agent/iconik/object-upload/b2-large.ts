@@ -103,7 +103,13 @@ async function isGone(next: () => Promise<B2Place>, sender: B2Sender): Promise<b
 function sendPart(
   deps: B2Deps,
   upload: B2Upload,
-  send: { part: PlannedPart; sha1: string; sender: B2Sender; signal: AbortSignal; onBytes: (sentBytes: number) => void },
+  send: {
+    part: PlannedPart;
+    sha1: string;
+    sender: B2Sender;
+    signal: AbortSignal;
+    onBytes: (sentBytes: number) => void;
+  },
 ): Promise<HttpAnswer> {
   const { part, sha1, sender, signal, onBytes } = send;
   const what = `upload part ${part.number}`;

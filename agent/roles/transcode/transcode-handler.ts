@@ -240,7 +240,8 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
 function isOver(signal: AbortSignal, thrown: unknown): boolean {
   if (signal.aborted) return coerceError(signal.reason).code === 'cancelled';
   const { code, retry } = coerceError(thrown);
-  return retry === 'permanent' && code !== 'lease-lost';
+  // Trouble of a storage may be one that is only waited for.
+  return retry === 'permanent' && !/^(storage-|file-|lease-)/.test(code);
 }
 
 /** Drops what the store holds of an unfinished upload. Best effort, and bounded. */

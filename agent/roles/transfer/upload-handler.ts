@@ -76,12 +76,14 @@ async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome
     await assertSourceUnchanged(source, context.payload);
     return await upload(deps, remembering, source);
   } catch (thrown) {
-    // Nobody goes on with it: what the store holds of it would cost storage for ever.
-    if (isOver(context, thrown)) await dropSentBytes(deps, remembering);
+    if (isCancelled(context)) await dropSentBytes(deps, remembering);
     context.signal.throwIfAborted();
     const postponed = await postponement(source, thrown);
     if (postponed) return postponed;
     if (coerceError(thrown).code === 'iconik-conflict') return await outcomeOfConflict(deps, context, thrown);
+    const { retry, code } = coerceError(thrown);
+    // Who has the lease now goes on with the upload.
+    if (retry === 'permanent' && code !== 'lease-lost') await dropSentBytes(deps, remembering);
     throw thrown;
   }
 }
@@ -99,14 +101,11 @@ function rememberCheckpoint(context: Context): Context {
   };
 }
 
-/** Whether no later attempt will go on with the upload: it was cancelled, or failed for good. */
-function isOver({ signal }: Context, thrown: unknown): boolean {
-  if (signal.aborted) return coerceError(signal.reason).code === 'cancelled';
-  const { code, retry } = coerceError(thrown);
-  return retry === 'permanent' && code !== 'lease-lost' && code !== 'iconik-conflict';
+function isCancelled({ signal }: Context): boolean {
+  return signal.aborted && coerceError(signal.reason).code === 'cancelled';
 }
 
-/** Best effort, and bounded: a store that does not answer must not hold up the end of the job. */
+/** No later attempt goes on: what the store holds would cost storage for ever. Best effort, and bounded: a store that does not answer must not hold up the end of the job. */
 async function dropSentBytes(deps: UploadDeps, { job, payload }: Context): Promise<void> {
   if (job.checkpoint === null || job.checkpoint === undefined) return;
   const signal = AbortSignal.timeout(DROP_WITHIN_MS);
