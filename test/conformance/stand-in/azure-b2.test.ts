@@ -82,7 +82,8 @@ describe('Azure', () => {
     let aheadMs = 0;
     const writing = await fileOn('AZURE', { nowMs: () => Date.now() + aheadMs });
     await using _ = writing.account;
-    const asked = (url: unknown) => fetch(`${url}&comp=blocklist&blocklisttype=uncommitted`, { headers: VERSION });
+    const asked = (url: unknown) =>
+      fetch(`${String(url)}&comp=blocklist&blocklisttype=uncommitted`, { headers: VERSION });
     expect(await codeOf(await asked(writing.file.upload_url))).toBe('403 AuthorizationPermissionMismatch');
     aheadMs = 2 * 3_600_000;
     expect((await send(blockUrl(String(writing.file.upload_url), 'a'), 'x')).status).toBe(403);
