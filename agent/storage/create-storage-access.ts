@@ -117,13 +117,12 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const log = options.log.child({ storageId });
   const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
-  const start = () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs });
   const single = {
     maxProcesses: 1,
     callsPerProcess: Number.POSITIVE_INFINITY,
     idleMs: null,
     maxAbandoned: MAX_ABANDONED,
-    start,
+    start: () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs }),
   };
   const probes = new ProcessLane(single);
   const entries = new ProcessLane(single);
@@ -176,6 +175,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
     stat: (path, { spelledExactly = false } = {}) => onEntries('stat', { path, spelledExactly }),
     ...digestCalls(onContents),
+    digestRange: (range, call) => onContents('digest-range', range, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
     sendRange: (send, call) => onContents('send-range', send, call),
     receiveFile: (receive, call) => onContents('receive-file', receive, call),

@@ -114,6 +114,16 @@ export interface DigestOptions extends CallOptions {
   maxBytesPerSecond?: number | null;
 }
 
+/** A range of a file to be digested, as an object store wants it of a part. */
+export interface DigestRange {
+  path: string;
+  offsetBytes: number;
+  lengthBytes: number;
+  algorithm: 'md5' | 'sha1';
+  /** The digest is refused (`file-changed`) unless the file looks like this before and after. */
+  expected: { sizeBytes: number; mtimeNs: string };
+}
+
 /** Bytes of a file sent in one HTTP request. */
 export interface SendRange {
   path: string;
@@ -191,6 +201,8 @@ export interface StorageAccess {
    * costs more than the file, and what the fast digest alone needs. Progress is the sum of bytes.
    */
   digestMany(paths: readonly string[], options: DigestOptions & { withMd5: boolean }): Promise<DigestedFile[]>;
+  /** Digest of a range of a file, in hex. */
+  digestRange(range: DigestRange, options: CallOptions): Promise<string>;
   /** A small file as UTF-8 text; null when it is longer than `maxBytes` or changed while it was read. */
   readText(path: string, maxBytes: number): Promise<string | null>;
   /** Sends a range of a file; resolves with whatever the server answered. */

@@ -136,6 +136,16 @@ export const operations = {
     request: z.object({ paths: z.array(path).max(MAX_DIGEST_PATHS), withMd5: z.boolean(), maxBytesPerSecond: pace }),
     result: digestColumnsSchema,
   },
+  'digest-range': {
+    request: z.object({
+      path,
+      offsetBytes: count,
+      lengthBytes: count,
+      algorithm: z.enum(['md5', 'sha1']),
+      expected: expectedFacts,
+    }),
+    result: z.string().regex(/^[0-9a-f]{32,40}$/),
+  },
   'read-text': { request: z.object({ path, maxBytes: count }), result: z.string().nullable() },
   'send-range': {
     request: z.object({

@@ -21,6 +21,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     stat: refuse,
     digest: refuse,
     digestMany: refuse,
+    digestRange: refuse,
     readText: refuse,
     sendRange: refuse,
     receiveFile: refuse,

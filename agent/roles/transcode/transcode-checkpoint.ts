@@ -29,5 +29,7 @@ export function resumeCheckpoint(saved: unknown, source: SourceFacts): Transcode
   const parsed = checkpointSchema.safeParse(saved);
   if (!parsed.success) return fresh;
   const { sizeBytes, mtimeNs } = parsed.data.source;
-  return sizeBytes === source.sizeBytes && mtimeNs === source.mtimeNs ? parsed.data : fresh;
+  if (sizeBytes === source.sizeBytes && mtimeNs === source.mtimeNs) return parsed.data;
+  // Kept so that it can be dropped at the store; other bytes never go on with it.
+  return { ...fresh, upload: parsed.data.upload };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Transcoder } from '../../iconik/api.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
-import { errorRecord, IsgError } from '../../runtime/errors.ts';
+import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
 import { outcomeOfStorageTrouble } from '../storage-trouble.ts';
 import { describeFormat } from './describe-format.ts';
@@ -52,6 +52,8 @@ export interface TranscodeDeps extends PublishDeps {
 /** Waits before a job is tried again without burning an attempt. */
 const STORAGE_AWAY_MS = 15_000;
 const FFMPEG_MISSING_MS = 60_000;
+/** Dropping what was sent may take this long, milliseconds. */
+const DROP_WITHIN_MS = 10_000;
 
 /** Shares of a job's progress; what is left out of a job is passed over. */
 const SHARE = { probed: 0.02, proxyMade: 0.6, proxySent: 0.8, picturesMade: 0.9, done: 1 };
@@ -269,10 +271,9 @@ async function transcodeWatched(
   return outcome;
 }
 
-async function transcodeIn(attempt: Attempt): Promise<JobOutcome> {
+async function transcodeIn(attempt: Attempt, checkpoint: TranscodeCheckpoint): Promise<JobOutcome> {
   const { deps, context } = attempt;
   const { payload, signal } = context;
-  const checkpoint = resumeCheckpoint(context.job.checkpoint, attempt.facts);
   if (payload.wantProxy || payload.wantKeyframes) {
     const watch = watchFolderOf((await deps.transcoderOf?.(payload, signal)) ?? null, attempt);
     if (watch) return await transcodeWatched(attempt, watch, checkpoint);
@@ -300,8 +301,12 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
   if (!ffmpeg) return snooze(FFMPEG_MISSING_MS, 'This node has no usable ffmpeg.');
   const settings = await deps.settings(context.payload, context.signal);
   const dir = await makeJobTemp(deps.tempDir, context.job);
+  const checkpoint = resumeCheckpoint(context.job.checkpoint, facts);
   try {
-    return await transcodeIn({ deps, context, ffmpeg, settings, storage, facts, dir });
+    return await transcodeIn({ deps, context, ffmpeg, settings, storage, facts, dir }, checkpoint);
+  } catch (thrown) {
+    if (isOver(context.signal, thrown)) await dropUpload(deps, context.payload.assetId, checkpoint);
+    throw thrown;
   } finally {
     await removeJobTemp(dir).catch((thrown: unknown) =>
       context.log.warn('The temp folder of a job could not be removed; it goes at the next start', {
@@ -309,6 +314,21 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
       }),
     );
   }
+}
+
+/** Whether no later attempt will go on: the job was cancelled, or fails for good. */
+function isOver(signal: AbortSignal, thrown: unknown): boolean {
+  if (signal.aborted) return coerceError(signal.reason).code === 'cancelled';
+  const { code, retry } = coerceError(thrown);
+  // Trouble of a storage may be one that is only waited for.
+  return retry === 'permanent' && !/^(storage-|file-|lease-)/.test(code);
+}
+
+/** Drops what the store holds of an unfinished upload. Best effort, and bounded. */
+async function dropUpload(deps: TranscodeDeps, assetId: string, { upload }: TranscodeCheckpoint): Promise<void> {
+  if (!upload) return;
+  const signal = AbortSignal.timeout(DROP_WITHIN_MS);
+  await deps.uploadObject.abandon({ assetId, checkpoint: upload.value, signal });
 }
 
 /** Trouble that has nothing to do with this clip burns no attempt; all else is the runner's to judge. */

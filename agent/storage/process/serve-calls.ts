@@ -56,6 +56,7 @@ const handlers: Handlers = {
   digest: async ({ path, maxBytesPerSecond }, context) =>
     (await import('./digest-file.ts')).digestFile(path, context, maxBytesPerSecond),
   'digest-many': async (request, context) => (await import('./digest-many.ts')).digestMany(request, context),
+  'digest-range': async (request, context) => (await import('./digest-range.ts')).digestRange(request, context),
   'read-text': readText,
   'send-range': async (request, context) => (await import('./send-range.ts')).sendRange(request, context),
   'receive-file': async (request, context) => {

@@ -1,3 +1,4 @@
+import type { B2LargeFiles } from '../object-store/b2-large-files.ts';
 import type { MultipartUploads } from '../object-store/multipart-uploads.ts';
 import type { SignedUrls } from '../object-store/signed-urls.ts';
 import type { IconikState } from '../state/iconik-state.ts';
@@ -15,6 +16,7 @@ export interface Call {
   body: Record<string, unknown>;
   urls: SignedUrls;
   uploads: MultipartUploads;
+  b2: B2LargeFiles;
   /** Age in ms below which search-backed lists do not show a record. */
   listLagMs: number;
 }
