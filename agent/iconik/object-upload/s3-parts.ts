@@ -4,9 +4,6 @@ import { isExpiredAnswer, refusal } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
 import { missingParts, type S3Deps, type S3Session, type S3Upload, saveSession, saysGone } from './s3-session.ts';
 
-/** Parts of one file sent at once (reference C.9: common practice is 4). */
-const PARTS_AT_ONCE = 4;
-
 /** The store's own list is the truth on resume; the checkpoint is only its substitute, so it need not be fresh. */
 const CHECKPOINT_EVERY_MS = 15_000;
 
@@ -18,7 +15,7 @@ export async function sendMissingParts(deps: S3Deps, upload: S3Upload, session: 
   const queue = missingParts(upload, session);
   if (queue.length === 0) return 'sent';
   const run = new PartsRun(deps, upload, session);
-  const workers = Array.from({ length: Math.min(PARTS_AT_ONCE, queue.length) }, () => run.work(queue));
+  const workers = Array.from({ length: Math.min(deps.partsAtOnce, queue.length) }, () => run.work(queue));
   await Promise.all(workers);
   if (run.failure) throw run.failure.thrown;
   return run.isGone ? 'gone' : 'sent';

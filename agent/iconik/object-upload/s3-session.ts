@@ -20,6 +20,8 @@ export interface S3Deps extends StoreDeps {
   api: IconikApi;
   /** Bytes per part when the file's size allows it. */
   partSizeBytes: number;
+  /** Parts of one file sent at once. */
+  partsAtOnce: number;
 }
 
 /** One multipart upload of one file. */

@@ -12,10 +12,11 @@ import { isLong } from '../../support/long-version.ts';
 import { ObjectStoreDouble } from '../../support/object-store-double.ts';
 
 const PART = 5 * 1024 * 1024;
-/** As `PARTS_AT_ONCE` of the uploader: what is in flight when it is killed is lost. */
+/** The uploader's default `partsAtOnce`: what is in flight when it is killed is lost. */
 const PARTS_AT_ONCE = 4;
 const SIZE = 7 * PART + 4_321;
 const POINTS = isLong ? 50 : 3;
+const TIMEOUT_MS = (isLong ? 30 : 5) * 60_000;
 /** Of a hundred. The rest of the kills fall into the completion. */
 const WHILE_SENDING = 84;
 const WORKER = fileURLToPath(new URL('./upload-worker.ts', import.meta.url));
@@ -32,7 +33,9 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** A worker at work, its questions answered by the double. */
 function startWorker(iconik: IconikDouble, record: FileRecord, checkpointPath: string): ChildProcess {
-  const worker = fork(WORKER, [folder, checkpointPath, String(PART)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const worker = fork(WORKER, [folder, checkpointPath, String(PART)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   worker.on('message', (message: { id: number; method: string; args: unknown[] }) => {
     const calls = iconik.api().files as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     void calls[message.method]?.(...message.args).then((answer) => {
@@ -69,7 +72,9 @@ async function killAt(point: Point, store: ObjectStoreDouble, worker: ChildProce
   store.misbehave = () => null;
 }
 
-it(`sends no finished part again after a SIGKILL, at ${POINTS} random points of an upload in parts`, async () => {
+it(`sends no finished part again after a SIGKILL, at ${POINTS} random points of an upload in parts`, {
+  timeout: TIMEOUT_MS,
+}, async () => {
   const seen = [];
   for (let round = 0; round < POINTS; round += 1) {
     // One in each stretch of the upload, so that few points are spread too.
