@@ -232,6 +232,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     proxyUrl: config.httpsProxy,
     ...stallWindows(config.stallMs).upload,
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
+    ...(config.uploadThreads === undefined ? {} : { partsAtOnce: config.uploadThreads }),
   });
   return [
     {
