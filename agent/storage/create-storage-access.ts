@@ -3,6 +3,7 @@ import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { ProcessLane } from './process-lane.ts';
+import { createRoomPromises } from './room-promises.ts';
 import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
 import { absolutePathIn } from './storage-path.ts';
@@ -135,6 +136,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     idleMs: limits.idleMs,
   });
   const onWatches = { markerExpected: false, killAfterCancel: false };
+  const promises = createRoomPromises();
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
     entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
@@ -177,7 +179,20 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     digest: (path, call) => onContents('digest', { path }, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
     sendRange: (send, call) => onContents('send-range', send, call),
-    receiveFile: (receive, call) => onContents('receive-file', receive, call),
+    receiveFile: (receive, call) =>
+      promises.during(receive.sizeBytes, (promisedBytes, onProgress) =>
+        onContents(
+          'receive-file',
+          { ...receive, promisedBytes },
+          {
+            ...call,
+            onProgress(doneBytes) {
+              onProgress(doneBytes);
+              call.onProgress?.(doneBytes);
+            },
+          },
+        ),
+      ),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {

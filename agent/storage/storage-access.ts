@@ -129,6 +129,8 @@ export interface ReceiveFile {
   path: string;
   /** Expected length; refused before the start when the disk has not that much room. */
   sizeBytes: number;
+  /** Room that is not to be counted on: what earlier downloads to this storage still have to write. Filled in by the access. */
+  promisedBytes?: number;
 }
 
 /** Calls that report how far they are and can be stopped. */

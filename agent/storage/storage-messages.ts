@@ -103,7 +103,10 @@ export const operations = {
     }),
     result: httpAnswer,
   },
-  'receive-file': { request: z.object({ url: z.string(), path, sizeBytes: count }), result: digestResult },
+  'receive-file': {
+    request: z.object({ url: z.string(), path, sizeBytes: count, promisedBytes: count }),
+    result: digestResult,
+  },
   'commit-file': { request: z.object({ from: path, to: path }), result: fileFacts },
   'remove-file': {
     request: z.object({ path, expected: expectedFacts }),

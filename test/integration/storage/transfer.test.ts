@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -264,15 +264,46 @@ describe('receiving a file', () => {
     }
   });
 
-  it('follows redirects, but not without end', async () => {
+  it('follows redirects within the server, but not without end, and never to another host', async () => {
     const storage = await storages.open();
-    const target = await serveContent().url;
-    const url = await serve((_request, response) => response.writeHead(302, { location: target }).end());
+    const elsewhere = serveContent();
+    const target = await elsewhere.url;
+    const url = await serve((request, response) => {
+      if (request.url === '/there') response.end(content);
+      else response.writeHead(302, { location: '/there' }).end();
+    });
     const receive = { path: 'part', sizeBytes: content.length };
     expect(await storage.receiveFile({ url, ...receive }, {})).toMatchObject({ md5: digest });
+    const leading = await serve((_request, response) => response.writeHead(302, { location: target }).end());
+    const led = storage.receiveFile({ url: leading, path: 'led', sizeBytes: content.length }, {});
+    await expect(led).rejects.toEqual(withCode('download-refused', 'permanent'));
+    expect(elsewhere.seen).toEqual([]);
     const loop = await serve((_request, response) => response.writeHead(302, { location: '/again' }).end());
     const endless = storage.receiveFile({ url: loop, path: 'other', sizeBytes: 10 }, {});
     await expect(endless).rejects.toEqual(withCode('download-refused', 'permanent'));
+  });
+
+  it('counts on no room that an earlier download will take, and on all of it once that has ended', async () => {
+    const storage = await storages.open();
+    const { bavail, bsize } = statfsSync(storage.mountPoint);
+    const sizeBytes = Math.floor(bavail * bsize * 0.6);
+    const stop = new AbortController();
+    const begun = Promise.withResolvers<void>();
+    const silent = await serve((_request, response) => {
+      response.writeHead(200, { 'content-length': sizeBytes }).flushHeaders();
+      begun.resolve();
+    });
+    const first = storage.receiveFile({ url: silent, path: 'first', sizeBytes }, { signal: stop.signal });
+    first.catch(() => {});
+    await begun.promise;
+    const url = await serve((_request, response) => response.writeHead(403).end());
+    const second = storage.receiveFile({ url, path: 'second', sizeBytes }, {});
+    await expect(second).rejects.toEqual(withCode('disk-full', 'transient'));
+    await expect(second).rejects.toThrow(/other downloads in progress/);
+    stop.abort();
+    await expect(first).rejects.toEqual(withCode('cancelled'));
+    const third = storage.receiveFile({ url, path: 'second', sizeBytes }, {});
+    await expect(third).rejects.toEqual(withCode('download-refused'));
   });
 
   it('writes nothing below a mount that is gone', async () => {
