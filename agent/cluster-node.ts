@@ -422,6 +422,7 @@ export class ClusterNode implements Service, OperatedNode {
       { role: 'TRANSCODE', kinds: ['transcode'], limit: limit('max_transcoding_jobs'), perProfile: true },
       { role: 'TRANSFER', kinds: ['upload'], limit: limit('file_upload_parallel_uploads_num') },
       { role: 'TRANSFER', kinds: ['download'], limit: limit('file_download_parallel_downloads_num') },
+      { role: 'TRANSFER', kinds: ['delete-copy', 'clear-remains'], limit: () => 2 },
       { role: 'MAIN', kinds: ['delete'], limit: () => 2 },
       { role: 'MAIN', kinds: EVENT_JOB_KINDS, limit: () => 2 },
     ];

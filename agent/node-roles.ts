@@ -22,6 +22,7 @@ import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createCollectionMapper } from './roles/main/ingest/collection-mapper.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
+import { createDownloadTidying } from './roles/main/queues/download-tidying.ts';
 import { createEventJobHandlers } from './roles/main/queues/event-job-handlers.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
 import { createSettleWork } from './roles/main/queues/settle.ts';
@@ -35,6 +36,8 @@ import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
 import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
+import { createClearRemainsHandler } from './roles/transfer/clear-remains-handler.ts';
+import { createDeleteCopyHandler } from './roles/transfer/delete-copy-handler.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
@@ -188,6 +191,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     if (!served) return null;
     return withinScanDirectories(served.access, () => find(storageId)?.storage.settings ?? served.storage.settings);
   };
+  const mayDelete = (storageId: string) => find(storageId)?.storage.settings.delete === true;
   const uploadObject = createUploadObject({
     api,
     proxyUrl: config.httpsProxy,
@@ -216,11 +220,9 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     },
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
-    createDeleteHandler({
-      database,
-      storage: storageOf,
-      mayDelete: (storageId) => find(storageId)?.storage.settings.delete === true,
-    }),
+    createClearRemainsHandler({ sql: database, storageOf }),
+    createDeleteCopyHandler({ api, sql: database, storageOf, mayDelete }),
+    createDeleteHandler({ database, storage: storageOf, mayDelete }),
   ] as JobHandler[];
 }
 
@@ -269,6 +271,7 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce, scan: Sca
         host.restart();
       },
     }),
+    createDownloadTidying(shared),
     createSettleWork({ ...shared, settleMs: host.config.iconikSettleMs }),
     createReportWork({
       ...shared,

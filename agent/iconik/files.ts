@@ -3,7 +3,7 @@ import type { CallLimits, IconikApi } from './api.ts';
 import { servicePath } from './http-call.ts';
 import { keysetList } from './paging.ts';
 import { fileSchema, fileSetSchema, formatSchema, multipartUrlsSchema, partUrlsSchema } from './schemas.ts';
-import { isNotFound, type ServiceRequests } from './service-requests.ts';
+import { exceptGone, isNotFound, type ServiceRequests } from './service-requests.ts';
 
 /** Part URLs per request. */
 const PARTS_PER_PAGE = 100;
@@ -66,6 +66,17 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
       const path = pathOf(assetId, 'formats', formatId, 'file_sets');
       return keysetList({ requests, path, schema: fileSetSchema, limits, unreadable: 'throw', missing: 'throw' });
     },
+    deleteFileSet: (assetId, fileSetId, { keepSource }, limits) =>
+      requests
+        .write(
+          {
+            method: 'DELETE',
+            path: pathOf(assetId, 'file_sets', fileSetId),
+            query: keepSource ? { keep_source: true } : {},
+          },
+          limits,
+        )
+        .catch(exceptGone),
     createFile: (assetId, body, limits) =>
       requests.create(pathOf(assetId, 'files'), { schema: fileSchema, body, limits }),
     getFile: (assetId, fileId, limits) => requests.read(pathOf(assetId, 'files', fileId), fileSchema, { limits }),

@@ -193,6 +193,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
           },
         ),
       ),
+    writeText: (path, text) => onContents('write-text', { path, text }, {}),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {

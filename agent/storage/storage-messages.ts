@@ -107,6 +107,7 @@ export const operations = {
     request: z.object({ url: z.string(), path, sizeBytes: count, promisedBytes: count }),
     result: digestResult,
   },
+  'write-text': { request: z.object({ path, text: z.string() }), result: digestResult },
   'commit-file': { request: z.object({ from: path, to: path }), result: fileFacts },
   'remove-file': {
     request: z.object({ path, expected: expectedFacts }),

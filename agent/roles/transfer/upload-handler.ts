@@ -1,5 +1,6 @@
 import { basename } from 'node:path/posix';
 import { z } from 'zod';
+import { enqueueJobs } from '../../db/queries/job.ts';
 import type { FileRecord, IconikApi } from '../../iconik/api.ts';
 import type { CreateOnce } from '../../iconik/creation/create-once.ts';
 import type { UploadObject } from '../../iconik/object-upload/upload-object.ts';
@@ -7,6 +8,8 @@ import { plainDirectory } from '../../iconik/record-path.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
+import { nameOfCopy } from './copy-name.ts';
+import { deleteCopyJob } from './delete-copy-handler.ts';
 import { closeFile, type DestinationFile, ensureFile, ensureFileSet, openForUpload } from './destination-record.ts';
 import { postponement, storageAway } from './postponed.ts';
 
@@ -34,6 +37,11 @@ const uploadPayloadSchema = z.looseObject({
   destinationFileSetName: z.string().nullish(),
   /** Default: the file's name. */
   destinationFilename: z.string().nullish(),
+  includeOriginalExtension: z.boolean().optional(),
+  /** The source copy is to go, once the new one is proven. */
+  deleteLocal: z.boolean().optional(),
+  /** Something of the order that cannot be done, for the people who gave it. */
+  warning: z.string().optional(),
 });
 /** Data of an `upload` job. */
 export type UploadPayload = z.infer<typeof uploadPayloadSchema>;
@@ -70,14 +78,37 @@ async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome
   if (!source) return storageAway('This node does not reach the source storage now.');
   try {
     await assertSourceUnchanged(source, context.payload);
-    return await upload(deps, context, source);
+    return withOrderedEnd(context.payload, await upload(deps, context, source));
   } catch (thrown) {
     context.signal.throwIfAborted();
     const postponed = await postponement(source, thrown);
     if (postponed) return postponed;
-    if (coerceError(thrown).code === 'iconik-conflict') return await outcomeOfConflict(deps, context, thrown);
+    if (coerceError(thrown).code === 'iconik-conflict')
+      return withOrderedEnd(context.payload, await outcomeOfConflict(deps, context, thrown));
     throw thrown;
   }
+}
+
+/** A copy that is there, with what the order wants besides: a warning, and the deletion of the source as a later job. */
+function withOrderedEnd(payload: UploadPayload, outcome: JobOutcome): JobOutcome {
+  if (outcome.kind !== 'done') return outcome;
+  const result = { ...outcome.result, ...(payload.warning ? { warning: payload.warning } : {}) };
+  const keptFileSetId = outcome.result.fileSetId;
+  if (!payload.deleteLocal) return { ...outcome, result };
+  if (!payload.fileSetId || typeof keptFileSetId !== 'string') {
+    const warning = 'The copy was made, but the source was kept: iconik named no file set of it. Delete it in iconik.';
+    return { ...outcome, result: { ...result, warning } };
+  }
+  const { storageId, assetId, fileSetId, path, sizeBytes, mtimeNs, md5 } = payload;
+  const file = { path, sizeBytes, mtimeNs, md5: md5.toLowerCase(), iconikFileId: payload.fileId ?? null };
+  const job = deleteCopyJob({ storageId, assetId, fileSetId, keptFileSetId, where: 'here', files: [file] });
+  return {
+    ...outcome,
+    result,
+    alongside: async (sql) => {
+      await enqueueJobs(sql, [job]);
+    },
+  };
 }
 
 async function assertSourceUnchanged(source: StorageAccess, payload: UploadPayload): Promise<void> {
@@ -197,6 +228,10 @@ function destinationOf(payload: UploadPayload) {
     formatId: payload.formatId,
     storageId: payload.destinationStorageId,
     directoryPath: plainDirectory(payload.destinationDirectoryPath),
-    name: payload.destinationFilename || basename(payload.path),
+    name: nameOfCopy(
+      basename(payload.path),
+      payload.destinationFilename || null,
+      payload.includeOriginalExtension ?? false,
+    ),
   };
 }

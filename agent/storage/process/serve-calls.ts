@@ -24,6 +24,7 @@ import { sendRange } from './send-range.ts';
 import { isSpelledOtherwise, mountedLooks } from './spelling.ts';
 import { walkTree } from './walk-tree.ts';
 import { followDirectories, watchDirectories } from './watch-directories.ts';
+import { writeText } from './write-text.ts';
 
 type Handlers = { [O in Operation]: (request: RequestOf<O>, context: CallContext) => Promise<ResultOf<O>> };
 
@@ -59,6 +60,10 @@ const handlers: Handlers = {
   'receive-file': async (request, context) => {
     await assertRootPresent(context);
     return receiveFile(request, context);
+  },
+  'write-text': async (request, context) => {
+    await assertRootPresent(context);
+    return writeText(request, context);
   },
   'commit-file': async (request, context) => {
     await assertRootPresent(context);

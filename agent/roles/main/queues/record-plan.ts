@@ -5,6 +5,7 @@ import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
 import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import { toPriority } from './event-data.ts';
 import type { QueueName } from './gateway-event-table.ts';
+import { downloadTerms, termFields, uploadTerms } from './transfer-terms.ts';
 
 // From records of iconik's queues to jobs. Pure. A record that cannot become work becomes a job that is born failed, so
 // that its iconik job tells users the reason; no record is ever dropped.
@@ -30,6 +31,8 @@ export const uploadRecordSchema = z.looseObject({
   destination_directory_path: optionalText,
   destination_file_set_name: optionalText,
   destination_filename: optionalText,
+  temporary_file_set_source: z.boolean().nullish(),
+  ...termFields,
 });
 const downloadRecordSchema = z.looseObject({
   ...recordBase,
@@ -40,6 +43,7 @@ const downloadRecordSchema = z.looseObject({
   destination_directory_path: z.string(),
   destination_file_set_name: z.string(),
   destination_filename: optionalText,
+  ...termFields,
 });
 const deletionRecordSchema = z.looseObject({
   ...recordBase,
@@ -213,7 +217,10 @@ export function planUpload(
   const place: QueuePlace = { storageId, queue: 'transfers_from' };
   const formatId = record.format_id ?? file.formatId;
   if (!formatId) return failedJob(place, record, 'The order names no format and the node knows none for the file.');
+  const terms = uploadTerms(record, record.temporary_file_set_source === true);
+  if (!terms.ok) return failedJob(place, record, terms.why);
   return workJob(place, record, {
+    ...terms.payload,
     path: file.path,
     assetId: record.asset_id,
     versionId: file.versionId,
@@ -227,6 +234,7 @@ export function planUpload(
     destinationDirectoryPath: record.destination_directory_path ?? '',
     ...optional('destinationFileSetName', record.destination_file_set_name),
     ...optional('destinationFilename', record.destination_filename),
+    ...(record.include_original_extension ? { includeOriginalExtension: true } : {}),
   });
 }
 
@@ -238,7 +246,10 @@ export function planDownload(storageId: string, record: QueueRecord): RecordJob 
   const order = parsed.value;
   if (pathInStorage(order.destination_directory_path, order.destination_filename || 'file') === null)
     return failedJob(place, record, OUTSIDE);
+  const terms = downloadTerms(order, order.destination_directory_path);
+  if (!terms.ok) return failedJob(place, record, terms.why);
   return workJob(place, order, {
+    ...terms.payload,
     assetId: order.asset_id,
     formatId: order.format_id,
     sourceFileSetId: order.file_set_id,
