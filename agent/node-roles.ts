@@ -44,6 +44,7 @@ import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
+import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
 import { withinScanDirectories } from './storage/scan-directory-guard.ts';
 import type { StorageAccess } from './storage/storage-access.ts';
@@ -56,6 +57,8 @@ export interface NodeRolesOptions {
   api: IconikClient;
   database: Database;
   machine: { name: string; ip: string; info: string };
+  /** What all transfers of this node may move together. */
+  bandwidth: Bandwidth;
   workerId: string;
   served: () => readonly ServedStorage[];
   isStorageHealthy: (storageId: string) => boolean;
@@ -105,6 +108,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     guard,
     log,
     httpsProxy: config.httpsProxy ?? null,
+    bandwidth: options.bandwidth,
     ...stallWindows(config.stallMs).storage,
   });
   const ffmpeg = createFfmpegFinder(options);

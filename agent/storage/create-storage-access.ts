@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Bandwidth } from './bandwidth/bandwidth.ts';
 import { ProcessLane } from './process-lane.ts';
 import { createRoomPromises } from './room-promises.ts';
 import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
@@ -31,6 +32,8 @@ export interface StorageAccessOptions {
   limits?: Partial<StorageLimits>;
   /** Proxy for object stores (`https-proxy`); without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count. */
   httpsProxy?: string | null;
+  /** What its transfers may move, with all others of this node; without one there is no limit. */
+  bandwidth?: Bandwidth;
 }
 
 const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpStallMs: 45_000, idleMs: 30_000 };
@@ -117,7 +120,8 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const log = options.log.child({ storageId });
   const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
-  const start = () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs });
+  const start = () =>
+    new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs, bandwidth: options.bandwidth });
   const single = {
     maxProcesses: 1,
     callsPerProcess: Number.POSITIVE_INFINITY,

@@ -214,6 +214,8 @@ async function writeBody(
   try {
     for await (const chunk of body.response as AsyncIterable<Buffer>) {
       if (at + chunk.length > receive.sizeBytes) throw otherLength(body.url, at + chunk.length, receive.sizeBytes);
+      for (let left = context.isPaced() ? chunk.length : 0; left > 0 && context.isPaced(); )
+        left -= await watch.leave(left);
       await watch.onStorage(() => writeFully(handle, chunk, { at, path: receive.path }));
       at += chunk.length;
       watch.moved(at);

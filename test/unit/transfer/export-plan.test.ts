@@ -14,9 +14,10 @@ const order: ExportOrder = {
   metadata: { format: 'XML', viewId: 'view' },
 };
 const record = { storage_id: null, name: null, status: 'CLOSED', version_id: 'v1', size: 5 };
-const proxyOf = (fields: object) => ({ ...record, id: 'proxy', filename: 'p.mp4', ...fields }) as ProxyRecord;
+const proxyOf = (fields: object) =>
+  ({ ...record, id: 'proxy', filename: 'p.mp4', ...fields }) as unknown as ProxyRecord;
 const keyframeOf = (fields: object) =>
-  ({ ...record, id: 'k', filename: 'k.png', type: 'POSTER', ...fields }) as Keyframe;
+  ({ ...record, id: 'k', filename: 'k.png', type: 'POSTER', ...fields }) as unknown as Keyframe;
 const finals = (plan: ReturnType<typeof planExport>) => plan.items.map((item) => item.finalPath);
 
 describe('the extras of an export', () => {
