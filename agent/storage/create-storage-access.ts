@@ -5,7 +5,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Bandwidth } from './bandwidth/bandwidth.ts';
 import { ProcessLane } from './process-lane.ts';
 import { createRoomPromises } from './room-promises.ts';
-import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
+import type { CallOptions, DigestResult, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
 import { absolutePathIn } from './storage-path.ts';
 import { StorageProcess } from './storage-process.ts';
@@ -99,6 +99,21 @@ function watchRequest({ directories, ignore, include }: WatchOptions): RequestOf
   return { directories: [...directories], ignore: [...ignore], include: [...include] };
 }
 
+/** Tells each download what others that began before it have still to write. */
+function receiveWithinRoom(
+  run: (receive: RequestOf<'receive-file'>, call: CallOptions) => Promise<DigestResult>,
+): StorageAccess['receiveFile'] {
+  const promises = createRoomPromises();
+  return (receive, call) =>
+    promises.during(receive.sizeBytes, (promisedBytes, onProgress) => {
+      const tellBoth = (doneBytes: number) => {
+        onProgress(doneBytes);
+        call.onProgress?.(doneBytes);
+      };
+      return run({ ...receive, promisedBytes }, { ...call, onProgress: tellBoth });
+    });
+}
+
 function assertMountPoint(mountPoint: string): void {
   if (isAbsolute(mountPoint) && !mountPoint.includes('\0')) return;
   throw new IsgError(
@@ -140,7 +155,6 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     idleMs: limits.idleMs,
   });
   const onWatches = { markerExpected: false, killAfterCancel: false };
-  const promises = createRoomPromises();
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
     entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
@@ -183,20 +197,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     digest: (path, call) => onContents('digest', { path }, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
     sendRange: (send, call) => onContents('send-range', send, call),
-    receiveFile: (receive, call) =>
-      promises.during(receive.sizeBytes, (promisedBytes, onProgress) =>
-        onContents(
-          'receive-file',
-          { ...receive, promisedBytes },
-          {
-            ...call,
-            onProgress(doneBytes) {
-              onProgress(doneBytes);
-              call.onProgress?.(doneBytes);
-            },
-          },
-        ),
-      ),
+    receiveFile: receiveWithinRoom((receive, call) => onContents('receive-file', receive, call)),
     writeText: (path, text) => onContents('write-text', { path, text }, {}),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),

@@ -93,7 +93,8 @@ export function checkedName(name: string): string {
   throw new IsgError('outside-storage', message, { retry: 'permanent' });
 }
 
-function sharedDirectory(directories: readonly (readonly string[])[]): number {
+/** How many leading segments all directories have in common. */
+export function sharedDirectory(directories: readonly (readonly string[])[]): number {
   const [first = []] = directories;
   const differs = first.findIndex((segment, at) => directories.some((other) => other[at] !== segment));
   return differs === -1 ? first.length : differs;

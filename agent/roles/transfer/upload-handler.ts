@@ -12,6 +12,7 @@ import { nameOfCopy } from './copy-name.ts';
 import { deleteCopyJob } from './delete-copy-handler.ts';
 import { closeFile, type DestinationFile, ensureFile, ensureFileSet, openForUpload } from './destination-record.ts';
 import { postponement, storageAway } from './postponed.ts';
+import { filesOfOrder, partsOfSet } from './upload-parts.ts';
 
 const id = z.string().min(1);
 
@@ -38,6 +39,20 @@ const uploadPayloadSchema = z.looseObject({
   /** Default: the file's name. */
   destinationFilename: z.string().nullish(),
   includeOriginalExtension: z.boolean().optional(),
+  /** The other files of the source file set; with them the copies keep their own names, below the destination directory. */
+  otherFiles: z
+    .array(
+      z.object({
+        path: id,
+        sizeBytes: z.number().int().min(0),
+        md5: z.string().regex(/^[0-9a-fA-F]{32}$/),
+        mtimeNs: z.string().regex(/^-?\d+$/),
+        fileId: z.string().nullish(),
+      }),
+    )
+    .optional(),
+  /** Base directory of the file set that is made; default the destination directory. */
+  baseDirectory: z.string().optional(),
   /** The source copy is to go, once the new one is proven. */
   deleteLocal: z.boolean().optional(),
   /** Something of the order that cannot be done, for the people who gave it. */
@@ -77,6 +92,9 @@ async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome
   const source = deps.storageOf(context.payload.storageId);
   if (!source) return storageAway('This node does not reach the source storage now.');
   try {
+    if (context.payload.otherFiles?.length) {
+      return withOrderedEnd(context.payload, await uploadSet(deps, context, source));
+    }
     await assertSourceUnchanged(source, context.payload);
     return withOrderedEnd(context.payload, await upload(deps, context, source));
   } catch (thrown) {
@@ -99,9 +117,11 @@ function withOrderedEnd(payload: UploadPayload, outcome: JobOutcome): JobOutcome
     const warning = 'The copy was made, but the source was kept: iconik named no file set of it. Delete it in iconik.';
     return { ...outcome, result: { ...result, warning } };
   }
-  const { storageId, assetId, fileSetId, path, sizeBytes, mtimeNs, md5 } = payload;
-  const file = { path, sizeBytes, mtimeNs, md5: md5.toLowerCase(), iconikFileId: payload.fileId ?? null };
-  const job = deleteCopyJob({ storageId, assetId, fileSetId, keptFileSetId, where: 'here', files: [file] });
+  const { storageId, assetId, fileSetId } = payload;
+  const files = filesOfOrder(payload).map(({ path, sizeBytes, mtimeNs, md5, fileId }) => {
+    return { path, sizeBytes, mtimeNs, md5: md5.toLowerCase(), iconikFileId: fileId ?? null };
+  });
+  const job = deleteCopyJob({ storageId, assetId, fileSetId, keptFileSetId, where: 'here', files });
   return {
     ...outcome,
     result,
@@ -123,10 +143,29 @@ async function assertSourceUnchanged(source: StorageAccess, payload: UploadPaylo
   throw new IsgError('file-changed', message, { retry: 'permanent' });
 }
 
+/**
+ * Several files, one after the other, each as if it were alone, into one file set. All must be what was ordered before the
+ * first byte goes. An attempt that follows a kill finds those that are closed, and goes on in the middle of the next.
+ */
+async function uploadSet(deps: UploadDeps, context: Context, source: StorageAccess): Promise<JobOutcome> {
+  const parts = partsOfSet(context);
+  for (const part of parts) await assertSourceUnchanged(source, part.payload);
+  const fileIds: unknown[] = [];
+  let fileSetId: unknown = null;
+  for (const part of parts) {
+    const outcome = await upload(deps, part, source);
+    if (outcome.kind !== 'done') return outcome;
+    fileIds.push(outcome.result.fileId);
+    fileSetId = outcome.result.fileSetId;
+  }
+  return { kind: 'done', result: { fileSetId, fileIds } };
+}
+
 async function upload(deps: UploadDeps, context: Context, source: StorageAccess): Promise<JobOutcome> {
   const { payload } = context;
   const place = destinationOf(payload);
-  const set = { ...place, baseDir: place.directoryPath, name: payload.destinationFileSetName || place.name };
+  const baseDir = plainDirectory(payload.baseDirectory ?? payload.destinationDirectoryPath);
+  const set = { ...place, baseDir, name: payload.destinationFileSetName || place.name };
   const fileSetId = await ensureFileSet(deps, context, set);
   const file: DestinationFile = {
     ...place,

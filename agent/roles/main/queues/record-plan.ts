@@ -177,9 +177,12 @@ export function parseRecord<T>(
 
 const OUTSIDE = 'The path in the order leads out of the storage; nothing was touched.';
 
+/** A file of the index that can be uploaded. */
+export type UploadFile = OrderedFile & { md5: string };
+
 /** What a file of the index can do for an upload order. */
 export type UploadSource =
-  | { kind: 'found'; file: OrderedFile & { md5: string } }
+  | { kind: 'found'; file: UploadFile; others?: UploadFile[] }
   /** The file is being scanned or digested; look again later. */
   | { kind: 'wait'; why: string }
   | { kind: 'unusable'; why: string };
@@ -208,11 +211,12 @@ export function judgeUploadFile(file: OrderedFile): UploadSource {
   }
 }
 
-/** TRANSFER `upload` for a `transfers_from` record whose file was found. */
+/** TRANSFER `upload` for a `transfers_from` record whose files were found: one, and the others of its file set. */
 export function planUpload(
   storageId: string,
   record: z.infer<typeof uploadRecordSchema>,
-  file: OrderedFile & { md5: string },
+  file: UploadFile,
+  others: readonly UploadFile[] = [],
 ): RecordJob {
   const place: QueuePlace = { storageId, queue: 'transfers_from' };
   const formatId = record.format_id ?? file.formatId;
@@ -230,6 +234,7 @@ export function planUpload(
     sizeBytes: file.sizeBytes,
     md5: file.md5,
     mtimeNs: file.mtimeNs,
+    ...(others.length > 0 ? { otherFiles: others.map((other) => factsOf(other)) } : {}),
     destinationStorageId: record.destination_storage_id,
     destinationDirectoryPath: record.destination_directory_path ?? '',
     ...optional('destinationFileSetName', record.destination_file_set_name),
@@ -237,6 +242,10 @@ export function planUpload(
     ...(record.include_original_extension ? { includeOriginalExtension: true } : {}),
   });
 }
+
+const factsOf = ({ path, sizeBytes, md5, mtimeNs, iconikFileId }: UploadFile) => {
+  return { path, sizeBytes, md5, mtimeNs, fileId: iconikFileId };
+};
 
 /** TRANSFER `download` for a `transfers_to` record. */
 export function planDownload(storageId: string, record: QueueRecord): RecordJob {
