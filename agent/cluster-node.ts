@@ -86,7 +86,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#options = options;
     this.#self = { ...options.self, version: VERSION };
     this.#recording = createNodeRecording(process.env.ISG_PRO_HISTORY, options.self);
-    this.#bandwidth = nodeBandwidth(options.host.config, systemClock);
+    this.#bandwidth = nodeBandwidth(options.host.config, { clock: systemClock });
     this.#storages = this.#createStorages();
     this.#entities = this.#createEntityWatch();
     this.#pulse = this.#createPulse();

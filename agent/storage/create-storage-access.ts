@@ -5,7 +5,14 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Bandwidth } from './bandwidth/bandwidth.ts';
 import { ProcessLane } from './process-lane.ts';
 import { createRoomPromises } from './room-promises.ts';
-import type { CallOptions, DigestResult, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
+import type {
+  CallOptions,
+  DigestResult,
+  ProbeResult,
+  StorageAccess,
+  WalkOptions,
+  WatchOptions,
+} from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
 import { absolutePathIn } from './storage-path.ts';
 import { StorageProcess } from './storage-process.ts';
@@ -95,6 +102,11 @@ async function probeWithin(
   }
 }
 
+function walkRequest({ directories, ignore, include, concurrency, shallow, known }: WalkOptions): RequestOf<'walk'> {
+  const lists = { directories: [...directories], ignore: [...ignore], include: [...include] };
+  return { ...lists, concurrency, shallow: shallow ?? false, known: known !== undefined };
+}
+
 function watchRequest({ directories, ignore, include }: WatchOptions): RequestOf<'watch'> {
   return { directories: [...directories], ignore: [...ignore], include: [...include] };
 }
@@ -177,19 +189,11 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       await onEntries('place-marker', {});
       markerSeen = true;
     },
-    walk: ({ directories, ignore, include, concurrency, known, shallow, onProgress }, onDirectory, signal) =>
-      entries.run(
-        'walk',
-        {
-          directories: [...directories],
-          ignore: [...ignore],
-          include: [...include],
-          concurrency,
-          shallow: shallow ?? false,
-          known: known !== undefined,
-        },
-        { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false },
-      ),
+    walk: (walk, onDirectory, signal) => {
+      const { onProgress, known } = walk;
+      const heard = { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false };
+      return entries.run('walk', walkRequest(walk), heard);
+    },
     watch: (options, onHint, signal) =>
       watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
     follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),

@@ -118,8 +118,10 @@ const csvCell = (cell: string): string => {
   return /[",;\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 };
 /** XML 1.0 has no place for other control characters, not even escaped. */
+const hasPlaceInXml = (character: string): boolean =>
+  character >= ' ' ? character !== '\ufffe' && character !== '\uffff' : /[\t\n\r]/.test(character);
 const escaped = (text: string): string =>
-  text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '')
+  [...text.toWellFormed()]
+    .filter(hasPlaceInXml)
+    .join('')
     .replace(/[&<>"\r\n\t]/g, (character) => `&#${character.charCodeAt(0)};`);

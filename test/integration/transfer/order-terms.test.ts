@@ -277,7 +277,7 @@ describe('a deletion after a download', () => {
     expect((await runOnce('delete-copy', payload)).outcome).toMatchObject({ kind: 'done' });
   });
 
-  it.each([
+  it.each<[string, () => unknown]>([
     ['the copy here was changed', () => writeFile(join(folder, 'in', 'clip.mov'), 'x')],
     ['the copy here is gone', () => rm(join(folder, 'in', 'clip.mov'))],
     ['iconik shows no closed copy', () => Object.assign(localRecords()[0] ?? {}, { status: 'OPEN' })],
@@ -351,7 +351,7 @@ describe('a deletion after an upload', () => {
     expect(kills).toBeGreaterThan(3);
   });
 
-  it.each([
+  it.each<[string, () => unknown]>([
     [
       'deleting is switched off',
       () => {
