@@ -24,6 +24,7 @@ import { createVerifyHandler } from './roles/checksum/verify-handler.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createCollectionMapper } from './roles/main/ingest/collection-mapper.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
+import { createDownloadTidying } from './roles/main/queues/download-tidying.ts';
 import { createEventJobHandlers } from './roles/main/queues/event-job-handlers.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
 import { createSettleWork } from './roles/main/queues/settle.ts';
@@ -40,12 +41,15 @@ import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { findTools, NO_TOOLS, type Tools } from './roles/transcode/tools/find-tools.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
 import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
+import { createClearRemainsHandler } from './roles/transfer/clear-remains-handler.ts';
+import { createDeleteCopyHandler } from './roles/transfer/delete-copy-handler.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
+import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
 import { withinScanDirectories } from './storage/scan-directory-guard.ts';
 import type { StorageAccess } from './storage/storage-access.ts';
@@ -58,6 +62,8 @@ export interface NodeRolesOptions {
   api: IconikClient;
   database: Database;
   machine: { name: string; ip: string; info: string };
+  /** What all transfers of this node may move together. */
+  bandwidth: Bandwidth;
   workerId: string;
   served: () => readonly ServedStorage[];
   isStorageHealthy: (storageId: string) => boolean;
@@ -110,6 +116,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     guard,
     log,
     httpsProxy: config.httpsProxy ?? null,
+    bandwidth: options.bandwidth,
     ...stallWindows(config.stallMs).storage,
   });
   const ffmpeg = createFfmpegFinder(options);
@@ -227,6 +234,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     return bytesPerWorker(config.checksumMegabytesPerSecond, workers);
   };
   const transcoders = createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log });
+  const mayDelete = (storageId: string) => find(storageId)?.storage.settings.delete === true;
   const uploadObject = createUploadObject({
     api,
     proxyUrl: config.httpsProxy,
@@ -264,11 +272,9 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     createVerifyHandler({ sql: database, storageOf: accessOf, maxBytesPerSecond }),
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
-    createDeleteHandler({
-      database,
-      storage: storageOf,
-      mayDelete: (storageId) => find(storageId)?.storage.settings.delete === true,
-    }),
+    createClearRemainsHandler({ sql: database, storageOf }),
+    createDeleteCopyHandler({ api, sql: database, storageOf, mayDelete }),
+    createDeleteHandler({ database, storage: storageOf, mayDelete }),
   ] as JobHandler[];
 }
 
@@ -317,6 +323,7 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce, scan: Sca
         host.restart();
       },
     }),
+    createDownloadTidying(shared),
     createSettleWork({ ...shared, settleMs: host.config.iconikSettleMs }),
     createReportWork({
       ...shared,

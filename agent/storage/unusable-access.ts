@@ -25,6 +25,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     readText: refuse,
     sendRange: refuse,
     receiveFile: refuse,
+    writeText: refuse,
     commitFile: refuse,
     removeFile: refuse,
     stop: async () => {},

@@ -46,6 +46,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     readText: async (path) => texts[path] ?? null,
     sendRange: refuse,
     receiveFile: refuse,
+    writeText: () => Promise.reject(new Error('not part of this double')),
     commitFile: refuse,
     removeFile: refuse,
     stop: async () => {},
