@@ -14,12 +14,18 @@ const pathOf = (assetId: string, ...more: string[]) => servicePath('files', ['as
 async function partUrls(
   requests: ServiceRequests,
   path: string,
-  upload: { uploadId: string; partsNum: number },
+  upload: { uploadId: string; partsNum: number; temporary?: boolean },
   limits: CallLimits | undefined,
 ): Promise<{ number: number; url: string }[]> {
   const urls = new Map<number, string>();
   for (let page = 1; urls.size < upload.partsNum; page++) {
-    const query = { upload_id: upload.uploadId, parts_num: upload.partsNum, per_page: PARTS_PER_PAGE, page };
+    const query = {
+      upload_id: upload.uploadId,
+      parts_num: upload.partsNum,
+      per_page: PARTS_PER_PAGE,
+      page,
+      temporary: upload.temporary || null,
+    };
     const before = urls.size;
     for (const part of (await requests.read(path, partUrlsSchema, { query, limits })).objects) {
       if (part.number >= 1 && part.number <= upload.partsNum) urls.set(part.number, part.url);
@@ -85,9 +91,9 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
       const query = { generate_signed_url: true };
       return keysetList({ requests, path, schema: fileSchema, query, limits, unreadable: 'throw', missing: 'throw' });
     },
-    multipartUrls: (assetId, fileId, { uploadId, type }, limits) =>
+    multipartUrls: (assetId, fileId, { uploadId, type, temporary }, limits) =>
       requests.read(pathOf(assetId, 'files', fileId, 'multipart_url'), multipartUrlsSchema, {
-        query: { upload_id: uploadId, type },
+        query: { upload_id: uploadId, type, temporary: temporary || null },
         limits,
       }),
     multipartPartUrls: (assetId, fileId, upload, limits) =>

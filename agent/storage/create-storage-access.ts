@@ -35,6 +35,8 @@ export interface StorageAccessOptions {
 const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpStallMs: 45_000, idleMs: 30_000 };
 /** Design section 3: a hung mount may cost two stuck processes, not one per look. */
 const MAX_ABANDONED = 2;
+/** Processes that read pieces for other gateways. */
+const PART_PROCESSES = 2;
 /** `stop` waits this long for killed processes to be gone. */
 const STOP_WAIT_MS = 1_000;
 
@@ -106,17 +108,7 @@ function assertMountPoint(mountPoint: string): void {
   );
 }
 
-/**
- * Access to one storage through processes of its own (README.md). Starts nothing until the first call. Throws
- * `config-invalid` when the mount point is not an absolute path.
- */
-export function createStorageAccess(options: StorageAccessOptions): StorageAccess {
-  const { storageId, mountPoint } = options;
-  assertMountPoint(mountPoint);
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const log = options.log.child({ storageId });
-  const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
-  const start = () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs });
+function createLanes(limits: StorageLimits, start: () => StorageProcess) {
   const single = {
     maxProcesses: 1,
     callsPerProcess: Number.POSITIVE_INFINITY,
@@ -134,6 +126,23 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     callsPerProcess: 1,
     idleMs: limits.idleMs,
   });
+  // Pieces for other gateways: a transfer holds a process for minutes, and these must not wait that long.
+  const parts = new ProcessLane({ ...single, maxProcesses: PART_PROCESSES, callsPerProcess: 2, idleMs: limits.idleMs });
+  return { probes, entries, watches, contents, parts };
+}
+
+/**
+ * Access to one storage through processes of its own (README.md). Starts nothing until the first call. Throws
+ * `config-invalid` when the mount point is not an absolute path.
+ */
+export function createStorageAccess(options: StorageAccessOptions): StorageAccess {
+  const { storageId, mountPoint } = options;
+  assertMountPoint(mountPoint);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const log = options.log.child({ storageId });
+  const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
+  const start = () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs });
+  const { probes, entries, watches, contents, parts } = createLanes(limits, start);
   const onWatches = { markerExpected: false, killAfterCancel: false };
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
@@ -176,12 +185,14 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     stat: (path, { spelledExactly = false } = {}) => onEntries('stat', { path, spelledExactly }),
     digest: (path, call) => onContents('digest', { path }, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
+    readPart: (part, { signal }) =>
+      parts.run('read-part', part, { signal, markerExpected: markerSeen, killAfterCancel: false }),
     sendRange: (send, call) => onContents('send-range', send, call),
     receiveFile: (receive, call) => onContents('receive-file', receive, call),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {
-      await Promise.all([probes, entries, watches, contents].map((lane) => lane.stop(STOP_WAIT_MS)));
+      await Promise.all([probes, entries, watches, contents, parts].map((lane) => lane.stop(STOP_WAIT_MS)));
     },
   };
 }

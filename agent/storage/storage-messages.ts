@@ -64,6 +64,9 @@ const httpAnswer = z.object({
 
 const expectedFacts = z.object({ sizeBytes: count, mtimeNs: z.string() });
 
+/** What crosses the channel in one message must stay small beside the memory of both processes. */
+const MAX_PART_BYTES = 8 * 1024 * 1024;
+
 /** What a storage process can be asked for: one line per operation, request and result. */
 export const operations = {
   probe: { request: z.object({ testWrite: z.boolean() }), result: probeResult },
@@ -91,6 +94,15 @@ export const operations = {
   stat: { request: z.object({ path, spelledExactly: z.boolean() }), result: fileFacts.nullable() },
   digest: { request: z.object({ path }), result: digestResult },
   'read-text': { request: z.object({ path, maxBytes: count }), result: z.string().nullable() },
+  'read-part': {
+    request: z.object({
+      path,
+      offsetBytes: count,
+      lengthBytes: count.max(MAX_PART_BYTES),
+      expected: expectedFacts,
+    }),
+    result: z.instanceof(Uint8Array),
+  },
   'send-range': {
     request: z.object({
       path,

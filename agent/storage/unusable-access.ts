@@ -21,6 +21,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     stat: refuse,
     digest: refuse,
     readText: refuse,
+    readPart: refuse,
     sendRange: refuse,
     receiveFile: refuse,
     commitFile: refuse,

@@ -16,6 +16,7 @@ import { containedEntry } from './contained-path.ts';
 import { digestFile } from './digest-file.ts';
 import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
 import { probeRoot } from './probe-root.ts';
+import { readPart } from './read-part.ts';
 import { readText } from './read-text.ts';
 import { receiveFile } from './receive-file.ts';
 import { removeFile } from './remove-file.ts';
@@ -55,6 +56,7 @@ const handlers: Handlers = {
   },
   digest: ({ path }, context) => digestFile(path, context),
   'read-text': readText,
+  'read-part': readPart,
   'send-range': sendRange,
   'receive-file': async (request, context) => {
     await assertRootPresent(context);

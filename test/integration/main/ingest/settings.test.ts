@@ -42,6 +42,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     stat: async (path) => (names.includes(path) ? facts : null),
     digest: refuse,
     readText: async (path) => texts[path] ?? null,
+    readPart: refuse,
     sendRange: refuse,
     receiveFile: refuse,
     commitFile: refuse,
