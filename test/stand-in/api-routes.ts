@@ -4,6 +4,7 @@ import { handlers } from './api/handlers.ts';
 import type { Faults, Strike } from './faults/fault-plan.ts';
 import { RequestBudget } from './faults/request-budget.ts';
 import type { MultipartUploads } from './object-store/multipart-uploads.ts';
+import type { ObjectDisk } from './object-store/object-disk.ts';
 import type { SignedUrls } from './object-store/signed-urls.ts';
 import { type Operation, operationKey } from './published/published-api.ts';
 import type { PublishedFacts } from './published-facts.ts';
@@ -19,6 +20,7 @@ export interface ApiContext {
   faults: Faults;
   urls: SignedUrls;
   uploads: MultipartUploads;
+  disk: ObjectDisk;
   violations: Violation[];
   answerFaults: Violation[];
   calls: Map<string, number>;
@@ -92,8 +94,8 @@ async function serve(toolkit: Toolkit, target: Target, request: FastifyRequest, 
     record(toolkit.violations, state, { method: request.method, path }, checked.faults);
     return refuse(reply, 400, errorsOf(checked.faults));
   }
-  const { urls, uploads } = toolkit;
-  const call = { state, path, urls, uploads, listLagMs: faults.plan.listLagMs ?? 0, ...checked };
+  const { urls, uploads, disk } = toolkit;
+  const call = { state, path, urls, uploads, disk, listLagMs: faults.plan.listLagMs ?? 0, ...checked };
   await apply(toolkit, { ...target, strike, call }, request, reply);
 }
 

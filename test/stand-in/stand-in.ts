@@ -67,6 +67,7 @@ export async function createStandIn(options: StandInOptions): Promise<StandIn> {
     faults,
     urls,
     uploads: store.uploads,
+    disk,
     ...counted,
   };
   const control = createControl({ state, faults, disk, context });

@@ -1,4 +1,5 @@
 import type { MultipartUploads } from '../object-store/multipart-uploads.ts';
+import type { ObjectDisk } from '../object-store/object-disk.ts';
 import type { SignedUrls } from '../object-store/signed-urls.ts';
 import type { IconikState } from '../state/iconik-state.ts';
 import type { Page } from '../state/paging.ts';
@@ -15,6 +16,8 @@ export interface Call {
   body: Record<string, unknown>;
   urls: SignedUrls;
   uploads: MultipartUploads;
+  /** The objects, for calls that remove them. */
+  disk: Pick<ObjectDisk, 'remove'>;
   /** Age in ms below which search-backed lists do not show a record. */
   listLagMs: number;
 }

@@ -2,6 +2,7 @@ import type { Row } from '../state/table.ts';
 import { type Answer, ApiError, type Call, type Handlers } from './call.ts';
 import { proxyOf } from './derivatives.ts';
 import { fileOf } from './files.ts';
+import { temporaryFileOf } from './relays.ts';
 import { derivativeKey, fileKey } from './upload-fields.ts';
 
 /** S3 allows no more parts than these, and lists at most a thousand of them at once. */
@@ -15,7 +16,8 @@ const s3Key = (call: Call, row: Row, key: string): string => {
     throw new ApiError(501, 'Only S3 storages have multipart uploads here');
   return key;
 };
-const keyOfFile: KeyOf = (call) => s3Key(call, fileOf(call), fileKey(call.state, fileOf(call)));
+const recordOf = (call: Call): Row => (call.query.temporary === true ? temporaryFileOf(call) : fileOf(call));
+const keyOfFile: KeyOf = (call) => s3Key(call, recordOf(call), fileKey(call.state, recordOf(call)));
 const keyOfProxy: KeyOf = (call) => s3Key(call, proxyOf(call), derivativeKey('proxies', proxyOf(call)));
 
 /** URLs that complete, abort or list an upload; `type` narrows to one. */
