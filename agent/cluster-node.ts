@@ -16,6 +16,7 @@ import { ServedStorages } from './cluster/served-storages.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
 import type { WorkerIdentity, WorkerStatus } from './db/queries/worker.ts';
+import { readExtraCa } from './extra-ca.ts';
 import { storageCheckName } from './health/checks/storage-check.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
@@ -62,6 +63,7 @@ export interface ClusterNodeOptions {
 export class ClusterNode implements Service, OperatedNode {
   readonly #options: ClusterNodeOptions;
   readonly #self: WorkerIdentity;
+  readonly #extraCa: string | null;
   readonly #recording: ReturnType<typeof createNodeRecording>;
   readonly #storages: ServedStorages;
   readonly #entities: EntityWatch;
@@ -83,6 +85,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#options = options;
     this.#self = { ...options.self, version: VERSION };
     this.#recording = createNodeRecording(process.env.ISG_PRO_HISTORY, options.self);
+    this.#extraCa = readExtraCa(options.host);
     this.#storages = this.#createStorages();
     this.#entities = this.#createEntityWatch();
     this.#pulse = this.#createPulse();
@@ -103,7 +106,13 @@ export class ClusterNode implements Service, OperatedNode {
   #createStorages(): ServedStorages {
     const { guard, host } = this.#options;
     const { httpsProxy, stallMs } = host.config;
-    const shared = { guard, log: host.log, httpsProxy: httpsProxy ?? null, ...stallWindows(stallMs).storage };
+    const shared = {
+      guard,
+      log: host.log,
+      httpsProxy: httpsProxy ?? null,
+      extraCa: this.#extraCa,
+      ...stallWindows(stallMs).storage,
+    };
     return new ServedStorages((storageId, mountPoint) => {
       try {
         return createStorageAccess({ storageId, mountPoint, ...shared });
@@ -186,6 +195,8 @@ export class ClusterNode implements Service, OperatedNode {
       tunables: () => this.#tunables(),
       status: () => this.status(),
       isLeader: () => this.#elector.trustedTerm() !== null,
+      isTransferring: () => workingRoles(this.#facts()).has('TRANSFER'),
+      extraCa: this.#extraCa,
       isLast: () => this.#isLast(),
     });
   }
@@ -247,6 +258,7 @@ export class ClusterNode implements Service, OperatedNode {
       this.#health,
       this.#roles.telemetry,
       this.#runner,
+      this.#roles.directListener,
       this.#elector,
     ]) {
       await this.#startOne(service);
@@ -420,8 +432,12 @@ export class ClusterNode implements Service, OperatedNode {
     return [
       { role: 'CHECKSUM', kinds: ['checksum'], limit: limit('checksum_max_workers') },
       { role: 'TRANSCODE', kinds: ['transcode'], limit: limit('max_transcoding_jobs'), perProfile: true },
-      { role: 'TRANSFER', kinds: ['upload'], limit: limit('file_upload_parallel_uploads_num') },
-      { role: 'TRANSFER', kinds: ['download'], limit: limit('file_download_parallel_downloads_num') },
+      { role: 'TRANSFER', kinds: ['upload', 'relay-upload'], limit: limit('file_upload_parallel_uploads_num') },
+      {
+        role: 'TRANSFER',
+        kinds: ['download', 'direct-download', 'relay-download', 'relay-cleanup'],
+        limit: limit('file_download_parallel_downloads_num'),
+      },
       { role: 'MAIN', kinds: ['delete'], limit: () => 2 },
       { role: 'MAIN', kinds: EVENT_JOB_KINDS, limit: () => 2 },
     ];

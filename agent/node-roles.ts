@@ -6,10 +6,12 @@ import type { ResolvedTunables } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
 import { createIntentStore } from './db/queries/intent.ts';
 import { enqueueJobs } from './db/queries/job.ts';
+import type { IconikApi } from './iconik/api.ts';
 import type { CreateOnce } from './iconik/creation/create-once.ts';
 import { createCreateOnce } from './iconik/creation/intended-creation.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
+import type { UploadObject } from './iconik/object-upload/upload-object.ts';
 import { createSendLogFile } from './iconik/send-log-file.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
 import type { JobTrouble } from './jobs/job-trouble.ts';
@@ -35,10 +37,23 @@ import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
 import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
+import { createDirectDownloadHandler } from './roles/transfer/direct/direct-download-handler.ts';
+import { DirectListener } from './roles/transfer/direct/direct-listener.ts';
+import { probeGateway } from './roles/transfer/direct/probe-gateway.ts';
+import {
+  createRelayCleanUpHandler,
+  createRelayDownloadHandler,
+} from './roles/transfer/direct/relay-download-handler.ts';
+import {
+  createRelayUploadHandler,
+  type RelayUploadDeps,
+  withTemporaryParts,
+} from './roles/transfer/direct/relay-upload-handler.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
+import type { Service } from './runtime/service.ts';
 import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
@@ -60,6 +75,10 @@ export interface NodeRolesOptions {
   tunables: () => ResolvedTunables;
   status: () => NodeStatus;
   isLeader: () => boolean;
+  /** Whether this node does TRANSFER work now: enabled, not draining, no duplicate. */
+  isTransferring: () => boolean;
+  /** PEM of `direct-transfer-ca`; null = none. */
+  extraCa: string | null;
   /** Whether no other node can lead now. */
   isLast: () => boolean;
 }
@@ -69,6 +88,8 @@ export interface NodeRoles {
   handlers: readonly JobHandler[];
   leaderWork: readonly LeaderWork[];
   telemetry: Telemetry;
+  /** Hands files to other gateways; off unless configured. */
+  directListener: Service;
   /** For whoever is asked for this node's logs. */
   logUpload: LogUpload;
   /** What this node, as leader, knows to be wrong with the queue. */
@@ -102,6 +123,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     guard,
     log,
     httpsProxy: config.httpsProxy ?? null,
+    extraCa: options.extraCa,
     ...stallWindows(config.stallMs).storage,
   });
   const ffmpeg = createFfmpegFinder(options);
@@ -132,6 +154,15 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
       isLeader: options.isLeader,
       lines: host.lines,
       errorLines: host.errorLines,
+    }),
+    directListener: new DirectListener({
+      iconik: api,
+      sql: database,
+      clock: systemClock,
+      log,
+      storageOf: storageFinder(options).storageOf,
+      isOpen: options.isTransferring,
+      address: config.directTransfer ?? null,
     }),
     logUpload: logUploadOf(options),
     cleanUp: () => cleanTemp(tempDir),
@@ -182,18 +213,8 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   const { api, database, host } = options;
   const { config } = host;
   const { createOnce } = tools;
-  const find = (storageId: string) => options.served().find(({ storage }) => storage.id === storageId) ?? null;
-  const storageOf = (storageId: string) => {
-    const served = find(storageId);
-    if (!served) return null;
-    return withinScanDirectories(served.access, () => find(storageId)?.storage.settings ?? served.storage.settings);
-  };
-  const uploadObject = createUploadObject({
-    api,
-    proxyUrl: config.httpsProxy,
-    ...stallWindows(config.stallMs).upload,
-    ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
-  });
+  const { find, storageOf } = storageFinder(options);
+  const uploadObject = uploaderOf(options, api);
   return [
     {
       ...createChecksumHandler({ storageOf: (storageId) => find(storageId)?.access ?? null }),
@@ -216,12 +237,51 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     },
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
+    ...gatewayHandlers(options, {
+      createOnce,
+      storageOf,
+      uploadTemporary: uploaderOf(options, withTemporaryParts(api)),
+    }),
     createDeleteHandler({
       database,
       storage: storageOf,
       mayDelete: (storageId) => find(storageId)?.storage.settings.delete === true,
     }),
   ] as JobHandler[];
+}
+
+function uploaderOf({ host: { config } }: NodeRolesOptions, api: IconikApi): UploadObject {
+  return createUploadObject({
+    api,
+    proxyUrl: config.httpsProxy,
+    ...stallWindows(config.stallMs).upload,
+    ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
+  });
+}
+
+// Transfers from and to other gateways.
+function gatewayHandlers(
+  { api, database, host, extraCa }: NodeRolesOptions,
+  tools: Pick<RelayUploadDeps, 'createOnce' | 'storageOf' | 'uploadTemporary'>,
+): unknown[] {
+  const downloads = { api, sql: database, ...tools };
+  const line = { httpsProxy: host.config.httpsProxy ?? null, extraCa };
+  return [
+    createDirectDownloadHandler({ ...downloads, probe: (origin, signal) => probeGateway(origin, line, signal) }),
+    createRelayUploadHandler({ api, ...tools }),
+    createRelayDownloadHandler({ ...downloads, enqueueJobs }),
+    createRelayCleanUpHandler({ api }),
+  ];
+}
+
+function storageFinder({ served }: NodeRolesOptions) {
+  const find = (storageId: string) => served().find(({ storage }) => storage.id === storageId) ?? null;
+  const storageOf = (storageId: string) => {
+    const found = find(storageId);
+    if (!found) return null;
+    return withinScanDirectories(found.access, () => find(storageId)?.storage.settings ?? found.storage.settings);
+  };
+  return { find, storageOf };
 }
 
 function createScan({ api, database, host, served, tunables, isStorageHealthy }: NodeRolesOptions): ScanWork {

@@ -347,8 +347,6 @@ export interface IconikApi {
     /** All records of the queue, paged to the end. */
     transfersFrom(id: string, limits?: CallLimits): Promise<TransferFromRecord[]>;
     transfersTo(id: string, limits?: CallLimits): Promise<TransferToRecord[]>;
-    /** One record of that queue; null when it is not there. */
-    transferTo(id: string, transferId: string, limits?: CallLimits): Promise<TransferToRecord | null>;
     deletions(id: string, limits?: CallLimits): Promise<DeletionRecord[]>;
     /** Removes a finished record; one that is gone already counts as removed. */
     endTransfer(
@@ -459,6 +457,8 @@ export interface IconikApi {
   };
   /** Transfers from gateway to gateway (reference A.8, C.13). */
   transfers: {
+    /** A record of the queue transfers_to of a storage; null when it is not there. */
+    transferTo(storageId: string, transferId: string, limits?: CallLimits): Promise<TransferToRecord | null>;
     /** Signed link to what a transfer names, at the gateway that holds it. A secret. */
     signedUrl(transferId: string, limits?: CallLimits): Promise<string>;
     /** Whether iconik made this signature for the transfer; throws when that cannot be known now. */

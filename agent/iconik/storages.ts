@@ -13,7 +13,7 @@ import {
   transferFromSchema,
   transferToSchema,
 } from './schemas.ts';
-import { exceptGone, isNotFound, type ServiceRequests } from './service-requests.ts';
+import { exceptGone, type ServiceRequests } from './service-requests.ts';
 
 /** Most event ids in one purge (reference C.4). */
 const PURGE_AT_ONCE = 100;
@@ -84,14 +84,6 @@ export function createStorages(requests: ServiceRequests): IconikApi['storages']
     patchFileAt: (id, body, limits) => requests.write({ method: 'PATCH', path: pathOf(id, 'files'), body }, limits),
     transfersFrom: (id, limits) => queue(pathOf(id, 'transfers_from'), transferFromSchema, limits),
     transfersTo: (id, limits) => queue(pathOf(id, 'transfers_to'), transferToSchema, limits),
-    async transferTo(id, transferId, limits) {
-      try {
-        return await requests.read(pathOf(id, 'transfers_to', transferId), transferToSchema, { limits });
-      } catch (error) {
-        if (isNotFound(error)) return null;
-        throw error;
-      }
-    },
     deletions: (id, limits) => queue(pathOf(id, 'deletions'), deletionSchema, limits),
     endTransfer: (id, { queue: name, transferId, outcome }, limits) =>
       requests

@@ -3,8 +3,8 @@ import { IsgError } from '../runtime/errors.ts';
 import type { IconikApi } from './api.ts';
 import { servicePath } from './http-call.ts';
 import { keysetList } from './paging.ts';
-import { fileSchema, fileSetSchema } from './schemas.ts';
-import { exceptGone, type ServiceRequests } from './service-requests.ts';
+import { fileSchema, fileSetSchema, transferToSchema } from './schemas.ts';
+import { exceptGone, isNotFound, type ServiceRequests } from './service-requests.ts';
 
 const signedUrlSchema = z.looseObject({ url: z.string().min(1) });
 /** A list without paging: the published call knows neither `per_page` nor `last_id`. */
@@ -20,6 +20,15 @@ const REFUSALS = new Set([400, 403, 404]);
 /** Transfers from gateway to gateway: signed links, and temporary files for relays (reference A.8, C.13). */
 export function createTransfers(requests: ServiceRequests): IconikApi['transfers'] {
   return {
+    async transferTo(storageId, transferId, limits) {
+      const path = servicePath('files', ['storages', storageId, 'transfers_to', transferId]);
+      try {
+        return await requests.read(path, transferToSchema, { limits });
+      } catch (error) {
+        if (isNotFound(error)) return null;
+        throw error;
+      }
+    },
     async signedUrl(transferId, limits) {
       const request = { path: transferPath(transferId, 'urls'), body: undefined };
       return (await requests.ask(request, { schema: signedUrlSchema, limits })).url;

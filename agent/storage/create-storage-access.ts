@@ -30,6 +30,8 @@ export interface StorageAccessOptions {
   limits?: Partial<StorageLimits>;
   /** Proxy for object stores (`https-proxy`); without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count. */
   httpsProxy?: string | null;
+  /** Certificates (PEM) of an authority that is trusted for transfers beside the system's. */
+  extraCa?: string | null;
 }
 
 const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpStallMs: 45_000, idleMs: 30_000 };
@@ -140,7 +142,13 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
   assertMountPoint(mountPoint);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const log = options.log.child({ storageId });
-  const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
+  const settings = {
+    storageId,
+    mountPoint,
+    httpsProxy: options.httpsProxy ?? null,
+    extraCa: options.extraCa ?? null,
+    httpStallMs: limits.httpStallMs,
+  };
   const start = () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs });
   const { probes, entries, watches, contents, parts } = createLanes(limits, start);
   const onWatches = { markerExpected: false, killAfterCancel: false };

@@ -138,6 +138,8 @@ export const processSettingsSchema = z.object({
   mountPoint: z.string(),
   /** Proxy for object stores; may hold a password, so it never travels in arguments or environment. */
   httpsProxy: z.string().nullable(),
+  /** Certificates (PEM) of an authority that is trusted beside the system's. */
+  extraCa: z.string().nullable(),
   /** A connection to an object store without a byte for this long is given up. */
   httpStallMs: z.number().positive(),
 });

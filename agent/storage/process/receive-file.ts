@@ -133,6 +133,7 @@ function ask({ context, watch }: Download, url: URL, offset: number) {
     // Compressed answers would make lengths and ranges mean something else.
     headers: { 'accept-encoding': 'identity', ...range },
     httpsProxy: context.httpsProxy,
+    extraCa: context.extraCa,
   });
   return new Promise<{ request: http.ClientRequest; response: http.IncomingMessage } | 'stale-connection'>(
     (resolve, reject) => {

@@ -34,14 +34,10 @@ describe('reading a piece of a file', () => {
   it('gives nothing of a file that is another than expected, of a link, or from outside', async () => {
     const { storage, expected } = await storageWithFile();
     const piece = { path: 'file', offsetBytes: 0, lengthBytes: 10, expected };
-    await expect(storage.readPart({ ...piece, offsetBytes: 2_999_991 }, {})).rejects.toEqual(
-      withCode('file-changed'),
-    );
+    await expect(storage.readPart({ ...piece, offsetBytes: 2_999_991 }, {})).rejects.toEqual(withCode('file-changed'));
     symlinkSync(join(storage.mountPoint, 'file'), join(storage.mountPoint, 'link'));
     await expect(storage.readPart({ ...piece, path: 'link' }, {})).rejects.toEqual(withCode('file-unreadable'));
-    await expect(storage.readPart({ ...piece, path: '../file' }, {})).rejects.toEqual(
-      withCode('outside-storage'),
-    );
+    await expect(storage.readPart({ ...piece, path: '../file' }, {})).rejects.toEqual(withCode('outside-storage'));
     await expect(storage.readPart({ ...piece, path: 'none' }, {})).rejects.toEqual(withCode('file-not-found'));
     appendFileSync(join(storage.mountPoint, 'file'), 'x');
     await expect(storage.readPart(piece, {})).rejects.toEqual(withCode('file-changed'));

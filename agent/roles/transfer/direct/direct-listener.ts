@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
-import type { Clock } from '../../../runtime/clock.ts';
 import { coerceError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { Service } from '../../../runtime/service.ts';
@@ -8,7 +7,7 @@ import { type AnswerDeps, answerDirect } from './direct-answers.ts';
 import { readCertificate } from './listener-certificate.ts';
 import { type OfferDeps, OfferedFiles } from './offered-file.ts';
 import { limitedAddress } from './question-limit-state.ts';
-import { SignatureVerdicts, type VerdictDeps } from './signature-verdicts.ts';
+import { SignatureVerdicts } from './signature-verdicts.ts';
 
 /** Where to listen, and as whom. */
 export interface ListenerAddress {
@@ -22,9 +21,7 @@ export interface ListenerAddress {
 }
 
 /** What the listener needs. */
-export interface DirectListenerOptions extends Omit<OfferDeps, 'iconik'>, Pick<AnswerDeps, 'log' | 'isOpen'> {
-  iconik: OfferDeps['iconik'] & VerdictDeps['iconik'];
-  clock: Clock;
+export interface DirectListenerOptions extends OfferDeps, Pick<AnswerDeps, 'log' | 'isOpen'> {
   log: Logger;
   /** null = off. */
   address: ListenerAddress | null;

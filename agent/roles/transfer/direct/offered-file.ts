@@ -8,7 +8,7 @@ import { entityTag } from './direct-request-plan.ts';
 
 /** What finding a file needs. */
 export interface OfferDeps {
-  iconik: Pick<IconikApi, 'storages'>;
+  iconik: Pick<IconikApi, 'transfers'>;
   sql: Sql;
   clock: Clock;
   /** The storage as this node reaches it; null when it does not. */
@@ -77,7 +77,7 @@ export class OfferedFiles {
     const known = this.#orders.get(key);
     if (known && atMs - known.atMs < ORDER_FOR_MS) return known;
     this.#orders.delete(key);
-    const record = await this.#deps.iconik.storages.transferTo(wanted.storageId, wanted.transferId, { signal });
+    const record = await this.#deps.iconik.transfers.transferTo(wanted.storageId, wanted.transferId, { signal });
     if (!record?.original_storage_id || !record.file_set_id) return null;
     const order = { atMs, storageId: record.original_storage_id, fileSetId: record.file_set_id };
     this.#orders.set(key, order);
