@@ -35,13 +35,12 @@ export async function answerDirect(
   response.once('close', () => gone.abort());
   const signal = AbortSignal.any([deps.signal, gone.signal]);
   try {
+    const asked = parseDirectRequest(request.method, request.url);
+    if (asked.kind === 'method-refused') return refuse(response, 405, 'Only GET and HEAD.', { allow: 'GET, HEAD' });
     // There are no bodies here: one would only keep the connection busy.
     if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined)
       return refuse(response, 400, 'No body is expected.');
-    const asked = parseDirectRequest(request.method, request.url);
     switch (asked.kind) {
-      case 'method-refused':
-        return refuse(response, 405, 'Only GET and HEAD.', { allow: 'GET, HEAD' });
       case 'unknown':
         return refuse(response, 404, 'There is nothing here.');
       case 'health':
