@@ -24,7 +24,7 @@ export function parseDirectRequest(method: string | undefined, target: string | 
   if (method !== 'GET' && method !== 'HEAD') return { kind: 'method-refused' };
   // Origin form only: a target with a host of its own is for a proxy, which this is not.
   if (!target?.startsWith('/') || target.startsWith('//')) return { kind: 'unknown' };
-  const [path = '', query = ''] = splitOnce(target, '?');
+  const [path, query] = splitOnce(target, '?');
   if (/^\/v1\/healthcheck\/?$/.test(path)) return { kind: 'health' };
   // Matched as it was sent, undecoded and unresolved: an id needs neither, and a path that needs it is none of ours.
   const [, transferId, storageId, fileId] = FILE.exec(path) ?? [];

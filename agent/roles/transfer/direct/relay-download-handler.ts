@@ -71,8 +71,9 @@ export function createRelayCleanUpHandler(deps: {
     role: 'TRANSFER',
     kind: 'relay-cleanup',
     payload: cleanUpSchema,
-    run: async ({ payload, signal, confirmLease }) => {
-      await confirmLease();
+    run: async (context) => {
+      const { payload, signal } = context;
+      await context.confirmLease();
       await deps.api.transfers.deleteTemporaryFileSet(payload.assetId, payload.fileSetId, { signal });
       return { kind: 'done', result: {} };
     },

@@ -63,15 +63,15 @@ const CLEAN_UP_MS = 10_000;
 
 /** The client for uploads to temporary files: their part URLs are asked for as such (reference C.9). */
 export function withTemporaryParts(api: IconikApi): IconikApi {
-  const { multipartUrls, multipartPartUrls } = api.files;
+  const { files } = api;
   return {
     ...api,
     files: {
-      ...api.files,
+      ...files,
       multipartUrls: (assetId, fileId, upload, limits) =>
-        multipartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
+        files.multipartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
       multipartPartUrls: (assetId, fileId, upload, limits) =>
-        multipartPartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
+        files.multipartPartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
     },
   };
 }
