@@ -65,6 +65,24 @@ export async function downloadBy(deps: DownloadDeps, context: JobContext<unknown
     const message = `The order of the transfer is incomplete (${fields}).`;
     throw new IsgError('job-payload-invalid', message, { retry: 'permanent' });
   }
-  const payload: DownloadPayload = parsed.data;
-  return await download.run({ ...context, payload });
+  return await download.run(withPayload(context, parsed.data));
+}
+
+/** The same running job with another payload. Lease and signal are read at each use: they may change while it runs. */
+function withPayload(context: JobContext<unknown>, payload: DownloadPayload): JobContext<DownloadPayload> {
+  return {
+    payload,
+    get job() {
+      return context.job;
+    },
+    get log() {
+      return context.log;
+    },
+    get signal() {
+      return context.signal;
+    },
+    progress: (fraction, note) => context.progress(fraction, note),
+    saveCheckpoint: (value) => context.saveCheckpoint(value),
+    confirmLease: () => context.confirmLease(),
+  };
 }

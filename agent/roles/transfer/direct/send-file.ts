@@ -4,7 +4,7 @@ import type { IsgError } from '../../../runtime/errors.ts';
 import type { OfferedFile } from './offered-file.ts';
 
 /** Read at a time; two such pieces are in memory for each request. */
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 2 * 1024 * 1024;
 
 /**
  * Sends the bytes from `start` to `end` (exclusive) as the body of an answer whose head is written. The next piece is read

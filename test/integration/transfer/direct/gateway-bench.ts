@@ -180,7 +180,9 @@ export class GatewayBench implements AsyncDisposable {
   async runOnce(handler: JobHandler, payload: Record<string, unknown>, memory: JobMemory) {
     memory.attempts = (memory.attempts ?? 0) + 1;
     const context = jobContext({ payload: handler.payload.parse(payload), memory, kind: handler.kind });
-    const outcome = await settle(handler.run(context));
+    // As the runner's: what it offers is inherited, so a copy of it would have nothing.
+    const inherited: typeof context = Object.create(context);
+    const outcome = await settle(handler.run(inherited));
     if ((outcome.kind === 'done' || outcome.kind === 'failed') && outcome.alongside)
       await this.db.database.transaction(outcome.alongside);
     return outcome;
