@@ -10,8 +10,8 @@ import { makeCertificate } from '../../integration/transfer/direct/gateway-bench
 import { isLong, onlyLong } from '../../support/long-version.ts';
 import { MediaCluster } from '../../support/media-cluster.ts';
 
-const SIZE = 512 * 1024 * 1024;
-const DEADLINE_MS = 80_000;
+const SIZE = 192 * 1024 * 1024;
+const DEADLINE_MS = 180_000;
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -104,5 +104,5 @@ it.skipIf(!isLong)(
       await rm(dir, { recursive: true, force: true });
     }
   },
-  300_000,
+  600_000,
 );

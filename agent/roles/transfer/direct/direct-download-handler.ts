@@ -24,7 +24,7 @@ export interface DirectDownloadDeps extends DownloadDeps {
   probe(origin: string, signal: AbortSignal): Promise<GatewayReach>;
 }
 
-/** A gateway that is away is looked for again after this. */
+/** A gateway that is away is looked for again after this, and each time so much later: a restart of it takes minutes. */
 const AWAY_MS = 30_000;
 
 /**
@@ -53,7 +53,11 @@ async function runDirect(deps: DirectDownloadDeps, context: JobContext<DirectPay
     return await downloadBy(deps, context);
   }
   const message = `The gateway at ${origin}, which holds the files, cannot be reached: ${reach.why}. It is tried again; if it stays away, order the transfer anew after its Direct Transfer Address is removed in iconik, and it goes through the cloud.`;
-  return { kind: 'retry', error: { code: 'download-refused', message, retry: 'transient' }, afterMs: AWAY_MS };
+  return {
+    kind: 'retry',
+    error: { code: 'download-refused', message, retry: 'transient' },
+    afterMs: AWAY_MS * context.job.attempts,
+  };
 }
 
 /** Runs the ordinary download, which parses what it needs of the payload itself. */

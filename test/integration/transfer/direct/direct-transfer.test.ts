@@ -9,6 +9,7 @@ import { createDirectDownloadHandler } from '../../../../agent/roles/transfer/di
 import type { DirectListener } from '../../../../agent/roles/transfer/direct/direct-listener.ts';
 import { directPath } from '../../../../agent/roles/transfer/direct/direct-request-plan.ts';
 import { probeGateway } from '../../../../agent/roles/transfer/direct/probe-gateway.ts';
+import { systemClock } from '../../../../agent/runtime/clock.ts';
 import type { StorageAccess } from '../../../../agent/storage/storage-access.ts';
 import { ask, GatewayBench, makeCertificate } from './gateway-bench.ts';
 
@@ -182,7 +183,8 @@ describe('the listener', () => {
   });
 
   it('asks iconik about few bad signatures, and goes on serving the good one', async () => {
-    const { origin } = await bench.listen();
+    // Time stands still, so nothing is refilled, however slow this machine is.
+    const { origin } = await bench.listen({ clock: { ...systemClock, monotonicMs: () => 0 } });
     const file = await bench.ingest('in/flood.mov', randomBytes(10));
     const link = await linkFor(bench.orderDirect(file, origin), file.fileId);
     expect((await ask(link, { ca })).status).toBe(200);
@@ -193,8 +195,8 @@ describe('the listener', () => {
     const statuses: number[] = [];
     for (const guess of guesses) statuses.push((await ask(guess, { ca })).status);
     expect(new Set(statuses)).toEqual(new Set([403, 429]));
-    // Ten at once and one in two seconds.
-    expect(verifications() - before).toBeLessThanOrEqual(30);
+    // Ten at once for one address; the good one was the first.
+    expect(verifications() - before).toBe(9);
     expect((await ask(link, { ca })).body.equals(file.content)).toBe(true);
   });
 
