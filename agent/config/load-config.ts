@@ -55,8 +55,11 @@ export interface NodeConfig {
   iconikSettleMs: number;
   /** Milliseconds without progress before ffmpeg or a transfer is ended; undefined: each kind of work decides. */
   stallMs: number | undefined;
+  checksumMegabytesPerSecond: number | undefined;
   priorityOrder: 'larger-first' | 'smaller-first';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Which hardware may encode video proxies. */
+  hardwareEncoding: 'off' | 'auto' | 'videotoolbox' | 'nvenc' | 'qsv';
   ffmpegPath: string | undefined;
   ffprobePath: string | undefined;
   /** From the key, else from HTTPS_PROXY. May hold a password: never log it. */
@@ -177,8 +180,10 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     iconikRequestsPerSecond: values['iconik-requests-per-second'],
     iconikSettleMs: values['iconik-settle-ms'],
     stallMs: values['stall-ms'],
+    checksumMegabytesPerSecond: values['checksum-max-megabytes-per-second'],
     priorityOrder: values['priority-order'],
     logLevel: values['log-level'],
+    hardwareEncoding: values['hardware-encoding'],
     ffmpegPath: values['ffmpeg-path'],
     ffprobePath: values['ffprobe-path'],
     httpsProxy: values['https-proxy'] ?? proxyOfEnvironment(host),

@@ -96,10 +96,15 @@ export const CONFIG_KEYS = {
   'iconik-settle-ms': wholeNumber(1_000, 600_000).default(15_000),
   /** Below it, a busy file server looks like a dead one. */
   'stall-ms': wholeNumber(10_000, 3_600_000).optional(),
+  /** Of storages, for checksums. */
+  'checksum-max-megabytes-per-second': wholeNumber(1, 100_000).optional(),
   'priority-order': z
     .enum(['larger-first', 'smaller-first'], 'must be larger-first or smaller-first')
     .default('larger-first'),
   'log-level': z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
+  'hardware-encoding': z
+    .enum(['off', 'auto', 'videotoolbox', 'nvenc', 'qsv'], 'must be off, auto, videotoolbox, nvenc or qsv')
+    .default('off'),
   'ffmpeg-path': text.optional(),
   'ffprobe-path': text.optional(),
   'https-proxy': webUrl('must be a URL such as http://proxy:3128').optional(),

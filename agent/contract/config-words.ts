@@ -94,11 +94,21 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
       'How long ffmpeg, an upload or a download may make no progress before it is ended and tried again, in milliseconds.',
     default: '120000 for ffmpeg (more for long clips), 45000 for transfers',
   },
+  'checksum-max-megabytes-per-second': {
+    explanation:
+      'What this node may read in a second for checksums, in megabytes; each of its checksum workers gets an equal part.',
+    default: 'no limit',
+  },
   'priority-order': {
     explanation: 'Whether jobs with a larger or a smaller priority number run first.',
     default: 'larger-first',
   },
   'log-level': { explanation: 'Least severe messages that go to the log.', default: 'info' },
+  'hardware-encoding': {
+    explanation:
+      'Whether video proxies are encoded by the graphics hardware of this machine, and by which; software is used where it does not work.',
+    default: 'off',
+  },
   'ffmpeg-path': {
     explanation: 'ffmpeg program to use instead of the packaged one.',
     default: 'packaged or installed ffmpeg',

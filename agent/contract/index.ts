@@ -5,6 +5,7 @@ export * from './config-text.ts';
 export * from './config-words.ts';
 export * from './error-detail.ts';
 export * from './exit-codes.ts';
+export * from './finding.ts';
 export * from './health.ts';
 export * from './job.ts';
 export * from './link.ts';

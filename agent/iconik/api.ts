@@ -160,6 +160,14 @@ export interface UploadTarget {
   upload_filename: string | null;
 }
 
+/** Where the next parts of a B2 large file go. */
+export interface B2UploadPlace {
+  uploadFileId: string;
+  uploadUrl: string;
+  /** A bearer secret. */
+  authorizationToken: string;
+}
+
 export interface FileRecord extends Entity, UploadTarget {
   name: string | null;
   original_name: string | null;
@@ -178,6 +186,8 @@ export interface FileRecord extends Entity, UploadTarget {
 }
 
 export interface Proxy extends Entity, UploadTarget {
+  /** Signed, for downloading; absent while iconik gives none. */
+  url?: string | null;
   filename: string | null;
   name: string | null;
   status: string | null;
@@ -417,6 +427,32 @@ export interface IconikApi {
       upload: { uploadId: string; type: 'complete_url' | 'abort_url' | 'list_parts_url'; temporary?: boolean },
       limits?: CallLimits,
     ): Promise<{ complete_url: string | null; abort_url: string | null; list_parts_url: string[] }>;
+    /** S3: a signed URL for one part that is bound to its MD5 (base64), for storages with `presign_md5_checksum`. */
+    multipartBoundPartUrl(
+      assetId: string,
+      fileId: string,
+      part: { uploadId: string; number: number; md5Base64: string; temporary?: boolean },
+      limits?: CallLimits,
+    ): Promise<string>;
+    /**
+     * B2: begins a large file (`uploadFileId` null; never repeated inside), or gives another upload URL for one. An upload URL
+     * serves one sender at a time.
+     */
+    startB2(
+      assetId: string,
+      fileId: string,
+      upload: { uploadFileId: string | null; temporary?: boolean },
+      limits?: CallLimits,
+    ): Promise<B2UploadPlace>;
+    /** B2: puts the parts together, SHA-1s in the order of parts. Sent once: a second time is refused once it has worked. */
+    finishB2(
+      assetId: string,
+      fileId: string,
+      upload: { uploadFileId: string; sha1s: readonly string[]; temporary?: boolean },
+      limits?: CallLimits,
+    ): Promise<void>;
+    /** B2: drops a large file that is not finished. */
+    cancelB2(assetId: string, fileId: string, uploadFileId: string, limits?: CallLimits): Promise<void>;
     /** S3: signed URLs of parts 1…partsNum (all pages). */
     multipartPartUrls(
       assetId: string,
@@ -426,6 +462,10 @@ export interface IconikApi {
     ): Promise<{ number: number; url: string }[]>;
   };
   proxies: {
+    /** As of files. */
+    multipartUrls: IconikApi['files']['multipartUrls'];
+    /** As of files. */
+    multipartPartUrls: IconikApi['files']['multipartPartUrls'];
     create(assetId: string, body: Body, limits?: CallLimits): Promise<Proxy>;
     get(assetId: string, proxyId: string, limits?: CallLimits): Promise<Proxy>;
     patch(assetId: string, proxyId: string, body: Body, limits?: CallLimits): Promise<void>;

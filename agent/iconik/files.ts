@@ -1,48 +1,13 @@
 import { IsgError } from '../runtime/errors.ts';
-import type { CallLimits, IconikApi } from './api.ts';
+import type { IconikApi } from './api.ts';
+import { createB2Files } from './b2-files.ts';
 import { servicePath } from './http-call.ts';
 import { keysetList } from './paging.ts';
-import { fileSchema, fileSetSchema, formatSchema, multipartUrlsSchema, partUrlsSchema } from './schemas.ts';
+import { readPartUrls } from './part-urls.ts';
+import { boundPartUrlsSchema, fileSchema, fileSetSchema, formatSchema, multipartUrlsSchema } from './schemas.ts';
 import { isNotFound, type ServiceRequests } from './service-requests.ts';
 
-/** Part URLs per request. */
-const PARTS_PER_PAGE = 100;
-
 const pathOf = (assetId: string, ...more: string[]) => servicePath('files', ['assets', assetId, ...more]);
-
-/** Signed URLs of all parts, page by page (reference C.9); anything less than all of them is an unreadable answer. */
-async function partUrls(
-  requests: ServiceRequests,
-  path: string,
-  upload: { uploadId: string; partsNum: number; temporary?: boolean },
-  limits: CallLimits | undefined,
-): Promise<{ number: number; url: string }[]> {
-  const urls = new Map<number, string>();
-  for (let page = 1; urls.size < upload.partsNum; page++) {
-    const query = {
-      upload_id: upload.uploadId,
-      parts_num: upload.partsNum,
-      per_page: PARTS_PER_PAGE,
-      page,
-      temporary: upload.temporary || null,
-    };
-    const before = urls.size;
-    for (const part of (await requests.read(path, partUrlsSchema, { query, limits })).objects) {
-      if (part.number >= 1 && part.number <= upload.partsNum) urls.set(part.number, part.url);
-    }
-    if (urls.size === before) {
-      throw new IsgError(
-        'iconik-answer-unreadable',
-        `iconik gave ${before} of ${upload.partsNum} part URLs for ${path}.`,
-        {
-          retry: 'transient',
-          fields: { path, sent: true, fromIconik: true },
-        },
-      );
-    }
-  }
-  return [...urls].map(([number, url]) => ({ number, url })).sort((a, b) => a.number - b.number);
-}
 
 /** Formats, file sets and file records of an asset (reference C.8, C.9). */
 export function createFiles(requests: ServiceRequests): IconikApi['files'] {
@@ -96,7 +61,23 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
         query: { upload_id: uploadId, type, temporary: temporary || null },
         limits,
       }),
+    async multipartBoundPartUrl(assetId, fileId, { uploadId, number, md5Base64, temporary }, limits) {
+      const path = pathOf(assetId, 'files', fileId, 'multipart_url', 's3', 'part');
+      const body = { upload_id: uploadId, parts: [{ part_number: number, checksum: md5Base64 }] };
+      const { parts } = await requests.ask(
+        { path, body, query: { temporary: temporary || null } },
+        { schema: boundPartUrlsSchema, limits },
+      );
+      const url = parts.find((part) => part.part_number === number)?.url;
+      if (url) return url;
+      const fields = { path, sent: true, fromIconik: true };
+      throw new IsgError('iconik-answer-unreadable', `iconik gave no URL for part ${number}.`, {
+        retry: 'transient',
+        fields,
+      });
+    },
+    ...createB2Files(requests, (assetId, fileId, call) => pathOf(assetId, 'files', fileId, 'multipart', 'b2', call)),
     multipartPartUrls: (assetId, fileId, upload, limits) =>
-      partUrls(requests, pathOf(assetId, 'files', fileId, 'multipart_url', 'part'), upload, limits),
+      readPartUrls(requests, pathOf(assetId, 'files', fileId, 'multipart_url', 'part'), upload, limits),
   };
 }

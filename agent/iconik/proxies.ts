@@ -1,7 +1,8 @@
 import type { IconikApi } from './api.ts';
 import { servicePath } from './http-call.ts';
 import { keysetList } from './paging.ts';
-import { proxySchema } from './schemas.ts';
+import { readPartUrls } from './part-urls.ts';
+import { multipartUrlsSchema, proxySchema } from './schemas.ts';
 import type { ServiceRequests } from './service-requests.ts';
 
 const pathOf = (assetId: string, ...more: string[]) => servicePath('files', ['assets', assetId, 'proxies', ...more]);
@@ -9,6 +10,13 @@ const pathOf = (assetId: string, ...more: string[]) => servicePath('files', ['as
 /** Proxies of an asset, of all its versions (reference C.10). */
 export function createProxies(requests: ServiceRequests): IconikApi['proxies'] {
   return {
+    multipartUrls: (assetId, proxyId, { uploadId, type }, limits) =>
+      requests.read(pathOf(assetId, proxyId, 'multipart_url'), multipartUrlsSchema, {
+        query: { upload_id: uploadId, type },
+        limits,
+      }),
+    multipartPartUrls: (assetId, proxyId, upload, limits) =>
+      readPartUrls(requests, pathOf(assetId, proxyId, 'multipart_url', 'part'), upload, limits),
     create: (assetId, body, limits) => requests.create(pathOf(assetId), { schema: proxySchema, body, limits }),
     get: (assetId, proxyId, limits) => requests.read(pathOf(assetId, proxyId), proxySchema, { limits }),
     patch: (assetId, proxyId, body, limits) =>

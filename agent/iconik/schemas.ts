@@ -289,6 +289,7 @@ export const fileSchema: z.ZodType<FileRecord> = z.looseObject({
 /** A proxy. */
 export const proxySchema: z.ZodType<ProxyRecord> = z.looseObject({
   id,
+  url: text,
   ...uploadTarget,
   filename: text,
   name: text,
@@ -399,6 +400,20 @@ export const multipartUrlsSchema = z.looseObject({
 
 /** S3: signed URLs of parts. */
 export const partUrlsSchema = z.looseObject({ objects: list(z.looseObject({ number: z.number(), url: z.string() })) });
+
+/** S3: part URLs bound to MD5s. */
+export const boundPartUrlsSchema = z.looseObject({
+  parts: list(z.looseObject({ part_number: z.number(), url: z.string() })),
+});
+
+/** B2: a large file, and an upload URL for its parts. What B2 refused stands in `error`. */
+export const b2StartSchema = z.looseObject({
+  upload_file_id: text,
+  upload_url: text,
+  authorization_token: text,
+  error: text,
+  error_code: text,
+});
 
 /** The user behind the token. */
 export const userSchema = z.looseObject({ id });

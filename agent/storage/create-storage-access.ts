@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { digestCalls } from './digest-receiver.ts';
 import { ProcessLane } from './process-lane.ts';
 import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
@@ -191,7 +192,8 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
     follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
     stat: (path, { spelledExactly = false } = {}) => onEntries('stat', { path, spelledExactly }),
-    digest: (path, call) => onContents('digest', { path }, call),
+    ...digestCalls(onContents),
+    digestRange: (range, call) => onContents('digest-range', range, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
     readPart: (part, { signal }) =>
       parts.run('read-part', part, { signal, markerExpected: markerSeen, killAfterCancel: false }),

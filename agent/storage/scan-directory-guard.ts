@@ -42,6 +42,14 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(path);
       return await access.digest(path, options);
     },
+    digestMany: async (paths, options) => {
+      for (const path of paths) check(path);
+      return await access.digestMany(paths, options);
+    },
+    digestRange: async (range, options) => {
+      check(range.path);
+      return await access.digestRange(range, options);
+    },
     readText: async (path, maxBytes) => {
       check(path);
       return await access.readText(path, maxBytes);

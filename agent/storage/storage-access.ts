@@ -1,3 +1,5 @@
+import type { ErrorRecord } from '../runtime/errors.ts';
+
 /** What a file looked like when stat'ed. Of a directory in a listing, size and time are 0. */
 export interface FileFacts {
   kind: 'file' | 'directory' | 'symlink' | 'other';
@@ -111,6 +113,27 @@ export interface FilePart {
   expected: { sizeBytes: number; mtimeNs: string };
 }
 
+/** One of many files: its digests, or why there are none. `md5` is null when it was not asked for. */
+export type DigestedFile =
+  | (Omit<DigestResult, 'md5'> & { kind: 'digested'; md5: string | null })
+  | { kind: 'trouble'; error: ErrorRecord };
+
+/** How a file is read for its digests. */
+export interface DigestOptions extends CallOptions {
+  /** Bytes that this call may read in a second; default any number. */
+  maxBytesPerSecond?: number | null;
+}
+
+/** A range of a file to be digested, as an object store wants it of a part. */
+export interface DigestRange {
+  path: string;
+  offsetBytes: number;
+  lengthBytes: number;
+  algorithm: 'md5' | 'sha1';
+  /** The digest is refused (`file-changed`) unless the file looks like this before and after. */
+  expected: { sizeBytes: number; mtimeNs: string };
+}
+
 /** Bytes of a file sent in one HTTP request. */
 export interface SendRange {
   path: string;
@@ -182,7 +205,14 @@ export interface StorageAccess {
    */
   stat(path: string, options?: { spelledExactly?: boolean }): Promise<FileFacts | null>;
   /** Reads a file once for both digests. */
-  digest(path: string, options: CallOptions): Promise<DigestResult>;
+  digest(path: string, options: DigestOptions): Promise<DigestResult>;
+  /**
+   * Digests many files in one call, in the order of the paths, two at a time: what small files need, where a call for each
+   * costs more than the file, and what the fast digest alone needs. Progress is the sum of bytes.
+   */
+  digestMany(paths: readonly string[], options: DigestOptions & { withMd5: boolean }): Promise<DigestedFile[]>;
+  /** Digest of a range of a file, in hex. */
+  digestRange(range: DigestRange, options: CallOptions): Promise<string>;
   /** A small file as UTF-8 text; null when it is longer than `maxBytes` or changed while it was read. */
   readText(path: string, maxBytes: number): Promise<string | null>;
   /** A piece of a file, in memory. Served beside the transfers: it neither waits for them nor takes a place from them. */

@@ -66,6 +66,47 @@ const expectedFacts = z.object({ sizeBytes: count, mtimeNs: z.string() });
 
 /** What crosses the channel in one message must stay small beside the memory of both processes. */
 const MAX_PART_BYTES = 8 * 1024 * 1024;
+/** Codes a storage process classifies errors as. */
+export const processErrorCode = z.enum([
+  'storage-unavailable',
+  'file-not-found',
+  'file-changed',
+  'file-unreadable',
+  'disk-full',
+  'outside-storage',
+  'upload-refused',
+  'download-refused',
+  'content-differs',
+  'cancelled',
+  'unexpected',
+]);
+
+/** Bytes that may be read in a second; null = any number. */
+const pace = z.number().positive().nullable();
+
+/** Files that one call digests at most: the answer is read in a few milliseconds, the next call costs little beside it. */
+export const MAX_DIGEST_PATHS = 4_096;
+
+/** Digests of many files, by columns as in a listing, in the order of the paths. */
+const digestColumnsSchema = z.object({
+  /** 1 = digested, 2 = changed while it was read, 3 = not read, `troubles` say why. */
+  states: z.instanceof(Uint8Array),
+  /** 32 bytes a file: XXH3-128, then MD5, zeros when it was not asked for. */
+  digests: z.instanceof(Uint8Array),
+  sizes: z.instanceof(Float64Array),
+  mtimesNs: z.instanceof(BigInt64Array),
+  fileIds: z.instanceof(BigUint64Array),
+  troubles: z.array(
+    z.object({
+      index: count,
+      code: processErrorCode,
+      message: z.string(),
+      retry: z.enum(['transient', 'permanent']),
+    }),
+  ),
+});
+/** Digests of many files, by columns. */
+export type DigestColumns = z.infer<typeof digestColumnsSchema>;
 
 /** What a storage process can be asked for: one line per operation, request and result. */
 export const operations = {
@@ -92,7 +133,21 @@ export const operations = {
   follow: { request: z.object({ directories: z.array(path) }), result: z.null() },
   /** `spelledExactly`: null also when the path is there in letters of another case. */
   stat: { request: z.object({ path, spelledExactly: z.boolean() }), result: fileFacts.nullable() },
-  digest: { request: z.object({ path }), result: digestResult },
+  digest: { request: z.object({ path, maxBytesPerSecond: pace }), result: digestResult },
+  'digest-many': {
+    request: z.object({ paths: z.array(path).max(MAX_DIGEST_PATHS), withMd5: z.boolean(), maxBytesPerSecond: pace }),
+    result: digestColumnsSchema,
+  },
+  'digest-range': {
+    request: z.object({
+      path,
+      offsetBytes: count,
+      lengthBytes: count,
+      algorithm: z.enum(['md5', 'sha1']),
+      expected: expectedFacts,
+    }),
+    result: z.string().regex(/^[0-9a-f]{32,40}$/),
+  },
   'read-text': { request: z.object({ path, maxBytes: count }), result: z.string().nullable() },
   'read-part': {
     request: z.object({
@@ -194,21 +249,6 @@ export type ListingPart = z.infer<typeof listingPartSchema>;
 
 /** Meaning of `kinds` in a listing part. */
 export const ENTRY_KINDS = ['file', 'directory', 'symlink', 'other'] as const;
-
-/** Codes a storage process classifies errors as. */
-const processErrorCode = z.enum([
-  'storage-unavailable',
-  'file-not-found',
-  'file-changed',
-  'file-unreadable',
-  'disk-full',
-  'outside-storage',
-  'upload-refused',
-  'download-refused',
-  'content-differs',
-  'cancelled',
-  'unexpected',
-]);
 
 /** Storage process → agent. */
 export const fromProcessSchema = z.discriminatedUnion('kind', [

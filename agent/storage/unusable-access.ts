@@ -20,6 +20,8 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     follow: refuse,
     stat: refuse,
     digest: refuse,
+    digestMany: refuse,
+    digestRange: refuse,
     readText: refuse,
     readPart: refuse,
     sendRange: refuse,

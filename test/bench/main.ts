@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchChecksum } from './checksum/bench-checksum.ts';
 import { benchFailover } from './failover/failover.ts';
 import { benchQueue } from './queue/bench-queue.ts';
 import { benchScan } from './scan/bench-scan.ts';
@@ -13,6 +14,7 @@ interface BenchOptions {
 }
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<object>> = {
+  checksum: benchChecksum,
   failover: benchFailover,
   queue: benchQueue,
   scan: benchScan,

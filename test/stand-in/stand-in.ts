@@ -6,6 +6,8 @@ import { type ApiContext, apiRoutes } from './api-routes.ts';
 import { createControl, type StandInControl } from './control.ts';
 import { controlRoutes } from './control-routes.ts';
 import { Faults } from './faults/fault-plan.ts';
+import { AzureBlocks } from './object-store/azure-blocks.ts';
+import { B2LargeFiles } from './object-store/b2-large-files.ts';
 import { MultipartUploads } from './object-store/multipart-uploads.ts';
 import { ObjectDisk } from './object-store/object-disk.ts';
 import { mayContinue, type ObjectStore, objectRoutes } from './object-store/object-routes.ts';
@@ -54,7 +56,16 @@ export async function createStandIn(options: StandInOptions): Promise<StandIn> {
   mkdirSync(options.dataDir, { recursive: true });
   const disk = new ObjectDisk(join(options.dataDir, 'objects'));
   const sessions = new ResumableSessions(disk, join(options.dataDir, 'objects'));
-  const store: ObjectStore = { disk, uploads: new MultipartUploads(disk), sessions, urls, faults, baseUrl: () => url };
+  const store: ObjectStore = {
+    disk,
+    uploads: new MultipartUploads(disk),
+    sessions,
+    azure: new AzureBlocks(disk, nowMs),
+    b2: new B2LargeFiles(disk),
+    urls,
+    faults,
+    baseUrl: () => url,
+  };
   const counted = {
     violations: [],
     answerFaults: [],
@@ -68,6 +79,7 @@ export async function createStandIn(options: StandInOptions): Promise<StandIn> {
     urls,
     uploads: store.uploads,
     disk,
+    b2: store.b2,
     ...counted,
   };
   const control = createControl({ state, faults, disk, context });

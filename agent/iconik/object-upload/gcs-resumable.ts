@@ -9,6 +9,7 @@ import {
   refusal,
   SHORT_DEADLINE_MS,
   type StoreDeps,
+  sendOnce,
   sendRepeatedly,
 } from './object-store-http.ts';
 import { gcsChunkSize, heldBytes } from './part-plan.ts';
@@ -88,6 +89,18 @@ async function startSession(deps: GcsDeps, source: ObjectSource, startUrl: strin
   };
   await args.saveCheckpoint(value);
   return sessionUrl;
+}
+
+/** Drops a saved session. 499 is how GCS says yes. Throws when the store cannot be asked. */
+export async function cancelSavedSession(
+  deps: StoreDeps,
+  saved: { checkpoint: unknown; signal: AbortSignal },
+): Promise<void> {
+  const parsed = gcsCheckpointSchema.safeParse(saved.checkpoint);
+  if (!parsed.success) return;
+  const send = { what: 'cancel the upload session', url: parsed.data.sessionUrl, method: 'DELETE' as const };
+  const headers = { 'content-length': '0' };
+  await sendOnce(deps, { ...send, headers, deadlineMs: SHORT_DEADLINE_MS, signal: saved.signal });
 }
 
 /** Sends chunks from where the store stands until it has all. Tries count anew whenever the store has got further. */

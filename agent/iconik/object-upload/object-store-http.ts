@@ -23,7 +23,7 @@ export interface StoreRequest {
   /** Says in messages what was tried: "start the upload". */
   what: string;
   url: string;
-  method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   headers?: Record<string, string>;
   body?: string | Buffer;
   deadlineMs: number;
@@ -41,7 +41,18 @@ const RETRY_SHAPE = { baseMs: 250, capMs: 8_000 };
 /** A store may ask for a longer pause than our back-off; more than this is left to the job's own retry. */
 const MAX_RETRY_AFTER_MS = 30_000;
 
-const BUSY_CODES = new Set(['RequestTimeout', 'SlowDown', 'InternalError', 'ServiceUnavailable', 'OperationAborted']);
+/** Digests: bytes were mangled on their way, which another try settles. Tokens of B2: it goes on with another upload URL. */
+const BUSY_CODES = new Set([
+  'RequestTimeout',
+  'SlowDown',
+  'InternalError',
+  'ServiceUnavailable',
+  'OperationAborted',
+  'BadDigest',
+  'Md5Mismatch',
+  'expired_auth_token',
+  'bad_auth_token',
+]);
 const EXPIRED_CODES = new Set(['ExpiredToken', 'RequestExpired', 'AccessDenied', 'RequestTimeTooSkewed']);
 
 /** Errors about our own side: trying the object store again cannot help, whoever called decides. */

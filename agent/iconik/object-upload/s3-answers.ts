@@ -1,3 +1,4 @@
+import { b2ErrorOf } from './b2-answers.ts';
 import { childText, escapeXml, tryParseXml, type XmlElement } from './xml-document.ts';
 
 /** A part as the store knows it. */
@@ -14,8 +15,9 @@ export interface PartsPage {
   isTruncated: boolean;
 }
 
-/** `Code` of an error document (`NoSuchUpload`, `InvalidPart`, …); null when the body is none. */
+/** Code of an error document (`NoSuchUpload`, `expired_auth_token`, …; XML, JSON of B2); null when the body is none. */
 export function errorCodeOf(body: string): string | null {
+  if (body.startsWith('{')) return b2ErrorOf(body)?.code ?? null;
   const document = tryParseXml(body);
   return document?.name === 'Error' ? childText(document, 'Code') : null;
 }

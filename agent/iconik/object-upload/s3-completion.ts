@@ -1,15 +1,8 @@
-import { request } from 'undici';
 import { backoffMs } from '../../runtime/backoff.ts';
 import { coerceError, IsgError } from '../../runtime/errors.ts';
 import type { HttpAnswer } from '../../storage/storage-access.ts';
-import {
-  assertUsableUrl,
-  isBusyAnswer,
-  isExpiredAnswer,
-  refusal,
-  SHORT_DEADLINE_MS,
-  sendOnce,
-} from './object-store-http.ts';
+import { isBusyAnswer, isExpiredAnswer, refusal, sendOnce } from './object-store-http.ts';
+import { recordCalls } from './record-calls.ts';
 import { completeBody, errorCodeOf, isCompleteAnswer } from './s3-answers.ts';
 import {
   bareEtag,
@@ -21,6 +14,7 @@ import {
   saveSession,
   saysGone,
 } from './s3-session.ts';
+import { lookAtObject } from './stored-object.ts';
 
 /** S3 may take minutes to put a large object together and keeps the connection open meanwhile, milliseconds. */
 const COMPLETE_DEADLINE_MS = 5 * 60_000;
@@ -109,45 +103,13 @@ export async function isStored(deps: S3Deps, upload: S3Upload, session: S3Sessio
   const expected = compositeEtag(parts);
   if (expected === null || sizeBytes !== upload.source.expected.sizeBytes) return false;
   try {
-    const url = await downloadUrl(deps, upload);
-    const seen = url ? await lookAt(deps, url, upload.source.args.signal) : null;
-    return seen !== null && seen.sizeBytes === sizeBytes && seen.etag === expected;
+    const { signal } = upload.source.args;
+    const url = await recordCalls(deps.api, upload.record).downloadUrl(signal);
+    const seen = url ? await lookAtObject(deps, url, signal) : null;
+    return seen !== null && seen.sizeBytes === sizeBytes && bareEtag(seen.headers.etag ?? '') === expected;
   } catch (thrown) {
     upload.source.args.signal.throwIfAborted();
     if (coerceError(thrown).retry === 'permanent') return false;
     throw thrown;
   }
-}
-
-async function downloadUrl(deps: S3Deps, upload: S3Upload): Promise<string | null> {
-  const { assetId, fileId } = upload.record;
-  const limits = { signal: upload.source.args.signal };
-  const record = await deps.api.files.getFile(assetId, fileId, limits);
-  if (!record.file_set_id) return record.url;
-  const files = await deps.api.files.fileSetFiles(assetId, record.file_set_id, limits);
-  return files.find((file) => file.id === fileId)?.url ?? record.url;
-}
-
-/** Reads the object's first byte only: the URL is signed for GET, so HEAD would be refused. */
-async function lookAt(
-  deps: S3Deps,
-  url: string,
-  signal: AbortSignal,
-): Promise<{ sizeBytes: number; etag: string } | null> {
-  assertUsableUrl(url);
-  const response = await request(url, {
-    method: 'GET',
-    headers: { range: 'bytes=0-0' },
-    signal: AbortSignal.any([signal, AbortSignal.timeout(SHORT_DEADLINE_MS)]),
-    ...(deps.dispatcher ? { dispatcher: deps.dispatcher } : {}),
-  });
-  // A store that ignores the range would send everything; only the headers are wanted.
-  response.body.on('error', () => undefined).destroy();
-  const { etag, 'content-range': range, 'content-length': length } = response.headers;
-  if (typeof etag !== 'string') return null;
-  if (response.statusCode === 206) {
-    const total = /^bytes 0-0\/(\d+)$/.exec(String(range))?.[1];
-    return total === undefined ? null : { sizeBytes: Number(total), etag: bareEtag(etag) };
-  }
-  return response.statusCode === 200 ? { sizeBytes: Number(length), etag: bareEtag(etag) } : null;
 }

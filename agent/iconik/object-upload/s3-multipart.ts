@@ -3,6 +3,7 @@ import { completeSession, isStored } from './s3-completion.ts';
 import { sendMissingParts } from './s3-parts.ts';
 import {
   abandonSession,
+  abortSavedUpload,
   askWhatIsHeld,
   missingParts,
   type S3Deps,
@@ -34,10 +35,19 @@ export async function uploadByParts(deps: S3Deps, upload: S3Upload): Promise<voi
 
 async function resume(deps: S3Deps, upload: S3Upload): Promise<S3Session | 'done' | null> {
   const session = savedSession(upload);
-  if (!session) return null;
+  if (!session) {
+    await dropFormerUpload(deps, upload);
+    return null;
+  }
   if ((await askWhatIsHeld(deps, upload, { session, distrust: false })) === 'known') return session;
   const wasWhole = missingParts(upload, session).length === 0;
   return wasWhole && (await isStored(deps, upload, session)) ? 'done' : null;
+}
+
+/** What a checkpoint names but the file is no more: another encoding, or another record. Trouble is ignored, as for any such. */
+async function dropFormerUpload(deps: S3Deps, { source, record }: S3Upload): Promise<void> {
+  const { checkpoint, signal } = source.args;
+  await abortSavedUpload(deps, { assetId: record.assetId, checkpoint, signal }).catch(() => signal.throwIfAborted());
 }
 
 async function finish(deps: S3Deps, upload: S3Upload, session: S3Session): Promise<'done' | 'gone'> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { IsgError } from '../../runtime/errors.ts';
 import type { IconikApi } from '../api.ts';
-import type { ObjectSource } from './object-source.ts';
+import { contentOf, isSameContent, type ObjectSource } from './object-source.ts';
 import {
   assertUsableUrl,
   isBusyAnswer,
@@ -13,7 +13,9 @@ import {
   sendRepeatedly,
 } from './object-store-http.ts';
 import { type PlannedPart, partSizeFor, planParts, S3_MIN_PART_BYTES } from './part-plan.ts';
+import { recordCalls } from './record-calls.ts';
 import { errorCodeOf, partsPageOf, type StoredPart, uploadIdOf } from './s3-answers.ts';
+import type { MultipartRecord } from './upload-object.ts';
 
 /** What multipart uploads need. */
 export interface S3Deps extends StoreDeps {
@@ -25,7 +27,9 @@ export interface S3Deps extends StoreDeps {
 /** One multipart upload of one file. */
 export interface S3Upload {
   source: ObjectSource;
-  record: { assetId: string; fileId: string };
+  record: MultipartRecord;
+  /** Whether the storage wants an MD5 with each request (`presign_md5_checksum`). */
+  wantsMd5: boolean;
 }
 
 /** A multipart upload that the store has begun, and what it is known to hold. */
@@ -42,12 +46,14 @@ const storedPartSchema = z.object({
   sizeBytes: z.number().int().min(0),
 });
 
-/** What is kept between attempts. `fileId`, size and mtime tell whether it is about this file at all. */
+/** What is kept between attempts. `fileId` and content tell whether it is about this file at all. */
 const s3CheckpointSchema = z.object({
   method: z.literal('s3-multipart'),
   fileId: z.string(),
+  recordKind: z.enum(['file', 'proxy']).default('file'),
   sizeBytes: z.number(),
   mtimeNs: z.string(),
+  md5: z.string().optional(),
   uploadId: z.string().min(1),
   partSizeBytes: z.number().int().min(S3_MIN_PART_BYTES),
   parts: z.array(storedPartSchema),
@@ -58,7 +64,8 @@ export function saveSession(upload: S3Upload, session: S3Session): Promise<void>
   const value: z.infer<typeof s3CheckpointSchema> = {
     method: 's3-multipart',
     fileId: upload.record.fileId,
-    ...upload.source.expected,
+    recordKind: upload.record.kind ?? 'file',
+    ...contentOf(upload.source),
     uploadId: session.uploadId,
     partSizeBytes: session.partSizeBytes,
     parts: [...session.finished.values()],
@@ -71,9 +78,8 @@ export function savedSession(upload: S3Upload): S3Session | null {
   const parsed = s3CheckpointSchema.safeParse(upload.source.args.checkpoint);
   if (!parsed.success) return null;
   const { data } = parsed;
-  const { sizeBytes, mtimeNs } = upload.source.expected;
-  if (data.fileId !== upload.record.fileId || data.sizeBytes !== sizeBytes || data.mtimeNs !== mtimeNs) return null;
-  const planned = plannedByNumber(sizeBytes, data.partSizeBytes);
+  if (data.fileId !== upload.record.fileId || !isSameContent(data, upload.source)) return null;
+  const planned = plannedByNumber(data.sizeBytes, data.partSizeBytes);
   const fitting = data.parts.filter((part) => planned.get(part.number)?.lengthBytes === part.sizeBytes);
   const finished = new Map(fitting.map((part) => [part.number, part]));
   return { uploadId: data.uploadId, partSizeBytes: data.partSizeBytes, finished };
@@ -159,24 +165,41 @@ export function multipartUrls(
   upload: S3Upload,
   ask: { session: S3Session; type: 'complete_url' | 'abort_url' | 'list_parts_url' },
 ) {
-  const { assetId, fileId } = upload.record;
   const request = { uploadId: ask.session.uploadId, type: ask.type };
-  return deps.api.files.multipartUrls(assetId, fileId, request, { signal: upload.source.args.signal });
+  return recordCalls(deps.api, upload.record).multipartUrls(request, upload.source.args.signal);
 }
 
 /** Drops an upload that will not be used, so that its parts cost nobody storage. Trouble is ignored: the store's own rules clean up. */
 export async function abandonSession(deps: S3Deps, upload: S3Upload, session: S3Session): Promise<void> {
   const { signal } = upload.source.args;
   try {
-    const { abort_url: url } = await multipartUrls(deps, upload, { session, type: 'abort_url' });
-    if (!url) return;
-    assertUsableUrl(url);
-    const send = { what: 'abort the upload', url, method: 'DELETE' as const, deadlineMs: SHORT_DEADLINE_MS, signal };
-    await sendOnce(deps, send);
+    await abortUpload(deps, { record: upload.record, uploadId: session.uploadId, signal });
   } catch {
     // Ignored because nothing depends on it; but nothing may begin after an abort of the caller.
     signal.throwIfAborted();
   }
+}
+
+/** Drops what a saved upload has sent, also one of other content. Throws when store or iconik do not let it. */
+export async function abortSavedUpload(
+  deps: StoreDeps & { api: IconikApi },
+  saved: { assetId: string; checkpoint: unknown; signal: AbortSignal },
+): Promise<void> {
+  const parsed = s3CheckpointSchema.safeParse(saved.checkpoint);
+  if (!parsed.success) return;
+  const { fileId, recordKind: kind, uploadId } = parsed.data;
+  await abortUpload(deps, { record: { assetId: saved.assetId, fileId, kind }, uploadId, signal: saved.signal });
+}
+
+async function abortUpload(
+  deps: StoreDeps & { api: IconikApi },
+  upload: { record: MultipartRecord; uploadId: string; signal: AbortSignal },
+): Promise<void> {
+  const { record, uploadId, signal } = upload;
+  const { abort_url: url } = await recordCalls(deps.api, record).multipartUrls({ uploadId, type: 'abort_url' }, signal);
+  if (!url) return;
+  assertUsableUrl(url);
+  await sendOnce(deps, { what: 'abort the upload', url, method: 'DELETE', deadlineMs: SHORT_DEADLINE_MS, signal });
 }
 
 /**

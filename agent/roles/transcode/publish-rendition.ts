@@ -92,16 +92,21 @@ async function uploadOnce(
   const { context, checkpoint } = publication;
   const { filename, sizeBytes, contentType } = rendition;
   const path = relative(deps.tempStorage.mountPoint, rendition.path).split(sep).join('/');
-  const { xxh128, facts } = await deps.tempStorage.digest(path, { signal: context.signal });
+  const { xxh128, md5, facts } = await deps.tempStorage.digest(path, { signal: context.signal });
   const earlier = checkpoint.upload;
+  const isSame = earlier?.filename === filename && earlier.xxh128 === xxh128;
+  if (earlier && !isSame) await abandonUpload(deps, publication, earlier.value);
+  const { assetId } = context.payload;
   await deps.uploadObject({
     source: deps.tempStorage,
     path,
     sizeBytes,
     mtimeNs: facts.mtimeNs,
+    md5,
     contentType,
     target: record,
-    checkpoint: earlier?.filename === filename && earlier.xxh128 === xxh128 ? earlier.value : undefined,
+    multipart: { assetId, fileId: record.id, kind: rendition.kind },
+    checkpoint: isSame ? earlier.value : undefined,
     saveCheckpoint: async (value) => {
       checkpoint.upload = { filename, xxh128, value };
       await context.saveCheckpoint(checkpoint);
@@ -110,6 +115,13 @@ async function uploadOnce(
     signal: context.signal,
     onProgress: (doneBytes) => publication.onProgress(Math.min(1, doneBytes / sizeBytes)),
   });
+}
+
+/** Drops the upload of a former encoding: its parts would never become an object. */
+async function abandonUpload(deps: PublishDeps, { context }: Publication, checkpoint: unknown): Promise<void> {
+  const { assetId } = context.payload;
+  await deps.uploadObject.abandon({ assetId, checkpoint, signal: context.signal });
+  context.signal.throwIfAborted();
 }
 
 /** Uploads, with the record asked for anew when the first signed URL was refused for now. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { watchStateSchema } from './watch-folder/watch-folder-state.ts';
 
 /**
  * What a TRANSCODE job remembers between attempts: which renditions iconik has whole, and where the upload that was
@@ -11,6 +12,10 @@ const checkpointSchema = z.object({
   /** Ids of finished renditions by file name. */
   finished: z.record(z.string(), z.string()),
   upload: z.object({ filename: z.string(), xxh128: z.string(), value: z.unknown() }).nullable(),
+  /** Waiting for the results of a watch folder; absent = the original has not been put into one. */
+  watch: watchStateSchema.optional(),
+  /** Everything of the watch folder is published: only clearing it may be left to do. */
+  isWatchOver: z.boolean().optional(),
 });
 /** What a TRANSCODE job remembers between attempts. */
 export type TranscodeCheckpoint = z.infer<typeof checkpointSchema>;
@@ -24,5 +29,7 @@ export function resumeCheckpoint(saved: unknown, source: SourceFacts): Transcode
   const parsed = checkpointSchema.safeParse(saved);
   if (!parsed.success) return fresh;
   const { sizeBytes, mtimeNs } = parsed.data.source;
-  return sizeBytes === source.sizeBytes && mtimeNs === source.mtimeNs ? parsed.data : fresh;
+  if (sizeBytes === source.sizeBytes && mtimeNs === source.mtimeNs) return parsed.data;
+  // Kept so that it can be dropped at the store; other bytes never go on with it.
+  return { ...fresh, upload: parsed.data.upload };
 }

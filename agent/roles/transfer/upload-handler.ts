@@ -49,6 +49,9 @@ export interface UploadDeps {
 
 type Context = JobContext<UploadPayload>;
 
+/** Dropping what was sent may take this long, milliseconds. */
+const DROP_WITHIN_MS = 10_000;
+
 const CONTENT_TYPE = 'application/octet-stream';
 
 /**
@@ -68,16 +71,45 @@ export function createUploadHandler(deps: UploadDeps): JobHandler<UploadPayload>
 async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome> {
   const source = deps.storageOf(context.payload.storageId);
   if (!source) return storageAway('This node does not reach the source storage now.');
+  const remembering = rememberCheckpoint(context);
   try {
     await assertSourceUnchanged(source, context.payload);
-    return await upload(deps, context, source);
+    return await upload(deps, remembering, source);
   } catch (thrown) {
+    if (isCancelled(context)) await dropSentBytes(deps, remembering);
     context.signal.throwIfAborted();
     const postponed = await postponement(source, thrown);
     if (postponed) return postponed;
     if (coerceError(thrown).code === 'iconik-conflict') return await outcomeOfConflict(deps, context, thrown);
+    const { retry, code } = coerceError(thrown);
+    // Who has the lease now goes on with the upload.
+    if (retry === 'permanent' && code !== 'lease-lost') await dropSentBytes(deps, remembering);
     throw thrown;
   }
+}
+
+/** A context that shows the last checkpoint also once this attempt has saved another. */
+function rememberCheckpoint(context: Context): Context {
+  const job = { ...context.job };
+  return {
+    ...context,
+    job,
+    saveCheckpoint: async (value) => {
+      await context.saveCheckpoint(value);
+      job.checkpoint = value;
+    },
+  };
+}
+
+function isCancelled({ signal }: Context): boolean {
+  return signal.aborted && coerceError(signal.reason).code === 'cancelled';
+}
+
+/** No later attempt goes on: what the store holds would cost storage for ever. Best effort, and bounded: a store that does not answer must not hold up the end of the job. */
+async function dropSentBytes(deps: UploadDeps, { job, payload }: Context): Promise<void> {
+  if (job.checkpoint === null || job.checkpoint === undefined) return;
+  const signal = AbortSignal.timeout(DROP_WITHIN_MS);
+  await deps.uploadObject.abandon({ assetId: payload.assetId, checkpoint: job.checkpoint, signal });
 }
 
 async function assertSourceUnchanged(source: StorageAccess, payload: UploadPayload): Promise<void> {
@@ -138,6 +170,7 @@ function sendBytes(
     path: payload.path,
     sizeBytes: payload.sizeBytes,
     mtimeNs: payload.mtimeNs,
+    md5: payload.md5.toLowerCase(),
     contentType: CONTENT_TYPE,
     target: send.record,
     multipart: { assetId: payload.assetId, fileId: send.record.id },

@@ -1,6 +1,6 @@
 /** The inside of a storage process: takes requests from the channel, carries them out, answers. */
 import { lstat } from 'node:fs/promises';
-import { IsgError } from '../../runtime/errors.ts';
+import type { IsgError } from '../../runtime/errors.ts';
 import {
   type FromProcess,
   type Operation,
@@ -11,36 +11,35 @@ import {
   toProcessSchema,
 } from '../storage-messages.ts';
 import type { CallContext } from './call-context.ts';
+import { cancelled } from './cancellation.ts';
 import { commitFile } from './commit-file.ts';
 import { containedEntry } from './contained-path.ts';
-import { digestFile } from './digest-file.ts';
 import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
 import { probeRoot } from './probe-root.ts';
-import { readPart } from './read-part.ts';
 import { readText } from './read-text.ts';
-import { receiveFile } from './receive-file.ts';
 import { removeFile } from './remove-file.ts';
 import { assertRootPresent, placeMarker } from './root-marker.ts';
-import { sendRange } from './send-range.ts';
 import { isSpelledOtherwise, mountedLooks } from './spelling.ts';
-import { walkTree } from './walk-tree.ts';
-import { followDirectories, watchDirectories } from './watch-directories.ts';
 
 type Handlers = { [O in Operation]: (request: RequestOf<O>, context: CallContext) => Promise<ResultOf<O>> };
 
 /** Parts of listings on their way at a time. */
 const PART_WINDOW = 8;
 
+/**
+ * A process serves one kind of call (README.md) and gets the modules of that kind alone: HTTP, digests and watching would
+ * take 25 MB of memory in one that does not use them.
+ */
 const handlers: Handlers = {
   probe: (request, context) => probeRoot(context, request),
   'place-marker': async (_request, context) => {
     await placeMarker(context.mountPoint, context.storageId);
     return null;
   },
-  walk: walkTree,
-  watch: watchDirectories,
+  walk: async (request, context) => (await import('./walk-tree.ts')).walkTree(request, context),
+  watch: async (request, context) => (await import('./watch-directories.ts')).watchDirectories(request, context),
   follow: async ({ directories }) => {
-    await followDirectories(directories);
+    await (await import('./watch-directories.ts')).followDirectories(directories);
     return null;
   },
   stat: async ({ path, spelledExactly }, context) => {
@@ -54,13 +53,16 @@ const handlers: Handlers = {
       return null;
     }
   },
-  digest: ({ path }, context) => digestFile(path, context),
+  digest: async ({ path, maxBytesPerSecond }, context) =>
+    (await import('./digest-file.ts')).digestFile(path, context, maxBytesPerSecond),
+  'digest-many': async (request, context) => (await import('./digest-many.ts')).digestMany(request, context),
+  'digest-range': async (request, context) => (await import('./digest-range.ts')).digestRange(request, context),
   'read-text': readText,
-  'read-part': readPart,
-  'send-range': sendRange,
+  'read-part': async (request, context) => (await import('./read-part.ts')).readPart(request, context),
+  'send-range': async (request, context) => (await import('./send-range.ts')).sendRange(request, context),
   'receive-file': async (request, context) => {
     await assertRootPresent(context);
-    return receiveFile(request, context);
+    return (await import('./receive-file.ts')).receiveFile(request, context);
   },
   'commit-file': async (request, context) => {
     await assertRootPresent(context);
@@ -166,10 +168,6 @@ export function serveCalls(send: (message: FromProcess) => void): (raw: unknown)
         message satisfies never;
     }
   };
-}
-
-function cancelled(): IsgError {
-  return new IsgError('cancelled', 'The call was cancelled.', { retry: 'transient' });
 }
 
 /** Messages of progress closer together than this are dropped, except the first after a pause. */

@@ -30,7 +30,7 @@ export async function benchScan({ isShort, only }: { isShort: boolean; only?: st
       results.push(result);
     }
     const last = results.at(-1);
-    return { bench: 'scan', ours: results, peers: {}, ratios: last?.ratios, rssMb: last?.rssMb };
+    return { bench: 'scan', ours: results, peers: {}, ratios: last?.ratios, rssMb: last?.rssMb, pssMb: last?.pssMb };
   } finally {
     await server.stop();
   }
@@ -126,9 +126,10 @@ async function measure(
       rescanVsFind: ratio('rescan', 'find'),
       rescanVsRclone: ratio('rescan', 'rclone'),
     },
-    rssMb: memory.peakMb.sum,
-    rssMbOfEachThen: memory.peakMb.each,
-    peakRssMbOfEach: memory.peaksMb,
+    rssMb: memory.peaksMb.rss.sum,
+    rssMbOfEachThen: memory.peaksMb.rss.each,
+    pssMb: memory.peaksMb.pss.sum,
+    pssMbOfEachThen: memory.peaksMb.pss.each,
   };
 }
 

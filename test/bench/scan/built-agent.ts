@@ -24,6 +24,7 @@ export async function buildScanAgent(): Promise<string> {
     configFile: false,
     root,
     logLevel: 'error',
+    ssr: { noExternal: ['zod'] },
     build: {
       ssr: true,
       outDir,
@@ -34,8 +35,13 @@ export async function buildScanAgent(): Promise<string> {
       rolldownOptions: {
         platform: 'node',
         input: [PROGRAM, ...ENTRIES.map((entry) => inRoot(entry))],
-        external: (id) => builtinModules.includes(id) || !/^(\.|\/|[A-Za-z]:[\\/]|\0)/.test(id),
-        output: { format: 'esm', preserveModules: true, preserveModulesRoot: root, entryFileNames: '[name].js' },
+        external: (id) => builtinModules.includes(id) || !/^(zod$|zod\/|\.|\/|[A-Za-z]:[\\/]|\0)/.test(id),
+        output: {
+          format: 'esm',
+          preserveModules: true,
+          preserveModulesRoot: root,
+          entryFileNames: ({ name }) => `${name.replace(/^.*node_modules\//, 'packages/')}.js`,
+        },
       },
     },
   });

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** How often the resident memory of all processes is added up. */
+/** How often the memory of all processes is added up. */
 const EVERY_MS = 100;
+/** Every so many looks the proportional figures are read too: the kernel goes through all pages for them. */
+const PSS_EVERY = 5;
 
 /** Children of a process, and theirs. */
 function family(pid: number): number[] {
@@ -12,45 +14,63 @@ function family(pid: number): number[] {
   return [pid, ...children.flatMap(family)];
 }
 
-function residentMb(pid: number, field: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const [, kilobytes] = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status) ?? [];
-  return Math.round(Number(kilobytes ?? 0) / 1_024);
+function megabytes(pid: number, from: 'status' | 'smaps_rollup', field: 'VmRSS' | 'Pss'): number {
+  const [, kilobytes] =
+    new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/${from}`, 'utf8')) ?? [];
+  return Number(kilobytes ?? 0) / 1_024;
+}
+
+/** What a process is: its title, or the name of its program. */
+function titleOf(pid: number): string {
+  const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').filter(Boolean);
+  const title = words.find((word) => word.startsWith('isg-pro '));
+  return `${title ?? words.at(1) ?? words[0] ?? ''}`.replace(/^.*\//, '');
+}
+
+/** The most that a family had together at one instant, and what each of its members had then. */
+export interface MemoryPeak {
+  sum: number;
+  each: string[];
 }
 
 /**
- * Watches the resident memory of a process and all below it, pages that they share counted in each. `peakMb`: the most that
- * they had together at one instant, and what each of them had then. `peaksMb`: the most that each ever had.
+ * Watches the memory of a process and all below it. `rss`: resident pages, those that processes share counted in each of
+ * them. `pss`: a shared page counted once, divided among those that share it (also with processes outside of the family).
  */
 export class FamilyMemory {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;
-  #peak = { sum: 0, each: [0] };
+  readonly #peaks = { rss: { sum: 0, each: [] as string[] }, pss: { sum: 0, each: [] as string[] } };
+  #looks = 0;
 
   constructor(pid: number) {
     this.#pid = pid;
-    this.#timer = setInterval(() => this.#sample(), EVERY_MS).unref();
+    this.#timer = setInterval(() => this.#look(), EVERY_MS).unref();
   }
 
-  get peakMb(): { sum: number; each: number[] } {
-    return this.#peak;
-  }
-
-  get peaksMb(): number[] {
-    return family(this.#pid).map((member) => residentMb(member, 'VmHWM'));
+  get peaksMb(): { rss: MemoryPeak; pss: MemoryPeak } {
+    return this.#peaks;
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  #sample(): void {
+  #look(): void {
+    this.#looks += 1;
     try {
-      const each = family(this.#pid).map((member) => residentMb(member, 'VmRSS'));
-      const sum = each.reduce((total, one) => total + one, 0);
-      if (sum > this.#peak.sum) this.#peak = { sum, each };
+      const members = family(this.#pid);
+      this.#compare('rss', members, (pid) => megabytes(pid, 'status', 'VmRSS'));
+      if (this.#looks % PSS_EVERY === 0) this.#compare('pss', members, (pid) => megabytes(pid, 'smaps_rollup', 'Pss'));
     } catch {
       // One of them has just ended; the next look is at the others.
     }
+  }
+
+  #compare(what: 'rss' | 'pss', members: number[], measure: (pid: number) => number): void {
+    const sizes = members.map((pid) => ({ pid, mb: measure(pid) }));
+    const sum = Math.round(sizes.reduce((total, { mb }) => total + mb, 0));
+    if (sum <= this.#peaks[what].sum) return;
+    this.#peaks[what] = { sum, each: sizes.map(({ pid, mb }) => `${titleOf(pid)} ${Math.round(mb)}`) };
   }
 }

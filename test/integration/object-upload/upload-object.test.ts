@@ -432,7 +432,7 @@ describe('refusals', () => {
     expect(store.count('initiate')).toBe(3);
   });
 
-  it.each(['AZURE', 'B2', 'SOMETHING'])('are permanent for storages of kind %s', async (method) => {
+  it.each(['FTP', 'SOMETHING'])('are permanent for storages of kind %s', async (method) => {
     const error = await failure(upload(await record(method)));
     expect(error).toMatchObject({ code: 'upload-refused', retry: 'permanent' });
     expect(error.message).toContain(method);

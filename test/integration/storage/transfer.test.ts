@@ -48,6 +48,37 @@ function rangeOf(mountPoint: string, url: string, range: { offsetBytes: number; 
 
 const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest('hex');
 
+describe('the digest of a range', () => {
+  const digestOf = (mountPoint: string, offsetBytes: number, lengthBytes: number) => {
+    const { path, expected } = rangeOf(mountPoint, 'http://unused', { offsetBytes, lengthBytes });
+    return { path, expected, offsetBytes, lengthBytes };
+  };
+
+  it.each([
+    ['md5', 0, 3_000_000],
+    ['sha1', 1_234_567, 1_500_001],
+    ['sha1', 5, 0],
+  ] as const)('is the %s of the bytes from %d, %d of them', async (algorithm, offsetBytes, lengthBytes) => {
+    const content = randomBytes(3_000_000);
+    const storage = await storageWith(content);
+    const digest = await storage.digestRange(
+      { ...digestOf(storage.mountPoint, offsetBytes, lengthBytes), algorithm },
+      {},
+    );
+    const expected = createHash(algorithm).update(content.subarray(offsetBytes, offsetBytes + lengthBytes));
+    expect(digest).toBe(expected.digest('hex'));
+  });
+
+  it('is refused of a file that is not as expected, and of bytes behind its end', async () => {
+    const storage = await storageWith(randomBytes(1_000));
+    const range = { ...digestOf(storage.mountPoint, 0, 1_000), algorithm: 'md5' as const };
+    const behind = storage.digestRange({ ...range, lengthBytes: 1_001 }, {});
+    await expect(behind).rejects.toEqual(withCode('file-changed'));
+    appendFileSync(join(storage.mountPoint, 'file'), 'more');
+    await expect(storage.digestRange(range, {})).rejects.toEqual(withCode('file-changed'));
+  });
+});
+
 describe('sending a range', () => {
   it.each([
     [0, 3_000_000],

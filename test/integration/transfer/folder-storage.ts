@@ -52,6 +52,15 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
     stop: async () => undefined,
     stat: statPath,
     digest,
+    digestMany: notNeeded,
+    digestRange: async ({ path, offsetBytes, lengthBytes, algorithm, expected }) => {
+      const before = await factsOf(path);
+      if (before.sizeBytes !== expected.sizeBytes || before.mtimeNs !== expected.mtimeNs) {
+        throw new IsgError('file-changed', `${path} changed`, { retry: 'permanent' });
+      }
+      const bytes = (await readFile(at(path))).subarray(offsetBytes, offsetBytes + lengthBytes);
+      return createHash(algorithm).update(bytes).digest('hex');
+    },
     readText: notNeeded,
     readPart: notNeeded,
     sendRange: async (send, options) => {

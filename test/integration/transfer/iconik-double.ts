@@ -126,6 +126,15 @@ export class IconikDouble {
       },
     };
     const storages: Partial<IconikApi['storages']> = {
+      get: async (id) => ({
+        id,
+        name: id,
+        method: this.methods.get(id) ?? 'FILE',
+        purpose: 'FILES',
+        status: 'ACTIVE',
+        settings: {},
+        date_modified: null,
+      }),
       findFiles: async (storageId, { directoryPath, name }) =>
         [...this.files.values()].filter(
           (file) => file.storage_id === storageId && file.directory_path === directoryPath && file.name === name,

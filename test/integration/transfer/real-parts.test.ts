@@ -194,6 +194,18 @@ describe('transfers with the real storage processes, client, database and a stan
     }
   });
 
+  it.each(['AZURE', 'B2'] as const)('bring a file to %s, through answers that are lost', async (method) => {
+    const { cloud } = standIn.seed({ storages: [], gateways: [], cloud: { files: method } });
+    const payload = await uploadPayload(`${method}.mov`, cloud.filesId);
+    const only = { methods: ['PUT', 'POST'], pathIncludes: '_objects', times: 2 };
+    standIn.setFaults({ dropAfterCommit: { rate: 0.5 }, objectStore: true, seed: 3, only });
+    const { result } = await runToEnd('upload', payload);
+    standIn.setFaults({});
+    const object = standIn.object(standIn.objectKey(String(result.fileId)) ?? '');
+    expect(object).toMatchObject({ md5, sizeBytes: content.length });
+    expect(standIn.state().violations).toEqual([]);
+  });
+
   it('bring a file to GCS', async () => {
     const payload = await uploadPayload('other.mov', account.cloud.proxiesId);
     const { result } = await runToEnd('upload', payload);

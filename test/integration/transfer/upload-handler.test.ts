@@ -69,7 +69,7 @@ async function freshWorld(method: string): Promise<void> {
 }
 
 /** One run of the job; with a kill switch, what it calls ends with it. */
-async function run(killSwitch?: KillSwitch) {
+async function run(killSwitch?: KillSwitch, signal?: AbortSignal) {
   const wrap = <T extends object>(target: T): T => killSwitch?.wrap(target) ?? target;
   const api = { ...iconik.api(), files: wrap(iconik.api().files) };
   const storage = wrap(source);
@@ -86,7 +86,15 @@ async function run(killSwitch?: KillSwitch) {
     storageOf: (storageId) => (storageId === 'local' ? storage : null),
   });
   return await settle(
-    handler.run(jobContext({ payload, memory, kind: 'upload', ...(killSwitch ? { killSwitch } : {}) })),
+    handler.run(
+      jobContext({
+        payload,
+        memory,
+        kind: 'upload',
+        ...(killSwitch ? { killSwitch } : {}),
+        ...(signal ? { signal } : {}),
+      }),
+    ),
   );
 }
 
@@ -219,6 +227,42 @@ describe('an upload job', () => {
     expect(await run()).toMatchObject({ kind: 'done' });
     expectUploaded();
   });
+
+  /** Stops the run with this reason when the store has taken a part. */
+  async function runUntilPart(reason: IsgError) {
+    const controller = new AbortController();
+    store.misbehave = ({ operation, partNumber }) => {
+      if (operation === 'part' && partNumber === 2) controller.abort(reason);
+      return null;
+    };
+    const outcome = await run(undefined, controller.signal);
+    store.misbehave = () => null;
+    return errorOf(outcome);
+  }
+
+  it('drops at the store what it has sent when it is cancelled', async () => {
+    const reason = new IsgError('cancelled', 'a user cancelled it', { retry: 'transient' });
+    expect(await runUntilPart(reason)).toBe(reason);
+    expect(store.count('abort')).toBe(1);
+  });
+
+  it('drops at the store what it has sent when it fails for good', async () => {
+    store.misbehave = ({ operation }) => (operation === 'complete' ? { kind: 'answer', status: 400 } : null);
+    expect(errorOf(await run())).toMatchObject({ code: 'upload-refused', retry: 'permanent' });
+    expect(store.count('abort')).toBe(1);
+  });
+
+  it.each(['lease-lost', 'stopped'] as const)(
+    'keeps at the store what it has sent when it ends by %s',
+    async (code) => {
+      const reason = new IsgError(code, 'another run goes on with it', { retry: 'transient' });
+      expect(await runUntilPart(reason)).toBe(reason);
+      expect(store.count('abort')).toBe(0);
+      expect(await run()).toMatchObject({ kind: 'done' });
+      expectUploaded();
+      expect(store.receivedBytes).toBeLessThan(2 * SIZE);
+    },
+  );
 
   it('waits, without burning an attempt, for a storage that is not reached, but not for a file of one that is', async () => {
     payload = { ...payload, storageId: 'elsewhere' };

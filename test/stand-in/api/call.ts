@@ -1,3 +1,4 @@
+import type { B2LargeFiles } from '../object-store/b2-large-files.ts';
 import type { MultipartUploads } from '../object-store/multipart-uploads.ts';
 import type { ObjectDisk } from '../object-store/object-disk.ts';
 import type { SignedUrls } from '../object-store/signed-urls.ts';
@@ -18,6 +19,7 @@ export interface Call {
   uploads: MultipartUploads;
   /** The objects, for calls that remove them. */
   disk: Pick<ObjectDisk, 'remove'>;
+  b2: B2LargeFiles;
   /** Age in ms below which search-backed lists do not show a record. */
   listLagMs: number;
 }

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { B2Error } from '../object-store/b2-error.ts';
 import type { Row } from '../state/table.ts';
 import { type Answer, ApiError, type Call, type Handlers } from './call.ts';
 import { proxyOf } from './derivatives.ts';
 import { fileOf } from './files.ts';
 import { temporaryFileOf } from './relays.ts';
-import { derivativeKey, fileKey } from './upload-fields.ts';
+import { derivativeKey, fileKey, needsMd5 } from './upload-fields.ts';
 
 /** S3 allows no more parts than these, and lists at most a thousand of them at once. */
 const MAX_PARTS = 10_000;
@@ -18,6 +20,7 @@ const s3Key = (call: Call, row: Row, key: string): string => {
 };
 const recordOf = (call: Call): Row => (call.query.temporary === true ? temporaryFileOf(call) : fileOf(call));
 const keyOfFile: KeyOf = (call) => s3Key(call, recordOf(call), fileKey(call.state, recordOf(call)));
+const storageOf = (call: Call, row: Row): Row | undefined => call.state.storages.get(row.storage_id);
 const keyOfProxy: KeyOf = (call) => s3Key(call, proxyOf(call), derivativeKey('proxies', proxyOf(call)));
 
 /** URLs that complete, abort or list an upload; `type` narrows to one. */
@@ -43,7 +46,7 @@ function uploadUrls(call: Call, key: string): Answer {
 }
 
 /** Signed URLs of parts 1…parts_num, page by page. */
-function partUrls(call: Call, key: string): Answer {
+function partUrls(call: Call, key: string, storage: Row | undefined): Answer {
   const { upload_id: uploadId, parts_num: partsNum, per_page: perPage = 10, page = 1 } = call.query;
   if (typeof uploadId !== 'string')
     throw new ApiError(501, 'The stand-in has no parallel uploads to GCS: upload_id is needed');
@@ -53,10 +56,11 @@ function partUrls(call: Call, key: string): Answer {
   const first = (Number(page) - 1) * Number(perPage) + 1;
   const last = Math.min(Number(partsNum), first + Number(perPage) - 1);
   const numbers = Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+  const bound = needsMd5(storage);
   const objects = numbers.map((number) => ({
     number,
     key,
-    url: call.urls.sign({ operation: 's3-part', key, uploadId, partNumber: number }),
+    url: call.urls.sign({ operation: 's3-part', key, uploadId, partNumber: number, ...bound }),
   }));
   return { status: 200, body: { objects } };
 }
@@ -76,6 +80,46 @@ function boundPartUrls(call: Call): Answer {
   return { status: 200, body: { upload_id: uploadId, parts } };
 }
 
+/** Key of a file on B2, or a refusal. */
+function b2Key(call: Call): string {
+  if (storageOf(call, recordOf(call))?.method !== 'B2') throw new ApiError(400, 'The file is not on a B2 storage');
+  return fileKey(call.state, recordOf(call));
+}
+
+/** What B2 refuses, iconik refuses. */
+async function asApi(work: () => unknown): Promise<Answer> {
+  try {
+    return { status: 200, body: await work() };
+  } catch (thrown) {
+    if (thrown instanceof B2Error) throw new ApiError(400, thrown.message);
+    throw thrown;
+  }
+}
+
+/** Begins a large file, or gives another upload URL for one. */
+function startB2(call: Call): Promise<Answer> {
+  return asApi(() => {
+    const key = b2Key(call);
+    const known = call.body.upload_file_id;
+    if (typeof known === 'string') call.b2.assertOpen(known);
+    const id = typeof known === 'string' ? known : call.b2.start(key, 'application/octet-stream');
+    const upload_url = call.urls.sign({ operation: 'b2-part', key, uploadId: id, nonce: randomUUID() });
+    return { upload_file_id: id, upload_url, authorization_token: call.urls.token(upload_url) };
+  });
+}
+
+function finishB2(call: Call): Promise<Answer> {
+  b2Key(call);
+  return asApi(async () => {
+    await call.b2.finish(String(call.body.upload_file_id), call.body.sha1_list as string[]);
+  });
+}
+
+function cancelB2(call: Call): Promise<Answer> {
+  b2Key(call);
+  return asApi(() => call.b2.cancel(String(call.body.upload_file_id)));
+}
+
 async function cleanup(call: Call, key: string): Promise<Answer> {
   const uploadId = call.body.upload_id;
   if (typeof uploadId === 'string' && call.uploads.open(key).includes(uploadId))
@@ -86,13 +130,16 @@ async function cleanup(call: Call, key: string): Promise<Answer> {
 const FILE = '/API/files/v1/assets/{asset_id}/files/{file_id}/';
 const PROXY = '/API/files/v1/assets/{asset_id}/proxies/{proxy_id}/';
 
-/** URLs for S3 multipart uploads (reference C.9). */
+/** URLs for S3 multipart uploads, and large files on B2 (reference C.9). */
 export const multipartHandlers: Handlers = {
   [`GET ${FILE}multipart_url/`]: (call) => uploadUrls(call, keyOfFile(call)),
-  [`GET ${FILE}multipart_url/part/`]: (call) => partUrls(call, keyOfFile(call)),
+  [`GET ${FILE}multipart_url/part/`]: (call) => partUrls(call, keyOfFile(call), storageOf(call, recordOf(call))),
   [`POST ${FILE}multipart_url/s3/part/`]: boundPartUrls,
+  [`POST ${FILE}multipart/b2/start/`]: startB2,
+  [`POST ${FILE}multipart/b2/finish/`]: finishB2,
+  [`POST ${FILE}multipart/b2/cancel/`]: cancelB2,
   [`POST ${FILE}multipart/cleanup/`]: (call) => cleanup(call, keyOfFile(call)),
   [`GET ${PROXY}multipart_url/`]: (call) => uploadUrls(call, keyOfProxy(call)),
-  [`GET ${PROXY}multipart_url/part/`]: (call) => partUrls(call, keyOfProxy(call)),
+  [`GET ${PROXY}multipart_url/part/`]: (call) => partUrls(call, keyOfProxy(call), storageOf(call, proxyOf(call))),
   [`POST ${PROXY}multipart/cleanup/`]: (call) => cleanup(call, keyOfProxy(call)),
 };

@@ -1,9 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import { nameOf } from '../object-store/b2-routes.ts';
 import type { SignedUrls } from '../object-store/signed-urls.ts';
 import type { IconikState } from '../state/iconik-state.ts';
 import type { Row } from '../state/table.ts';
 
 /** Statuses in which a record still waits for its bytes, so that its answers carry upload fields. */
 const AWAITING = new Set(['OPEN', 'GROWING', 'AWAITED']);
+
+const CLOUD = new Set(['S3', 'GCS', 'AZURE', 'B2']);
+
+/** Whether a storage wants the MD5 of what it is sent (reference C.9). */
+export const needsMd5 = (storage: Row | undefined): { needsMd5?: true } =>
+  (storage?.settings as { presign_md5_checksum?: unknown } | undefined)?.presign_md5_checksum === true
+    ? { needsMd5: true }
+    : {};
+
+/** Shared access signatures for uploads are for writing, unless the storage of a test says otherwise. */
+const mayRead = (storage: Row | undefined): { mayRead?: true } =>
+  (storage?.settings as { sas_may_read?: unknown } | undefined)?.sas_may_read === true ? { mayRead: true } : {};
 
 const joined = (...parts: unknown[]): string =>
   parts
@@ -29,18 +43,38 @@ export function uploadFields(
   record: { row: Row; key: string; isResumable: boolean },
 ): Record<string, unknown> {
   const { row, key } = record;
-  const method = state.storages.get(row.storage_id)?.method;
-  const isCloud = method === 'S3' || method === 'GCS';
-  if (!isCloud || !AWAITING.has(String(row.status))) return { storage_method: method ?? null };
+  const storage = state.storages.get(row.storage_id);
+  const method = storage?.method;
+  if (!CLOUD.has(String(method)) || !AWAITING.has(String(row.status))) return { storage_method: method ?? null };
   const filename = key.slice(key.lastIndexOf('/') + 1);
   if (method === 'S3') {
     return {
       storage_method: 'S3',
       upload_method: 'PUT',
-      upload_url: urls.sign({ operation: 's3-put', key }),
+      upload_url: urls.sign({ operation: 's3-put', key, ...needsMd5(storage) }),
       multipart_upload_url: urls.sign({ operation: 's3-initiate', key }),
       upload_credentials: {},
       upload_filename: filename,
+    };
+  }
+  if (method === 'AZURE') {
+    const upload_url = urls.sign({ operation: 'azure-blob', key, ...mayRead(storage) });
+    return {
+      storage_method: 'AZURE',
+      upload_method: 'PUT',
+      upload_url,
+      upload_credentials: {},
+      upload_filename: filename,
+    };
+  }
+  if (method === 'B2') {
+    const upload_url = urls.sign({ operation: 'b2-file', key, nonce: randomUUID() });
+    return {
+      storage_method: 'B2',
+      upload_method: 'POST',
+      upload_url,
+      upload_credentials: { authorizationToken: urls.token(upload_url) },
+      upload_filename: nameOf(key),
     };
   }
   const operation = record.isResumable ? 'gcs-start' : 'gcs-put';

@@ -23,6 +23,8 @@ export interface StoredBytes {
   path: string;
   sizeBytes: number;
   md5: string;
+  /** Another digest, when one was asked for; hex. */
+  extra?: string;
 }
 
 /** Objects as files in a folder. An object appears whole or not at all. */
@@ -36,13 +38,15 @@ export class ObjectDisk {
   }
 
   /** Streams bytes into a file of their own; nothing is left behind when the sender breaks off. */
-  async receive(body: Readable): Promise<StoredBytes> {
+  async receive(body: Readable, extra?: 'sha1'): Promise<StoredBytes> {
     const path = join(this.#folder, `part-${randomUUID()}`);
     const hash = createHash('md5');
+    const second = extra && createHash(extra);
     let sizeBytes = 0;
     const counter = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         hash.update(chunk);
+        second?.update(chunk);
         sizeBytes += chunk.length;
         done(null, chunk);
       },
@@ -53,7 +57,7 @@ export class ObjectDisk {
       await rm(path, { force: true });
       throw thrown;
     }
-    return { path, sizeBytes, md5: hash.digest('hex') };
+    return { path, sizeBytes, md5: hash.digest('hex'), ...(second ? { extra: second.digest('hex') } : {}) };
   }
 
   /** Makes received bytes the object of this key, in place of any earlier one. */

@@ -1,6 +1,11 @@
 import { createReadStream } from 'node:fs';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Faults } from '../faults/fault-plan.ts';
+import type { AzureBlocks } from './azure-blocks.ts';
+import { serveAzure } from './azure-routes.ts';
+import { B2Error } from './b2-error.ts';
+import type { B2LargeFiles } from './b2-large-files.ts';
+import { checkedB2Grant, serveB2 } from './b2-routes.ts';
 import type { MultipartUploads } from './multipart-uploads.ts';
 import type { ObjectDisk } from './object-disk.ts';
 import { ObjectStoreError } from './object-store-error.ts';
@@ -13,6 +18,8 @@ export interface ObjectStore {
   disk: ObjectDisk;
   uploads: MultipartUploads;
   sessions: ResumableSessions;
+  azure: AzureBlocks;
+  b2: B2LargeFiles;
   urls: SignedUrls;
   faults: Faults;
   baseUrl: () => string;
@@ -21,7 +28,7 @@ export interface ObjectStore {
 const PARTS_PER_LIST = 1000;
 const isS3 = (grant: Grant): boolean => grant.operation.startsWith('s3-');
 
-/** Serves signed URLs under `/_objects/`: S3 multipart and simple uploads, GCS resumable and simple uploads, downloads. */
+/** Serves signed URLs under `/_objects/`: uploads as S3, GCS, Azure and B2 take them, downloads. */
 export async function objectRoutes(app: FastifyInstance, store: ObjectStore): Promise<void> {
   app.removeAllContentTypeParsers();
   // Bodies are streamed from the socket; nothing is parsed or buffered here.
@@ -35,8 +42,9 @@ export async function objectRoutes(app: FastifyInstance, store: ObjectStore): Pr
       } catch (thrown) {
         if (!(thrown instanceof ObjectStoreError)) throw thrown;
         // The rest of a refused body is not read, so the connection cannot be used again.
-        reply.code(thrown.status).header('connection', 'close').type('application/xml');
-        await reply.send(errorXml(thrown.code, thrown.message));
+        reply.code(thrown.status).header('connection', 'close');
+        if (thrown instanceof B2Error) await reply.type('application/json').send(thrown.toJson());
+        else await reply.type('application/xml').send(errorXml(thrown.code, thrown.message));
       }
     },
   });
@@ -69,7 +77,12 @@ async function serve(store: ObjectStore, request: FastifyRequest, reply: Fastify
   };
   const session = url.searchParams.get('session');
   if (session !== null) return putChunk(store, request, session, send);
+  if (url.searchParams.get('operation')?.startsWith('b2-')) {
+    const b2 = checkedB2Grant(store.urls, request.method, url, request.headers.authorization);
+    return serveB2(store, request, b2, send);
+  }
   const grant = checkedGrant(store.urls, request.method, url);
+  if (grant.operation === 'azure-blob') return serveAzure(store, request, grant, send);
   if (grant.operation === 'get') return download(store, request, reply, grant.key);
   return isS3(grant) ? serveS3(store, request, grant, send) : serveGcs(store, request, grant, send);
 }
@@ -91,6 +104,9 @@ async function receive(store: ObjectStore, request: FastifyRequest, grant: Grant
   const asked = request.headers['content-md5'];
   if (grant.md5 !== undefined && asked !== grant.md5) {
     throw new ObjectStoreError(403, 'SignatureDoesNotMatch', 'Content-MD5 is not the one that was signed');
+  }
+  if (grant.needsMd5 && asked === undefined) {
+    throw new ObjectStoreError(400, 'InvalidRequest', 'Content-MD5 is required for this bucket');
   }
   const bytes = await store.disk.receive(request.raw);
   if (typeof asked === 'string' && Buffer.from(asked, 'base64').toString('hex') !== bytes.md5) {
@@ -161,6 +177,8 @@ async function download(store: ObjectStore, request: FastifyRequest, reply: Fast
   const object = store.disk.find(key);
   if (!object) throw new ObjectStoreError(404, 'NoSuchKey', 'there is no such object');
   reply.headers({ 'accept-ranges': 'bytes', etag: `"${object.md5}"`, 'content-type': object.contentType });
+  const fileId = store.b2.fileId(key);
+  if (fileId) reply.header('x-bz-file-id', fileId);
   const match = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? '');
   const whole = { first: 0, last: object.sizeBytes - 1 };
   const span = match ? spanOf(match[1] ?? '', match[2] ?? '', object.sizeBytes) : whole;

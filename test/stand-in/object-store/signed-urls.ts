@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** What a signed URL allows, and with which HTTP method. */
+/** What a signed URL allows, and with which HTTP methods. */
 const OPERATIONS = {
   get: 'GET',
   's3-put': 'PUT',
@@ -11,6 +11,9 @@ const OPERATIONS = {
   's3-list': 'GET',
   'gcs-put': 'PUT',
   'gcs-start': 'POST',
+  'azure-blob': 'PUT GET',
+  'b2-part': 'POST',
+  'b2-file': 'POST',
 } as const;
 /** What a signed URL allows. */
 type ObjectOperation = keyof typeof OPERATIONS;
@@ -26,6 +29,12 @@ export interface Grant {
   marker?: number;
   /** Base64 MD5 that the Content-MD5 header must repeat. */
   md5?: string;
+  /** The storage wants a Content-MD5 with each request (`presign_md5_checksum`). */
+  needsMd5?: boolean;
+  /** Azure: blob and block list may be read, too. */
+  mayRead?: boolean;
+  /** Tells apart URLs that otherwise are the same: an upload URL of B2 serves one sender. */
+  nonce?: string;
 }
 
 /** Signs and checks URLs. They carry all rights themselves: no header is needed, and they expire. */
@@ -33,6 +42,8 @@ export interface SignedUrls {
   sign(grant: Grant): string;
   /** The grant, or why there is none. */
   check(method: string, url: URL): Grant | 'expired' | 'signature';
+  /** The token that belongs to a URL, for stores that want one beside it. */
+  token(url: string): string;
 }
 
 const PREFIX = '/_objects/';
@@ -59,11 +70,15 @@ export function createSignedUrls(options: {
           grant.partNumber,
           grant.marker,
           grant.md5,
+          grant.needsMd5,
+          grant.mayRead,
+          grant.nonce,
           expiresAtMs,
         ]),
       )
       .digest('hex');
   return {
+    token: (url) => createHmac('sha256', secret).update(url).digest('base64url'),
     sign: (grant) => {
       const expiresAtMs = options.nowMs() + options.lifetimeMs();
       const query = new URLSearchParams({ operation: grant.operation, expires: String(expiresAtMs) });
@@ -71,13 +86,16 @@ export function createSignedUrls(options: {
       if (grant.partNumber !== undefined) query.set('partNumber', String(grant.partNumber));
       if (grant.marker !== undefined) query.set('part-number-marker', String(grant.marker));
       if (grant.md5 !== undefined) query.set('content-md5', grant.md5);
+      if (grant.needsMd5) query.set('needs-md5', 'true');
+      if (grant.mayRead) query.set('may-read', 'true');
+      if (grant.nonce !== undefined) query.set('nonce', grant.nonce);
       query.set('signature', signature(grant, expiresAtMs));
       return `${options.baseUrl()}${pathOfKey(grant.key)}?${query.toString()}`;
     },
     check: (method, url) => {
       const grant = grantOf(url);
       const expiresAtMs = Number(url.searchParams.get('expires'));
-      if (!grant || OPERATIONS[grant.operation] !== method) return 'signature';
+      if (!grant || !OPERATIONS[grant.operation].split(' ').includes(method)) return 'signature';
       const given = Buffer.from(url.searchParams.get('signature') ?? '');
       const right = Buffer.from(signature(grant, expiresAtMs));
       if (given.length !== right.length || !timingSafeEqual(given, right)) return 'signature';
@@ -93,6 +111,7 @@ function grantOf(url: URL): Grant | undefined {
   const partNumber = url.searchParams.get('partNumber');
   const marker = url.searchParams.get('part-number-marker');
   const md5 = url.searchParams.get('content-md5');
+  const nonce = url.searchParams.get('nonce');
   return {
     operation: operation as ObjectOperation,
     key: keyOfPath(url.pathname),
@@ -100,5 +119,8 @@ function grantOf(url: URL): Grant | undefined {
     ...(partNumber === null ? {} : { partNumber: Number(partNumber) }),
     ...(marker === null ? {} : { marker: Number(marker) }),
     ...(md5 === null ? {} : { md5 }),
+    ...(url.searchParams.get('needs-md5') === 'true' ? { needsMd5: true } : {}),
+    ...(url.searchParams.get('may-read') === 'true' ? { mayRead: true } : {}),
+    ...(nonce === null ? {} : { nonce }),
   };
 }

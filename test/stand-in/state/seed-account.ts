@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { freshDates, type IconikState } from './iconik-state.ts';
 
-type CloudMethod = 'S3' | 'GCS';
+type CloudMethod = 'S3' | 'GCS' | 'AZURE' | 'B2';
 
 /** Cloud storages by purpose: FILES, PROXIES, KEYFRAMES. */
 export interface CloudStorages {
@@ -39,6 +39,8 @@ export interface SeedOptions {
   visibilityTimeout?: number;
   /** How the cloud storages take bytes; originals by S3, proxies and keyframes by GCS unless said otherwise. */
   cloud?: { files?: CloudMethod; proxies?: CloudMethod; keyframes?: CloudMethod };
+  /** Settings of the cloud storages, on top of the defaults. */
+  cloudSettings?: Record<string, unknown>;
 }
 
 /** Ids of what was seeded, in the order of the options. */
@@ -63,13 +65,22 @@ const DEFAULT_FILE_SETTINGS = {
   title_includes_extension: true,
 };
 
-function seedCloudStorage(state: IconikState, purpose: string, method: CloudMethod): string {
+/** What only a storage of this kind has. */
+const CLOUD_SETTINGS: Record<CloudMethod, Record<string, unknown>> = {
+  S3: { region: 'eu-north-1', endpoint: '' },
+  GCS: { project: 'stand-in' },
+  AZURE: {},
+  B2: {},
+};
+
+function seedCloudStorage(
+  state: IconikState,
+  purpose: string,
+  kind: { method: CloudMethod; own: Record<string, unknown> },
+): string {
+  const { method, own } = kind;
   const bucket = `${purpose.toLowerCase()}-bucket`;
-  const settings = {
-    bucket,
-    path: '',
-    ...(method === 'S3' ? { region: 'eu-north-1', endpoint: '' } : { project: 'stand-in' }),
-  };
+  const settings = { bucket, path: '', ...CLOUD_SETTINGS[method], ...own };
   const named = { id: randomUUID(), name: `${purpose} in the cloud`, purpose, method, status: 'ACTIVE' };
   return state.storages.insert({ ...named, default: true, settings, ...freshDates(state) }).id;
 }
@@ -95,7 +106,8 @@ function seedFileStorage(state: IconikState, storage: SeededStorage, cloud: Clou
 /** Puts one cluster with storages and nodes into the account, and cloud storages unless an earlier call made them. */
 export function seedInto(state: IconikState, options: SeedOptions): SeededAccount {
   const cloudId = (purpose: string, method: CloudMethod): string =>
-    state.storages.where({ purpose, method })[0]?.id ?? seedCloudStorage(state, purpose, method);
+    state.storages.where({ purpose, method })[0]?.id ??
+    seedCloudStorage(state, purpose, { method, own: options.cloudSettings ?? {} });
   const cloud = {
     filesId: cloudId('FILES', options.cloud?.files ?? 'S3'),
     proxiesId: cloudId('PROXIES', options.cloud?.proxies ?? 'GCS'),

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  AZURE_MAX_BLOCKS,
+  B2_MAX_PARTS,
+  B2_MIN_PART_BYTES,
+  b2PartSizeFor,
+  blockSizeFor,
   GCS_CHUNK_UNIT_BYTES,
   gcsChunkSize,
   heldBytes,
@@ -20,6 +25,21 @@ describe('the plan of parts', () => {
           const partSize = partSizeFor(size, preferred);
           expect(partSize).toBeGreaterThanOrEqual(S3_MIN_PART_BYTES);
           expect(Math.ceil(size / partSize)).toBeLessThanOrEqual(S3_MAX_PARTS);
+        },
+      ),
+    );
+  });
+
+  it('never needs more blocks than Azure takes, nor more or smaller parts than B2', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 * 1024 ** 4 }),
+        fc.integer({ min: 1, max: 10 ** 9 }),
+        (size, preferred) => {
+          expect(Math.ceil(size / blockSizeFor(size, preferred))).toBeLessThanOrEqual(AZURE_MAX_BLOCKS);
+          const partSize = b2PartSizeFor(size, preferred);
+          expect(partSize).toBeGreaterThanOrEqual(B2_MIN_PART_BYTES);
+          expect(Math.ceil(size / partSize)).toBeLessThanOrEqual(B2_MAX_PARTS);
         },
       ),
     );

@@ -26,6 +26,7 @@ describe('access outside of the scan directories', () => {
       async () => access.absolutePath(path),
       () => access.stat(path),
       () => access.digest(path, {}),
+      () => access.digestRange({ path, offsetBytes: 0, lengthBytes: 1, algorithm: 'md5', expected }, {}),
       () => access.readText(path, 1),
       () => access.receiveFile({ url: 'u', path, sizeBytes: 1 }, {}),
       () => access.commitFile('in/x', path),

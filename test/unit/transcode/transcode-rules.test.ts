@@ -35,6 +35,9 @@ describe('resumeCheckpoint', () => {
   it('starts anew for a changed original and for what it cannot read', () => {
     const fresh = { source: { sizeBytes: 11, mtimeNs: '5' }, finished: {}, upload: null };
     expect(resumeCheckpoint(saved, fresh.source)).toEqual(fresh);
+    const unfinished = { filename: 'a.mp4', xxh128: 'x', value: { uploadId: 'u' } };
+    const kept = resumeCheckpoint({ ...saved, upload: unfinished }, fresh.source);
+    expect(kept, 'kept, so that it can be dropped at the store').toEqual({ ...fresh, upload: unfinished });
     expect(resumeCheckpoint({ strange: true }, fresh.source)).toEqual(fresh);
     expect(resumeCheckpoint(null, fresh.source)).toEqual(fresh);
   });

@@ -72,6 +72,14 @@ export function withTemporaryParts(api: IconikApi): IconikApi {
         files.multipartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
       multipartPartUrls: (assetId, fileId, upload, limits) =>
         files.multipartPartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
+      multipartBoundPartUrl: (assetId, fileId, part, limits) =>
+        files.multipartBoundPartUrl(assetId, fileId, { ...part, temporary: true }, limits),
+      startB2: (assetId, fileId, upload, limits) =>
+        files.startB2(assetId, fileId, { ...upload, temporary: true }, limits),
+      finishB2: (assetId, fileId, upload, limits) =>
+        files.finishB2(assetId, fileId, { ...upload, temporary: true }, limits),
+      // A large file that is not finished goes with its file set.
+      cancelB2: async () => undefined,
     },
   };
 }

@@ -41,6 +41,8 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     follow: refuse,
     stat: async (path) => (names.includes(path) ? facts : null),
     digest: refuse,
+    digestMany: refuse,
+    digestRange: refuse,
     readText: async (path) => texts[path] ?? null,
     readPart: refuse,
     sendRange: refuse,

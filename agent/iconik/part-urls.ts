@@ -1,0 +1,41 @@
+import { IsgError } from '../runtime/errors.ts';
+import type { CallLimits } from './api.ts';
+import { partUrlsSchema } from './schemas.ts';
+import type { ServiceRequests } from './service-requests.ts';
+
+/** Part URLs per request. */
+const PARTS_PER_PAGE = 100;
+
+/** Signed URLs of all parts, page by page (reference C.9); anything less than all of them is an unreadable answer. */
+export async function readPartUrls(
+  requests: ServiceRequests,
+  path: string,
+  upload: { uploadId: string; partsNum: number; temporary?: boolean },
+  limits: CallLimits | undefined,
+): Promise<{ number: number; url: string }[]> {
+  const urls = new Map<number, string>();
+  for (let page = 1; urls.size < upload.partsNum; page++) {
+    const query = {
+      upload_id: upload.uploadId,
+      parts_num: upload.partsNum,
+      per_page: PARTS_PER_PAGE,
+      page,
+      temporary: upload.temporary || null,
+    };
+    const before = urls.size;
+    for (const part of (await requests.read(path, partUrlsSchema, { query, limits })).objects) {
+      if (part.number >= 1 && part.number <= upload.partsNum) urls.set(part.number, part.url);
+    }
+    if (urls.size === before) {
+      throw new IsgError(
+        'iconik-answer-unreadable',
+        `iconik gave ${before} of ${upload.partsNum} part URLs for ${path}.`,
+        {
+          retry: 'transient',
+          fields: { path, sent: true, fromIconik: true },
+        },
+      );
+    }
+  }
+  return [...urls].map(([number, url]) => ({ number, url })).sort((a, b) => a.number - b.number);
+}
