@@ -67,15 +67,18 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
       const query = { generate_signed_url: true };
       return keysetList({ requests, path, schema: fileSchema, query, limits, unreadable: 'throw', missing: 'throw' });
     },
-    multipartUrls: (assetId, fileId, { uploadId, type }, limits) =>
+    multipartUrls: (assetId, fileId, { uploadId, type, temporary }, limits) =>
       requests.read(pathOf(assetId, 'files', fileId, 'multipart_url'), multipartUrlsSchema, {
-        query: { upload_id: uploadId, type },
+        query: { upload_id: uploadId, type, temporary: temporary || null },
         limits,
       }),
-    async multipartBoundPartUrl(assetId, fileId, { uploadId, number, md5Base64 }, limits) {
+    async multipartBoundPartUrl(assetId, fileId, { uploadId, number, md5Base64, temporary }, limits) {
       const path = pathOf(assetId, 'files', fileId, 'multipart_url', 's3', 'part');
       const body = { upload_id: uploadId, parts: [{ part_number: number, checksum: md5Base64 }] };
-      const { parts } = await requests.ask({ path, body }, { schema: boundPartUrlsSchema, limits });
+      const { parts } = await requests.ask(
+        { path, body, query: { temporary: temporary || null } },
+        { schema: boundPartUrlsSchema, limits },
+      );
       const url = parts.find((part) => part.part_number === number)?.url;
       if (url) return url;
       const fields = { path, sent: true, fromIconik: true };

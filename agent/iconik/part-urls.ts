@@ -10,12 +10,18 @@ const PARTS_PER_PAGE = 100;
 export async function readPartUrls(
   requests: ServiceRequests,
   path: string,
-  upload: { uploadId: string; partsNum: number },
+  upload: { uploadId: string; partsNum: number; temporary?: boolean },
   limits: CallLimits | undefined,
 ): Promise<{ number: number; url: string }[]> {
   const urls = new Map<number, string>();
   for (let page = 1; urls.size < upload.partsNum; page++) {
-    const query = { upload_id: upload.uploadId, parts_num: upload.partsNum, per_page: PARTS_PER_PAGE, page };
+    const query = {
+      upload_id: upload.uploadId,
+      parts_num: upload.partsNum,
+      per_page: PARTS_PER_PAGE,
+      page,
+      temporary: upload.temporary || null,
+    };
     const before = urls.size;
     for (const part of (await requests.read(path, partUrlsSchema, { query, limits })).objects) {
       if (part.number >= 1 && part.number <= upload.partsNum) urls.set(part.number, part.url);

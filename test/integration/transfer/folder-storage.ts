@@ -62,6 +62,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
       return createHash(algorithm).update(bytes).digest('hex');
     },
     readText: notNeeded,
+    readPart: notNeeded,
     sendRange: async (send, options) => {
       const before = await factsOf(send.path);
       if (before.sizeBytes !== send.expected.sizeBytes || before.mtimeNs !== send.expected.mtimeNs) {
