@@ -14,7 +14,7 @@ interface Bucket {
 export interface QuestionLimits {
   strangers: Bucket;
   known: Bucket;
-  /** By address, in the order of last use. */
+  /** By address, in the order of the last question that was asked. */
   addresses: ReadonlyMap<string, Bucket>;
 }
 
@@ -27,7 +27,7 @@ interface Rate {
 const STRANGERS: Rate = { burst: 20, perSecond: 2 };
 const KNOWN: Rate = { burst: 40, perSecond: 4 };
 const ADDRESS: Rate = { burst: 10, perSecond: 0.5 };
-/** Addresses remembered; the one not seen for longest is forgotten first. */
+/** Addresses remembered; the one whose last question is oldest is forgotten first. */
 const MAX_ADDRESSES = 1_000;
 
 /** All buckets full. */
@@ -55,15 +55,16 @@ export function takeQuestion(
   }
   const strangers = refill(limits.strangers, STRANGERS, nowMs);
   const own = refill(limits.addresses.get(ask.address) ?? { tokens: ADDRESS.burst, atMs: nowMs }, ADDRESS, nowMs);
-  const allowed = strangers.tokens >= 1 && own.tokens >= 1;
+  // A flood must cost nothing: what is refused is not remembered either.
+  if (strangers.tokens < 1 || own.tokens < 1) return { allowed: false, limits: { ...limits, strangers } };
   const addresses = new Map(limits.addresses);
   addresses.delete(ask.address);
-  addresses.set(ask.address, allowed ? taken(own) : own);
+  addresses.set(ask.address, taken(own));
   for (const oldest of addresses.keys()) {
     if (addresses.size <= MAX_ADDRESSES) break;
     addresses.delete(oldest);
   }
-  return { allowed, limits: { ...limits, strangers: allowed ? taken(strangers) : strangers, addresses } };
+  return { allowed: true, limits: { ...limits, strangers: taken(strangers), addresses } };
 }
 
 function refill(bucket: Bucket, rate: Rate, nowMs: number): Bucket {
