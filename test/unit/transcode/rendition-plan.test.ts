@@ -69,6 +69,18 @@ describe('video options', () => {
     expect(videoFilters({ ...HD, fieldOrder: 'tt' }, BOX)).toContain('parity=tff');
     expect(videoFilters({ ...HD, fieldOrder: 'tb' }, BOX)).toContain('parity=bff');
   });
+
+  it('turn RGB into BT.709 and say so, and pass on the colours of all others', () => {
+    const rgb = {
+      ...HD,
+      pixelFormat: 'rgb24',
+      colour: { transfer: null, primaries: null, matrix: 'gbr', range: 'pc' },
+    };
+    expect(videoFilters(rgb, BOX)).toContain('out_color_matrix=bt709:out_range=tv');
+    expect(videoOptions(rgb, DEFAULT_PROXY_SETTINGS).join(' ')).toContain('-colorspace bt709');
+    expect(videoFilters(HD, BOX)).not.toContain('out_color_matrix');
+    expect(videoOptions(HD, DEFAULT_PROXY_SETTINGS).join(' ')).not.toContain('-colorspace');
+  });
 });
 
 describe('proxyFrameRate', () => {

@@ -83,11 +83,16 @@ export function proxyFrameRate({ frameRate, isVariableRate }: VideoTrack): strin
   return STANDARD_RATES.find((rate) => (fractionValue(rate) ?? 0) >= average) ?? '60';
 }
 
-/** RGB becomes what players take untagged HD for; all others keep their colours, within the range of video. */
-function colourOptions({ pixelFormat }: VideoTrack): string {
-  const isRgb = /^(?:gbr|rgb|bgr|0rgb|0bgr|argb|abgr|pal8)/.test(pixelFormat ?? '');
-  return isRgb ? ':out_color_matrix=bt709:out_range=tv' : ':out_range=tv';
+const isRgb = ({ pixelFormat }: VideoTrack): boolean =>
+  /^(?:gbr|rgb|bgr|0rgb|0bgr|argb|abgr|pal8)/.test(pixelFormat ?? '');
+
+/** RGB becomes BT.709, which ffmpeg would not choose by itself; all others keep their colours, within the range of video. */
+function colourOptions(track: VideoTrack): string {
+  return isRgb(track) ? ':out_color_matrix=bt709:out_range=tv' : ':out_range=tv';
 }
+
+/** What is said of colours that were RGB; those of all others are passed on. */
+const SAID_OF_RGB = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
 
 /** What the filters of a moving picture go by; the built-in values otherwise. `toneMapping` null = colours stay as they are. */
 export interface VideoFilterChoices {
@@ -118,7 +123,8 @@ export function videoOptions(track: VideoTrack, settings: ProxySettings, encoder
   const frames = Math.max(1, Math.round((fractionValue(frameRate) ?? 25) * WHOLE_PICTURE_SECONDS));
   const ceiling = Math.round(settings.videoBitRate * CEILING);
   const options = encoderOptions(encoder, { bitRate: settings.videoBitRate, ceiling, wholePictureFrames: frames });
-  return frameRate === null ? options : [...options, '-r', frameRate];
+  const isConverted = isRgb(track) && colourKindOf(track) === 'sdr';
+  return [...options, ...(isConverted ? SAID_OF_RGB : []), ...(frameRate === null ? [] : ['-r', frameRate])];
 }
 
 /** Pixel formats that can be see-through; a palette may hold a transparent colour. */
