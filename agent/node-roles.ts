@@ -219,6 +219,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     if (!served) return null;
     return withinScanDirectories(served.access, () => find(storageId)?.storage.settings ?? served.storage.settings);
   };
+  const transcoders = createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log });
   const uploadObject = createUploadObject({
     api,
     proxyUrl: config.httpsProxy,
@@ -244,9 +245,10 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
             imageBox: config.imageProxyResolution,
             mapsPictures: config.enableHdrToSdrKeyframeConversion,
           },
-          transcoders: createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log }),
+          transcoders,
           log: host.log,
         }),
+        transcoderOf: (file, signal) => transcoders.ofFile(file, signal),
       }),
       ...stallWindows(config.stallMs).transcodeJob,
       selfTest: createTranscodeSelfTest(tools),

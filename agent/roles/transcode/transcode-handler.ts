@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Transcoder } from '../../iconik/api.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
@@ -25,6 +26,8 @@ import { findSequence, prepareSequence } from './sequences/prepare-sequence.ts';
 import { NO_TOOLS, type Tools } from './tools/find-tools.ts';
 import { resumeCheckpoint, type SourceFacts, type TranscodeCheckpoint } from './transcode-checkpoint.ts';
 import { type TranscodePayload, transcodePayloadSchema } from './transcode-payload.ts';
+import { awaitResults, endWatch, type WatchedResults, watchFolderOf } from './watch-folder/await-results.ts';
+import type { WatchFolder } from './watch-folder/watch-folder-plan.ts';
 
 /** What the transcode role needs. */
 export interface TranscodeDeps extends PublishDeps {
@@ -36,6 +39,10 @@ export interface TranscodeDeps extends PublishDeps {
   ffmpeg(): Ffmpeg | null;
   /** What else this node reads media with; absent = nothing. */
   tools?(): Promise<Tools>;
+  /** The transcoder of iconik that takes a file; absent or null = none. */
+  transcoderOf?(file: { storageId: string; path: string }, signal: AbortSignal): Promise<Transcoder | null>;
+  /** Wall clock, milliseconds; default that of the machine. */
+  wallMs?(): number;
   /** Ends the children of this node when it dies. */
   guard?: ChildWatch;
   /** Read at the start of each job, so that changes apply without restart. Never throws. */
@@ -58,8 +65,10 @@ interface Work {
   storage: StorageAccess;
   facts: SourceFacts;
   source: MediaSource;
-  /** What iconik is told about the original; `source` may be a picture made of it. */
-  described: MediaInfo;
+  /** What iconik is told about the original; `source` may be made of it. null = nothing here can read the original. */
+  described: MediaInfo | null;
+  /** What the program behind a watch folder made; null = there is none. */
+  watched: WatchedResults | null;
   /** Shown on the iconik job beside what was made; null = nothing to tell. */
   warning: string | null;
   checkpoint: TranscodeCheckpoint;
@@ -118,13 +127,15 @@ async function doProxy(work: Work): Promise<ProxyStep> {
   }
   const path = join(work.dir, filename);
   const making = within(context, SHARE.probed, SHARE.proxyMade, 'making the proxy');
-  const made = await work.ffmpeg.makeProxy(source, path, work.settings, { signal: context.signal, onProgress: making });
+  const made =
+    work.watched?.proxy ??
+    (await work.ffmpeg.makeProxy(source, path, work.settings, { signal: context.signal, onProgress: making }));
   await assertUnchanged(work);
   if (made.complaint) context.log.warn('ffmpeg complained about this clip but went on', { complaint: made.complaint });
   const contentType = source.info.kind === 'image' ? 'image/jpeg' : 'video/mp4';
   const body = proxyBody(filename, source.info, made.info);
   const proxyId = await publishRendition(
-    { kind: 'proxy', type: null, filename, path, sizeBytes: made.sizeBytes, contentType, body },
+    { kind: 'proxy', type: null, filename, path: made.path, sizeBytes: made.sizeBytes, contentType, body },
     deps,
     {
       context,
@@ -134,7 +145,7 @@ async function doProxy(work: Work): Promise<ProxyStep> {
   );
   // A local file, upright, progressive and quick to seek: far kinder to the storage than the original.
   const { complaint, encoder = null } = made;
-  return { proxyId, complaint, encoder, pictureSource: { path, info: made.info } };
+  return { proxyId, complaint, encoder, pictureSource: { path: made.path, info: made.info } };
 }
 
 interface Picture {
@@ -159,15 +170,16 @@ async function takePictures(work: Work, pictureSource: MediaSource): Promise<Pic
   const pictures: Picture[] = [{ type: 'POSTER', filename: poster, taken }];
   if (isStill) return pictures;
   const pathOf = (number: number) => join(dir, keyframeFilename(assetId, number));
-  const frames = await ffmpeg.makeKeyframes(pictureSource, pathOf, box, { signal, onProgress });
+  const given = work.watched?.keyframes ?? [];
+  const frames =
+    given.length > 0 ? given : await ffmpeg.makeKeyframes(pictureSource, pathOf, box, { signal, onProgress });
   for (const [index, frame] of frames.entries()) {
     pictures.push({ type: 'KEYFRAME', filename: keyframeFilename(assetId, index + 1), taken: frame });
   }
   const sheet = scrubSheetFilename(assetId);
-  const sheetTaken = await ffmpeg.makeScrubSheet(pictureSource, join(dir, sheet), {
-    signal,
-    onProgress: () => onProgress(1),
-  });
+  const sheetTaken =
+    work.watched?.scrubSheet ??
+    (await ffmpeg.makeScrubSheet(pictureSource, join(dir, sheet), { signal, onProgress: () => onProgress(1) }));
   if (sheetTaken) pictures.push({ type: 'KEYFRAME_MAP', filename: sheet, taken: sheetTaken });
   return pictures;
 }
@@ -197,10 +209,10 @@ async function doPictures(work: Work, pictureSource: MediaSource): Promise<numbe
 async function describeAndRender(work: Work): Promise<JobOutcome> {
   const { context } = work;
   context.progress(SHARE.probed, 'read the media info');
-  await describeFormat(work.deps.api, context, work.described);
+  if (work.described) await describeFormat(work.deps.api, context, work.described);
   const { proxyId, complaint, encoder, pictureSource } = await doProxy(work);
   const pictures = await doPictures(work, pictureSource);
-  const { kind, durationSeconds } = work.described;
+  const { kind, durationSeconds } = work.described ?? work.source.info;
   const warned = work.warning === null ? {} : { warning: work.warning };
   context.progress(SHARE.done);
   return { kind: 'done', result: { media: kind, durationSeconds, proxyId, pictures, complaint, encoder, ...warned } };
@@ -229,15 +241,55 @@ async function prepare({ deps, context, ffmpeg, settings, storage, dir }: Attemp
   });
 }
 
+/** What ffprobe says of an original that another program reads; null when it cannot read it. */
+async function describeWatched({ ffmpeg, context, storage }: Attempt): Promise<MediaInfo | null> {
+  try {
+    const info = await ffmpeg.probeMedia(storage.absolutePath(context.payload.path), context.signal);
+    return info.kind === 'none' ? null : info;
+  } catch (thrown) {
+    if (thrown instanceof IsgError && ['media-unreadable', 'file-not-found'].includes(thrown.code)) return null;
+    throw thrown;
+  }
+}
+
+/** An original that goes through a watch folder: put there once, looked after now and then, published, cleared away. */
+async function transcodeWatched(
+  attempt: Attempt,
+  watch: WatchFolder,
+  checkpoint: TranscodeCheckpoint,
+): Promise<JobOutcome> {
+  const { context, storage, ffmpeg, dir } = attempt;
+  const job = { context, storage, ffmpeg, checkpoint, dir, nowMs: attempt.deps.wallMs?.() ?? Date.now() };
+  if (checkpoint.isWatchOver === true) {
+    await endWatch(job, watch, { isPublished: true });
+    return { kind: 'done', result: { published: Object.keys(checkpoint.finished).length } };
+  }
+  const awaited = await awaitResults(job, watch);
+  if (awaited.kind === 'waiting') return awaited.outcome;
+  const { results: watched } = awaited;
+  const described = await describeWatched(attempt);
+  const work = { ...attempt, source: watched.source, described, watched, checkpoint, warning: null };
+  const outcome = await describeAndRender(work);
+  await endWatch(job, watch, { isPublished: true });
+  return outcome;
+}
+
 async function transcodeIn(attempt: Attempt): Promise<JobOutcome> {
+  const { deps, context } = attempt;
+  const { payload, signal } = context;
+  const checkpoint = resumeCheckpoint(context.job.checkpoint, attempt.facts);
+  if (payload.wantProxy || payload.wantKeyframes) {
+    const watch = watchFolderOf((await deps.transcoderOf?.(payload, signal)) ?? null, attempt);
+    if (watch) return await transcodeWatched(attempt, watch, checkpoint);
+  }
   const prepared = await prepare(attempt);
   if (prepared.kind === 'skipped') {
     const { why, warning } = prepared;
     return { kind: 'done', result: { skipped: why, ...(warning === undefined ? {} : { warning }) } };
   }
   const { source, described, warning } = prepared;
-  const checkpoint = resumeCheckpoint(attempt.context.job.checkpoint, attempt.facts);
-  return await describeAndRender({ ...attempt, source, described, checkpoint, warning: warning ?? null });
+  const work = { ...attempt, source, described, watched: null, checkpoint, warning: warning ?? null };
+  return await describeAndRender(work);
 }
 
 async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePayload>): Promise<JobOutcome> {

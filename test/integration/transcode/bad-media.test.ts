@@ -87,7 +87,8 @@ async function workOn(path: string): Promise<'made' | 'skipped' | IsgError> {
     if (prepared.kind === 'skipped') return 'skipped';
     const settings = { ...DEFAULT_PROXY_SETTINGS, videoBox: box, imageBox: box };
     await ffmpeg.makeProxy(prepared.source, join(job, 'proxy'), settings, { signal });
-    if (prepared.source.info.video) await ffmpeg.makePoster(prepared.source, join(job, 'poster.jpg'), box, { signal });
+    if (isLong && prepared.source.info.video)
+      await ffmpeg.makePoster(prepared.source, join(job, 'poster.jpg'), box, { signal });
     return 'made';
   } catch (thrown) {
     if (thrown instanceof IsgError) return thrown;
@@ -140,9 +141,10 @@ async function makeSeeds(): Promise<string[]> {
     ['seed.tif', [...picture, ...one]],
     ['seed.dpx', [...picture, ...one]],
   ];
-  await Promise.all(made.map(([name, args]) => runGenerator([...args, `file:${join(dir, name)}`])));
+  const kinds = isLong ? made : made.filter((_, index) => index % 2 === 0);
+  await Promise.all(kinds.map(([name, args]) => runGenerator([...args, `file:${join(dir, name)}`])));
   await writeFile(join(dir, 'seed.pdf'), pdfPage());
-  return [...made.map(([name]) => name), 'seed.pdf'];
+  return [...kinds.map(([name]) => name), 'seed.pdf'];
 }
 
 describe('Damaged media', () => {
@@ -160,9 +162,10 @@ describe('Damaged media', () => {
       if (end instanceof IsgError) {
         ends.failed += 1;
         expect(end.message, `case ${number}, ${seed}`).toMatch(/\w{3}/);
-        // What is tried again has an end: the runner counts attempts of these codes.
+        // What is tried again has an end: the runner counts attempts of these codes. ffmpeg calls some damage an input/output
+        // error; the handler asks the storage then, and as it answers, the attempt counts.
         expect(
-          ['media-unreadable', 'ffmpeg-failed', 'ffmpeg-missing', 'file-not-found'],
+          ['media-unreadable', 'ffmpeg-failed', 'ffmpeg-missing', 'file-not-found', 'storage-unavailable'],
           `case ${number}, ${seed}: ${end.message}`,
         ).toContain(end.code);
       } else ends[end] += 1;
