@@ -114,6 +114,8 @@ interface ProxyStep {
   proxyId: string | null;
   /** What ffmpeg said although it went on; shown with the finished job. */
   complaint: string;
+  /** What made the picture; null for stills, sound, and a proxy of an earlier attempt. */
+  encoder: string | null;
   pictureSource: MediaSource;
 }
 
@@ -122,7 +124,9 @@ async function doProxy(work: Work): Promise<ProxyStep> {
   const { deps, context, source } = work;
   const filename = proxyFilename(context.payload.assetId, source.info);
   const finishedId = work.checkpoint.finished[filename] ?? null;
-  if (!context.payload.wantProxy || finishedId) return { proxyId: finishedId, complaint: '', pictureSource: source };
+  if (!context.payload.wantProxy || finishedId) {
+    return { proxyId: finishedId, complaint: '', encoder: null, pictureSource: source };
+  }
   const path = join(work.dir, filename);
   const making = within(context, SHARE.probed, SHARE.proxyMade, 'making the proxy');
   const made =
@@ -142,7 +146,8 @@ async function doProxy(work: Work): Promise<ProxyStep> {
     },
   );
   // A local file, upright, progressive and quick to seek: far kinder to the storage than the original.
-  return { proxyId, complaint: made.complaint, pictureSource: { path: made.path, info: made.info } };
+  const { complaint, encoder = null } = made;
+  return { proxyId, complaint, encoder, pictureSource: { path: made.path, info: made.info } };
 }
 
 interface Picture {
@@ -207,12 +212,12 @@ async function describeAndRender(work: Work): Promise<JobOutcome> {
   const { context } = work;
   context.progress(SHARE.probed, 'read the media info');
   if (work.described) await describeFormat(work.deps.api, context, work.described);
-  const { proxyId, complaint, pictureSource } = await doProxy(work);
+  const { proxyId, complaint, encoder, pictureSource } = await doProxy(work);
   const pictures = await doPictures(work, pictureSource);
   const { kind, durationSeconds } = work.described ?? work.source.info;
   const warned = work.warning === null ? {} : { warning: work.warning };
   context.progress(SHARE.done);
-  return { kind: 'done', result: { media: kind, durationSeconds, proxyId, pictures, complaint, ...warned } };
+  return { kind: 'done', result: { media: kind, durationSeconds, proxyId, pictures, complaint, encoder, ...warned } };
 }
 
 /** An attempt whose storage, ffmpeg and original are there. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { backoffMs } from '../backoff.ts';
 import { guardCommand } from './guard-command.ts';
@@ -10,6 +11,11 @@ export interface ChildGuard {
    * Ends by itself when the child exits. A child that never started (no pid) is ignored.
    */
   watch(child: ChildProcess): void;
+  /**
+   * An environment for programs (not for nodes, which have guards of their own): whatever bears it dies with the agent even
+   * if the agent is gone before it could watch it. Linux only; elsewhere it changes nothing.
+   */
+  environment(base: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
   /** Ends the guard process; children still watched are killed by it. Resolves within 1 s; may be called twice. */
   stop(): Promise<void>;
 }
@@ -21,8 +27,11 @@ const STEADY_MS = 10_000;
 /** How long `stop` waits for the guard; it kills what is left without us. */
 const STOP_WAIT_MS = 1_000;
 
-function spawnGuard(): ChildProcess {
-  const { command, args, cwd, env } = guardCommand();
+/** Name of the variable that programs of this agent bear. */
+const MARK = 'ISG_PRO_GUARDED_BY';
+
+function spawnGuard(id: string): ChildProcess {
+  const { command, args, cwd, env } = guardCommand(`${MARK}=${id}`);
   const child = spawn(command, args, {
     // A session of its own: neither a closed terminal nor Ctrl-C reaches it.
     detached: true,
@@ -43,7 +52,8 @@ export async function createChildGuard(): Promise<ChildGuard> {
   let stopped = false;
   let failures = 0;
   let restart: NodeJS.Timeout | undefined;
-  let guard = spawnGuard();
+  const id = randomUUID();
+  let guard = spawnGuard(id);
   const tell = (line: string) => guard.stdin?.write(`${line}\n`);
   const supervise = (startedAt: number) => {
     let ended = false;
@@ -57,7 +67,7 @@ export async function createChildGuard(): Promise<ChildGuard> {
     guard.once('error', onEnd);
   };
   const again = () => {
-    guard = spawnGuard();
+    guard = spawnGuard(id);
     supervise(performance.now());
     for (const pid of pids) tell(`add ${pid}`);
   };
@@ -74,6 +84,7 @@ export async function createChildGuard(): Promise<ChildGuard> {
         tell(`remove ${pid}`);
       });
     },
+    environment: (base) => ({ ...base, [MARK]: id }),
     async stop() {
       if (stopped) return;
       stopped = true;
@@ -106,6 +117,6 @@ async function endGuard(guard: ChildProcess): Promise<void> {
       clearTimeout(timer);
       resolve();
     });
-    guard.stdin?.end();
+    guard.stdin?.end('stop\n');
   });
 }

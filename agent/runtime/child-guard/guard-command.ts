@@ -17,22 +17,22 @@ const SHELL = '/bin/sh';
 const TITLE = 'isg-pro child guard';
 
 /** The guard in a shell. It gets nothing of the agent's environment, and its text travels in its own, so that no file can be missing. */
-export function shellGuard(command = SHELL): GuardCommand {
+export function shellGuard(mark: string, command = SHELL): GuardCommand {
   return {
     command,
-    args: ['-c', 'eval "$ISG_PRO_CHILD_GUARD"', TITLE],
+    args: ['-c', 'eval "$ISG_PRO_CHILD_GUARD"', TITLE, mark],
     cwd: '/',
-    // `sleep` is looked for where every system has it; C keeps [0-9] to ten digits.
+    // `sleep` and `grep` are looked for where every system has them; C keeps [0-9] to ten digits.
     env: { PATH: '/bin:/usr/bin', LC_ALL: 'C', ISG_PRO_CHILD_GUARD: GUARD_SCRIPT },
   };
 }
 
 /** The guard as a Node program: for Windows, and for a system without a shell. */
-export function nodeGuard(): GuardCommand {
+export function nodeGuard(mark: string): GuardCommand {
   const { NODE_OPTIONS: _, ...env } = process.env;
   return {
     command: process.execPath,
-    args: [entryPath()],
+    args: [entryPath(), mark],
     cwd: dirname(process.execPath),
     // Electron's binary behaves as Node only when told to; options meant for the agent are not the guard's.
     env: 'electron' in process.versions ? { ...env, ELECTRON_RUN_AS_NODE: '1' } : env,
@@ -45,7 +45,7 @@ function entryPath(): string {
   return fileURLToPath(new URL(`./guard-process${extension}`, import.meta.url));
 }
 
-/** The guard of this platform. */
-export function guardCommand(): GuardCommand {
-  return process.platform !== 'win32' && existsSync(SHELL) ? shellGuard() : nodeGuard();
+/** The guard of this platform. `mark` (`NAME=value`) stands in the environment of programs that it is to find untold. */
+export function guardCommand(mark: string): GuardCommand {
+  return process.platform !== 'win32' && existsSync(SHELL) ? shellGuard(mark) : nodeGuard(mark);
 }

@@ -1,6 +1,7 @@
 /**
  * The guard as a program of the POSIX shell: what `guard-process.ts` does, in 1 to 3 MB of memory instead of 45. It runs
- * alike in dash, in bash from 3.2 on and in the shells of BusyBox, and starts no other program except `sleep`, at the end.
+ * alike in dash, in bash from 3.2 on and in the shells of BusyBox, and starts no other program except `sleep` and `grep`, at the
+ * end. Its first argument is the mark that programs bear which it was never told of.
  *
  * `list` holds `pid:start` words; `start` is empty where the platform has no /proc. A line without its end, as an agent leaves
  * that dies while it writes, is not obeyed. Numbers that `kill` gives a meaning of its own (0, 1, signs, leading zeros) are
@@ -25,15 +26,30 @@ drop() {
   done
   list=$left
 }
+untold() {
+  [ -n "$mark" ] && [ -r /proc/self/environ ] || return 0
+  set +f
+  for file in $(grep -lsF -e "$mark" /proc/[0-9]*/environ); do
+    pid=\${file#/proc/} pid=\${pid%/environ}
+    case $list in *" $pid:"*) continue ;; esac
+    [ "$pid" = "$$" ] && continue
+    look "$pid"
+    [ -n "$start" ] && [ "$state" != Z ] && list="$list$pid:$start "
+  done
+  set -f
+}
+mark=$1 farewell=no
 while read -r verb pid rest; do
+  if [ "$verb" = stop ]; then farewell=yes; fi
   case $pid in ''|0*|1|*[!0-9]*|???????????*|"$$") continue ;; esac
   case $verb:$rest in
     add:) drop "$pid"; look "$pid"; list="$list$pid:$start " ;;
     remove:) drop "$pid" ;;
   esac
 done
+[ -n "$mark" ] && [ -r /proc/self/environ ] || farewell=yes
 spent=0
-while [ "$list" != ' ' ] && [ "$spent" -le 30 ]; do
+while [ "$spent" -le 30 ]; do
   left=' '
   for item in $list; do
     pid=\${item%%:*} since=\${item#*:}
@@ -45,9 +61,9 @@ while [ "$list" != ' ' ] && [ "$spent" -le 30 ]; do
     if [ "$found" = yes ] && [ "$state" != Z ]; then left="$left$item "; fi
   done
   list=$left
-  if [ "$list" != ' ' ]; then
-    if sleep 0.1; then spent=$((spent + 1)); else sleep 1; spent=$((spent + 10)); fi
-  fi
+  untold
+  if [ "$list" = ' ' ] && { [ "$farewell" = yes ] || [ "$spent" -gt 5 ]; }; then break; fi
+  if sleep 0.1; then spent=$((spent + 1)); else sleep 1; spent=$((spent + 10)); fi
 done
 exit 0
 `;

@@ -17,9 +17,9 @@ symlinkSync('/bin/bash', bashAsSh);
 afterAll(() => rmSync(dirname(bashAsSh), { recursive: true }));
 
 const guards: [string, GuardCommand][] = [
-  ['the system shell', shellGuard()],
-  ['bash as macOS runs it', shellGuard(bashAsSh)],
-  ['Node', nodeGuard()],
+  ['the system shell', shellGuard('')],
+  ['bash as macOS runs it', shellGuard('', bashAsSh)],
+  ['Node', nodeGuard('')],
 ];
 
 const started: number[] = [];

@@ -10,7 +10,7 @@ import { createFfmpegFixture, type FfmpegFixture } from './ffmpeg-fixture.ts';
 let fixture: FfmpegFixture;
 let clips: Clip[];
 let clipsDir: string;
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(300_000);
 
 beforeAll(async () => {
   fixture = await createFfmpegFixture();

@@ -272,7 +272,10 @@ describe('a master', () => {
       type: 'FFMPEG',
       settings: { local: true, priority: 5, include_patterns: [], exclude_patterns: [], ...choices },
     });
-    expect(await fixture.run(payload, { deps: { settings: () => settings } })).toMatchObject({ kind: 'done' });
+    expect(await fixture.run(payload, { deps: { settings: () => settings } })).toMatchObject({
+      kind: 'done',
+      result: { encoder: 'libx264' },
+    });
     const { proxies, format } = published(payload.assetId);
     expect(proxies).toMatchObject([
       {

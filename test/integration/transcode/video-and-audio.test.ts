@@ -12,7 +12,7 @@ import { createFfmpegFixture, type FfmpegFixture } from './ffmpeg-fixture.ts';
 let fixture: FfmpegFixture;
 /** Black, the white of a page (203 cd/m²) and a lamp (1000 cd/m²) in PQ; wide pixels, odd height, 29.97 drop-frame, 5.1. */
 let hdr: MediaSource;
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(300_000);
 
 async function generate(name: string, args: readonly string[]): Promise<MediaSource> {
   const path = join(fixture.dir, name);

@@ -42,11 +42,9 @@ export async function convertByMagick(
   to: { coder: string; box: Size },
 ): Promise<ConvertedStill> {
   const { width, height } = to.box;
-  const args = [
-    `${to.coder}:${original.name}[0]`,
-    ...['-print', '%w %h\n', '-auto-orient', '-colorspace', 'sRGB', '-resize', `${width}x${height}>`],
-    ...['-background', 'white', '-alpha', 'remove', '-alpha', 'off', '-strip', '-depth', '8', 'PNG24:converted.png'],
-  ];
+  const shape = ['-print', '%w %h\n', '-auto-orient', '-colorspace', 'sRGB', '-resize', `${width}x${height}>`];
+  const flat = ['-background', 'white', '-alpha', 'remove', '-alpha', 'off', '-strip', '-depth', '8'];
+  const args = [`${to.coder}:${original.name}[0]`, ...shape, ...flat, 'PNG24:converted.png'];
   const lines = await runTool(runtime, { tool, args, path: original.path });
   const path = await firstWritten(runtime, /^converted(?:-\d+)?\.png$/, tool, original.path);
   return { path, originalSize: sizeIn(lines, /^(\d+) (\d+)$/) };

@@ -8,7 +8,7 @@ import type { FoundTool } from './find-tools.ts';
 import { writeMagickPolicy } from './magick-policy.ts';
 
 /** Longest that one tool may work on one file: a single picture or a page, on a slow machine. */
-export const TOOL_LIMIT_MS = 180_000;
+const TOOL_LIMIT_MS = 180_000;
 
 /** How tools are run for one job. */
 export interface ToolRuntime {
