@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { backoffMs } from '../backoff.ts';
@@ -10,6 +11,11 @@ export interface ChildGuard {
    * Ends by itself when the child exits. A child that never started (no pid) is ignored.
    */
   watch(child: ChildProcess): void;
+  /**
+   * An environment for programs (not for nodes, which have guards of their own): whatever bears it dies with the agent even
+   * if the agent is gone before it could watch it. Linux only; elsewhere it changes nothing.
+   */
+  environment(base: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
   /** Ends the guard process; children still watched are killed by it. Resolves within 1 s; may be called twice. */
   stop(): Promise<void>;
 }
@@ -27,8 +33,11 @@ function entryPath(): string {
   return fileURLToPath(new URL(`./guard-process${extension}`, import.meta.url));
 }
 
-function spawnGuard(): ChildProcess {
-  const child = spawn(process.execPath, [entryPath()], {
+/** `NAME=value` as it stands in the environment. */
+const MARK = 'ISG_PRO_GUARDED_BY';
+
+function spawnGuard(id: string): ChildProcess {
+  const child = spawn(process.execPath, [entryPath(), `${MARK}=${id}`], {
     // A session of its own: neither a closed terminal nor Ctrl-C reaches it.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -53,7 +62,8 @@ export async function createChildGuard(): Promise<ChildGuard> {
   let stopped = false;
   let failures = 0;
   let restart: NodeJS.Timeout | undefined;
-  let guard = spawnGuard();
+  const id = randomUUID();
+  let guard = spawnGuard(id);
   const tell = (line: string) => guard.stdin?.write(`${line}\n`);
   const supervise = (startedAt: number) => {
     let ended = false;
@@ -67,7 +77,7 @@ export async function createChildGuard(): Promise<ChildGuard> {
     guard.once('error', onEnd);
   };
   const again = () => {
-    guard = spawnGuard();
+    guard = spawnGuard(id);
     supervise(performance.now());
     for (const pid of pids) tell(`add ${pid}`);
   };
@@ -84,6 +94,7 @@ export async function createChildGuard(): Promise<ChildGuard> {
         tell(`remove ${pid}`);
       });
     },
+    environment: (base) => ({ ...base, [MARK]: id }),
     async stop() {
       if (stopped) return;
       stopped = true;
@@ -116,6 +127,6 @@ async function endGuard(guard: ChildProcess): Promise<void> {
       clearTimeout(timer);
       resolve();
     });
-    guard.stdin?.end();
+    guard.stdin?.end('stop\n');
   });
 }

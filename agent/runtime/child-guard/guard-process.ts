@@ -1,10 +1,10 @@
 /**
- * The guard process: reads `add <pid>` and `remove <pid>` lines from stdin and, once stdin ends because the agent is
+ * The guard process: reads `add <pid>`, `remove <pid>` and `stop` lines from stdin and, once stdin ends because the agent is
  * gone, kills what is still listed. It imports nothing of ours, never touches a storage, and ignores the signals that
  * reach a whole terminal or service, so that it outlives the agent by just those moments.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /** Killing is repeated this often, because a child may fork between two rounds. */
@@ -12,8 +12,15 @@ const ROUND_MS = 100;
 /** After this the guard leaves: what still lives is stuck in the kernel and dies when its call returns. */
 const KILL_FOR_MS = 3_000;
 
+/** A program between its fork and its start bears no mark yet: it is looked for this long, unless the agent took its leave. */
+const LOOK_FOR_MS = 500;
+let isFarewell = false;
+
 /** Start time by pid ('' where the platform does not tell): a number that was given to another process is not killed. */
 const listed = new Map<number, string>();
+
+/** Stands in the environment of programs that are to be found without having been listed; see `listUntold`. */
+const mark = process.argv[2] ?? '';
 
 /** State letter and start time from /proc; null where there is no such process or no such file. */
 function readProcess(pid: number): { state: string; startTime: string } | null {
@@ -56,17 +63,41 @@ function kill(pid: number, startTime: string): boolean {
   return found?.state === 'Z' ? false : single || group;
 }
 
+/**
+ * Lists programs that bear our mark and were never told of: the agent may die between a start and telling it, for which a
+ * busy machine needs milliseconds. Linux only.
+ */
+function listUntold(): void {
+  if (process.platform !== 'linux' || mark === '') return;
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!(pid > 1) || pid === process.pid || listed.has(pid)) continue;
+    try {
+      const isOurs = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(mark);
+      const found = isOurs ? readProcess(pid) : null;
+      if (found && found.state !== 'Z') listed.set(pid, found.startTime);
+    } catch {
+      // Gone meanwhile, or of another user: not ours.
+    }
+  }
+}
+
 function killAllAndLeave(): void {
   const since = performance.now();
   const round = () => {
     for (const [pid, startTime] of listed) if (!kill(pid, startTime)) listed.delete(pid);
-    if (listed.size === 0 || performance.now() - since > KILL_FOR_MS) process.exit(0);
+    // After the first killing, because looking into a process that hangs can hang.
+    listUntold();
+    const elapsedMs = performance.now() - since;
+    const mayLeave = isFarewell || process.platform !== 'linux' || elapsedMs > LOOK_FOR_MS;
+    if ((listed.size === 0 && mayLeave) || elapsedMs > KILL_FOR_MS) process.exit(0);
     setTimeout(round, ROUND_MS);
   };
   round();
 }
 
 function obey(line: string): void {
+  if (line === 'stop') isFarewell = true;
   const [, verb, digits] = /^(add|remove) (\d{1,10})$/.exec(line) ?? [];
   const pid = Number(digits);
   if (verb === undefined || pid <= 1 || pid === process.pid) return;

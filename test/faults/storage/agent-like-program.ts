@@ -13,6 +13,12 @@ const plain = spawn('sleep', ['600'], { stdio: 'ignore' });
 guard.watch(plain);
 const ended = spawn('true', [], { stdio: 'ignore' });
 guard.watch(ended);
+// As when the agent dies between a start and telling of it.
+const untold = spawn('sh', ['-c', 'sleep 600 & sleep 600'], {
+  detached: true,
+  stdio: 'ignore',
+  env: guard.environment(process.env),
+});
 const storage = createStorageAccess({ storageId: 's', mountPoint, guard, log: silentLogger });
 await storage.probe({ testWrite: false, timeoutMs: 10_000 });
 const reading = paths.map((path) => {
@@ -24,4 +30,4 @@ await Promise.all(reading);
 const childrenOf = (pid: number) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 const children = childrenOf(process.pid);
-process.send?.([...children, ...childrenOf(program.pid ?? 0)]);
+process.send?.([...children, ...childrenOf(program.pid ?? 0), ...childrenOf(untold.pid ?? 0)]);

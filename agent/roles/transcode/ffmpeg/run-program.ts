@@ -8,6 +8,8 @@ import { createLineSplitter, createLineTail } from './output-tail.ts';
 /** Ends what it was told to watch when this process dies, however it dies. */
 export interface ChildWatch {
   watch(child: ChildProcess): void;
+  /** Adds to an environment what lets a program be found that `watch` was never told of. */
+  environment?(base: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
 }
 
 /** One run of ffmpeg, ffprobe, or another program that reads media. */
@@ -89,7 +91,7 @@ function startChild(run: ProgramRun): ChildProcess {
       windowsHide: true,
       detached: LEADS_GROUP,
       ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
-      ...(run.env === undefined ? {} : { env: run.env }),
+      env: run.guard.environment?.(run.env ?? process.env) ?? run.env ?? process.env,
     });
   } catch (thrown) {
     throw programMissing(run.program, thrown);
