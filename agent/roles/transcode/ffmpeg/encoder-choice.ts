@@ -16,7 +16,7 @@ export interface EncoderChoiceDeps {
   wish: HardwareWish;
   platform: NodeJS.Platform;
   /** Encodes one frame; false = this machine, driver or ffmpeg cannot. Never throws. */
-  trial(encoder: VideoEncoder): Promise<boolean>;
+  trial: (encoder: VideoEncoder) => Promise<boolean>;
 }
 
 /** After so many failures in a row hardware is left alone until the next start: each costs a proxy made twice. */
