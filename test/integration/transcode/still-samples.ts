@@ -148,7 +148,7 @@ export function pdfPage(): Buffer {
 export function flatText(pictures: readonly string[] = []): string {
   const frames = pictures.map(
     (href) =>
-      `<text:p><draw:frame svg:width="8cm" svg:height="8cm"><draw:image xlink:type="simple" xlink:href="${href}"/></draw:frame></text:p>`,
+      `<text:p><draw:frame draw:name="picture" text:anchor-type="as-char" svg:width="2cm" svg:height="2cm"><draw:image xlink:type="simple" xlink:href="${href}" xlink:show="embed" xlink:actuate="onLoad"/></draw:frame></text:p>`,
   );
   const spaces = ['office', 'text', 'style', 'drawing', 'xsl-fo-compatible', 'svg-compatible'];
   const names = ['office', 'text', 'style', 'draw', 'fo', 'svg'];

@@ -15,7 +15,7 @@ import { isLong, onlyLong } from '../../support/long-version.ts';
 import { createFfmpegFixture, type FfmpegFixture } from './ffmpeg-fixture.ts';
 import { flatText, magick, makeDng, makeHeif, pdfPage, turnByExif } from './still-samples.ts';
 
-const signal = AbortSignal.timeout(240_000);
+const signal = AbortSignal.timeout(600_000);
 const guard = { watch: () => {} };
 let fixture: FfmpegFixture;
 let tools: Tools;
