@@ -33,6 +33,8 @@ export interface StorageAccessOptions {
 }
 
 const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpStallMs: 45_000, idleMs: 30_000 };
+/** How a watch and what belongs to it is asked for. */
+const ON_WATCHES = { markerExpected: false, killAfterCancel: false };
 /** Design section 3: a hung mount may cost two stuck processes, not one per look. */
 const MAX_ABANDONED = 2;
 /** `stop` waits this long for killed processes to be gone. */
@@ -134,7 +136,6 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     callsPerProcess: 1,
     idleMs: limits.idleMs,
   });
-  const onWatches = { markerExpected: false, killAfterCancel: false };
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
     entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
@@ -171,8 +172,8 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
         { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false },
       ),
     watch: (options, onHint, signal) =>
-      watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
-    follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
+      watches.run('watch', watchRequest(options), { ...ON_WATCHES, signal, onHint, killAfterCancel: true }),
+    follow: (directories) => watches.run('follow', { directories: [...directories] }, ON_WATCHES).then(() => undefined),
     stat: (path, { spelledExactly = false } = {}) => onEntries('stat', { path, spelledExactly }),
     digest: (path, call) => onContents('digest', { path }, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
@@ -180,6 +181,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     receiveFile: (receive, call) => onContents('receive-file', receive, call),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
+    removeDirectory: (path) => onEntries('remove-directory', { path }),
     async stop() {
       await Promise.all([probes, entries, watches, contents].map((lane) => lane.stop(STOP_WAIT_MS)));
     },

@@ -25,6 +25,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     receiveFile: refuse,
     commitFile: refuse,
     removeFile: refuse,
+    removeDirectory: refuse,
     stop: async () => {},
   };
 }

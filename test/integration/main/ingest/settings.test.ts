@@ -46,6 +46,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     receiveFile: refuse,
     commitFile: refuse,
     removeFile: refuse,
+    removeDirectory: refuse,
     stop: async () => {},
   };
 }
