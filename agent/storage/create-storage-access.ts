@@ -54,6 +54,8 @@ const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpS
 const TRANSFER_PROCESSES = 2;
 /** As many as the process has threads for file operations (storage-process.ts): each call has one on its way. */
 const TRANSFERS_PER_PROCESS = 16;
+/** How a watch and what belongs to it is asked for. */
+const ON_WATCHES = { markerExpected: false, killAfterCancel: false };
 /** Design section 3: a hung mount may cost two stuck processes, not one per look. */
 const MAX_ABANDONED = 2;
 /** Processes that read pieces for other gateways. */
@@ -192,7 +194,6 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     (more) =>
       new StorageProcess({ settings, guard, log, stallMs: limits.stallMs, bandwidth: options.bandwidth, ...more }),
   );
-  const onWatches = { markerExpected: false, killAfterCancel: false };
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
     entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
@@ -223,8 +224,8 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       return entries.run('walk', walkRequest(walk), heard);
     },
     watch: (options, onHint, signal) =>
-      watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
-    follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
+      watches.run('watch', watchRequest(options), { ...ON_WATCHES, signal, onHint, killAfterCancel: true }),
+    follow: (directories) => watches.run('follow', { directories: [...directories] }, ON_WATCHES).then(() => undefined),
     stat: (path, { spelledExactly = false } = {}) => onEntries('stat', { path, spelledExactly }),
     ...digestCalls(onContents),
     digestRange: (range, call) => onContents('digest-range', range, call),
@@ -236,6 +237,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     writeText: (path, text) => onContents('write-text', { path, text }, {}),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
+    removeDirectory: (path) => onEntries('remove-directory', { path }),
     async stop() {
       await Promise.all([probes, entries, watches, contents, parts, transfers].map((lane) => lane.stop(STOP_WAIT_MS)));
     },

@@ -78,5 +78,9 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(path);
       return await access.removeFile(path, expected);
     },
+    removeDirectory: async (path) => {
+      check(path);
+      return await access.removeDirectory(path);
+    },
   };
 }

@@ -229,6 +229,8 @@ export interface StorageAccess {
   commitFile(from: string, to: string): Promise<FileFacts>;
   /** Removes a file only if it still is what was recorded. */
   removeFile(path: string, expected: { sizeBytes: number; mtimeNs: string }): Promise<'removed' | 'absent' | 'differs'>;
+  /** Removes a directory only if nothing at all is in it; `differs` for what is no directory. The root is refused. */
+  removeDirectory(path: string): Promise<'removed' | 'absent' | 'not-empty' | 'differs'>;
   /** Ends the processes; calls in progress reject with `stopped`. */
   stop(): Promise<void>;
 }

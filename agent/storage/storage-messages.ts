@@ -180,6 +180,7 @@ export const operations = {
     request: z.object({ path, expected: expectedFacts }),
     result: z.enum(['removed', 'absent', 'differs']),
   },
+  'remove-directory': { request: z.object({ path }), result: z.enum(['removed', 'absent', 'not-empty', 'differs']) },
 } as const;
 
 /** Name of an operation. */

@@ -29,6 +29,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     writeText: refuse,
     commitFile: refuse,
     removeFile: refuse,
+    removeDirectory: refuse,
     stop: async () => {},
   };
 }

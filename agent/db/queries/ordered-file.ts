@@ -59,6 +59,22 @@ export function filesByIconikId(sql: Sql, storageId: string, iconikFileId: strin
   return sql.query(BY_FILE_ID, [storageId, iconikFileId], orderedFileRow);
 }
 
+const BELOW = `
+SELECT ${COLUMNS} FROM storage_file
+WHERE storage_id = $1 AND starts_with(path_key, $2) AND ($3 OR position('/' IN substr(path_key, length($2) + 1)) = 0)
+ORDER BY path_key`;
+
+/** The files of the index in a directory ('' = the root), with those in the directories below it when `isDeep`. */
+export function filesBelow(
+  sql: Sql,
+  storageId: string,
+  directory: string,
+  options: { isDeep: boolean },
+): Promise<OrderedFile[]> {
+  const prefix = directory === '' ? '' : `${directory.normalize('NFC')}/`;
+  return sql.query(BELOW, [storageId, prefix, options.isDeep], orderedFileRow);
+}
+
 const NAMED = `
 SELECT ${COLUMNS} FROM storage_file
 WHERE storage_id = $1 AND iconik_file_id IS NOT NULL AND (iconik_file_id = ANY ($2::text[]) OR asset_id = ANY ($3::text[])

@@ -1,4 +1,5 @@
-import { lstat, unlink } from 'node:fs/promises';
+import { lstat, rmdir, unlink } from 'node:fs/promises';
+import { IsgError } from '../../runtime/errors.ts';
 import { syncDirectory } from './commit-file.ts';
 import { containedEntry } from './contained-path.ts';
 import { parentPath } from './disk-path.ts';
@@ -22,6 +23,30 @@ export async function removeFile(
   } catch (thrown) {
     const code = systemCode(thrown);
     if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
+    throw thrown;
+  }
+}
+
+/** What systems answer for a directory that holds something. */
+const NOT_EMPTY = new Set(['ENOTEMPTY', 'EEXIST']);
+
+/** Removes a directory in which nothing is: the system itself decides that, in the same instant. `absent` as above. */
+export async function removeDirectory(
+  mountPoint: string,
+  path: string,
+): Promise<'removed' | 'absent' | 'not-empty' | 'differs'> {
+  if (path === '')
+    throw new IsgError('outside-storage', 'The root of a storage is never removed.', { retry: 'permanent' });
+  try {
+    const absolute = await containedEntry(mountPoint, path);
+    if (!(await lstat(absolute)).isDirectory()) return 'differs';
+    await rmdir(absolute);
+    await syncDirectory(parentPath(absolute));
+    return 'removed';
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
+    if (NOT_EMPTY.has(code)) return 'not-empty';
     throw thrown;
   }
 }

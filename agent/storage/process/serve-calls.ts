@@ -17,7 +17,7 @@ import { containedEntry } from './contained-path.ts';
 import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
 import { probeRoot } from './probe-root.ts';
 import { readText } from './read-text.ts';
-import { removeFile } from './remove-file.ts';
+import { removeDirectory, removeFile } from './remove-file.ts';
 import { assertRootPresent, placeMarker } from './root-marker.ts';
 import { isSpelledOtherwise, mountedLooks } from './spelling.ts';
 import { writeText } from './write-text.ts';
@@ -75,6 +75,11 @@ const handlers: Handlers = {
   },
   'remove-file': async ({ path, expected }, context) => {
     const outcome = await removeFile(context.mountPoint, path, expected);
+    if (outcome === 'absent') await assertRootPresent(context);
+    return outcome;
+  },
+  'remove-directory': async ({ path }, context) => {
+    const outcome = await removeDirectory(context.mountPoint, path);
     if (outcome === 'absent') await assertRootPresent(context);
     return outcome;
   },

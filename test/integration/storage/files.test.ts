@@ -368,6 +368,24 @@ describe('removal', () => {
     expect(await storage.removeFile('a/b', recorded)).toBe('absent');
   });
 
+  it('removes a directory only when nothing is in it, and never what is none, nor the root', async () => {
+    const storage = await storages.open();
+    const at = (path: string) => join(storage.mountPoint, path);
+    mkdirSync(at('full/empty'), { recursive: true });
+    mkdirSync(at('target'));
+    symlinkSync(at('target'), at('link'));
+    writeFileSync(at('file'), '');
+    expect(await storage.removeDirectory('full')).toBe('not-empty');
+    expect(await storage.removeDirectory('full/empty')).toBe('removed');
+    expect(await storage.removeDirectory('full')).toBe('removed');
+    expect(await storage.removeDirectory('full')).toBe('absent');
+    expect(await storage.removeDirectory('file')).toBe('differs');
+    expect(await storage.removeDirectory('link')).toBe('differs');
+    await expect(storage.removeDirectory('')).rejects.toMatchObject({ name: 'IsgError' });
+    await expect(storage.removeDirectory('../x')).rejects.toEqual(withCode('outside-storage'));
+    expect(existsSync(at('target'))).toBe(true);
+  });
+
   it('refuses directories and links', async () => {
     const storage = await storages.open();
     mkdirSync(join(storage.mountPoint, 'directory'));

@@ -106,6 +106,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
       await rm(at(path));
       return 'removed';
     },
+    removeDirectory: () => Promise.reject(new Error('transfers remove no directories')),
   };
 }
 

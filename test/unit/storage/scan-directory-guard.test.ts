@@ -32,6 +32,7 @@ describe('access outside of the scan directories', () => {
       () => access.commitFile('in/x', path),
       () => access.removeFile(path, expected),
       () => access.readPart({ path, offsetBytes: 0, lengthBytes: 1, expected }, {}),
+      () => access.removeDirectory(path),
       () =>
         access.sendRange({ path, offsetBytes: 0, lengthBytes: 1, url: 'u', method: 'PUT', headers: {}, expected }, {}),
     ];

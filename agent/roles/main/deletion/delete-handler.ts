@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { hasPlacedMarker, removeFileRow } from '../../../db/queries/deletion.ts';
+import { removeFileRow } from '../../../db/queries/deletion.ts';
 import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
 import { fileAtPath, filesByIconikId } from '../../../db/queries/ordered-file.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../../jobs/job-handler.ts';
-import type { ErrorCode } from '../../../runtime/errors.ts';
 import type { Sql } from '../../../runtime/sql.ts';
 import type { StorageAccess } from '../../../storage/storage-access.ts';
+import { deleteContent } from './delete-content.ts';
+import { awaitStorage, confirmAbsent, refuse, whyAway } from './deletion-outcome.ts';
 
 const payloadSchema = z.object({
   storageId: z.string().min(1),
@@ -16,6 +17,11 @@ const payloadSchema = z.object({
   /** Only iconik forgets the file; it stays on the storage. */
   keepSource: z.boolean(),
   assetId: z.string().optional(),
+  formatId: z.string().optional(),
+  /** `path` names a file, a directory with all that is in it, or a numbered sequence of files. */
+  subject: z.enum(['file', 'directory', 'sequence']).default('file'),
+  /** Of a sequence: how its files are named, when `path` does not say it. */
+  template: z.string().optional(),
 });
 /** Payload of a `delete` job. */
 export type DeletePayload = z.infer<typeof payloadSchema>;
@@ -29,29 +35,39 @@ export interface DeleteDeps {
   mayDelete(storageId: string): boolean;
 }
 
-const PROBE_TIMEOUT_MS = 5000;
-/** How long a job waits for a storage that is away. */
-const AWAY_MS = 30_000;
-
 /**
  * Makes the handler of MAIN `delete`: removes a file that iconik ordered deleted, only while it is the very file that
  * iconik knows (size and mtime as recorded when its content was last told to iconik). Safe to run again after a kill at
- * any point: a file that is gone counts as deleted.
+ * any point: a file that is gone counts as deleted. Directories and sequences: README.md.
  */
 export function createDeleteHandler(deps: DeleteDeps): JobHandler<DeletePayload> {
   return { role: 'MAIN', kind: 'delete', payload: payloadSchema, run: (context) => runDelete(deps, context) };
 }
 
 async function runDelete(deps: DeleteDeps, context: JobContext<DeletePayload>): Promise<JobOutcome> {
-  const { payload, log } = context;
+  const { payload } = context;
   if (payload.keepSource) return { kind: 'done', result: { file: 'kept' } };
   if (!deps.mayDelete(payload.storageId))
     return refuse('config-invalid', 'Deleting is switched off in the settings of the storage; the file was kept.');
   const storage = deps.storage(payload.storageId);
-  if (!storage) return { kind: 'snooze', afterMs: AWAY_MS, why: 'the storage is not mounted on this node' };
+  if (!storage) return awaitStorage('the storage is not mounted on this node');
   const away = await whyAway(deps, storage);
-  if (away) return { kind: 'snooze', afterMs: AWAY_MS, why: away };
+  if (away) return awaitStorage(away);
+  if (payload.subject === 'file') return await deleteFile(deps, context, storage);
+  return await deleteContent({
+    database: deps.database,
+    storage,
+    context,
+    order: { ...payload, subject: payload.subject },
+  });
+}
 
+async function deleteFile(
+  deps: DeleteDeps,
+  context: JobContext<DeletePayload>,
+  storage: StorageAccess,
+): Promise<JobOutcome> {
+  const { payload, log } = context;
   const found = await findFile(deps, payload);
   // Which of several is meant nobody can tell, and what is at the ordered path says nothing about them.
   if (found.kind === 'ambiguous') return refuse('file-changed', found.why);
@@ -100,29 +116,8 @@ function notTheFile(path: string): string {
   return `refused: ${path} is not the file iconik knows; it changed since, and was kept. Delete it by hand if it may go.`;
 }
 
-function refuse(code: ErrorCode, message: string): JobOutcome {
-  return { kind: 'failed', error: { code, message, retry: 'permanent' } };
-}
-
 /** The file is not on the storage any more; its row goes in the transaction that ends the job. */
 function gone(how: 'removed' | 'absent', storageId: string, file: OrderedFile | null): JobOutcome {
   const outcome = { kind: 'done', result: { file: how } } as const;
   return file ? { ...outcome, alongside: (sql) => removeFileRow(sql, storageId, file) } : outcome;
-}
-
-/** Null when the storage is there, so that absence on it is real; else the outcome to answer. */
-async function confirmAbsent(deps: DeleteDeps, storage: StorageAccess): Promise<JobOutcome | null> {
-  const away = await whyAway(deps, storage);
-  return away ? { kind: 'snooze', afterMs: AWAY_MS, why: away } : null;
-}
-
-/** Why the root cannot be taken for the storage now; null when it can. An empty mount point proves no absence. */
-async function whyAway(deps: DeleteDeps, storage: StorageAccess): Promise<string | null> {
-  const probe = await storage.probe({ testWrite: false, timeoutMs: PROBE_TIMEOUT_MS });
-  if (probe.kind === 'unreachable') return `the storage is away: ${probe.detail}`;
-  if (probe.marker === 'wrong') return 'another storage is mounted at the mount point';
-  if (probe.marker === 'right') return null;
-  if (probe.empty || (await hasPlacedMarker(deps.database, storage.storageId)))
-    return 'the root of the storage lacks its identity marker; it may not be mounted';
-  return null;
 }

@@ -52,6 +52,7 @@ const deletionRecordSchema = z.looseObject({
   asset_id: optionalText,
   directory_path: optionalText,
   keep_source: z.boolean().nullish(),
+  format_id: optionalText,
   file_type: optionalText,
   template: optionalText,
 });
@@ -269,6 +270,20 @@ export function planDownload(storageId: string, record: QueueRecord): RecordJob 
   });
 }
 
+/** What a record orders deleted; null for what the node cannot tell from a file (a link, a type of later days). */
+function deletionSubject(order: { file_type?: string | null | undefined; template?: string | null | undefined }) {
+  switch (order.file_type ?? 'FILE') {
+    case 'FILE':
+      return order.template ? ('sequence' as const) : ('file' as const);
+    case 'SEQUENCE':
+      return 'sequence' as const;
+    case 'DIRECTORY':
+      return 'directory' as const;
+    default:
+      return null;
+  }
+}
+
 /** MAIN `delete` for a `deletions` record. */
 export function planDeletion(storageId: string, record: QueueRecord): RecordJob {
   const place: QueuePlace = { storageId, queue: 'deletions' };
@@ -278,9 +293,18 @@ export function planDeletion(storageId: string, record: QueueRecord): RecordJob 
   const path = pathInStorage(order.directory_path, order.filename);
   if (path === null) return failedJob(place, record, OUTSIDE);
   const keepSource = order.keep_source ?? false;
-  if (!keepSource && (order.template || (order.file_type && order.file_type !== 'FILE')))
-    return failedJob(place, record, 'Deleting directories and file sequences is not built yet; nothing was touched.');
-  return workJob(place, order, { fileId: order.file_id, path, keepSource, ...optional('assetId', order.asset_id) });
+  const subject = deletionSubject(order);
+  if (subject === null && !keepSource)
+    return failedJob(place, record, `A file of type ${order.file_type} cannot be deleted; nothing was touched.`);
+  return workJob(place, order, {
+    fileId: order.file_id,
+    path,
+    keepSource,
+    ...optional('assetId', order.asset_id),
+    ...optional('formatId', order.format_id),
+    ...(subject === null || subject === 'file' ? {} : { subject }),
+    ...(subject === 'sequence' ? optional('template', order.template) : {}),
+  });
 }
 
 /** TRANSCODE `transcode` for a record of the local transcode queue; `profileOf` names the transcoder of a path. */

@@ -15,7 +15,7 @@ const PROOF_GROUP = 500;
 const PROOF_CONCURRENCY = 8;
 
 /** Whether a file is gone at this instant. Throws when that cannot be known. */
-async function isGone(access: StorageAccess, path: string): Promise<boolean> {
+export async function isGone(access: Pick<StorageAccess, 'stat'>, path: string): Promise<boolean> {
   // Where names ignore case, a file is still found by a name that it was renamed from.
   const facts = await access.stat(path, { spelledExactly: true });
   return facts === null || facts.kind !== 'file';

@@ -275,7 +275,10 @@ class StorageScan {
       this.lastStuckCheckMs = clock.monotonicMs();
     }
     await this.exclusive(() => orderChecksums(orders));
-    await reportMissing({ database, api, leadership, storageId, log, random });
+    const served = this.served();
+    if (!served) return;
+    const isRootRight = async () => this.deps.isStorageHealthy(storageId) && (await this.openRoot(served)) !== null;
+    await reportMissing({ database, api, leadership, storageId, access: served.access, isRootRight, log, random });
   }
 
   private async reportProblem(problem: string): Promise<void> {

@@ -154,3 +154,89 @@ describe('a deletion', () => {
     expect(await rowCount()).toBe(1);
   });
 });
+
+describe('a deletion of many files', () => {
+  /** Files of one asset, as a camera card is ingested. */
+  async function card(...paths: string[]): Promise<string> {
+    for (const path of paths) {
+      mkdirSync(join(mount, path, '..'), { recursive: true });
+      await ingested(path);
+    }
+    await bench.database.execute("UPDATE storage_file SET asset_id = 'card', format_id = 'original'", []);
+    return 'card';
+  }
+  const order = { fileId: 'of the directory', path: 'a', subject: 'directory', assetId: 'card' } as const;
+
+  it('removes a directory with all its files, and doing it again changes nothing', async () => {
+    await card('a/clip.mov', 'a/deep/er/clip.mov');
+    mkdirSync(join(mount, 'a/empty'));
+    expect(await run(order)).toMatchObject({ kind: 'done', result: { file: 'removed', files: 2 } });
+    expect([onDisk('a'), await rowCount()]).toEqual([false, 0]);
+    expect(await run(order)).toMatchObject({ kind: 'done', result: { file: 'absent' } });
+  });
+
+  it('killed between any two of its removals ends as done in the next attempt, and leaves no row behind', async () => {
+    const removals = 6;
+    for (let kill = 1; kill <= removals; kill += 1) {
+      await card('a/1.mov', 'a/2.mov', 'a/b/3.mov', 'a/b/4.mov');
+      let confirmed = 0;
+      const killed = new Error('killed');
+      const attempt = run(order, async () => {
+        confirmed += 1;
+        if (confirmed === kill) throw killed;
+      });
+      await expect(attempt).rejects.toBe(killed);
+      expect(await run(order)).toMatchObject({ kind: 'done' });
+      expect([onDisk('a'), await rowCount()]).toEqual([false, 0]);
+    }
+  });
+
+  it('keeps a directory whole for one file that changed, is unknown or belongs to another asset', async () => {
+    await card('a/clip.mov', 'a/other.mov');
+    writeFileSync(join(mount, 'a/other.mov'), 'changed since');
+    expect(await run(order)).toMatchObject({
+      kind: 'failed',
+      error: { message: expect.stringMatching(/^refused.*other/) },
+    });
+    rmSync(join(mount, 'a/other.mov'));
+    writeFileSync(join(mount, 'a/unknown.mov'), 'x');
+    expect(await run(order)).toMatchObject({
+      kind: 'failed',
+      error: { message: expect.stringMatching(/unknown.mov/) },
+    });
+    rmSync(join(mount, 'a/unknown.mov'));
+    expect(await run({ ...order, assetId: 'another' })).toMatchObject({ kind: 'failed' });
+    expect([onDisk('a/clip.mov'), await rowCount()]).toEqual([true, 2]);
+  });
+
+  it('keeps a directory in which something lies that no scan takes', async () => {
+    await card('a/clip.mov');
+    writeFileSync(join(mount, 'a/.DS_Store'), 'x');
+    expect(await run(order)).toMatchObject({
+      kind: 'failed',
+      error: { message: expect.stringMatching(/no scan takes/) },
+    });
+    expect(onDisk('a/.DS_Store')).toBe(true);
+  });
+
+  it('removes the frames of a sequence and nothing beside them', async () => {
+    await card('a/f.0001.dpx', 'a/f.0002.dpx', 'a/notes.txt');
+    const frames = { ...order, subject: 'sequence', path: 'a/f.%04d.dpx' } as const;
+    expect(await run(frames)).toMatchObject({ kind: 'done', result: { file: 'removed', files: 2 } });
+    expect([onDisk('a/f.0001.dpx'), onDisk('a/f.0002.dpx'), onDisk('a/notes.txt'), await rowCount()]).toEqual([
+      false,
+      false,
+      true,
+      1,
+    ]);
+    expect(await run(frames)).toMatchObject({ kind: 'done', result: { file: 'absent' } });
+  });
+
+  it('does not take an unmounted storage for an absent directory', async () => {
+    await card('a/clip.mov');
+    rmSync(mount, { recursive: true });
+    mkdirSync(mount);
+    expect(await run(order)).toMatchObject({ kind: 'snooze' });
+    expect(await rowCount()).toBe(1);
+  });
+});

@@ -50,6 +50,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     writeText: () => Promise.reject(new Error('not part of this double')),
     commitFile: refuse,
     removeFile: refuse,
+    removeDirectory: refuse,
     stop: async () => {},
   };
 }

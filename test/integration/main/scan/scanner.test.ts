@@ -128,6 +128,52 @@ describe('a scan', () => {
     expect((await bench.rows())[0]).toMatchObject({ state: 'hashed', error: null });
   });
 
+  it('does not tell iconik that a file is missing which came back after the pass that missed it', async () => {
+    for (const name of ['a.mov', 'b.mov', 'c.mov']) await put(name, name);
+    await bench.scan();
+    await bench.pretendIngested();
+    await rm(file('a.mov'));
+    await rm(file('b.mov'));
+    const { access } = bench;
+    bench.patchFails = true;
+    await bench.scan();
+    bench.patchFails = false;
+    await bench.database.execute('UPDATE storage_file SET next_attempt_at = now()', []);
+    // The pass has looked, and takes both for gone; then one comes back.
+    bench.access = {
+      ...access,
+      stat: async (path, options) => {
+        if (path === 'a.mov') await put('a.mov', 'a.mov');
+        return await access.stat(path, options);
+      },
+    };
+    await bench.scan();
+    expect(bench.patches).toMatchObject([{ name: 'b.mov', status: 'MISSING' }]);
+    bench.access = access;
+    await bench.scan();
+    expect((await bench.rows())[0]).toMatchObject({ path: 'a.mov', state: 'seen', error: null });
+    expect(bench.patches).toHaveLength(1);
+  });
+
+  it('tells iconik of nothing missing while the storage is away', async () => {
+    for (const name of ['a.mov', 'b.mov']) await put(name, name);
+    await bench.scan();
+    await bench.pretendIngested();
+    await rm(file('a.mov'));
+    bench.patchFails = true;
+    await bench.scan();
+    bench.patchFails = false;
+    await bench.database.execute('UPDATE storage_file SET next_attempt_at = now()', []);
+    await rename(bench.folder, `${bench.folder}-away`);
+    await mkdir(bench.folder);
+    await bench.scan();
+    expect(bench.patches).toEqual([]);
+    await rm(bench.folder, { recursive: true });
+    await rename(`${bench.folder}-away`, bench.folder);
+    await bench.scan();
+    expect(bench.patches).toMatchObject([{ name: 'a.mov', status: 'MISSING' }]);
+  });
+
   it('tells iconik later under the same leadership what it could not be told when it was due', async () => {
     await put('a.mov', 'a');
     await put('b.mov', 'b');

@@ -107,6 +107,19 @@ describe('orders that become jobs', () => {
     });
   });
 
+  it('says of a deletion whether it means a directory or a sequence', () => {
+    const record = { id: 'r', file_id: 'f', filename: 'card', directory_path: 'a', asset_id: 'x', format_id: 'y' };
+    const payloadOf = (more: object) => planDeletion('nas', { ...record, ...more }).job.payload;
+    expect(payloadOf({ file_type: 'DIRECTORY' })).toMatchObject({
+      path: 'a/card',
+      subject: 'directory',
+      assetId: 'x',
+      formatId: 'y',
+    });
+    expect(payloadOf({ file_type: 'SEQUENCE' })).toMatchObject({ subject: 'sequence' });
+    expect(payloadOf({ template: 'shot.%04d.dpx' })).toMatchObject({ subject: 'sequence', template: 'shot.%04d.dpx' });
+  });
+
   it('makes a transcode, and one without renditions when only metadata is asked for', () => {
     const record = {
       id: 'r',
@@ -153,9 +166,10 @@ describe('orders that cannot become work', () => {
     expect(planDeletion('nas', Object.assign(record, { filename: 'a\ud800b' })).failure).not.toBeNull();
   });
 
-  it('fail for directories and sequences, which nothing deletes yet', () => {
-    const record = { id: 'r', file_id: 'f', filename: 'card', directory_path: '', file_type: 'DIRECTORY' };
-    expect(planDeletion('nas', record).failure?.message).toMatch(/not built yet/);
+  it('fail for links and for types of files that nobody knows yet', () => {
+    const record = { id: 'r', file_id: 'f', filename: 'card' };
+    for (const file_type of ['SYMLINK', 'HOLOGRAM'])
+      expect(planDeletion('nas', Object.assign({ file_type }, record)).failure?.message).toMatch(/cannot be deleted/);
   });
 });
 
