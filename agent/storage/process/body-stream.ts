@@ -11,7 +11,7 @@ const BLOCK_BYTES = 512 * 1024;
 const BLOCKS = 3;
 /** Longer heads are no object store's. */
 const MAX_HEAD_BYTES = 64 * 1024;
-/** On a slow connection what has come is handed on after this, so that a kill loses no more. */
+/** On a slow or silent connection what has come is handed on after this, so that a kill loses no more. */
 const HAND_ON_MS = 500;
 
 /** Whether a body can be read this way: proxies, authorities of one's own and passwords in the URL are left to `node:http`. */
@@ -59,6 +59,7 @@ export class BodyStream {
   #isOver = false;
   #failure: unknown = null;
   #wake: (() => void) | null = null;
+  readonly #silence = setTimeout(() => this.#handOnSome(), HAND_ON_MS);
   #onBytes: (bytes: number) => void = () => {};
 
   private constructor(url: URL, signal: AbortSignal) {
@@ -145,10 +146,16 @@ export class BodyStream {
     } else {
       this.#countBody(bytes);
     }
-    const isDue = performance.now() - this.#handedOnAt > HAND_ON_MS;
     if (this.#leftBytes === 0) this.#end(null);
-    else if (this.#filledBytes === BLOCK_BYTES || (isDue && this.#free.length > 0)) this.#handOn();
+    else if (this.#filledBytes === BLOCK_BYTES) this.#handOn();
+    else if (performance.now() - this.#handedOnAt > HAND_ON_MS) this.#handOnSome();
+    this.#silence.refresh();
     return this.#free.length > 0;
+  }
+
+  #handOnSome(): void {
+    const hasSome = this.#bodyBytes !== null && this.#filledBytes > 0;
+    if (hasSome && !this.#isOver && this.#free.length > 0) this.#handOn();
   }
 
   /** Whether the head of the final answer is complete; what follows it becomes the start of the body. */
@@ -203,6 +210,7 @@ export class BodyStream {
   #end(failure: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearTimeout(this.#silence);
     this.#failure = failure;
     if (this.#bodyBytes !== null && this.#filledBytes > 0) this.#handOn();
     this.#wake?.();

@@ -45,7 +45,7 @@ interface Bench {
  * Parts and streams are the same on both sides; rclone signs nothing (its digest of each body for the signature would be work
  * that signed URLs do not need) and makes no MD5 of the whole file beforehand. All on one machine: what is compared is the
  * processor time that moving bytes costs. `ISG_PRO_BENCH_DIR` should be memory (`/dev/shm`), or the disk is measured:
- * downloads of the agent are synced to it, those of rclone are not.
+ * downloads of the agent are synced to it, those of rclone are not. `rssMb` counts pages that processes share once.
  */
 export async function benchTransfer({ isShort }: { isShort: boolean }) {
   const sizeBytes = isShort ? FILE_BYTES / 8 : FILE_BYTES;
@@ -154,8 +154,11 @@ function rcloneOptions({ sink }: Bench): string[] {
     '--s3-disable-checksum',
     '--s3-no-check-bucket',
     '--s3-no-head',
-    ...['--s3-upload-cutoff', `${PART_BYTES}B`],
-    ...['--transfers', String(FILES), '--multi-thread-streams', '0', '--retries', '1', '--quiet'],
+    `--s3-upload-cutoff=${PART_BYTES}B`,
+    `--transfers=${FILES}`,
+    '--multi-thread-streams=0',
+    '--retries=1',
+    '--quiet',
   ];
 }
 

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until, useStorages, withCode } from '../../integration/storage/storage-fixture.ts';
@@ -55,6 +57,43 @@ async function coldAnswerMs(): Promise<number> {
 }
 
 describe('a hung mount', () => {
+  it('ends the transfer that waits for it, and none of those that share its process', async () => {
+    const root = await storages.directory();
+    const source = await storages.directory();
+    for (const folder of [root, source]) writeFileSync(join(folder, 'clip.mov'), 'content');
+    const shared = new SharedMount({ source, path: join(root, 'hung') }, (server) => storages.guard().watch(server));
+    mounts.push(shared);
+    await shared.mount('clip.mov');
+    const storage = await storages.open(root, { stallMs: Math.max(3_000, 4 * (await coldAnswerMs())) });
+    await storage.placeMarker();
+    const waiting: (() => void)[] = [];
+    const server = createServer((request, response) => {
+      request.resume().once('end', () => waiting.push(() => response.end()));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const send = async (path: string) => {
+      const facts = await storage.stat('clip.mov');
+      const expected = { sizeBytes: facts?.sizeBytes ?? 0, mtimeNs: facts?.mtimeNs ?? '' };
+      const range = { path, offsetBytes: 0, lengthBytes: 7, url, method: 'PUT' as const, headers: {}, expected };
+      return await storage.sendRange(range, {});
+    };
+    // One in each of the two processes; the third shares with one of them.
+    const others = [send('clip.mov'), send('clip.mov')];
+    await until(() => waiting.length === 2, 30_000);
+    shared.hang();
+    await expect(send('hung/clip.mov')).rejects.toEqual(withCode('storage-hung', 'transient'));
+    for (const answer of waiting) answer();
+    expect((await Promise.all(others)).map(({ status }) => status)).toEqual([200, 200]);
+    // And the lane still works.
+    const later = send('clip.mov');
+    await until(() => waiting.length === 3, 30_000);
+    waiting[2]?.();
+    expect((await later).status).toBe(200);
+    server.closeAllConnections();
+    server.close();
+  });
+
   it('gets its verdict in time, blocks nothing here, delays no other storage, and stop is quick', async () => {
     const { path, freeze } = await mount();
     const hung = await storages.open(path);

@@ -57,3 +57,30 @@ it('has at most two processes that were killed and do not die, and starts anothe
   expect(await probe()).toBe(late);
   expect(started).toHaveLength(3);
 });
+
+it('gives calls to idle processes, then to new ones, then to the least busy, and lets the rest wait', async () => {
+  const started: ReturnType<typeof stuckProcess>[] = [];
+  const lane = new ProcessLane({
+    maxProcesses: 2,
+    callsPerProcess: 2,
+    idleMs: null,
+    maxAbandoned: 2,
+    start: () => {
+      const made = stuckProcess();
+      started.push(made);
+      return made as unknown as StorageProcess;
+    },
+  });
+  const calls = Array.from({ length: 5 }, () =>
+    lane
+      .run('probe', { testWrite: false }, { markerExpected: false, killAfterCancel: false })
+      .catch((thrown: unknown) => thrown),
+  );
+  await vi.advanceTimersByTimeAsync(0);
+  expect(started.map((process) => process.callsInFlight)).toEqual([2, 2]);
+  const stopped = lane.stop(0);
+  for (const process of started) process.die();
+  await vi.advanceTimersByTimeAsync(0);
+  await stopped;
+  for (const answer of await Promise.all(calls)) expect(answer).toMatchObject({ code: 'stopped' });
+});
