@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fileCalls } from '../../../agent/operator/calls/file-calls.ts';
@@ -16,12 +16,15 @@ let memory: JobMemory;
 
 beforeAll(async () => {
   db = await createTestDatabase();
+  storage = await storages.open();
 });
 
 afterAll(() => db.drop());
 
 beforeEach(async () => {
-  storage = await storages.open();
+  for (const name of readdirSync(storage.mountPoint)) {
+    if (!name.startsWith('.')) rmSync(at(name), { recursive: true });
+  }
   memory = { jobId: '1', leaseToken: '1', checkpoint: null, confirmations: 0 };
   await db.database.execute('TRUNCATE storage_file', []);
 });
@@ -103,8 +106,14 @@ describe('a verification', () => {
 
   it('waits for a storage that is away', async () => {
     await record('a');
-    rmSync(storage.mountPoint, { recursive: true });
-    expect(await run()).toMatchObject({ kind: 'snooze' });
+    const marker = join(storage.mountPoint, '.isg-pro-storage');
+    renameSync(marker, `${marker}-away`);
+    rmSync(at('a'));
+    try {
+      expect(await run()).toMatchObject({ kind: 'snooze' });
+    } finally {
+      renameSync(`${marker}-away`, marker);
+    }
   });
 });
 
