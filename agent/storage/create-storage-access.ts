@@ -4,7 +4,7 @@ import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { digestCalls } from './digest-receiver.ts';
 import { ProcessLane } from './process-lane.ts';
-import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
+import type { CallOptions, ProbeResult, StorageAccess, WalkOptions, WatchOptions } from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
 import { absolutePathIn } from './storage-path.ts';
 import { StorageProcess } from './storage-process.ts';
@@ -92,6 +92,11 @@ async function probeWithin(
   }
 }
 
+function walkRequest({ directories, ignore, include, concurrency, shallow, known }: WalkOptions): RequestOf<'walk'> {
+  const lists = { directories: [...directories], ignore: [...ignore], include: [...include] };
+  return { ...lists, concurrency, shallow: shallow ?? false, known: known !== undefined };
+}
+
 function watchRequest({ directories, ignore, include }: WatchOptions): RequestOf<'watch'> {
   return { directories: [...directories], ignore: [...ignore], include: [...include] };
 }
@@ -158,19 +163,11 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       await onEntries('place-marker', {});
       markerSeen = true;
     },
-    walk: ({ directories, ignore, include, concurrency, known, shallow, onProgress }, onDirectory, signal) =>
-      entries.run(
-        'walk',
-        {
-          directories: [...directories],
-          ignore: [...ignore],
-          include: [...include],
-          concurrency,
-          shallow: shallow ?? false,
-          known: known !== undefined,
-        },
-        { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false },
-      ),
+    walk: (options, onDirectory, signal) => {
+      const { known, onProgress } = options;
+      const handling = { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false };
+      return entries.run('walk', walkRequest(options), handling);
+    },
     watch: (options, onHint, signal) =>
       watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
     follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
@@ -179,6 +176,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
     sendRange: (send, call) => onContents('send-range', send, call),
     receiveFile: (receive, call) => onContents('receive-file', receive, call),
+    appendText: (path, text, offsetBytes) => onContents('append-text', { path, text, offsetBytes }, {}),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {

@@ -58,6 +58,10 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(receive.path);
       return await access.receiveFile(receive, options);
     },
+    appendText: async (path, text, offsetBytes) => {
+      check(path);
+      return await access.appendText(path, text, offsetBytes);
+    },
     commitFile: async (from, to) => {
       check(to);
       return await access.commitFile(from, to);

@@ -150,6 +150,8 @@ export const operations = {
     result: httpAnswer,
   },
   'receive-file': { request: z.object({ url: z.string(), path, sizeBytes: count }), result: digestResult },
+  /** Answers the length of the file. */
+  'append-text': { request: z.object({ path, text: z.string(), offsetBytes: count }), result: count },
   'commit-file': { request: z.object({ from: path, to: path }), result: fileFacts },
   'remove-file': {
     request: z.object({ path, expected: expectedFacts }),

@@ -24,6 +24,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     readText: refuse,
     sendRange: refuse,
     receiveFile: refuse,
+    appendText: refuse,
     commitFile: refuse,
     removeFile: refuse,
     stop: async () => {},

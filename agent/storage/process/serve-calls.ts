@@ -10,6 +10,7 @@ import {
   type ResultOf,
   toProcessSchema,
 } from '../storage-messages.ts';
+import { appendText } from './append-text.ts';
 import type { CallContext } from './call-context.ts';
 import { commitFile } from './commit-file.ts';
 import { containedEntry } from './contained-path.ts';
@@ -61,6 +62,10 @@ const handlers: Handlers = {
   'receive-file': async (request, context) => {
     await assertRootPresent(context);
     return receiveFile(request, context);
+  },
+  'append-text': async (request, context) => {
+    await assertRootPresent(context);
+    return appendText(request, context);
   },
   'commit-file': async (request, context) => {
     await assertRootPresent(context);

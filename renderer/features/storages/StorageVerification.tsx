@@ -11,12 +11,12 @@ export function StorageVerification({ storage, canRead }: { storage: StorageStat
   const [isBusy, setIsBusy] = useState(false);
   const [said, setSaid] = useState('');
   const [failure, setFailure] = useState('');
-  const order = async () => {
+  const order = async (call: 'storages.verify' | 'storages.write-mhl') => {
     setIsBusy(true);
     setSaid('');
     setFailure('');
     try {
-      const { isNew } = await callBridge('storages.verify', { storageId: storage.id, directory: directory.trim() });
+      const { isNew } = await callBridge(call, { storageId: storage.id, directory: directory.trim() });
       setSaid(isNew ? 'Ordered. The job screen shows how far it is and what it finds.' : 'It is ordered already.');
     } catch (thrown) {
       setFailure(asBridgeError(thrown).message);
@@ -38,8 +38,17 @@ export function StorageVerification({ storage, canRead }: { storage: StorageStat
           value={directory}
           onChange={(event) => setDirectory(event.currentTarget.value)}
         />
-        <Button loading={isBusy} disabled={!canRead} onClick={() => void order()}>
+        <Button loading={isBusy} disabled={!canRead} onClick={() => void order('storages.verify')}>
           Verify
+        </Button>
+        <Button
+          variant="default"
+          loading={isBusy}
+          disabled={!canRead}
+          title="Writes the recorded digests into the folder ascmhl, for other programs to verify"
+          onClick={() => void order('storages.write-mhl')}
+        >
+          Write ASC MHL
         </Button>
         <span role="status" className="isg-dim">
           {said}

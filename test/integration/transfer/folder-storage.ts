@@ -53,6 +53,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
     stat: statPath,
     digest,
     digestMany: notNeeded,
+    appendText: notNeeded,
     readText: notNeeded,
     sendRange: async (send, options) => {
       const before = await factsOf(send.path);

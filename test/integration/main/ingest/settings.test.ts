@@ -42,6 +42,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     stat: async (path) => (names.includes(path) ? facts : null),
     digest: refuse,
     digestMany: refuse,
+    appendText: refuse,
     readText: async (path) => texts[path] ?? null,
     sendRange: refuse,
     receiveFile: refuse,
