@@ -56,7 +56,8 @@ async function run(deps: MhlDeps, context: JobContext<MhlPayload>): Promise<JobO
   const storage = deps.storageOf(context.payload.storageId);
   if (!storage) return { kind: 'snooze', afterMs: AWAY_MS, why: 'This node does not reach the storage now.' };
   if (!deps.mayWrite(context.payload.storageId)) {
-    const words = 'The settings of the storage in iconik do not allow writing; nothing was written. Allow it there first.';
+    const words =
+      'The settings of the storage in iconik do not allow writing; nothing was written. Allow it there first.';
     return { kind: 'failed', error: errorRecord(refused(words)) };
   }
   try {
