@@ -438,7 +438,7 @@ export class ClusterNode implements Service, OperatedNode {
     const limit = (name: keyof ResolvedTunables) => () => this.#tunables()[name].value;
     return [
       { role: 'CHECKSUM', kinds: ['checksum'], limit: limit('checksum_max_workers') },
-      { role: 'CHECKSUM', kinds: ['verify'], limit: () => 1 },
+      { role: 'CHECKSUM', kinds: ['verify', 'write-mhl'], limit: () => 1 },
       { role: 'TRANSCODE', kinds: ['transcode'], limit: limit('max_transcoding_jobs'), perProfile: true },
       { role: 'TRANSFER', kinds: ['upload', 'relay-upload'], limit: limit('file_upload_parallel_uploads_num') },
       {

@@ -20,6 +20,7 @@ import { JobUpkeep } from './jobs/upkeep.ts';
 import type { LeaderWork } from './leader/leadership.ts';
 import { type NodeHost, tempDirOf } from './node-host.ts';
 import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
+import { createMhlHandler } from './roles/checksum/mhl-handler.ts';
 import { bytesPerWorker } from './roles/checksum/read-limit-plan.ts';
 import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
 import { createVerifyHandler } from './roles/checksum/verify-handler.ts';
@@ -290,6 +291,14 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
       selfTest: createTranscodeSelfTest(tools),
     },
     createVerifyHandler({ sql: database, storageOf: accessOf, maxBytesPerSecond }),
+    createMhlHandler({
+      sql: database,
+      storageOf,
+      mayWrite: (storageId) => find(storageId)?.storage.settings.write === true,
+      hostName: options.machine.name,
+      version: VERSION,
+      wallMs: () => systemClock.wallMs(),
+    }),
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
     ...gatewayHandlers(options, {

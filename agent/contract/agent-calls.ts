@@ -112,6 +112,11 @@ export const AGENT_CALLS = {
     params: z.object({ storageId: z.string().min(1), directory: z.string().max(4096) }),
     answer: z.object({ isNew: z.boolean() }),
   },
+  /** Orders that the recorded digests of a directory be written into it as an ASC MHL history; answers like `storages.verify`. */
+  'storages.write-mhl': {
+    params: z.object({ storageId: z.string().min(1), directory: z.string().max(4096) }),
+    answer: z.object({ isNew: z.boolean() }),
+  },
   /** Log lines of this node before `cursor` (newest first page), oldest first within the page. */
   'logs.read': {
     params: z.object({

@@ -235,6 +235,7 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     sendRange: (send, call) => onTransfers('send-range', send, call),
     receiveFile: receiveWithinRoom((receive, call) => onTransfers('receive-file', receive, call)),
     writeText: (path, text) => onContents('write-text', { path, text }, {}),
+    appendText: (path, text, offsetBytes) => onContents('append-text', { path, text, offsetBytes }, {}),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     removeDirectory: (path) => onEntries('remove-directory', { path }),

@@ -70,6 +70,10 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(path);
       return await access.writeText(path, text);
     },
+    appendText: async (path, text, offsetBytes) => {
+      check(path);
+      return await access.appendText(path, text, offsetBytes);
+    },
     commitFile: async (from, to) => {
       check(to);
       return await access.commitFile(from, to);

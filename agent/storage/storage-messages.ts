@@ -84,8 +84,8 @@ export const processErrorCode = z.enum([
 /** Bytes that may be read in a second; null = any number. */
 const pace = z.number().positive().nullable();
 
-/** Files that one call digests at most: the answer is read in a few milliseconds, the next call costs little beside it. */
-export const MAX_DIGEST_PATHS = 4_096;
+/** Files that one call digests at most: neither the list nor the answer keeps a main thread for more than some milliseconds. */
+export const MAX_DIGEST_PATHS = 2_048;
 
 /** Digests of many files, by columns as in a listing, in the order of the paths. */
 const digestColumnsSchema = z.object({
@@ -175,6 +175,8 @@ export const operations = {
     result: digestResult,
   },
   'write-text': { request: z.object({ path, text: z.string() }), result: digestResult },
+  /** Answers the length of the file. */
+  'append-text': { request: z.object({ path, text: z.string(), offsetBytes: count }), result: count },
   'commit-file': { request: z.object({ from: path, to: path }), result: fileFacts },
   'remove-file': {
     request: z.object({ path, expected: expectedFacts }),

@@ -44,7 +44,7 @@ const STDERR_TAIL_CHARACTERS = 2_000;
 /** File operations of one process in flight at once: Node's four would make one slow directory delay all others. */
 const THREAD_POOL_SIZE = '16';
 /** What a walk makes lives for a moment: a small young generation costs nothing and keeps the process small. */
-const EXEC_ARGV = ['--max-semi-space-size=2', '--heap-growing-percent=20'];
+export const STORAGE_PROCESS_ARGV = ['--max-semi-space-size=2', '--heap-growing-percent=20'];
 /** The C library otherwise keeps freed memory apart for each of its threads. */
 const MALLOC_ARENAS = '2';
 /** Warnings remembered so as not to repeat them. */
@@ -59,7 +59,8 @@ function entryPath(): string {
   return fileURLToPath(new URL(entry, import.meta.url));
 }
 
-function processEnvironment(): NodeJS.ProcessEnv {
+/** The environment of a storage process. */
+export function storageProcessEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...rest } = process.env;
   const electron = 'electron' in process.versions ? { ELECTRON_RUN_AS_NODE: '1' } : {};
   return { ...rest, ...electron, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE, MALLOC_ARENA_MAX: MALLOC_ARENAS };
@@ -67,10 +68,10 @@ function processEnvironment(): NodeJS.ProcessEnv {
 
 function forkProcess(): ChildProcess {
   return fork(entryPath(), [], {
-    execArgv: EXEC_ARGV,
+    execArgv: STORAGE_PROCESS_ARGV,
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: processEnvironment(),
+    env: storageProcessEnvironment(),
     // Never a directory of a storage, wherever the agent was started.
     cwd: dirname(process.execPath),
   });

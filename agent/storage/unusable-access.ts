@@ -27,6 +27,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     sendRange: refuse,
     receiveFile: refuse,
     writeText: refuse,
+    appendText: refuse,
     commitFile: refuse,
     removeFile: refuse,
     removeDirectory: refuse,

@@ -105,6 +105,7 @@ function agentHandlers(scene: Scene, nowMs: () => number) {
     'jobs.retry': done,
     'jobs.set-priority': done,
     'storages.verify': () => ({ isNew: true }),
+    'storages.write-mhl': () => ({ isNew: true }),
     'storages.problems': ({ storageId, cursor, limit }) =>
       page(storageId === 'st-nas-post' || storageId === 'st-0' ? problemCount(scene) : 0, cursor, limit, problemAt),
     'logs.read': (params) => readLines(scene, params, nowMs()),

@@ -17,13 +17,17 @@ const STATE_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Files of storages that need attention. */
-export function fileCalls(database: Sql): Pick<AgentCallHandlers, 'storages.problems' | 'storages.verify'> {
+export function fileCalls(
+  database: Sql,
+): Pick<AgentCallHandlers, 'storages.problems' | 'storages.verify' | 'storages.write-mhl'> {
+  const order = async (kind: 'verify' | 'write-mhl', storageId: string, directory: string) => {
+    const path = pathSegments(directory).join('/');
+    const jobs = await enqueueJobs(database, [directoryJob(kind, storageId, path)]);
+    return { isNew: jobs.length > 0 };
+  };
   return {
-    'storages.verify': async ({ storageId, directory }) => {
-      const path = pathSegments(directory).join('/');
-      const jobs = await enqueueJobs(database, [verifyJob(storageId, path)]);
-      return { isNew: jobs.length > 0 };
-    },
+    'storages.verify': ({ storageId, directory }) => order('verify', storageId, directory),
+    'storages.write-mhl': ({ storageId, directory }) => order('write-mhl', storageId, directory),
     'storages.problems': async ({ storageId, cursor, limit }) => {
       const place = readCursor(cursor, (value) => placeSchema.safeParse(value).data);
       const rows = await problemFiles(database, storageId, { afterPathKey: place?.pathKey ?? '', limit });
@@ -37,14 +41,14 @@ export function fileCalls(database: Sql): Pick<AgentCallHandlers, 'storages.prob
 }
 
 /** What the checksum role takes up; it waits for everything that somebody needs. */
-function verifyJob(storageId: string, path: string): NewJob {
+function directoryJob(kind: 'verify' | 'write-mhl', storageId: string, path: string): NewJob {
   return {
     role: 'CHECKSUM',
-    kind: 'verify',
+    kind,
     storageId,
     payload: { storageId, path },
     priority: 1,
-    dedupeKey: `verify:${storageId}:${pathKey(path)}`,
+    dedupeKey: `${kind}:${storageId}:${pathKey(path)}`,
   };
 }
 

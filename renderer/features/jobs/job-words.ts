@@ -14,6 +14,7 @@ const STATE_WORDS: Record<JobState, string> = {
 const KIND_WORDS: Record<string, string> = {
   checksum: 'Checksum',
   verify: 'Verification',
+  'write-mhl': 'ASC MHL',
   transcode: 'Transcode',
   upload: 'Upload',
   download: 'Download',

@@ -11,6 +11,7 @@ import { StateBar } from './StateBar.tsx';
 import { StorageCounters } from './StorageCounters.tsx';
 import { StorageProblems } from './StorageProblems.tsx';
 import { StorageSettings } from './StorageSettings.tsx';
+import { StorageVerification } from './StorageVerification.tsx';
 import { problemCount, scanDuration, scanProgress } from './storage-words.ts';
 import './storages.css';
 
@@ -96,6 +97,7 @@ export function StorageCard({
             Problem files{problems === 0 ? '' : <span className="isg-storage-badge">{formatCount(problems)}</span>}
           </Tabs.Tab>
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
+          <Tabs.Tab value="verification">Verification</Tabs.Tab>
           <Tabs.Tab value="logs">Logs</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="problems" className="isg-storage-panel">
@@ -103,6 +105,9 @@ export function StorageCard({
         </Tabs.Panel>
         <Tabs.Panel value="settings" className="isg-storage-panel">
           <StorageSettings storage={storage} />
+        </Tabs.Panel>
+        <Tabs.Panel value="verification" className="isg-storage-panel">
+          <StorageVerification storage={storage} canRead={canRead} />
         </Tabs.Panel>
         <Tabs.Panel value="logs" className="isg-storage-panel isg-storage-logs">
           <LogView storageId={storage.id} label={`Log lines of ${storage.name}`} lowestLevel="debug" />

@@ -13,7 +13,7 @@ import { digestOf, runPeer } from './peers.ts';
 
 /** Bytes and files of a run. */
 const FULL = { largeBytes: 2 ** 31, eightBytes: 2 ** 28, smallFiles: 100_000, smallBytes: 65_536 };
-const SHORT = { largeBytes: 2 ** 27, eightBytes: 2 ** 24, smallFiles: 4_000, smallBytes: 65_536 };
+const SHORT = { largeBytes: 2 ** 27, eightBytes: 2 ** 24, smallFiles: 10_000, smallBytes: 65_536 };
 
 interface Case {
   rounds: number;

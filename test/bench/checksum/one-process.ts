@@ -1,7 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { RequestOf, ToProcess } from '../../../agent/storage/storage-messages.ts';
+import { MAX_DIGEST_PATHS, type RequestOf, type ToProcess } from '../../../agent/storage/storage-messages.ts';
+import { STORAGE_PROCESS_ARGV, storageProcessEnvironment } from '../../../agent/storage/storage-process.ts';
 import { FamilyMemory } from '../family-memory.ts';
 import type { BenchFiles } from './bench-files.ts';
 import type { FromWatchedProcess } from './watched-process.ts';
@@ -12,7 +13,11 @@ export async function measureOneProcess(
   { large, small }: BenchFiles,
 ): Promise<{ loopDelayMaxMs: number; rssMb: number }> {
   const entry = fileURLToPath(new URL('./watched-process.ts', import.meta.url));
-  const child = fork(entry, { serialization: 'advanced', execArgv: [] });
+  const child = fork(entry, {
+    serialization: 'advanced',
+    execArgv: STORAGE_PROCESS_ARGV,
+    env: storageProcessEnvironment(),
+  });
   const memory = new FamilyMemory(child.pid ?? 0);
   const answer = async (): Promise<FromWatchedProcess> => {
     const [message] = await once(child, 'message');
@@ -27,9 +32,16 @@ export async function measureOneProcess(
     }
   };
   try {
-    tell({ kind: 'settings', settings: { storageId: 'bench', mountPoint, httpsProxy: null, extraCa: null, httpStallMs: 60_000 } });
+    tell({
+      kind: 'settings',
+      settings: { storageId: 'bench', mountPoint, httpsProxy: null, extraCa: null, httpStallMs: 60_000 },
+    });
     const digest: RequestOf<'digest'> = { path: large, maxBytesPerSecond: null };
-    const many: RequestOf<'digest-many'> = { paths: small.slice(0, 4_096), withMd5: true, maxBytesPerSecond: null };
+    const many: RequestOf<'digest-many'> = {
+      paths: small.slice(0, MAX_DIGEST_PATHS),
+      withMd5: true,
+      maxBytesPerSecond: null,
+    };
     tell({ kind: 'request', callId: 1, operation: 'digest', request: digest, markerExpected: false });
     await result();
     tell({ kind: 'request', callId: 2, operation: 'digest-many', request: many, markerExpected: false });

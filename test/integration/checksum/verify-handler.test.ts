@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { XMLParser } from 'fast-xml-parser';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fileCalls } from '../../../agent/operator/calls/file-calls.ts';
+import { createMhlHandler } from '../../../agent/roles/checksum/mhl-handler.ts';
+import { C4Sum } from '../../../agent/roles/checksum/mhl-plan.ts';
 import { createVerifyHandler } from '../../../agent/roles/checksum/verify-handler.ts';
 import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
@@ -16,12 +19,15 @@ let memory: JobMemory;
 
 beforeAll(async () => {
   db = await createTestDatabase();
+  storage = await storages.open();
 });
 
 afterAll(() => db.drop());
 
 beforeEach(async () => {
-  storage = await storages.open();
+  for (const name of readdirSync(storage.mountPoint)) {
+    if (!name.startsWith('.')) rmSync(at(name), { recursive: true });
+  }
   memory = { jobId: '1', leaseToken: '1', checkpoint: null, confirmations: 0 };
   await db.database.execute('TRUNCATE storage_file', []);
 });
@@ -103,8 +109,14 @@ describe('a verification', () => {
 
   it('waits for a storage that is away', async () => {
     await record('a');
-    rmSync(storage.mountPoint, { recursive: true });
-    expect(await run()).toMatchObject({ kind: 'snooze' });
+    const marker = join(storage.mountPoint, '.isg-pro-storage');
+    renameSync(marker, `${marker}-away`);
+    rmSync(at('a'));
+    try {
+      expect(await run()).toMatchObject({ kind: 'snooze' });
+    } finally {
+      renameSync(`${marker}-away`, marker);
+    }
   });
 });
 
@@ -115,5 +127,55 @@ it('is ordered once, however often it is asked for', async () => {
   expect(await calls['storages.verify']({ storageId: 'nas', directory: '' })).toEqual({ isNew: true });
   await expect(calls['storages.verify']({ storageId: 'nas', directory: '../x' })).rejects.toMatchObject({
     code: 'outside-storage',
+  });
+});
+
+describe('an ASC MHL history', () => {
+  const writeMhl = (path: string) => {
+    const handler = createMhlHandler({
+      sql: db.database,
+      storageOf: () => storage,
+      mayWrite: () => true,
+      hostName: 'node-a',
+      version: '1.0',
+      wallMs: () => Date.UTC(2026, 0, 31, 9, 5, 7),
+    });
+    return settle(handler.run(jobContext({ payload: { storageId: 'nas', path }, memory, kind: 'write-mhl' })));
+  };
+  const parse = (path: string) =>
+    new XMLParser({ ignoreAttributes: false, parseTagValue: false }).parse(readFileSync(at(path), 'utf8'));
+
+  it('lists what is recorded below a directory, once, and its chain names the list by its C4 id', async () => {
+    for (const path of ['reel/a & b.mov', 'reel/deep/c.mov', 'other']) await record(path);
+    // What an earlier try left that was killed before its chain.
+    mkdirSync(at('reel/ascmhl'));
+    writeFileSync(at('reel/ascmhl/0001_reel_2026-01-31_090507Z.mhl'), 'half');
+    const name = '0001_reel_2026-01-31_090507Z.mhl';
+    expect(await writeMhl('reel')).toMatchObject({
+      kind: 'done',
+      result: { manifest: `reel/ascmhl/${name}`, files: 2, unsayable: 0 },
+    });
+    expect(readdirSync(at('reel/ascmhl')).toSorted()).toEqual([name, 'ascmhl_chain.xml']);
+    const { hashlist } = parse(`reel/ascmhl/${name}`);
+    const { md5, xxh128 } = await storage.digest('reel/a & b.mov', {});
+    expect(hashlist.hashes.hash).toMatchObject([
+      { path: { '#text': 'a & b.mov' }, md5: { '#text': md5 }, xxh128: { '#text': xxh128, '@_action': 'original' } },
+      { path: { '#text': 'deep/c.mov' } },
+    ]);
+    const sum = new C4Sum();
+    sum.add(readFileSync(at(`reel/ascmhl/${name}`), 'utf8'));
+    expect(parse('reel/ascmhl/ascmhl_chain.xml').ascmhldirectory.hashlist).toMatchObject({ path: name, c4: sum.id() });
+    expect(await writeMhl('reel')).toMatchObject({
+      kind: 'failed',
+      error: { message: expect.stringMatching(/already/) },
+    });
+  });
+
+  it('is not begun without anything to list', async () => {
+    expect(await writeMhl('')).toMatchObject({
+      kind: 'failed',
+      error: { message: expect.stringMatching(/nothing to list/) },
+    });
+    expect(readdirSync(storage.mountPoint).filter((name) => name === 'ascmhl/ascmhl_chain.xml')).toEqual([]);
   });
 });

@@ -61,6 +61,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
       const bytes = (await readFile(at(path))).subarray(offsetBytes, offsetBytes + lengthBytes);
       return createHash(algorithm).update(bytes).digest('hex');
     },
+    appendText: notNeeded,
     readText: notNeeded,
     readPart: notNeeded,
     sendRange: async (send, options) => {
