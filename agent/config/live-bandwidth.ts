@@ -8,7 +8,7 @@ export interface BandwidthSettings {
 }
 
 /** The settings as a config.ini says them; null when it, or one of them, is wrong. Pure. */
-export function bandwidthSettingsOf(text: string): BandwidthSettings | null {
+function bandwidthSettingsOf(text: string): BandwidthSettings | null {
   const file = parseConfigFile(text);
   if (file.problems.length > 0) return null;
   const { said } = collectSettings(file);

@@ -121,7 +121,7 @@ const csvCell = (cell: string): string => {
 const hasPlaceInXml = (character: string): boolean =>
   character >= ' ' ? character !== '\ufffe' && character !== '\uffff' : /[\t\n\r]/.test(character);
 const escaped = (text: string): string =>
-  [...text.toWellFormed()]
+  Array.from(text.toWellFormed())
     .filter(hasPlaceInXml)
     .join('')
     .replace(/[&<>"\r\n\t]/g, (character) => `&#${character.charCodeAt(0)};`);

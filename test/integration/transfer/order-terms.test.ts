@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { orderTidying } from '../../../agent/db/queries/download-remains.ts';
+import { filesOfFileSets } from '../../../agent/db/queries/ordered-file.ts';
 import type { Keyframe, Proxy as ProxyRecord } from '../../../agent/iconik/api.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
+import { findUploadSource } from '../../../agent/roles/main/queues/upload-source.ts';
 import { createClearRemainsHandler } from '../../../agent/roles/transfer/clear-remains-handler.ts';
 import { createDeleteCopyHandler, type DeleteCopyPayload } from '../../../agent/roles/transfer/delete-copy-handler.ts';
 import { createDownloadHandler, type DownloadPayload } from '../../../agent/roles/transfer/download-handler.ts';
@@ -434,5 +436,49 @@ describe('a download that ended without its handler', () => {
     expect(outcome).toMatchObject({ kind: 'done', result: { removed: 0, resumed: true } });
     expect(await readdir(join(folder, 'in'))).toHaveLength(1);
     expect(await orderTidying(db.database, await lead())).toBe(0);
+  });
+});
+
+describe('an upload order for a file set of several files', () => {
+  const record = {
+    id: 'r',
+    asset_id: 'asset',
+    original_file_set_id: 'local-set',
+    destination_storage_id: 'cloud',
+  };
+  const source = async () => {
+    const indexed = await filesOfFileSets(db.database, 'local', ['local-set']);
+    const deps = { iconik: iconik.api(), database: db.database };
+    return await findUploadSource(deps, { storageId: 'local', record, indexed }, AbortSignal.timeout(20_000));
+  };
+
+  async function addFile(name: string): Promise<void> {
+    const at = { storage_id: 'local', file_set_id: 'local-set', directory_path: 'card', name, checksum: md5Of(name) };
+    iconik.add({ ...sourceFields(), ...at, id: `id of ${name}` });
+    await db.database.execute(
+      `INSERT INTO storage_file (storage_id, path_key, path, directory, size_bytes, mtime_ns, file_id, state, md5, file_set_id)
+       VALUES ('local', $1, $1, 'card', 1, 1, '1', 'ingested', $2, 'local-set')`,
+      [`card/${name}`, md5Of(name)],
+    );
+  }
+
+  it('means all of them, and none while one is not known as iconik has it', async () => {
+    for (const name of ['a', 'b', 'c']) await addFile(name);
+    const found = await source();
+    const files = found.kind === 'found' ? [found.file, ...(found.others ?? [])] : [];
+    expect(files.map(({ path, iconikFileId }) => [path, iconikFileId])).toEqual([
+      ['card/a', 'id of a'],
+      ['card/b', 'id of b'],
+      ['card/c', 'id of c'],
+    ]);
+    await db.database.execute(`UPDATE storage_file SET state = 'seen' WHERE path = 'card/c'`, []);
+    expect((await source()).kind).toBe('wait');
+    await db.database.execute(`UPDATE storage_file SET state = 'ingested', md5 = $1 WHERE path = 'card/c'`, [
+      md5Of('x'),
+    ]);
+    expect(await source()).toMatchObject({ kind: 'unusable', why: expect.stringContaining('checksum differs') });
+    // A part of the file set in the index is not the file set.
+    await db.database.execute(`DELETE FROM storage_file WHERE path = 'card/c'`, []);
+    expect((await source()).kind).not.toBe('found');
   });
 });

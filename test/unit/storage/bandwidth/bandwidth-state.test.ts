@@ -16,7 +16,7 @@ function simulate(options: {
   askBytes?: number;
 }) {
   const { transfers, untilMs, rateAt, askBytes = 64 * 1024 } = options;
-  const moved = new Array<number>(transfers).fill(0);
+  const moved = Array.from({ length: transfers }, () => 0);
   const log: { atMs: number; bytes: number }[] = [];
   let state: BandwidthState = emptyBandwidth(0);
   for (let askId = 0; askId < transfers; askId += 1)
