@@ -41,6 +41,7 @@ import { cleanTemp } from './roles/transcode/job-temp.ts';
 import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { findTools, NO_TOOLS, type Tools } from './roles/transcode/tools/find-tools.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
+import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
 import { createDirectDownloadHandler } from './roles/transfer/direct/direct-download-handler.ts';
 import { DirectListener } from './roles/transfer/direct/direct-listener.ts';
 import { probeGateway } from './roles/transfer/direct/probe-gateway.ts';
@@ -53,7 +54,6 @@ import {
   type RelayUploadDeps,
   withTemporaryParts,
 } from './roles/transfer/direct/relay-upload-handler.ts';
-import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
@@ -170,15 +170,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
       lines: host.lines,
       errorLines: host.errorLines,
     }),
-    directListener: new DirectListener({
-      iconik: api,
-      sql: database,
-      clock: systemClock,
-      log,
-      storageOf: storageFinder(options).storageOf,
-      isOpen: options.isTransferring,
-      address: config.directTransfer ?? null,
-    }),
+    directListener: listenerOf(options),
     logUpload: logUploadOf(options),
     cleanUp: () => cleanTemp(tempDir),
     findFfmpeg: ffmpeg.find,
@@ -303,6 +295,7 @@ function uploaderOf({ host: { config } }: NodeRolesOptions, api: IconikApi): Upl
     proxyUrl: config.httpsProxy,
     ...stallWindows(config.stallMs).upload,
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
+    ...(config.uploadThreads === undefined ? {} : { partsAtOnce: config.uploadThreads }),
   });
 }
 
@@ -319,6 +312,19 @@ function gatewayHandlers(
     createRelayDownloadHandler({ ...downloads, enqueueJobs }),
     createRelayCleanUpHandler({ api }),
   ];
+}
+
+function listenerOf(options: NodeRolesOptions): Service {
+  const { api, database, host } = options;
+  return new DirectListener({
+    iconik: api,
+    sql: database,
+    clock: systemClock,
+    log: host.log,
+    storageOf: storageFinder(options).storageOf,
+    isOpen: options.isTransferring,
+    address: host.config.directTransfer ?? null,
+  });
 }
 
 function storageFinder({ served }: NodeRolesOptions) {

@@ -38,7 +38,7 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
   },
   'file-upload-parallel-uploads-threads-num': {
     explanation: 'Parts of one file that are uploaded at a time.',
-    default: 'chosen by the size of the file',
+    default: '4',
   },
   'upload-chunk-size': {
     explanation: 'Size of one part of an upload, in bytes.',

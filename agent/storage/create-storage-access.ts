@@ -11,7 +11,7 @@ import { StorageProcess } from './storage-process.ts';
 
 /** Limits of one storage's processes. */
 export interface StorageLimits {
-  /** Processes that read and write file contents, one call each; more calls wait. Default 8. */
+  /** Processes that read whole files, one call each; more calls wait. Default 8. */
   bulkProcesses: number;
   /** A call without progress for this long means a hung mount: its process is killed. Default 60 s. */
   stallMs: number;
@@ -36,6 +36,13 @@ export interface StorageAccessOptions {
 }
 
 const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpStallMs: 45_000, idleMs: 30_000 };
+/**
+ * Processes that send and receive. A transfer waits for the network most of the time, so one process serves many; the second
+ * is for the second core (the digest of what is received takes most of one), and a hung call costs half of them at most.
+ */
+const TRANSFER_PROCESSES = 2;
+/** As many as the process has threads for file operations (storage-process.ts): each call has one on its way. */
+const TRANSFERS_PER_PROCESS = 16;
 /** Design section 3: a hung mount may cost two stuck processes, not one per look. */
 const MAX_ABANDONED = 2;
 /** Processes that read pieces for other gateways. */
@@ -111,27 +118,26 @@ function assertMountPoint(mountPoint: string): void {
   );
 }
 
-function createLanes(limits: StorageLimits, start: () => StorageProcess) {
+function createLanes(limits: StorageLimits, start: (options?: { outlivesStall: boolean }) => StorageProcess) {
+  const { bulkProcesses, idleMs } = limits;
   const single = {
     maxProcesses: 1,
     callsPerProcess: Number.POSITIVE_INFINITY,
     idleMs: null,
     maxAbandoned: MAX_ABANDONED,
-    start,
+    start: () => start(),
   };
-  const probes = new ProcessLane(single);
-  const entries = new ProcessLane(single);
-  // Once it watches nothing, it ends.
-  const watches = new ProcessLane({ ...single, idleMs: limits.idleMs, maxAbandoned: 1 });
-  const contents = new ProcessLane({
-    ...single,
-    maxProcesses: limits.bulkProcesses,
-    callsPerProcess: 1,
-    idleMs: limits.idleMs,
-  });
-  // Pieces for other gateways: a transfer holds a process for minutes, and these must not wait that long.
-  const parts = new ProcessLane({ ...single, maxProcesses: PART_PROCESSES, callsPerProcess: 2, idleMs: limits.idleMs });
-  return { probes, entries, watches, contents, parts };
+  const shared = { maxProcesses: TRANSFER_PROCESSES, callsPerProcess: TRANSFERS_PER_PROCESS, idleMs };
+  return {
+    probes: new ProcessLane(single),
+    entries: new ProcessLane(single),
+    // Once it watches nothing, it ends.
+    watches: new ProcessLane({ ...single, idleMs, maxAbandoned: 1 }),
+    contents: new ProcessLane({ ...single, maxProcesses: bulkProcesses, callsPerProcess: 1, idleMs }),
+    // Pieces for other gateways: few and short, beside transfers that last for minutes.
+    parts: new ProcessLane({ ...single, maxProcesses: PART_PROCESSES, callsPerProcess: 2, idleMs }),
+    transfers: new ProcessLane({ ...single, ...shared, start: () => start({ outlivesStall: true }) }),
+  };
 }
 
 /**
@@ -139,7 +145,7 @@ function createLanes(limits: StorageLimits, start: () => StorageProcess) {
  * `config-invalid` when the mount point is not an absolute path.
  */
 export function createStorageAccess(options: StorageAccessOptions): StorageAccess {
-  const { storageId, mountPoint } = options;
+  const { storageId, mountPoint, guard } = options;
   assertMountPoint(mountPoint);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const log = options.log.child({ storageId });
@@ -150,14 +156,19 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     extraCa: options.extraCa ?? null,
     httpStallMs: limits.httpStallMs,
   };
-  const start = () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs });
-  const { probes, entries, watches, contents, parts } = createLanes(limits, start);
+  const lanes = createLanes(
+    limits,
+    (more) => new StorageProcess({ settings, guard, log, stallMs: limits.stallMs, ...more }),
+  );
+  const { probes, entries, watches, contents, parts, transfers } = lanes;
   const onWatches = { markerExpected: false, killAfterCancel: false };
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
     entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
   const onContents = <O extends Operation>(operation: O, request: RequestOf<O>, call: CallOptions) =>
     contents.run(operation, request, { ...call, markerExpected: markerSeen, killAfterCancel: true });
+  const onTransfers = <O extends Operation>(operation: O, request: RequestOf<O>, call: CallOptions) =>
+    transfers.run(operation, request, { ...call, markerExpected: markerSeen, killAfterCancel: true });
 
   return {
     storageId,
@@ -197,12 +208,12 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
     readPart: (part, { signal }) =>
       parts.run('read-part', part, { signal, markerExpected: markerSeen, killAfterCancel: false }),
-    sendRange: (send, call) => onContents('send-range', send, call),
-    receiveFile: (receive, call) => onContents('receive-file', receive, call),
+    sendRange: (send, call) => onTransfers('send-range', send, call),
+    receiveFile: (receive, call) => onTransfers('receive-file', receive, call),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {
-      await Promise.all([probes, entries, watches, contents, parts].map((lane) => lane.stop(STOP_WAIT_MS)));
+      await Promise.all(Object.values(lanes).map((lane) => lane.stop(STOP_WAIT_MS)));
     },
   };
 }

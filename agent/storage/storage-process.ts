@@ -25,6 +25,11 @@ export interface StorageProcessOptions {
   log: Logger;
   /** A call without a sign of life for this long means that the storage hangs. */
   stallMs: number;
+  /**
+   * Of a process with several transfers: one that hangs does not end the others. The process takes no more calls and is
+   * killed when they have ended.
+   */
+  outlivesStall?: boolean;
 }
 
 /** Starting takes 0.1 s, some seconds on a starved machine; after this it has failed, whatever the storage does. */
@@ -99,6 +104,7 @@ export class StorageProcess {
   #isReady = false;
   readonly #startedAt = performance.now();
   #isEnding = false;
+  #isCondemned = false;
   #stderrTail = '';
 
   constructor(options: StorageProcessOptions) {
@@ -159,6 +165,7 @@ export class StorageProcess {
       return await call.result;
     } finally {
       this.#calls.delete(callId);
+      if (this.#isCondemned && this.#calls.size === 0) this.kill(died('one of its calls hung'));
     }
   }
 
@@ -211,7 +218,7 @@ export class StorageProcess {
   }
 
   #watchSilence(): void {
-    const { log, stallMs } = this.#options;
+    const { log, stallMs, outlivesStall } = this.#options;
     if (!this.#isReady) {
       const isLate = performance.now() - this.#startedAt > START_LIMIT_MS;
       if (isLate) this.kill(died(`it did not start within ${START_LIMIT_MS / 1000} s`));
@@ -220,9 +227,15 @@ export class StorageProcess {
     const stalled = [...this.#calls.values()].find((call) => call.countSilence() >= STALL_STEPS);
     if (!stalled) return;
     const { operation } = stalled;
-    log.warn('a storage call showed no progress; its process is killed', { operation, pid: this.#child.pid });
+    const others = this.#calls.size - 1;
+    log.warn('a storage call showed no progress; its process is killed', { operation, others, pid: this.#child.pid });
     stalled.reject(hung(operation, stallMs));
-    this.kill(died('another call hung'));
+    if (outlivesStall && others > 0) {
+      this.#isEnding = true;
+      this.#isCondemned = true;
+    } else {
+      this.kill(died('another call hung'));
+    }
   }
 
   #settleAll(error: IsgError): void {

@@ -4,6 +4,7 @@ import { benchFailover } from './failover/failover.ts';
 import { benchQueue } from './queue/bench-queue.ts';
 import { benchScan } from './scan/bench-scan.ts';
 import { benchStartup } from './startup.ts';
+import { benchTransfer } from './transfer/bench-transfer.ts';
 
 /** `npm run bench -- NAME [--json] [--short] [--only PART,…]`: measures one thing; the last line is JSON with the figures. */
 
@@ -19,6 +20,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<object>> = {
   queue: benchQueue,
   scan: benchScan,
   startup: benchStartup,
+  transfer: benchTransfer,
 };
 
 const { positionals, values } = parseArgs({

@@ -1,8 +1,12 @@
 import type { Clock } from '../../runtime/clock.ts';
+import type { StoreDeps } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
 
-/** Parts of one file sent at once (reference C.9: common practice is 4). */
-export const PARTS_AT_ONCE = 4;
+/** What sending a file in parts needs. */
+export interface PartsDeps extends StoreDeps {
+  /** Parts of one file sent at once (`file-upload-parallel-uploads-threads-num`; reference C.9: common practice is 4). */
+  partsAtOnce: number;
+}
 
 /** What a lost checkpoint costs at most on a store that shows no list: parts of this time are sent again. */
 const CHECKPOINT_EVERY_MS = 15_000;
@@ -10,11 +14,12 @@ const CHECKPOINT_EVERY_MS = 15_000;
 /** One round of sending parts. */
 export interface PartsRun {
   parts: readonly PlannedPart[];
+  partsAtOnce: number;
   /** Bytes that the store holds already. */
   heldBytes: number;
   signal: AbortSignal;
   onProgress: (doneBytes: number) => void;
-  /** `lane` (0 … 3) is the same for parts that follow each other. `stop` ends the round without an error. */
+  /** `lane` (0 … partsAtOnce − 1) is the same for parts that follow each other. `stop` ends the round without an error. */
   send(
     part: PlannedPart,
     how: { lane: number; signal: AbortSignal; onBytes: (sentBytes: number) => void },
@@ -62,7 +67,7 @@ export async function runParts(run: PartsRun): Promise<SendEnd> {
   };
 
   report();
-  await Promise.all(Array.from({ length: Math.min(PARTS_AT_ONCE, queue.length) }, (_, lane) => work(lane)));
+  await Promise.all(Array.from({ length: Math.min(run.partsAtOnce, queue.length) }, (_, lane) => work(lane)));
   if (failure) throw (failure as { thrown: unknown }).thrown;
   return end;
 }

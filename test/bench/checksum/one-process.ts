@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { RequestOf, ToProcess } from '../../../agent/storage/storage-messages.ts';
-import { FamilyMemory } from '../scan/family-memory.ts';
+import { FamilyMemory } from '../family-memory.ts';
 import type { BenchFiles } from './bench-files.ts';
 import type { FromWatchedProcess } from './watched-process.ts';
 

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statfsSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildBenchAgent } from '../built-agent.ts';
+import { FamilyMemory } from '../family-memory.ts';
 import { type BenchServer, startBenchServer } from '../queue/server.ts';
 import { median, rounded } from '../statistics.ts';
-import { buildScanAgent } from './built-agent.ts';
-import { FamilyMemory } from './family-memory.ts';
 import { changeHundredth, growTree, someFile } from './tree.ts';
 
 /** Rounds of everything but rclone, which takes several times longer and gets one round in two. */
@@ -20,7 +20,7 @@ interface Answer {
 
 /** Scans trees of two sizes (`only`: of these sizes) beside programs that do nothing but list them; medians of rounds that take turns. */
 export async function benchScan({ isShort, only }: { isShort: boolean; only?: string | undefined }) {
-  const program = await buildScanAgent();
+  const program = await buildBenchAgent('scan', 'scan-agent');
   const server = await startBenchServer(10);
   try {
     const results = [];

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -209,16 +209,17 @@ describe('receiving a file', () => {
   const digest = md5(content);
 
   /** A server of `content` that understands ranges; `cutAfter` breaks each answer after so many bytes. */
-  function serveContent(options: { cutAfter?: number; ranges?: boolean } = {}) {
+  function serveContent(options: { cutAfter?: number; ranges?: boolean; lengths?: boolean } = {}) {
     const seen: string[] = [];
     const url = serve((request, response) => {
       const range = request.headers.range;
       seen.push(range ?? 'whole');
       const start = range && options.ranges !== false ? Number(/=(\d+)-/.exec(range)?.[1]) : 0;
-      if (start > 0) {
-        response.writeHead(206, { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` });
-      } else response.writeHead(200, { 'content-length': content.length });
       const rest = content.subarray(start);
+      const length = options.lengths === false ? {} : { 'content-length': rest.length };
+      const span = { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` };
+      if (start > 0) response.writeHead(206, { ...length, ...span });
+      else response.writeHead(200, length);
       if (options.cutAfter === undefined) response.end(rest);
       else response.write(rest.subarray(0, options.cutAfter), () => response.destroy());
     });
@@ -247,6 +248,15 @@ describe('receiving a file', () => {
     expect(whole.seen).toEqual([`bytes=${kept}-`]);
     expect(await storage.receiveFile({ url: await whole.url, ...receive }, {})).toMatchObject({ md5: digest });
     expect(whole.seen).toHaveLength(1);
+  });
+
+  it('takes a body that comes in chunks without a length, whole and from the middle on', async () => {
+    const storage = await storages.open();
+    const { url } = serveContent({ lengths: false });
+    const receive = { url: await url, path: 'part', sizeBytes: content.length };
+    expect(await storage.receiveFile(receive, {})).toMatchObject({ md5: digest });
+    truncateSync(join(storage.mountPoint, 'part'), 300_000);
+    expect(await storage.receiveFile(receive, {})).toMatchObject({ md5: digest });
   });
 
   it('starts anew when the server ignores ranges, or refuses this one, or the part is too long', async () => {

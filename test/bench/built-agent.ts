@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const inRoot = (...parts: string[]) => join(root, ...parts);
 
-const PROGRAM = fileURLToPath(new URL('./scan-agent.ts', import.meta.url));
 /** What runs as a process or thread of its own beside it. */
 const ENTRIES = [
   'agent/runtime/child-guard/guard-process.ts',
@@ -15,11 +14,11 @@ const ENTRIES = [
 ];
 
 /**
- * Builds the agent's part of a scan as `npm run build` builds the agent: run from its sources, each process and thread of
- * it would hold the stripper of types too. Answers the path of the program.
+ * Builds a part of the agent (`test/bench/<bench>/<program>.ts`) as `npm run build` builds the agent: run from its sources,
+ * each process and thread of it would hold the stripper of types too. Answers the path of the program.
  */
-export async function buildScanAgent(): Promise<string> {
-  const outDir = inRoot('out', 'bench-scan');
+export async function buildBenchAgent(bench: string, program: string): Promise<string> {
+  const outDir = inRoot('out', `bench-${bench}`);
   await build({
     configFile: false,
     root,
@@ -34,7 +33,7 @@ export async function buildScanAgent(): Promise<string> {
       minify: false,
       rolldownOptions: {
         platform: 'node',
-        input: [PROGRAM, ...ENTRIES.map((entry) => inRoot(entry))],
+        input: [inRoot('test/bench', bench, `${program}.ts`), ...ENTRIES.map((entry) => inRoot(entry))],
         external: (id) => builtinModules.includes(id) || !/^(zod$|zod\/|\.|\/|[A-Za-z]:[\\/]|\0)/.test(id),
         output: {
           format: 'esm',
@@ -45,5 +44,5 @@ export async function buildScanAgent(): Promise<string> {
       },
     },
   });
-  return join(outDir, 'test/bench/scan/scan-agent.js');
+  return join(outDir, 'test/bench', bench, `${program}.js`);
 }
