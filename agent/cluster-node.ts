@@ -25,6 +25,7 @@ import { createPgJobStore } from './jobs/pg-job-store.ts';
 import { JobRunner, type Lane, type Reach } from './jobs/runner.ts';
 import type { FailoverDrill } from './leader/drill.ts';
 import type { Elector } from './leader/elector.ts';
+import { nodeBandwidth } from './node-bandwidth.ts';
 import { NodeChecks } from './node-checks.ts';
 import type { NodeHost } from './node-host.ts';
 import { createNodeLeadership, leaderTimes } from './node-leadership.ts';
@@ -37,6 +38,7 @@ import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import type { Service } from './runtime/service.ts';
 import { stallWindows } from './stall-windows.ts';
+import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
 import { createUnusableAccess } from './storage/unusable-access.ts';
 import { VERSION } from './version.ts';
@@ -65,6 +67,7 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #self: WorkerIdentity;
   readonly #extraCa: string | null;
   readonly #recording: ReturnType<typeof createNodeRecording>;
+  readonly #bandwidth: Bandwidth;
   readonly #storages: ServedStorages;
   readonly #entities: EntityWatch;
   readonly #pulse: Pulse;
@@ -85,6 +88,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#options = options;
     this.#self = { ...options.self, version: VERSION };
     this.#recording = createNodeRecording(process.env.ISG_PRO_HISTORY, options.self);
+    this.#bandwidth = nodeBandwidth(options.host.config, { clock: systemClock });
     this.#extraCa = readExtraCa(options.host);
     this.#storages = this.#createStorages();
     this.#entities = this.#createEntityWatch();
@@ -106,9 +110,11 @@ export class ClusterNode implements Service, OperatedNode {
   #createStorages(): ServedStorages {
     const { guard, host } = this.#options;
     const { httpsProxy, stallMs } = host.config;
+    const bandwidth = this.#bandwidth;
     const shared = {
       guard,
       log: host.log,
+      bandwidth,
       httpsProxy: httpsProxy ?? null,
       extraCa: this.#extraCa,
       ...stallWindows(stallMs).storage,
@@ -188,6 +194,7 @@ export class ClusterNode implements Service, OperatedNode {
       api: this.#recording.api(api),
       database: database.work,
       machine,
+      bandwidth: this.#bandwidth,
       workerId: this.#self.workerId,
       served: () => this.#storages.list(),
       isStorageHealthy: (id) => this.#health.verdict(storageCheckName(id)).status === 'ok',
@@ -439,6 +446,7 @@ export class ClusterNode implements Service, OperatedNode {
         kinds: ['download', 'direct-download', 'relay-download', 'relay-cleanup'],
         limit: limit('file_download_parallel_downloads_num'),
       },
+      { role: 'TRANSFER', kinds: ['delete-copy', 'clear-remains'], limit: () => 2 },
       { role: 'MAIN', kinds: ['delete'], limit: () => 2 },
       { role: 'MAIN', kinds: EVENT_JOB_KINDS, limit: () => 2 },
     ];

@@ -26,6 +26,7 @@ import { createVerifyHandler } from './roles/checksum/verify-handler.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createCollectionMapper } from './roles/main/ingest/collection-mapper.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
+import { createDownloadTidying } from './roles/main/queues/download-tidying.ts';
 import { createEventJobHandlers } from './roles/main/queues/event-job-handlers.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
 import { createSettleWork } from './roles/main/queues/settle.ts';
@@ -42,6 +43,8 @@ import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { findTools, NO_TOOLS, type Tools } from './roles/transcode/tools/find-tools.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
 import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
+import { createClearRemainsHandler } from './roles/transfer/clear-remains-handler.ts';
+import { createDeleteCopyHandler } from './roles/transfer/delete-copy-handler.ts';
 import { createDirectDownloadHandler } from './roles/transfer/direct/direct-download-handler.ts';
 import { DirectListener } from './roles/transfer/direct/direct-listener.ts';
 import { probeGateway } from './roles/transfer/direct/probe-gateway.ts';
@@ -61,6 +64,7 @@ import { systemClock } from './runtime/clock.ts';
 import type { Service } from './runtime/service.ts';
 import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
+import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
 import { withinScanDirectories } from './storage/scan-directory-guard.ts';
 import type { StorageAccess } from './storage/storage-access.ts';
@@ -73,6 +77,8 @@ export interface NodeRolesOptions {
   api: IconikClient;
   database: Database;
   machine: { name: string; ip: string; info: string };
+  /** What all transfers of this node may move together. */
+  bandwidth: Bandwidth;
   workerId: string;
   served: () => readonly ServedStorage[];
   isStorageHealthy: (storageId: string) => boolean;
@@ -131,6 +137,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     guard,
     log,
     httpsProxy: config.httpsProxy ?? null,
+    bandwidth: options.bandwidth,
     extraCa: options.extraCa,
     ...stallWindows(config.stallMs).storage,
   });
@@ -245,6 +252,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     return bytesPerWorker(config.checksumMegabytesPerSecond, workers);
   };
   const transcoders = createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log });
+  const mayDelete = (storageId: string) => find(storageId)?.storage.settings.delete === true;
   const uploadObject = uploaderOf(options, api);
   return [
     {
@@ -281,11 +289,9 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
       storageOf,
       uploadTemporary: uploaderOf(options, withTemporaryParts(api)),
     }),
-    createDeleteHandler({
-      database,
-      storage: storageOf,
-      mayDelete: (storageId) => find(storageId)?.storage.settings.delete === true,
-    }),
+    createClearRemainsHandler({ sql: database, storageOf }),
+    createDeleteCopyHandler({ api, sql: database, storageOf, mayDelete }),
+    createDeleteHandler({ database, storage: storageOf, mayDelete }),
   ] as JobHandler[];
 }
 
@@ -382,6 +388,7 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce, scan: Sca
         host.restart();
       },
     }),
+    createDownloadTidying(shared),
     createSettleWork({ ...shared, settleMs: host.config.iconikSettleMs }),
     createReportWork({
       ...shared,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import {
+  type BandwidthRule,
   type ConfigFile,
   checkRelations,
   collectSettings,
@@ -45,6 +46,10 @@ export interface NodeConfig {
   uploadThreads: number | undefined;
   /** Bytes per part of an upload; undefined: the uploader decides. */
   uploadChunkBytes: number | undefined;
+  /** For all transfers of this node together; undefined: no limit but the schedule's. */
+  transferMegabitsPerSecond: number | undefined;
+  /** Rules that go before that limit, the first that fits; empty: none. */
+  transferSchedule: readonly BandwidthRule[];
   /** Tier `config.ini` for `resolveTunables`; holds only what the file says. */
   tunables: Partial<Record<TunableName, number>>;
   leaderTtlMs: number;
@@ -172,6 +177,8 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     usePackagedFfmpeg: values['use-packaged-ffmpeg'],
     uploadThreads: values['file-upload-parallel-uploads-threads-num'],
     uploadChunkBytes: values['upload-chunk-size'],
+    transferMegabitsPerSecond: values['transfer-max-megabits-per-second'],
+    transferSchedule: values['transfer-bandwidth-schedule'] ?? [],
     tunables: tunablesOf(values),
     leaderTtlMs: values['leader-ttl-ms'],
     leaderRenewMs: values['leader-renew-ms'],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST_MEGABITS, parseBandwidthSchedule } from './bandwidth-schedule.ts';
 import { TUNABLES } from './tunables.ts';
 
 /** A picture box in pixels. */
@@ -82,6 +83,17 @@ export const CONFIG_KEYS = {
   'file-upload-parallel-uploads-threads-num': wholeNumber(1, 64).optional(),
   /** S3 allows 5 MiB to 5 GiB. */
   'upload-chunk-size': wholeNumber(5_242_880, 5_368_709_120).optional(),
+  /** For all transfers of this node together, whenever the schedule says nothing else. */
+  'transfer-max-megabits-per-second': wholeNumber(1, MOST_MEGABITS).optional(),
+  'transfer-bandwidth-schedule': z
+    .string()
+    .transform((text, context) => {
+      const parsed = parseBandwidthSchedule(text);
+      if (parsed.ok) return parsed.rules;
+      context.addIssue({ code: 'custom', message: parsed.problem });
+      return z.NEVER;
+    })
+    .optional(),
   'checksum-max-workers': tunable('checksum_max_workers'),
   'scanner-concurrency-value': tunable('scanner_concurrency_value'),
   'file-download-parallel-downloads-num': tunable('file_download_parallel_downloads_num'),

@@ -44,6 +44,15 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
     explanation: 'Size of one part of an upload, in bytes.',
     default: 'chosen by the size of the file',
   },
+  'transfer-max-megabits-per-second': {
+    explanation: 'Bandwidth that all uploads and downloads of this node may use together, in megabits per second.',
+    default: 'no limit',
+  },
+  'transfer-bandwidth-schedule': {
+    explanation:
+      'Other limits by day and hour of the local clock, such as "Mon-Fri 08:00-18:00 200; Sat,Sun unlimited"; the first rule that fits holds.',
+    default: 'none: transfer-max-megabits-per-second holds always',
+  },
   'checksum-max-workers': {
     explanation: 'Files whose checksums this node computes at a time.',
     default: NEXT_TIER(2),

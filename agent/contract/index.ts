@@ -1,4 +1,5 @@
 export * from './agent-calls.ts';
+export * from './bandwidth-schedule.ts';
 export * from './config-check.ts';
 export * from './config-keys.ts';
 export * from './config-text.ts';

@@ -2,9 +2,18 @@ import { isAbsolute } from 'node:path';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Bandwidth } from './bandwidth/bandwidth.ts';
 import { digestCalls } from './digest-receiver.ts';
 import { ProcessLane } from './process-lane.ts';
-import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
+import { createRoomPromises } from './room-promises.ts';
+import type {
+  CallOptions,
+  DigestResult,
+  ProbeResult,
+  StorageAccess,
+  WalkOptions,
+  WatchOptions,
+} from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
 import { absolutePathIn } from './storage-path.ts';
 import { StorageProcess } from './storage-process.ts';
@@ -31,6 +40,8 @@ export interface StorageAccessOptions {
   limits?: Partial<StorageLimits>;
   /** Proxy for object stores (`https-proxy`); without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count. */
   httpsProxy?: string | null;
+  /** What its transfers may move, with all others of this node; without one there is no limit. */
+  bandwidth?: Bandwidth;
   /** Certificates (PEM) of an authority that is trusted for transfers beside the system's. */
   extraCa?: string | null;
 }
@@ -103,8 +114,28 @@ async function probeWithin(
   }
 }
 
+function walkRequest({ directories, ignore, include, concurrency, shallow, known }: WalkOptions): RequestOf<'walk'> {
+  const lists = { directories: [...directories], ignore: [...ignore], include: [...include] };
+  return { ...lists, concurrency, shallow: shallow ?? false, known: known !== undefined };
+}
+
 function watchRequest({ directories, ignore, include }: WatchOptions): RequestOf<'watch'> {
   return { directories: [...directories], ignore: [...ignore], include: [...include] };
+}
+
+/** Tells each download what others that began before it have still to write. */
+function receiveWithinRoom(
+  run: (receive: RequestOf<'receive-file'>, call: CallOptions) => Promise<DigestResult>,
+): StorageAccess['receiveFile'] {
+  const promises = createRoomPromises();
+  return (receive, call) =>
+    promises.during(receive.sizeBytes, (promisedBytes, onProgress) => {
+      const tellBoth = (doneBytes: number) => {
+        onProgress(doneBytes);
+        call.onProgress?.(doneBytes);
+      };
+      return run({ ...receive, promisedBytes }, { ...call, onProgress: tellBoth });
+    });
 }
 
 function assertMountPoint(mountPoint: string): void {
@@ -134,7 +165,7 @@ function createLanes(limits: StorageLimits, start: (options?: { outlivesStall: b
     // Once it watches nothing, it ends.
     watches: new ProcessLane({ ...single, idleMs, maxAbandoned: 1 }),
     contents: new ProcessLane({ ...single, maxProcesses: bulkProcesses, callsPerProcess: 1, idleMs }),
-    // Pieces for other gateways: few and short, beside transfers that last for minutes.
+    // Pieces for other gateways: a transfer holds a process for minutes, and these must not wait that long.
     parts: new ProcessLane({ ...single, maxProcesses: PART_PROCESSES, callsPerProcess: 2, idleMs }),
     transfers: new ProcessLane({ ...single, ...shared, start: () => start({ outlivesStall: true }) }),
   };
@@ -156,11 +187,11 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     extraCa: options.extraCa ?? null,
     httpStallMs: limits.httpStallMs,
   };
-  const lanes = createLanes(
+  const { probes, entries, watches, contents, parts, transfers } = createLanes(
     limits,
-    (more) => new StorageProcess({ settings, guard, log, stallMs: limits.stallMs, ...more }),
+    (more) =>
+      new StorageProcess({ settings, guard, log, stallMs: limits.stallMs, bandwidth: options.bandwidth, ...more }),
   );
-  const { probes, entries, watches, contents, parts, transfers } = lanes;
   const onWatches = { markerExpected: false, killAfterCancel: false };
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
@@ -186,19 +217,11 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       await onEntries('place-marker', {});
       markerSeen = true;
     },
-    walk: ({ directories, ignore, include, concurrency, known, shallow, onProgress }, onDirectory, signal) =>
-      entries.run(
-        'walk',
-        {
-          directories: [...directories],
-          ignore: [...ignore],
-          include: [...include],
-          concurrency,
-          shallow: shallow ?? false,
-          known: known !== undefined,
-        },
-        { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false },
-      ),
+    walk: (walk, onDirectory, signal) => {
+      const { onProgress, known } = walk;
+      const heard = { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false };
+      return entries.run('walk', walkRequest(walk), heard);
+    },
     watch: (options, onHint, signal) =>
       watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
     follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
@@ -209,11 +232,12 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     readPart: (part, { signal }) =>
       parts.run('read-part', part, { signal, markerExpected: markerSeen, killAfterCancel: false }),
     sendRange: (send, call) => onTransfers('send-range', send, call),
-    receiveFile: (receive, call) => onTransfers('receive-file', receive, call),
+    receiveFile: receiveWithinRoom((receive, call) => onTransfers('receive-file', receive, call)),
+    writeText: (path, text) => onContents('write-text', { path, text }, {}),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {
-      await Promise.all(Object.values(lanes).map((lane) => lane.stop(STOP_WAIT_MS)));
+      await Promise.all([probes, entries, watches, contents, parts, transfers].map((lane) => lane.stop(STOP_WAIT_MS)));
     },
   };
 }

@@ -66,6 +66,10 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(receive.path);
       return await access.receiveFile(receive, options);
     },
+    writeText: async (path, text) => {
+      check(path);
+      return await access.writeText(path, text);
+    },
     commitFile: async (from, to) => {
       check(to);
       return await access.commitFile(from, to);

@@ -162,6 +162,8 @@ export interface ReceiveFile {
   path: string;
   /** Expected length; refused before the start when the disk has not that much room. */
   sizeBytes: number;
+  /** Room that is not to be counted on: what earlier downloads to this storage still have to write. Filled in by the access. */
+  promisedBytes?: number;
 }
 
 /** Calls that report how far they are and can be stopped. */
@@ -221,6 +223,8 @@ export interface StorageAccess {
   sendRange(send: SendRange, options: CallOptions): Promise<HttpAnswer>;
   /** Downloads into a partial file and digests it; throws `download-refused` for an answer other than 200/206. */
   receiveFile(receive: ReceiveFile, options: CallOptions): Promise<DigestResult>;
+  /** Writes a small text into a partial file and digests it; whatever was in it is replaced. */
+  writeText(path: string, text: string): Promise<DigestResult>;
   /** Moves a finished partial file into place, durably; `file-exists` as `content-differs` error when `to` exists already. */
   commitFile(from: string, to: string): Promise<FileFacts>;
   /** Removes a file only if it still is what was recorded. */

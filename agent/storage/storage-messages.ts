@@ -170,7 +170,11 @@ export const operations = {
     }),
     result: httpAnswer,
   },
-  'receive-file': { request: z.object({ url: z.string(), path, sizeBytes: count }), result: digestResult },
+  'receive-file': {
+    request: z.object({ url: z.string(), path, sizeBytes: count, promisedBytes: count }),
+    result: digestResult,
+  },
+  'write-text': { request: z.object({ path, text: z.string() }), result: digestResult },
   'commit-file': { request: z.object({ from: path, to: path }), result: fileFacts },
   'remove-file': {
     request: z.object({ path, expected: expectedFacts }),
@@ -218,6 +222,10 @@ export const toProcessSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cancel'), callId }),
   /** A part of a listing was taken in; the process may send another. */
   z.object({ kind: z.literal('taken'), callId }),
+  /** Whether transfers have to ask before they move bytes. */
+  z.object({ kind: z.literal('pace'), isLimited: z.boolean() }),
+  /** Answers `ask-bytes`. */
+  z.object({ kind: z.literal('granted'), callId, bytes: count }),
   /** Answers `ask-fingerprints`. */
   z.object({ kind: z.literal('fingerprints'), callId, askId: count, fingerprints: z.array(z.string().nullable()) }),
 ]);
@@ -270,6 +278,8 @@ export const fromProcessSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('unchanged'), callId, directories: z.array(unchangedDirectory) }),
   /** Something happened in these directories; none = all directories are being watched now. */
   z.object({ kind: z.literal('hint'), callId, directories: z.array(path) }),
+  /** A transfer wants to move so many bytes; it has one such question open at a time. */
+  z.object({ kind: z.literal('ask-bytes'), callId, bytes: count }),
   /** A walk wants to know what the index holds for these directories. */
   z.object({ kind: z.literal('ask-fingerprints'), callId, askId: count, directories: z.array(path) }),
   z.object({ kind: z.literal('warning'), message: z.string(), fields: z.record(z.string(), z.unknown()) }),

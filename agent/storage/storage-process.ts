@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Bandwidth } from './bandwidth/bandwidth.ts';
 import { type CallHandling, StorageCall } from './storage-call.ts';
 import {
   fromProcessSchema,
@@ -30,6 +31,8 @@ export interface StorageProcessOptions {
    * killed when they have ended.
    */
   outlivesStall?: boolean;
+  /** What its transfers may move, with all others of this node; without one there is no limit. */
+  bandwidth?: Bandwidth | undefined;
 }
 
 /** Starting takes 0.1 s, some seconds on a starved machine; after this it has failed, whatever the storage does. */
@@ -127,6 +130,7 @@ export class StorageProcess {
       this.#stderrTail = (this.#stderrTail + text).slice(-STDERR_TAIL_CHARACTERS);
     });
     this.#send({ kind: 'settings', settings: options.settings });
+    this.#followPace(options.bandwidth);
   }
 
   get callsInFlight(): number {
@@ -157,6 +161,8 @@ export class StorageProcess {
       cancel: () => this.#send({ kind: 'cancel', callId }),
       taken: () => this.#send({ kind: 'taken', callId }),
       fingerprints: (askId, fingerprints) => this.#send({ kind: 'fingerprints', callId, askId, fingerprints }),
+      takeBytes: async (bytes, signal) => (await this.#options.bandwidth?.take(bytes, signal)) ?? bytes,
+      granted: (bytes) => this.#send({ kind: 'granted', callId, bytes }),
       abandon: (error) => this.kill(error),
     });
     this.#calls.set(callId, call);
@@ -189,6 +195,14 @@ export class StorageProcess {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), RETIRE_MS).unref();
     void this.ended.then(() => clearTimeout(timer));
     this.#child.unref();
+  }
+
+  #followPace(bandwidth: Bandwidth | undefined): void {
+    if (!bandwidth) return;
+    const tell = (isLimited: boolean) => this.#send({ kind: 'pace', isLimited });
+    const unsubscribe = bandwidth.subscribe(tell);
+    void this.ended.then(unsubscribe);
+    if (bandwidth.isLimited()) tell(true);
   }
 
   #send(message: ToProcess): void {

@@ -26,6 +26,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     readPart: refuse,
     sendRange: refuse,
     receiveFile: refuse,
+    writeText: refuse,
     commitFile: refuse,
     removeFile: refuse,
     stop: async () => {},

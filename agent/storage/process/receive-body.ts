@@ -25,6 +25,8 @@ export interface BodyTarget {
   /** Length of the whole file. */
   sizeBytes: number;
   watch: TransferWatch;
+  /** Whether bytes may be taken only after `watch.leave` (the node's bandwidth is limited). */
+  isPaced: () => boolean;
 }
 
 /** Digests of the bytes that came, as hex. */
@@ -72,16 +74,21 @@ export async function writeBody(
     digest?.update(chunk);
     at += chunk.length;
   };
+  const pace = async (bytes: number) => {
+    for (let left = bytes; left > 0 && target.isPaced(); ) left -= await watch.leave(left);
+  };
   try {
     if (response instanceof BodyStream) {
       response.onBytes((bytes) => watch.moved(start + bytes));
       for (let piece = await response.next(); piece; piece = await response.next()) {
         take(piece);
+        if (target.isPaced()) await pace(piece.length);
         await writer.write(piece);
       }
     } else {
       for await (const chunk of response as AsyncIterable<Buffer>) {
         take(chunk);
+        if (target.isPaced()) await pace(chunk.length);
         await writer.gather(chunk);
         watch.moved(at);
       }

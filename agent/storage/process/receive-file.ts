@@ -75,14 +75,15 @@ async function prepare({ receive, handle }: Download, directory: string): Promis
   const disk = await statfs(directory, { bigint: true });
   const free = disk.bavail * disk.bsize;
   const needed = BigInt(receive.sizeBytes - offset);
-  if (disk.blocks > 0n && needed > free) {
-    throw new IsgError(
-      'disk-full',
-      `${needed} bytes are to be downloaded, but the storage has only ${free} free. Make room; the download is tried again.`,
-      { retry: 'transient', fields: { path: receive.path } },
-    );
-  }
+  const promised = BigInt(receive.promisedBytes ?? 0);
+  if (disk.blocks > 0n && needed + promised > free) throw noRoom(receive.path, { needed, promised, free });
   return offset;
+}
+
+function noRoom(path: string, room: { needed: bigint; promised: bigint; free: bigint }): IsgError {
+  const others = room.promised > 0n ? `, of which other downloads in progress will take ${room.promised}` : '';
+  const message = `${room.needed} bytes are to be downloaded, but the storage has only ${room.free} free${others}. Make room; the download is tried again.`;
+  return new IsgError('disk-full', message, { retry: 'transient', fields: { path } });
 }
 
 /** Digests of the file when all of it came; null when it was resumed. */
@@ -97,7 +98,14 @@ async function fetchRest(download: Download, url: URL, offset: number): Promise<
       }
       const start = await acceptAnswer(download, { response, url: target, offset });
       const { path, sizeBytes } = download.receive;
-      const place = { handle: download.handle, path, start, sizeBytes, watch: download.watch };
+      const place = {
+        handle: download.handle,
+        path,
+        start,
+        sizeBytes,
+        watch: download.watch,
+        isPaced: download.context.isPaced,
+      };
       return await writeBody(place, { response, url: target });
     } finally {
       request.destroy();
@@ -112,7 +120,13 @@ function restart({ watch, handle }: Download): Promise<void> {
   return watch.onStorage(() => handle.truncate(0));
 }
 
-/** Asks for the bytes from `offset` on, following redirects. */
+/** A signed URL speaks for its own server: where that one points, nobody has vouched for, and the file would come from there. */
+function otherPlace(url: URL, next: URL): IsgError {
+  const message = `${loggableUrl(url)} redirects to ${next.origin}; a redirect to another host is not followed. Check the storage in iconik, or a proxy on the way.`;
+  return new IsgError('download-refused', message, { retry: 'permanent' });
+}
+
+/** Asks for the bytes from `offset` on, following redirects within the server. */
 async function askFor(download: Download, url: URL, offset: number) {
   let target = url;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
@@ -125,6 +139,7 @@ async function askFor(download: Download, url: URL, offset: number) {
     response.resume();
     const next = URL.parse(location, target.href);
     if (!next) break;
+    if (next.origin !== url.origin) throw otherPlace(url, next);
     target = parseTransferUrl(next.href, 'download-refused');
   }
   throw new IsgError('download-refused', `${loggableUrl(url)} redirects without end.`, { retry: 'permanent' });
@@ -136,8 +151,7 @@ async function ask(download: Download, url: URL, offset: number): Promise<Asked 
   const range = offset > 0 ? { range: `bytes=${offset}-` } : {};
   // Compressed answers would make lengths and ranges mean something else.
   const headers = { 'accept-encoding': 'identity', ...range };
-  // Authorities of one's own are known to `node:http` alone.
-  if (download.context.extraCa === null && isPlainTarget(url, download.context.httpsProxy)) {
+  if (isPlainTarget(url, download.context)) {
     const stream = await openStream(download, url, headers);
     if (stream) return { request: stream, response: stream };
   }
@@ -154,12 +168,8 @@ async function openStream({ watch }: Download, url: URL, headers: Record<string,
 }
 
 function askByNode({ context, watch }: Download, url: URL, headers: Record<string, string>) {
-  const request = openRequest(url, {
-    method: 'GET',
-    headers,
-    httpsProxy: context.httpsProxy,
-    extraCa: context.extraCa,
-  });
+  const { httpsProxy, extraCa } = context;
+  const request = openRequest(url, { method: 'GET', headers, httpsProxy, extraCa });
   return new Promise<Asked | 'stale-connection'>((resolve, reject) => {
     const onAbort = () => {
       request.destroy();

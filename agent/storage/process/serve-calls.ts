@@ -20,6 +20,7 @@ import { readText } from './read-text.ts';
 import { removeFile } from './remove-file.ts';
 import { assertRootPresent, placeMarker } from './root-marker.ts';
 import { isSpelledOtherwise, mountedLooks } from './spelling.ts';
+import { writeText } from './write-text.ts';
 
 type Handlers = { [O in Operation]: (request: RequestOf<O>, context: CallContext) => Promise<ResultOf<O>> };
 
@@ -63,6 +64,10 @@ const handlers: Handlers = {
   'receive-file': async (request, context) => {
     await assertRootPresent(context);
     return (await import('./receive-file.ts')).receiveFile(request, context);
+  },
+  'write-text': async (request, context) => {
+    await assertRootPresent(context);
+    return writeText(request, context);
   },
   'commit-file': async (request, context) => {
     await assertRootPresent(context);
@@ -127,6 +132,7 @@ interface OpenCall {
   controller: AbortController;
   taken: () => void;
   answered: (askId: number, fingerprints: (string | null)[]) => void;
+  granted: (bytes: number) => void;
 }
 
 /**
@@ -136,10 +142,16 @@ interface OpenCall {
 export function serveCalls(send: (message: FromProcess) => void): (raw: unknown) => void {
   const calls = new Map<number, OpenCall>();
   let settings: ProcessSettings | null = null;
+  let isPaced = false;
   const begin = (message: { callId: number; operation: Operation; request?: unknown; markerExpected: boolean }) => {
     if (!settings) throw new Error('a request came before the settings');
     const { callId, operation, request } = message;
-    const { context, call } = openCall(callId, { settings, markerExpected: message.markerExpected, send });
+    const { context, call } = openCall(callId, {
+      settings,
+      markerExpected: message.markerExpected,
+      send,
+      isPaced: () => isPaced,
+    });
     calls.set(callId, call);
     carryOut(operation, request, context)
       .then((result) => send({ kind: 'result', callId, result }))
@@ -157,6 +169,12 @@ export function serveCalls(send: (message: FromProcess) => void): (raw: unknown)
         return;
       case 'cancel':
         calls.get(message.callId)?.controller.abort(cancelled());
+        return;
+      case 'pace':
+        isPaced = message.isLimited;
+        return;
+      case 'granted':
+        calls.get(message.callId)?.granted(message.bytes);
         return;
       case 'fingerprints':
         calls.get(message.callId)?.answered(message.askId, message.fingerprints);
@@ -196,9 +214,29 @@ function openQuestions(signal: AbortSignal, send: (askId: number, directories: s
   };
 }
 
+/** Leave of the agent to move bytes, one question at a time. */
+function openLeave(signal: AbortSignal, send: (bytes: number) => void) {
+  let waiting: PromiseWithResolvers<number> | null = null;
+  signal.addEventListener('abort', () => waiting?.reject(signal.reason), { once: true });
+  return {
+    ask: (bytes: number): Promise<number> => {
+      if (signal.aborted) return Promise.reject(signal.reason);
+      waiting = Promise.withResolvers<number>();
+      send(bytes);
+      return waiting.promise;
+    },
+    granted: (bytes: number): void => waiting?.resolve(bytes),
+  };
+}
+
 function openCall(
   callId: number,
-  from: { settings: ProcessSettings; markerExpected: boolean; send: (message: FromProcess) => void },
+  from: {
+    settings: ProcessSettings;
+    markerExpected: boolean;
+    send: (message: FromProcess) => void;
+    isPaced: () => boolean;
+  },
 ): { context: CallContext; call: OpenCall } {
   const controller = new AbortController();
   const { send } = from;
@@ -218,6 +256,7 @@ function openCall(
   const questions = openQuestions(controller.signal, (askId, directories) =>
     send({ kind: 'ask-fingerprints', callId, askId, directories }),
   );
+  const leave = openLeave(controller.signal, (bytes) => send({ kind: 'ask-bytes', callId, bytes }));
   const context: CallContext = {
     ...from.settings,
     markerExpected: from.markerExpected,
@@ -241,6 +280,8 @@ function openCall(
       await takeRoom();
       send({ kind: 'unreadable', callId, path, reason });
     },
+    isPaced: from.isPaced,
+    leave: leave.ask,
     sendHint: (directories) => send({ kind: 'hint', callId, directories }),
     warn: (message, fields) => send({ kind: 'warning', message, fields }),
   };
@@ -248,5 +289,5 @@ function openCall(
     room += 1;
     wake();
   };
-  return { context, call: { controller, taken, answered: questions.answered } };
+  return { context, call: { controller, taken, answered: questions.answered, granted: leave.granted } };
 }

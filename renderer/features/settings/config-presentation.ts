@@ -49,8 +49,11 @@ const GROUPS: readonly { title: string; about: string; keys: Readonly<Record<str
   },
   {
     title: 'Transfers',
-    about: 'How this node reads and uploads files, and when work that stands still is tried again.',
+    about:
+      'How much bandwidth transfers may use, how this node reads and uploads files, and when work that stands still is tried again.',
     keys: {
+      'transfer-max-megabits-per-second': number('Mbit/s'),
+      'transfer-bandwidth-schedule': text,
       'file-upload-parallel-uploads-threads-num': number('parts'),
       'upload-chunk-size': number('bytes'),
       'stall-ms': number('ms'),

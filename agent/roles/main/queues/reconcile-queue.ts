@@ -217,7 +217,7 @@ async function planUploads(
       return { kind: 'wait' as const, why: error.message };
     });
     if (source.kind === 'found')
-      jobs.push(routeUpload(planUpload(place.storageId, order.value, source.file), order.value));
+      jobs.push(routeUpload(planUpload(place.storageId, order.value, source.file, source.others), order.value));
     else if (source.kind === 'unusable') jobs.push(failedJob(place, record, source.why));
     else waits.set(record.id, source.why);
   }

@@ -47,6 +47,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     readPart: refuse,
     sendRange: refuse,
     receiveFile: refuse,
+    writeText: () => Promise.reject(new Error('not part of this double')),
     commitFile: refuse,
     removeFile: refuse,
     stop: async () => {},
