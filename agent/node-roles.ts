@@ -178,15 +178,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
       lines: host.lines,
       errorLines: host.errorLines,
     }),
-    directListener: new DirectListener({
-      iconik: api,
-      sql: database,
-      clock: systemClock,
-      log,
-      storageOf: storageFinder(options).storageOf,
-      isOpen: options.isTransferring,
-      address: config.directTransfer ?? null,
-    }),
+    directListener: listenerOf(options),
     logUpload: logUploadOf(options),
     cleanUp: () => cleanTemp(tempDir),
     findFfmpeg: ffmpeg.find,
@@ -335,6 +327,19 @@ function gatewayHandlers(
     createRelayDownloadHandler({ ...downloads, enqueueJobs }),
     createRelayCleanUpHandler({ api }),
   ];
+}
+
+function listenerOf(options: NodeRolesOptions): Service {
+  const { api, database, host } = options;
+  return new DirectListener({
+    iconik: api,
+    sql: database,
+    clock: systemClock,
+    log: host.log,
+    storageOf: storageFinder(options).storageOf,
+    isOpen: options.isTransferring,
+    address: host.config.directTransfer ?? null,
+  });
 }
 
 function storageFinder({ served }: NodeRolesOptions) {

@@ -1,6 +1,6 @@
 import { IsgError } from '../runtime/errors.ts';
 import type { CallLimits } from './api.ts';
-import { partUrlsSchema } from './schemas.ts';
+import { boundPartUrlsSchema, partUrlsSchema } from './schemas.ts';
 import type { ServiceRequests } from './service-requests.ts';
 
 /** Part URLs per request. */
@@ -38,4 +38,22 @@ export async function readPartUrls(
     }
   }
   return [...urls].map(([number, url]) => ({ number, url })).sort((a, b) => a.number - b.number);
+}
+
+/** Signed URL of one part that is bound to its MD5 (reference C.9); an answer without it is an unreadable one. */
+export async function readBoundPartUrl(
+  requests: ServiceRequests,
+  path: string,
+  part: { uploadId: string; number: number; md5Base64: string; temporary?: boolean },
+  limits: CallLimits | undefined,
+): Promise<string> {
+  const body = { upload_id: part.uploadId, parts: [{ part_number: part.number, checksum: part.md5Base64 }] };
+  const query = { temporary: part.temporary || null };
+  const { parts } = await requests.ask({ path, body, query }, { schema: boundPartUrlsSchema, limits });
+  const url = parts.find((one) => one.part_number === part.number)?.url;
+  if (url) return url;
+  throw new IsgError('iconik-answer-unreadable', `iconik gave no URL for part ${part.number}.`, {
+    retry: 'transient',
+    fields: { path, sent: true, fromIconik: true },
+  });
 }
