@@ -17,7 +17,7 @@ import {
 import { digestOfRange, sendRangeOnce } from './object-source.ts';
 import { refusal } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
-import { createSparingSave, PARTS_AT_ONCE, runParts, type SendEnd } from './parts-run.ts';
+import { PARTS_AT_ONCE, runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
 
 /** Large files begun within one call, before the job's own retry takes over. */
 const MAX_STARTS = 2;
@@ -55,13 +55,15 @@ async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): 
   const { args } = upload.source;
   const parts = missingParts(upload, session);
   const senders = sendersOf(deps, upload, session);
-  const saveSometimes = createSparingSave(deps.clock, () => saveSession(upload, session));
   let heldBytes = 0;
   for (const part of session.finished.values()) heldBytes += part.sizeBytes;
   const end = await runParts({
     parts,
     heldBytes,
     signal: args.signal,
+    clock: deps.clock,
+    save: () => saveSession(upload, session),
+    saveEveryMs: SAVE_EVERY_MS.checkpointDecides,
     onProgress: (doneBytes) => args.onProgress?.(doneBytes),
     async send(part, { lane, signal, onBytes }): Promise<SendEnd> {
       const sender = senders[lane];
@@ -74,7 +76,6 @@ async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): 
       if (answer.status !== 200) throw refusal(what, sender.place?.url ?? '', answer);
       if (b2StoredOf(answer.body)?.contentSha1 !== sha1) throw mangled(what);
       session.finished.set(part.number, { number: part.number, sha1, sizeBytes: part.lengthBytes });
-      await saveSometimes();
       return 'sent';
     },
   });

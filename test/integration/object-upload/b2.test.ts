@@ -84,6 +84,17 @@ describe('a large file on B2', () => {
     expect(cloud.sent).toEqual([]);
   });
 
+  it('remembers, when it is stopped, which parts B2 has confirmed', async () => {
+    const cloud = await cloudUpload();
+    await cloud.uploadUntil(2);
+    const { parts } = cloud.checkpoint as { parts: unknown[] };
+    expect(parts.length).toBeGreaterThan(0);
+    cloud.sent.length = 0;
+    await cloud.upload();
+    expect(cloud.isStored()).toBe(true);
+    expect(cloud.sent).toHaveLength(3 - parts.length);
+  });
+
   it('takes a part that is sent twice', async () => {
     const cloud = await cloudUpload();
     await cloud.uploadUntil(2);
