@@ -51,6 +51,13 @@ async function dropFormerUpload(deps: B2Deps, { source, record }: B2Upload): Pro
   );
 }
 
+/** Drops a large file that B2 will not finish. Trouble is ignored because nothing depends on it. */
+async function dropSession(deps: B2Deps, { source, record }: B2Upload, session: B2Session): Promise<void> {
+  const { signal } = source.args;
+  const { assetId, fileId } = record;
+  await deps.api.files.cancelB2(assetId, fileId, session.uploadFileId, { signal }).catch(() => signal.throwIfAborted());
+}
+
 async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): Promise<'sent' | 'gone'> {
   const { args } = upload.source;
   const parts = missingParts(upload, session);
@@ -158,6 +165,6 @@ async function finish(deps: B2Deps, upload: B2Upload, session: B2Session): Promi
       if (attempt >= FINISH_TRIES) throw thrown;
     }
   }
-  await dropFormerUpload(deps, upload);
+  await dropSession(deps, upload, session);
   return 'gone';
 }

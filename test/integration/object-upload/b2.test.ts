@@ -122,6 +122,21 @@ describe('a large file on B2', () => {
     expect(cloud.isStored()).toBe(true);
   });
 
+  it('is dropped and begun anew when B2 does not finish it', async () => {
+    const cloud = await cloudUpload();
+    const only = { methods: ['POST'], pathIncludes: '/b2/finish/', times: 1 };
+    cloud.standIn.setFaults({ status: { rate: 1, code: 400 }, only, seed: 1 });
+    const begun = new Set<string>();
+    await cloud.upload({
+      saveCheckpoint: async (value) => {
+        begun.add((value as { uploadFileId: string }).uploadFileId);
+      },
+    });
+    expect(cloud.isStored()).toBe(true);
+    expect(begun.size).toBe(2);
+    expect(await isDropped(cloud, [...begun][0] ?? '')).toBe(true);
+  });
+
   it('never mixes the parts of two contents, and drops the former ones', async () => {
     const cloud = await cloudUpload();
     await cloud.uploadUntil(2);
