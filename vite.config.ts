@@ -9,6 +9,8 @@ import { defineConfig, type EnvironmentOptions, type Plugin } from 'vite';
 
 const inRoot = (...parts: string[]) => join(fileURLToPath(new URL('.', import.meta.url)), ...parts);
 const isFromNode = (id: string) => id.startsWith('node:') || builtinModules.includes(id);
+/** Part of the agent's build, because only what is used of it is then loaded: 12 MB less in each of the agent's processes. */
+const isZod = (id: string) => /^zod(\/|$)/.test(id);
 const isPackage = (id: string) => !/^(\.|\/|[A-Za-z]:[\\/]|\0)/.test(id);
 
 /**
@@ -21,6 +23,7 @@ const agentEntries = [
   'runtime/child-guard/guard-process.ts',
   'storage/process/storage-process-main.ts',
   'storage/process/walk-thread-main.ts',
+  'storage/process/digest-thread-main.ts',
   'link/beat-thread-main.ts',
   'cluster/pulse/thread/pulse-thread-main.ts',
 ].map((file) => inRoot('agent', file));
@@ -86,12 +89,13 @@ export default defineConfig({
   environments: {
     agent: nodeProgram('out/agent', {
       input: agentEntries,
-      external: (id: string) => isFromNode(id) || isPackage(id),
+      external: (id: string) => isFromNode(id) || (isPackage(id) && !isZod(id)),
       output: {
         format: 'esm',
         preserveModules: true,
         preserveModulesRoot: inRoot('agent'),
-        entryFileNames: '[name].js',
+        // a folder of any name but node_modules, which packagers treat as their own
+        entryFileNames: ({ name }: { name: string }) => `${name.replace(/^.*node_modules\//, 'packages/')}.js`,
       },
     }),
     main: nodeProgram('out/main', {

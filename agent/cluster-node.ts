@@ -24,6 +24,7 @@ import { createPgJobStore } from './jobs/pg-job-store.ts';
 import { JobRunner, type Lane, type Reach } from './jobs/runner.ts';
 import type { FailoverDrill } from './leader/drill.ts';
 import type { Elector } from './leader/elector.ts';
+import { nodeBandwidth } from './node-bandwidth.ts';
 import { NodeChecks } from './node-checks.ts';
 import type { NodeHost } from './node-host.ts';
 import { createNodeLeadership, leaderTimes } from './node-leadership.ts';
@@ -36,6 +37,7 @@ import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import type { Service } from './runtime/service.ts';
 import { stallWindows } from './stall-windows.ts';
+import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
 import { createUnusableAccess } from './storage/unusable-access.ts';
 import { VERSION } from './version.ts';
@@ -63,6 +65,7 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #options: ClusterNodeOptions;
   readonly #self: WorkerIdentity;
   readonly #recording: ReturnType<typeof createNodeRecording>;
+  readonly #bandwidth: Bandwidth;
   readonly #storages: ServedStorages;
   readonly #entities: EntityWatch;
   readonly #pulse: Pulse;
@@ -83,6 +86,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#options = options;
     this.#self = { ...options.self, version: VERSION };
     this.#recording = createNodeRecording(process.env.ISG_PRO_HISTORY, options.self);
+    this.#bandwidth = nodeBandwidth(options.host.config, { clock: systemClock });
     this.#storages = this.#createStorages();
     this.#entities = this.#createEntityWatch();
     this.#pulse = this.#createPulse();
@@ -103,7 +107,14 @@ export class ClusterNode implements Service, OperatedNode {
   #createStorages(): ServedStorages {
     const { guard, host } = this.#options;
     const { httpsProxy, stallMs } = host.config;
-    const shared = { guard, log: host.log, httpsProxy: httpsProxy ?? null, ...stallWindows(stallMs).storage };
+    const bandwidth = this.#bandwidth;
+    const shared = {
+      guard,
+      log: host.log,
+      bandwidth,
+      httpsProxy: httpsProxy ?? null,
+      ...stallWindows(stallMs).storage,
+    };
     return new ServedStorages((storageId, mountPoint) => {
       try {
         return createStorageAccess({ storageId, mountPoint, ...shared });
@@ -179,6 +190,7 @@ export class ClusterNode implements Service, OperatedNode {
       api: this.#recording.api(api),
       database: database.work,
       machine,
+      bandwidth: this.#bandwidth,
       workerId: this.#self.workerId,
       served: () => this.#storages.list(),
       isStorageHealthy: (id) => this.#health.verdict(storageCheckName(id)).status === 'ok',
@@ -419,9 +431,11 @@ export class ClusterNode implements Service, OperatedNode {
     const limit = (name: keyof ResolvedTunables) => () => this.#tunables()[name].value;
     return [
       { role: 'CHECKSUM', kinds: ['checksum'], limit: limit('checksum_max_workers') },
+      { role: 'CHECKSUM', kinds: ['verify'], limit: () => 1 },
       { role: 'TRANSCODE', kinds: ['transcode'], limit: limit('max_transcoding_jobs'), perProfile: true },
       { role: 'TRANSFER', kinds: ['upload'], limit: limit('file_upload_parallel_uploads_num') },
       { role: 'TRANSFER', kinds: ['download'], limit: limit('file_download_parallel_downloads_num') },
+      { role: 'TRANSFER', kinds: ['delete-copy', 'clear-remains'], limit: () => 2 },
       { role: 'MAIN', kinds: ['delete'], limit: () => 2 },
       { role: 'MAIN', kinds: EVENT_JOB_KINDS, limit: () => 2 },
     ];

@@ -18,10 +18,13 @@ import { JobUpkeep } from './jobs/upkeep.ts';
 import type { LeaderWork } from './leader/leadership.ts';
 import { type NodeHost, tempDirOf } from './node-host.ts';
 import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
+import { bytesPerWorker } from './roles/checksum/read-limit-plan.ts';
 import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
+import { createVerifyHandler } from './roles/checksum/verify-handler.ts';
 import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
 import { createCollectionMapper } from './roles/main/ingest/collection-mapper.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
+import { createDownloadTidying } from './roles/main/queues/download-tidying.ts';
 import { createEventJobHandlers } from './roles/main/queues/event-job-handlers.ts';
 import { createQueueWork } from './roles/main/queues/queue-work.ts';
 import { createSettleWork } from './roles/main/queues/settle.ts';
@@ -32,15 +35,21 @@ import { createScanWork, type ScanWork } from './roles/main/scan/scanner.ts';
 import { createTranscoderProfiles } from './roles/main/transcoders/transcoder-profiles.ts';
 import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
+import { DEFAULT_PROXY_SETTINGS } from './roles/transcode/ffmpeg/rendition-plan.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
 import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
+import { findTools, NO_TOOLS, type Tools } from './roles/transcode/tools/find-tools.ts';
 import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
+import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
+import { createClearRemainsHandler } from './roles/transfer/clear-remains-handler.ts';
+import { createDeleteCopyHandler } from './roles/transfer/delete-copy-handler.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
+import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
 import { withinScanDirectories } from './storage/scan-directory-guard.ts';
 import type { StorageAccess } from './storage/storage-access.ts';
@@ -53,6 +62,8 @@ export interface NodeRolesOptions {
   api: IconikClient;
   database: Database;
   machine: { name: string; ip: string; info: string };
+  /** What all transfers of this node may move together. */
+  bandwidth: Bandwidth;
   workerId: string;
   served: () => readonly ServedStorage[];
   isStorageHealthy: (storageId: string) => boolean;
@@ -82,6 +93,9 @@ export interface NodeRoles {
 
 /** Programs that do not answer within this are taken for absent until the next look. */
 const FIND_FFMPEG_MS = 28_000;
+const FIND_TOOLS_MS = 20_000;
+/** How long what was found of the other programs is taken for true. */
+const FRESH_TOOLS_MS = 600_000;
 
 /** Wires the roles; starts nothing. */
 export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
@@ -102,6 +116,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     guard,
     log,
     httpsProxy: config.httpsProxy ?? null,
+    bandwidth: options.bandwidth,
     ...stallWindows(config.stallMs).storage,
   });
   const ffmpeg = createFfmpegFinder(options);
@@ -109,7 +124,14 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
   const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
   return {
     handlers: [
-      ...jobHandlers(options, { createOnce, tempStorage, tempDir, ffmpeg: ffmpeg.current }),
+      ...jobHandlers(options, {
+        createOnce,
+        tempStorage,
+        tempDir,
+        guard,
+        ffmpeg: ffmpeg.current,
+        tools: createToolFinder(guard),
+      }),
       ...(createEventJobHandlers({
         database,
         iconik: api,
@@ -152,9 +174,25 @@ function createFfmpegFinder({ host: { config }, guard }: NodeRolesOptions) {
         guard,
         signal: AbortSignal.timeout(FIND_FFMPEG_MS),
       });
-      found ??= createFfmpeg({ programs, guard, ...stallWindows(config.stallMs).ffmpeg });
+      const { hardwareEncoding } = config;
+      found ??= createFfmpeg({ programs, guard, hardwareEncoding, ...stallWindows(config.stallMs).ffmpeg });
       return found;
     },
+  };
+}
+
+// The other programs that read media are looked for when a job begins, at most every ten minutes: they may be installed while
+// the node runs, and none of them is needed.
+function createToolFinder(guard: ChildGuard): () => Promise<Tools> {
+  let dueMs = 0;
+  let last: Promise<Tools> | null = null;
+  return () => {
+    const nowMs = systemClock.monotonicMs();
+    if (last === null || nowMs >= dueMs) {
+      dueMs = nowMs + FRESH_TOOLS_MS;
+      last = findTools({ guard, signal: AbortSignal.timeout(FIND_TOOLS_MS) }).catch(() => NO_TOOLS);
+    }
+    return last;
   };
 }
 
@@ -175,7 +213,9 @@ interface JobTools {
   createOnce: CreateOnce;
   tempStorage: StorageAccess;
   tempDir: string;
+  guard: ChildGuard;
   ffmpeg(): Ffmpeg | null;
+  tools(): Promise<Tools>;
 }
 
 function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
@@ -188,15 +228,23 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     if (!served) return null;
     return withinScanDirectories(served.access, () => find(storageId)?.storage.settings ?? served.storage.settings);
   };
+  const accessOf = (storageId: string) => find(storageId)?.access ?? null;
+  const maxBytesPerSecond = () => {
+    const workers = options.tunables().checksum_max_workers.value;
+    return bytesPerWorker(config.checksumMegabytesPerSecond, workers);
+  };
+  const transcoders = createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log });
+  const mayDelete = (storageId: string) => find(storageId)?.storage.settings.delete === true;
   const uploadObject = createUploadObject({
     api,
     proxyUrl: config.httpsProxy,
     ...stallWindows(config.stallMs).upload,
     ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
+    ...(config.uploadThreads === undefined ? {} : { partsAtOnce: config.uploadThreads }),
   });
   return [
     {
-      ...createChecksumHandler({ storageOf: (storageId) => find(storageId)?.access ?? null }),
+      ...createChecksumHandler({ storageOf: accessOf, maxBytesPerSecond }),
       selfTest: createChecksumSelfTest(tools.tempStorage),
     },
     {
@@ -205,22 +253,28 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
         uploadObject,
         storageOf,
         ...tools,
-        settings: () => ({
-          videoBox: config.proxyResolution,
-          videoBitRate: config.proxyBitrate,
-          imageBox: config.imageProxyResolution,
+        settings: createTranscodeSettings({
+          ofConfig: {
+            ...DEFAULT_PROXY_SETTINGS,
+            videoBox: config.proxyResolution,
+            videoBitRate: config.proxyBitrate,
+            imageBox: config.imageProxyResolution,
+            mapsPictures: config.enableHdrToSdrKeyframeConversion,
+          },
+          transcoders,
+          log: host.log,
         }),
+        transcoderOf: (file, signal) => transcoders.ofFile(file, signal),
       }),
       ...stallWindows(config.stallMs).transcodeJob,
       selfTest: createTranscodeSelfTest(tools),
     },
+    createVerifyHandler({ sql: database, storageOf: accessOf, maxBytesPerSecond }),
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
-    createDeleteHandler({
-      database,
-      storage: storageOf,
-      mayDelete: (storageId) => find(storageId)?.storage.settings.delete === true,
-    }),
+    createClearRemainsHandler({ sql: database, storageOf }),
+    createDeleteCopyHandler({ api, sql: database, storageOf, mayDelete }),
+    createDeleteHandler({ database, storage: storageOf, mayDelete }),
   ] as JobHandler[];
 }
 
@@ -269,6 +323,7 @@ function leaderWork(options: NodeRolesOptions, createOnce: CreateOnce, scan: Sca
         host.restart();
       },
     }),
+    createDownloadTidying(shared),
     createSettleWork({ ...shared, settleMs: host.config.iconikSettleMs }),
     createReportWork({
       ...shared,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import {
+  type BandwidthRule,
   type ConfigFile,
   checkRelations,
   collectSettings,
@@ -36,6 +37,10 @@ export interface NodeConfig {
   uploadThreads: number | undefined;
   /** Bytes per part of an upload; undefined: the uploader decides. */
   uploadChunkBytes: number | undefined;
+  /** For all transfers of this node together; undefined: no limit but the schedule's. */
+  transferMegabitsPerSecond: number | undefined;
+  /** Rules that go before that limit, the first that fits; empty: none. */
+  transferSchedule: readonly BandwidthRule[];
   /** Tier `config.ini` for `resolveTunables`; holds only what the file says. */
   tunables: Partial<Record<TunableName, number>>;
   leaderTtlMs: number;
@@ -46,8 +51,11 @@ export interface NodeConfig {
   iconikSettleMs: number;
   /** Milliseconds without progress before ffmpeg or a transfer is ended; undefined: each kind of work decides. */
   stallMs: number | undefined;
+  checksumMegabytesPerSecond: number | undefined;
   priorityOrder: 'larger-first' | 'smaller-first';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Which hardware may encode video proxies. */
+  hardwareEncoding: 'off' | 'auto' | 'videotoolbox' | 'nvenc' | 'qsv';
   ffmpegPath: string | undefined;
   ffprobePath: string | undefined;
   /** From the key, else from HTTPS_PROXY. May hold a password: never log it. */
@@ -149,6 +157,8 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     usePackagedFfmpeg: values['use-packaged-ffmpeg'],
     uploadThreads: values['file-upload-parallel-uploads-threads-num'],
     uploadChunkBytes: values['upload-chunk-size'],
+    transferMegabitsPerSecond: values['transfer-max-megabits-per-second'],
+    transferSchedule: values['transfer-bandwidth-schedule'] ?? [],
     tunables: tunablesOf(values),
     leaderTtlMs: values['leader-ttl-ms'],
     leaderRenewMs: values['leader-renew-ms'],
@@ -157,8 +167,10 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     iconikRequestsPerSecond: values['iconik-requests-per-second'],
     iconikSettleMs: values['iconik-settle-ms'],
     stallMs: values['stall-ms'],
+    checksumMegabytesPerSecond: values['checksum-max-megabytes-per-second'],
     priorityOrder: values['priority-order'],
     logLevel: values['log-level'],
+    hardwareEncoding: values['hardware-encoding'],
     ffmpegPath: values['ffmpeg-path'],
     ffprobePath: values['ffprobe-path'],
     httpsProxy: values['https-proxy'] ?? proxyOfEnvironment(host),

@@ -104,6 +104,14 @@ export const AGENT_CALLS = {
     params: z.object({ storageId: z.string(), ...paging }),
     answer: z.object({ rows: z.array(problemFileSchema), nextCursor: z.string().nullable() }),
   },
+  /**
+   * Orders that all files of a directory ('' = the whole storage) be read and compared with their recorded digests. Answers
+   * whether that was new; an order that waits or runs already stays the only one.
+   */
+  'storages.verify': {
+    params: z.object({ storageId: z.string().min(1), directory: z.string().max(4096) }),
+    answer: z.object({ isNew: z.boolean() }),
+  },
   /** Log lines of this node before `cursor` (newest first page), oldest first within the page. */
   'logs.read': {
     params: z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST_MEGABITS, parseBandwidthSchedule } from './bandwidth-schedule.ts';
 import { TUNABLES } from './tunables.ts';
 
 /** A picture box in pixels. */
@@ -77,6 +78,17 @@ export const CONFIG_KEYS = {
   'file-upload-parallel-uploads-threads-num': wholeNumber(1, 64).optional(),
   /** S3 allows 5 MiB to 5 GiB. */
   'upload-chunk-size': wholeNumber(5_242_880, 5_368_709_120).optional(),
+  /** For all transfers of this node together, whenever the schedule says nothing else. */
+  'transfer-max-megabits-per-second': wholeNumber(1, MOST_MEGABITS).optional(),
+  'transfer-bandwidth-schedule': z
+    .string()
+    .transform((text, context) => {
+      const parsed = parseBandwidthSchedule(text);
+      if (parsed.ok) return parsed.rules;
+      context.addIssue({ code: 'custom', message: parsed.problem });
+      return z.NEVER;
+    })
+    .optional(),
   'checksum-max-workers': tunable('checksum_max_workers'),
   'scanner-concurrency-value': tunable('scanner_concurrency_value'),
   'file-download-parallel-downloads-num': tunable('file_download_parallel_downloads_num'),
@@ -91,10 +103,15 @@ export const CONFIG_KEYS = {
   'iconik-settle-ms': wholeNumber(1_000, 600_000).default(15_000),
   /** Below it, a busy file server looks like a dead one. */
   'stall-ms': wholeNumber(10_000, 3_600_000).optional(),
+  /** Of storages, for checksums. */
+  'checksum-max-megabytes-per-second': wholeNumber(1, 100_000).optional(),
   'priority-order': z
     .enum(['larger-first', 'smaller-first'], 'must be larger-first or smaller-first')
     .default('larger-first'),
   'log-level': z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
+  'hardware-encoding': z
+    .enum(['off', 'auto', 'videotoolbox', 'nvenc', 'qsv'], 'must be off, auto, videotoolbox, nvenc or qsv')
+    .default('off'),
   'ffmpeg-path': text.optional(),
   'ffprobe-path': text.optional(),
   'https-proxy': webUrl('must be a URL such as http://proxy:3128').optional(),

@@ -38,11 +38,20 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
   },
   'file-upload-parallel-uploads-threads-num': {
     explanation: 'Parts of one file that are uploaded at a time.',
-    default: 'chosen by the size of the file',
+    default: '4',
   },
   'upload-chunk-size': {
     explanation: 'Size of one part of an upload, in bytes.',
     default: 'chosen by the size of the file',
+  },
+  'transfer-max-megabits-per-second': {
+    explanation: 'Bandwidth that all uploads and downloads of this node may use together, in megabits per second.',
+    default: 'no limit',
+  },
+  'transfer-bandwidth-schedule': {
+    explanation:
+      'Other limits by day and hour of the local clock, such as "Mon-Fri 08:00-18:00 200; Sat,Sun unlimited"; the first rule that fits holds.',
+    default: 'none: transfer-max-megabits-per-second holds always',
   },
   'checksum-max-workers': {
     explanation: 'Files whose checksums this node computes at a time.',
@@ -94,11 +103,21 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
       'How long ffmpeg, an upload or a download may make no progress before it is ended and tried again, in milliseconds.',
     default: '120000 for ffmpeg (more for long clips), 45000 for transfers',
   },
+  'checksum-max-megabytes-per-second': {
+    explanation:
+      'What this node may read in a second for checksums, in megabytes; each of its checksum workers gets an equal part.',
+    default: 'no limit',
+  },
   'priority-order': {
     explanation: 'Whether jobs with a larger or a smaller priority number run first.',
     default: 'larger-first',
   },
   'log-level': { explanation: 'Least severe messages that go to the log.', default: 'info' },
+  'hardware-encoding': {
+    explanation:
+      'Whether video proxies are encoded by the graphics hardware of this machine, and by which; software is used where it does not work.',
+    default: 'off',
+  },
   'ffmpeg-path': {
     explanation: 'ffmpeg program to use instead of the packaged one.',
     default: 'packaged or installed ffmpeg',

@@ -62,6 +62,12 @@ const BY_STATE: Record<string, Verdict> = {
 const POOLER_TEXTS: readonly (readonly [RegExp, Verdict])[] = [
   [/password authentication failed|SASL authentication failed|auth failed|no such user/i, refused(WRONG_PASSWORD)],
   [
+    /not allowed in statement pooling mode/i,
+    refused(
+      'pgBouncer runs in statement mode, which allows no transactions. Set pool_mode = transaction (or session) for this database in pgbouncer.ini.',
+    ),
+  ],
+  [
     /no such database|does not exist/i,
     refused('pgBouncer knows no database of this name. Correct db_connection_uri or pgbouncer.ini.'),
   ],

@@ -1,161 +1,131 @@
-import { chooseDatabase, describeDatabase } from '../cluster/cluster-database.ts';
-import { type Entities, fetchEntities, mountPointOf } from '../cluster/entities.ts';
+import { chooseDatabase } from '../cluster/cluster-database.ts';
 import type { NodeConfig } from '../config/load-config.ts';
-import type { CheckResult } from '../contract/index.ts';
-import { createDatabase } from '../db/database.ts';
-import { createDiskCheck } from '../health/checks/disk-check.ts';
-import { createFfmpegCheck } from '../health/checks/ffmpeg-check.ts';
-import { createStorageCheck } from '../health/checks/storage-check.ts';
-import { failing, type HealthCheck, ok } from '../health/health-check.ts';
-import { createIconikApi, type IconikClient } from '../iconik/iconik-client.ts';
-import { findFfmpeg } from '../roles/transcode/ffmpeg/find-ffmpeg.ts';
+import type { Diagnosis, Finding } from '../contract/index.ts';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
-import { type Logger, silentLogger } from '../runtime/logger.ts';
-import { createStorageAccess } from '../storage/create-storage-access.ts';
-import { checkLeadership } from './check-leadership.ts';
+import { diagnosisOf } from './diagnosis.ts';
+import { explainCluster } from './explain-cluster.ts';
+import { explainStorage } from './explain-storage.ts';
+import { type DatabaseLook, lookAtDatabase } from './look-at-database.ts';
+import { type IconikLook, lookAtIconik } from './look-at-iconik.ts';
+import { lookAtMachine, lookAtStorages } from './look-at-machine.ts';
 
 /** What a diagnosis needs. */
 export interface DiagnosisOptions {
   config: NodeConfig;
   guard: ChildGuard;
-  log: Logger;
+  clock?: Clock;
+  /** Longest time for the whole; default 4.8 s. */
+  limitMs?: number;
 }
 
-/** Longest wait for the process that looks at a storage to be there. */
-const START_PATIENCE_MS = 15_000;
+/** A look as a whole must not take longer than people wait; what is not there by then was not checked. */
+const LIMIT_MS = 4_800;
+
+type Found = NonNullable<IconikLook['found']>;
 
 /**
- * Looks once at everything the node depends on, in the order in which one thing needs the other, and says of each what is
- * wrong and what to do. Changes nothing: no table is made, no marker is placed, nothing is registered. Never throws.
+ * Looks once, in parallel, at everything the node depends on, and says what is wrong, the likeliest root cause first.
+ * Takes at most 5 s. Changes nothing: no table is made, no marker is placed, nothing is registered; a storage that may be
+ * written gets a small file that is removed again. Never throws.
  */
-export async function diagnose(options: DiagnosisOptions): Promise<CheckResult[]> {
-  const { config } = options;
-  const api = createIconikApi({
-    baseUrl: config.iconikUrl,
-    appId: config.appId,
-    authToken: config.authToken.reveal(),
-    clock: systemClock,
-    random: Math.random,
-    log: silentLogger,
-    requestsPerSecond: 10,
-    proxyUrl: config.httpsProxy,
-  });
-  try {
-    const local = [await checkFfmpeg(options), await verdictOf(createDiskCheck(config.dataDir))];
-    const entities = await checkIconik(api, config.storageGatewayId);
-    if (entities.found === null) return [entities.result, ...local];
-    const database = await checkDatabase(api, entities.found, options);
-    const leadership = database.status === 'ok' ? await leadershipOf(entities.found, config) : [];
-    return [entities.result, database, ...leadership, ...(await checkStorages(entities.found, options)), ...local];
-  } finally {
-    await api.close();
-  }
-}
-
-async function checkIconik(
-  api: IconikClient,
-  storageGatewayId: string,
-): Promise<{ result: CheckResult; found: Entities | null }> {
-  try {
-    return { found: await fetchEntities(api, storageGatewayId), result: ok('iconik').result };
-  } catch (thrown) {
-    const remedy = 'Nothing else can be checked before iconik answers for this node.';
-    return { found: null, result: failing('iconik', { reason: coerceError(thrown).message, remedy }).result };
-  }
-}
-
-async function checkDatabase(api: IconikClient, entities: Entities, { log }: DiagnosisOptions): Promise<CheckResult> {
-  try {
-    const nodes = entities.cluster ? await api.clusters.nodes(entities.cluster.id) : [];
-    const choice = chooseDatabase(entities, nodes);
-    if (choice.kind === 'none') return failing('database', { reason: choice.reason, remedy: '' }).result;
-    if (choice.kind === 'embedded') return ok('database').result;
-    return await checkConnection(choice.uri, log);
-  } catch (thrown) {
-    return failing('database', { reason: coerceError(thrown).message, remedy: '' }).result;
-  }
-}
-
-async function checkConnection(uri: string, log: Logger): Promise<CheckResult> {
-  const { place } = describeDatabase(uri);
-  const database = createDatabase({ uri, log, maxConnections: 1 });
-  try {
-    await database.execute('SELECT 1', []);
-    return ok('database').result;
-  } catch (thrown) {
-    const remedy = `The cluster's database is ${place}; its URI stands in the cluster's settings in iconik.`;
-    return failing('database', { reason: coerceError(thrown).message, remedy }).result;
-  } finally {
-    await database.close();
-  }
-}
-
-async function leadershipOf({ cluster }: Entities, config: NodeConfig): Promise<CheckResult[]> {
-  const uri = cluster?.db_connection_uri ?? '';
-  if (uri === '') return [];
-  const database = createDatabase({ uri, log: silentLogger, maxConnections: 1 });
-  try {
-    return [await checkLeadership(database, { lapseMs: config.heartbeatLapseMs, ttlMs: config.leaderTtlMs })];
-  } catch (thrown) {
-    return [failing('leadership', { reason: coerceError(thrown).message, remedy: '' }).result];
-  } finally {
-    await database.close();
-  }
-}
-
-function checkStorages(entities: Entities, { config, guard }: DiagnosisOptions): Promise<CheckResult[]> {
-  const checks = [...entities.storages.values()].map(async (storage) => {
-    const mountPoint = mountPointOf(entities, storage);
-    if (mountPoint === null) {
-      const reason = `Storage "${storage.name}" has no mount point on this node.`;
-      return failing(`storage:${storage.id}`, { reason, remedy: 'Enter it at the node in iconik.' }).result;
-    }
-    const access = createStorageAccess({
-      storageId: storage.id,
-      mountPoint,
-      guard,
-      log: silentLogger,
-      httpsProxy: config.httpsProxy ?? null,
+export async function diagnose(options: DiagnosisOptions): Promise<Diagnosis> {
+  const { clock = systemClock, limitMs = LIMIT_MS } = options;
+  const checked: string[] = [];
+  const notChecked: Finding[] = [];
+  const startedMs = clock.monotonicMs();
+  const within = async <T>(what: string, looking: Promise<T>, otherwise: T): Promise<T> => {
+    const timer = new AbortController();
+    const leftMs = Math.max(0, limitMs - (clock.monotonicMs() - startedMs));
+    const late = clock.sleep(leftMs, timer.signal).then(() => {
+      throw new Error('no answer within the time of a diagnosis');
     });
     try {
-      // A node has its storage processes running; here the first one is only being started, however busy the machine is.
-      await access.probe({ testWrite: false, timeoutMs: START_PATIENCE_MS });
-      return await verdictOf(
-        createStorageCheck(
-          () => storage,
-          access,
-          () => false,
-        ),
-      );
+      const answer = await Promise.race([looking, late]);
+      checked.push(what);
+      return answer;
+    } catch (thrown) {
+      notChecked.push(unchecked(what, coerceError(thrown).message));
+      return otherwise;
     } finally {
-      await access.stop();
+      timer.abort();
+      late.catch(() => undefined);
     }
+  };
+  const machine = within('this machine (ffmpeg, disk)', lookAtMachine(options.config, options.guard), []);
+  const iconik = await within('iconik', lookAtIconik(options.config, clock), { findings: [], found: null });
+  const findings = [...iconik.findings];
+  if (iconik.found !== null) findings.push(...(await lookBehind(iconik.found, { ...options, clock }, within)));
+  findings.push(...(await machine));
+  return diagnosisOf([...findings, ...notChecked], checked);
+}
+
+const unchecked = (what: string, why: string): Finding => ({
+  code: 'not-checked',
+  severity: 'warning',
+  cause: `Could not look at ${what}.`,
+  evidence: why,
+  remedy: 'Ask again; a machine that is overloaded may need longer.',
+});
+
+/** What only iconik's answer leads to: switches, database, cluster and storages. */
+async function lookBehind(
+  { entities, nodes }: Found,
+  { config, guard, clock }: DiagnosisOptions & { clock: Clock },
+  within: <T>(what: string, looking: Promise<T>, otherwise: T) => Promise<T>,
+): Promise<Finding[]> {
+  const { cluster, gateway } = entities;
+  const none: DatabaseLook = { findings: [], cluster: null };
+  const [database, storages] = await Promise.all([
+    within('the database and the cluster', databaseOf({ entities, nodes }, clock), none),
+    within('the storages', lookAtStorages(entities, config, guard), []),
+  ]);
+  const inUse = database.cluster?.storages_in_use;
+  const ofStorages = storages.map((look) =>
+    explainStorage({ ...look, isInUse: inUse === undefined ? null : inUse.includes(look.storageId) }),
+  );
+  const ofCluster =
+    database.cluster === null || cluster === null
+      ? []
+      : explainCluster(database.cluster, {
+          clusterName: cluster.name,
+          nodes,
+          visibilityTimeoutS: cluster.visibility_timeout,
+          heartbeatLapseMs: config.heartbeatLapseMs,
+          leaderTtlMs: config.leaderTtlMs,
+          requestsPerSecond: config.iconikRequestsPerSecond,
+        });
+  return [
+    ...switches(cluster, gateway),
+    ...database.findings,
+    ...ofStorages.filter((finding) => finding !== null),
+    ...ofCluster,
+  ];
+}
+
+function switches(cluster: Found['entities']['cluster'], gateway: Found['entities']['gateway']): Finding[] {
+  const off = (code: Finding['code'], what: string): Finding => ({
+    code,
+    severity: 'error',
+    cause: `${what} is switched off in iconik, so it does no work.`,
+    evidence: 'Its "enabled" is false.',
+    remedy: 'Switch it on in iconik when it is to work again.',
   });
-  return Promise.all(checks);
+  return [
+    ...(cluster?.enabled === false ? [off('cluster-disabled', `The cluster "${cluster.name}"`)] : []),
+    ...(gateway.enabled ? [] : [off('gateway-disabled', `The storage gateway "${gateway.name}"`)]),
+  ];
 }
 
-async function checkFfmpeg({ config, guard }: DiagnosisOptions): Promise<CheckResult> {
-  const search = { ffmpegPath: config.ffmpegPath, ffprobePath: config.ffprobePath, guard };
-  return verdictOf(createFfmpegCheck(() => findFfmpeg({ ...search, signal: AbortSignal.timeout(20_000) })));
-}
-
-// A check that breaks is a finding, not the end of the diagnosis.
-async function verdictOf(check: HealthCheck): Promise<CheckResult> {
-  try {
-    return (await check.ask()).result;
-  } catch (thrown) {
-    return failing(check.name, { reason: coerceError(thrown).message, remedy: '' }).result;
-  }
-}
-
-/** The diagnosis as text: one line per check, reason and remedy below. */
-export function diagnosisText(results: readonly CheckResult[]): string {
-  return results
-    .map(({ check, status, reason, remedy }) => {
-      const words = [reason, remedy].filter(Boolean).map((line) => `\n    ${line}`);
-      return `${status.toUpperCase().padEnd(8)} ${check}${words.join('')}\n`;
-    })
-    .join('');
+async function databaseOf({ entities, nodes }: Found, clock: Clock): Promise<DatabaseLook> {
+  const choice = chooseDatabase(entities, nodes);
+  if (choice.kind === 'cluster') return lookAtDatabase(choice.uri, entities.cluster?.id ?? entities.gateway.id, clock);
+  if (choice.kind === 'embedded') return { findings: [], cluster: null };
+  const remedy = 'Enter the URI of a PostgreSQL that all nodes reach at the cluster in iconik.';
+  const cause = 'The cluster has several nodes but no database, so none of them can lead.';
+  return {
+    findings: [{ code: 'db-uri-missing', severity: 'error', cause, evidence: choice.reason, remedy }],
+    cluster: null,
+  };
 }

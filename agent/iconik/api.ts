@@ -203,6 +203,8 @@ export interface Keyframe extends Entity, UploadTarget {
   status: string | null;
   version_id: string | null;
   size: number | null;
+  /** Signed download URL when asked for one. A secret. */
+  url?: string | null | undefined;
 }
 
 /** Queue records (reference C.12–C.14). Fields not named here are kept. */
@@ -388,6 +390,8 @@ export interface IconikApi {
     putAsset(id: string, assetId: string, limits?: CallLimits): Promise<void>;
   };
   metadata: {
+    /** Values of an asset's fields in a view; fields without a value may be absent. */
+    assetValues(assetId: string, viewId: string, limits?: CallLimits): Promise<MetadataValues>;
     /** Sets fields of an asset in a view; the other fields stay. */
     putAssetValues(assetId: string, viewId: string, values: MetadataValues, limits?: CallLimits): Promise<void>;
   };
@@ -406,6 +410,8 @@ export interface IconikApi {
     createFileSet(assetId: string, body: Body, limits?: CallLimits): Promise<FileSet>;
     patchFileSet(assetId: string, fileSetId: string, body: Body, limits?: CallLimits): Promise<void>;
     fileSets(assetId: string, formatId: string, limits?: CallLimits): Promise<FileSet[]>;
+    /** Removes a copy from iconik, with its bytes unless `keepSource`; one that is gone already counts as removed. */
+    deleteFileSet(assetId: string, fileSetId: string, how: { keepSource: boolean }, limits?: CallLimits): Promise<void>;
     createFile(assetId: string, body: Body, limits?: CallLimits): Promise<FileRecord>;
     getFile(assetId: string, fileId: string, limits?: CallLimits): Promise<FileRecord>;
     patchFile(assetId: string, fileId: string, body: Body, limits?: CallLimits): Promise<void>;
@@ -465,6 +471,8 @@ export interface IconikApi {
     get(assetId: string, proxyId: string, limits?: CallLimits): Promise<Proxy>;
     patch(assetId: string, proxyId: string, body: Body, limits?: CallLimits): Promise<void>;
     list(assetId: string, limits?: CallLimits): Promise<Proxy[]>;
+    /** Signed URL of its bytes. A secret. */
+    downloadUrl(assetId: string, proxyId: string, limits?: CallLimits): Promise<string>;
   };
   keyframes: {
     create(assetId: string, body: Body, limits?: CallLimits): Promise<Keyframe>;

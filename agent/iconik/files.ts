@@ -5,7 +5,7 @@ import { servicePath } from './http-call.ts';
 import { keysetList } from './paging.ts';
 import { readPartUrls } from './part-urls.ts';
 import { boundPartUrlsSchema, fileSchema, fileSetSchema, formatSchema, multipartUrlsSchema } from './schemas.ts';
-import { isNotFound, type ServiceRequests } from './service-requests.ts';
+import { exceptGone, isNotFound, type ServiceRequests } from './service-requests.ts';
 
 const pathOf = (assetId: string, ...more: string[]) => servicePath('files', ['assets', assetId, ...more]);
 
@@ -37,6 +37,17 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
       const path = pathOf(assetId, 'formats', formatId, 'file_sets');
       return keysetList({ requests, path, schema: fileSetSchema, limits, unreadable: 'throw', missing: 'throw' });
     },
+    deleteFileSet: (assetId, fileSetId, { keepSource }, limits) =>
+      requests
+        .write(
+          {
+            method: 'DELETE',
+            path: pathOf(assetId, 'file_sets', fileSetId),
+            query: keepSource ? { keep_source: true } : {},
+          },
+          limits,
+        )
+        .catch(exceptGone),
     createFile: (assetId, body, limits) =>
       requests.create(pathOf(assetId, 'files'), { schema: fileSchema, body, limits }),
     getFile: (assetId, fileId, limits) => requests.read(pathOf(assetId, 'files', fileId), fileSchema, { limits }),

@@ -33,6 +33,8 @@ export interface HttpAnswer {
   body: unknown;
   /** Header RateLimit-Remaining, if any. */
   rateLimitRemaining: number | null;
+  /** Header Date, milliseconds since the epoch: the clock of whoever answered, to the second. */
+  dateMs: number | null;
 }
 
 /**
@@ -84,6 +86,11 @@ function headerText(headers: Record<string, string | string[] | undefined>, name
 function headerNumber(headers: Record<string, string | string[] | undefined>, name: string): number | null {
   const value = headerText(headers, name)?.trim();
   return value && /^\d+(\.\d+)?$/.test(value) ? Number(value) : null;
+}
+
+function headerDate(headers: Record<string, string | string[] | undefined>): number | null {
+  const ms = Date.parse(headerText(headers, 'date') ?? '');
+  return Number.isNaN(ms) ? null : ms;
 }
 
 /** Ends a call at its time limit or when the caller gives up, and remembers which of the two it was. */
@@ -140,8 +147,8 @@ export function createHttpCall(options: HttpCallOptions): HttpCall {
         throw failureOfStatus(name, { status: answer.status, text: answer.text, retryAfterMs });
       }
       const rateLimitRemaining = headerNumber(answer.headers, 'ratelimit-remaining');
-      if (answer.text.trim() === '') return { status: answer.status, body: undefined, rateLimitRemaining };
-      return { status: answer.status, body: parseJson(name, answer), rateLimitRemaining };
+      const known = { status: answer.status, rateLimitRemaining, dateMs: headerDate(answer.headers) };
+      return { ...known, body: answer.text.trim() === '' ? undefined : parseJson(name, answer) };
     } catch (thrown) {
       if (thrown instanceof IsgError) throw thrown;
       if (limit.timedOut) throw failureOfTimeout(name, timeoutMs);

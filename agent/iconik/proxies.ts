@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { IconikApi } from './api.ts';
 import { servicePath } from './http-call.ts';
 import { keysetList } from './paging.ts';
@@ -5,6 +6,7 @@ import { readPartUrls } from './part-urls.ts';
 import { multipartUrlsSchema, proxySchema } from './schemas.ts';
 import type { ServiceRequests } from './service-requests.ts';
 
+const urlSchema = z.looseObject({ url: z.string().min(1) });
 const pathOf = (assetId: string, ...more: string[]) => servicePath('files', ['assets', assetId, 'proxies', ...more]);
 
 /** Proxies of an asset, of all its versions (reference C.10). */
@@ -21,6 +23,10 @@ export function createProxies(requests: ServiceRequests): IconikApi['proxies'] {
     get: (assetId, proxyId, limits) => requests.read(pathOf(assetId, proxyId), proxySchema, { limits }),
     patch: (assetId, proxyId, body, limits) =>
       requests.write({ method: 'PATCH', path: pathOf(assetId, proxyId), body }, limits),
+    async downloadUrl(assetId, proxyId, limits) {
+      const { url } = await requests.read(pathOf(assetId, proxyId, 'download_url'), urlSchema, { limits });
+      return url;
+    },
     list: (assetId, limits) => {
       const query = { generate_signed_url: false, include_all_versions: true };
       const path = pathOf(assetId);

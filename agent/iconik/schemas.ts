@@ -309,6 +309,7 @@ export const keyframeSchema: z.ZodType<Keyframe> = z.looseObject({
   status: text,
   version_id: text,
   size: number,
+  url: text,
 });
 
 /** A record of the queue transfers_from (reference C.13). */

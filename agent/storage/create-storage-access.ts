@@ -2,15 +2,25 @@ import { isAbsolute } from 'node:path';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { coerceError, IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Bandwidth } from './bandwidth/bandwidth.ts';
+import { digestCalls } from './digest-receiver.ts';
 import { ProcessLane } from './process-lane.ts';
-import type { CallOptions, ProbeResult, StorageAccess, WatchOptions } from './storage-access.ts';
+import { createRoomPromises } from './room-promises.ts';
+import type {
+  CallOptions,
+  DigestResult,
+  ProbeResult,
+  StorageAccess,
+  WalkOptions,
+  WatchOptions,
+} from './storage-access.ts';
 import type { Operation, RequestOf } from './storage-messages.ts';
 import { absolutePathIn } from './storage-path.ts';
 import { StorageProcess } from './storage-process.ts';
 
 /** Limits of one storage's processes. */
 export interface StorageLimits {
-  /** Processes that read and write file contents, one call each; more calls wait. Default 8. */
+  /** Processes that read whole files, one call each; more calls wait. Default 8. */
   bulkProcesses: number;
   /** A call without progress for this long means a hung mount: its process is killed. Default 60 s. */
   stallMs: number;
@@ -30,9 +40,18 @@ export interface StorageAccessOptions {
   limits?: Partial<StorageLimits>;
   /** Proxy for object stores (`https-proxy`); without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count. */
   httpsProxy?: string | null;
+  /** What its transfers may move, with all others of this node; without one there is no limit. */
+  bandwidth?: Bandwidth;
 }
 
 const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpStallMs: 45_000, idleMs: 30_000 };
+/**
+ * Processes that send and receive. A transfer waits for the network most of the time, so one process serves many; the second
+ * is for the second core (the digest of what is received takes most of one), and a hung call costs half of them at most.
+ */
+const TRANSFER_PROCESSES = 2;
+/** As many as the process has threads for file operations (storage-process.ts): each call has one on its way. */
+const TRANSFERS_PER_PROCESS = 16;
 /** Design section 3: a hung mount may cost two stuck processes, not one per look. */
 const MAX_ABANDONED = 2;
 /** `stop` waits this long for killed processes to be gone. */
@@ -91,8 +110,28 @@ async function probeWithin(
   }
 }
 
+function walkRequest({ directories, ignore, include, concurrency, shallow, known }: WalkOptions): RequestOf<'walk'> {
+  const lists = { directories: [...directories], ignore: [...ignore], include: [...include] };
+  return { ...lists, concurrency, shallow: shallow ?? false, known: known !== undefined };
+}
+
 function watchRequest({ directories, ignore, include }: WatchOptions): RequestOf<'watch'> {
   return { directories: [...directories], ignore: [...ignore], include: [...include] };
+}
+
+/** Tells each download what others that began before it have still to write. */
+function receiveWithinRoom(
+  run: (receive: RequestOf<'receive-file'>, call: CallOptions) => Promise<DigestResult>,
+): StorageAccess['receiveFile'] {
+  const promises = createRoomPromises();
+  return (receive, call) =>
+    promises.during(receive.sizeBytes, (promisedBytes, onProgress) => {
+      const tellBoth = (doneBytes: number) => {
+        onProgress(doneBytes);
+        call.onProgress?.(doneBytes);
+      };
+      return run({ ...receive, promisedBytes }, { ...call, onProgress: tellBoth });
+    });
 }
 
 function assertMountPoint(mountPoint: string): void {
@@ -106,39 +145,49 @@ function assertMountPoint(mountPoint: string): void {
   );
 }
 
-/**
- * Access to one storage through processes of its own (README.md). Starts nothing until the first call. Throws
- * `config-invalid` when the mount point is not an absolute path.
- */
-export function createStorageAccess(options: StorageAccessOptions): StorageAccess {
-  const { storageId, mountPoint } = options;
-  assertMountPoint(mountPoint);
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const log = options.log.child({ storageId });
-  const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
+function createLanes(limits: StorageLimits, start: (options?: { outlivesStall: boolean }) => StorageProcess) {
+  const { bulkProcesses, idleMs } = limits;
   const single = {
     maxProcesses: 1,
     callsPerProcess: Number.POSITIVE_INFINITY,
     idleMs: null,
     maxAbandoned: MAX_ABANDONED,
-    start: () => new StorageProcess({ settings, guard: options.guard, log, stallMs: limits.stallMs }),
+    start: () => start(),
   };
-  const probes = new ProcessLane(single);
-  const entries = new ProcessLane(single);
-  // Once it watches nothing, it ends.
-  const watches = new ProcessLane({ ...single, idleMs: limits.idleMs, maxAbandoned: 1 });
-  const contents = new ProcessLane({
-    ...single,
-    maxProcesses: limits.bulkProcesses,
-    callsPerProcess: 1,
-    idleMs: limits.idleMs,
-  });
+  const shared = { maxProcesses: TRANSFER_PROCESSES, callsPerProcess: TRANSFERS_PER_PROCESS, idleMs };
+  return {
+    probes: new ProcessLane(single),
+    entries: new ProcessLane(single),
+    // Once it watches nothing, it ends.
+    watches: new ProcessLane({ ...single, idleMs, maxAbandoned: 1 }),
+    contents: new ProcessLane({ ...single, maxProcesses: bulkProcesses, callsPerProcess: 1, idleMs }),
+    transfers: new ProcessLane({ ...single, ...shared, start: () => start({ outlivesStall: true }) }),
+  };
+}
+
+/**
+ * Access to one storage through processes of its own (README.md). Starts nothing until the first call. Throws
+ * `config-invalid` when the mount point is not an absolute path.
+ */
+export function createStorageAccess(options: StorageAccessOptions): StorageAccess {
+  const { storageId, mountPoint, guard } = options;
+  assertMountPoint(mountPoint);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const log = options.log.child({ storageId });
+  const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
+  const { probes, entries, watches, contents, transfers } = createLanes(
+    limits,
+    (more) =>
+      new StorageProcess({ settings, guard, log, stallMs: limits.stallMs, bandwidth: options.bandwidth, ...more }),
+  );
   const onWatches = { markerExpected: false, killAfterCancel: false };
   let markerSeen = false;
   const onEntries = <O extends Operation>(operation: O, request: RequestOf<O>) =>
     entries.run(operation, request, { markerExpected: markerSeen, killAfterCancel: false });
   const onContents = <O extends Operation>(operation: O, request: RequestOf<O>, call: CallOptions) =>
     contents.run(operation, request, { ...call, markerExpected: markerSeen, killAfterCancel: true });
+  const onTransfers = <O extends Operation>(operation: O, request: RequestOf<O>, call: CallOptions) =>
+    transfers.run(operation, request, { ...call, markerExpected: markerSeen, killAfterCancel: true });
 
   return {
     storageId,
@@ -156,32 +205,25 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
       await onEntries('place-marker', {});
       markerSeen = true;
     },
-    walk: ({ directories, ignore, include, concurrency, known, shallow, onProgress }, onDirectory, signal) =>
-      entries.run(
-        'walk',
-        {
-          directories: [...directories],
-          ignore: [...ignore],
-          include: [...include],
-          concurrency,
-          shallow: shallow ?? false,
-          known: known !== undefined,
-        },
-        { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false },
-      ),
+    walk: (walk, onDirectory, signal) => {
+      const { onProgress, known } = walk;
+      const heard = { signal, onDirectory, onProgress, known, markerExpected: markerSeen, killAfterCancel: false };
+      return entries.run('walk', walkRequest(walk), heard);
+    },
     watch: (options, onHint, signal) =>
       watches.run('watch', watchRequest(options), { ...onWatches, signal, onHint, killAfterCancel: true }),
     follow: (directories) => watches.run('follow', { directories: [...directories] }, onWatches).then(() => undefined),
     stat: (path, { spelledExactly = false } = {}) => onEntries('stat', { path, spelledExactly }),
-    digest: (path, call) => onContents('digest', { path }, call),
+    ...digestCalls(onContents),
     digestRange: (range, call) => onContents('digest-range', range, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
-    sendRange: (send, call) => onContents('send-range', send, call),
-    receiveFile: (receive, call) => onContents('receive-file', receive, call),
+    sendRange: (send, call) => onTransfers('send-range', send, call),
+    receiveFile: receiveWithinRoom((receive, call) => onTransfers('receive-file', receive, call)),
+    writeText: (path, text) => onContents('write-text', { path, text }, {}),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {
-      await Promise.all([probes, entries, watches, contents].map((lane) => lane.stop(STOP_WAIT_MS)));
+      await Promise.all([probes, entries, watches, contents, transfers].map((lane) => lane.stop(STOP_WAIT_MS)));
     },
   };
 }

@@ -82,9 +82,9 @@ export class ProcessLane {
     return [...this.#live].some((process) => process.isReady);
   }
 
-  /** Kills all processes of this lane; their calls reject with `error`. */
+  /** Kills all processes of this lane, those on their way out too; their calls reject with `error`. */
   killAll(error: IsgError): void {
-    for (const process of this.#live) process.kill(error);
+    for (const process of [...this.#live, ...this.#leaving]) process.kill(error);
     this.#sweep();
     this.#admit();
   }
@@ -111,16 +111,21 @@ export class ProcessLane {
     }
   }
 
-  /** A process with room, `full` when all are taken, `abandoned` when none may be started now. */
+  /** An idle process, a new one, or the least busy with room; `full` when all are taken, `abandoned` when none may be started now. */
   #findFree(): StorageProcess | 'full' | 'abandoned' {
     this.#sweep();
-    for (const process of this.#live) if (process.callsInFlight < this.#options.callsPerProcess) return process;
-    if (this.#live.size >= this.#options.maxProcesses) return 'full';
-    if (this.#leaving.size >= this.#options.maxAbandoned) return 'abandoned';
-    const process = this.#options.start();
-    this.#live.add(process);
-    void process.ended.then(() => this.#sweep());
-    return process;
+    const [least] = [...this.#live].toSorted((one, other) => one.callsInFlight - other.callsInFlight);
+    if (least?.callsInFlight === 0) return least;
+    const { maxProcesses, maxAbandoned, callsPerProcess } = this.#options;
+    const isBelowMost = this.#live.size < maxProcesses;
+    if (isBelowMost && this.#leaving.size < maxAbandoned) {
+      const process = this.#options.start();
+      this.#live.add(process);
+      void process.ended.then(() => this.#sweep());
+      return process;
+    }
+    if (least && least.callsInFlight < callsPerProcess) return least;
+    return isBelowMost ? 'abandoned' : 'full';
   }
 
   /** Moves processes that end from the living to the leaving, until they are gone. */

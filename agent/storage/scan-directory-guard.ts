@@ -42,6 +42,10 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(path);
       return await access.digest(path, options);
     },
+    digestMany: async (paths, options) => {
+      for (const path of paths) check(path);
+      return await access.digestMany(paths, options);
+    },
     digestRange: async (range, options) => {
       check(range.path);
       return await access.digestRange(range, options);
@@ -57,6 +61,10 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
     receiveFile: async (receive, options) => {
       check(receive.path);
       return await access.receiveFile(receive, options);
+    },
+    writeText: async (path, text) => {
+      check(path);
+      return await access.writeText(path, text);
     },
     commitFile: async (from, to) => {
       check(to);

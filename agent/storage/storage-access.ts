@@ -1,3 +1,5 @@
+import type { ErrorRecord } from '../runtime/errors.ts';
+
 /** What a file looked like when stat'ed. Of a directory in a listing, size and time are 0. */
 export interface FileFacts {
   kind: 'file' | 'directory' | 'symlink' | 'other';
@@ -101,6 +103,17 @@ export interface DigestResult {
   changed: boolean;
 }
 
+/** One of many files: its digests, or why there are none. `md5` is null when it was not asked for. */
+export type DigestedFile =
+  | (Omit<DigestResult, 'md5'> & { kind: 'digested'; md5: string | null })
+  | { kind: 'trouble'; error: ErrorRecord };
+
+/** How a file is read for its digests. */
+export interface DigestOptions extends CallOptions {
+  /** Bytes that this call may read in a second; default any number. */
+  maxBytesPerSecond?: number | null;
+}
+
 /** A range of a file to be digested, as an object store wants it of a part. */
 export interface DigestRange {
   path: string;
@@ -139,6 +152,8 @@ export interface ReceiveFile {
   path: string;
   /** Expected length; refused before the start when the disk has not that much room. */
   sizeBytes: number;
+  /** Room that is not to be counted on: what earlier downloads to this storage still have to write. Filled in by the access. */
+  promisedBytes?: number;
 }
 
 /** Calls that report how far they are and can be stopped. */
@@ -182,7 +197,12 @@ export interface StorageAccess {
    */
   stat(path: string, options?: { spelledExactly?: boolean }): Promise<FileFacts | null>;
   /** Reads a file once for both digests. */
-  digest(path: string, options: CallOptions): Promise<DigestResult>;
+  digest(path: string, options: DigestOptions): Promise<DigestResult>;
+  /**
+   * Digests many files in one call, in the order of the paths, two at a time: what small files need, where a call for each
+   * costs more than the file, and what the fast digest alone needs. Progress is the sum of bytes.
+   */
+  digestMany(paths: readonly string[], options: DigestOptions & { withMd5: boolean }): Promise<DigestedFile[]>;
   /** Digest of a range of a file, in hex. */
   digestRange(range: DigestRange, options: CallOptions): Promise<string>;
   /** A small file as UTF-8 text; null when it is longer than `maxBytes` or changed while it was read. */
@@ -191,6 +211,8 @@ export interface StorageAccess {
   sendRange(send: SendRange, options: CallOptions): Promise<HttpAnswer>;
   /** Downloads into a partial file and digests it; throws `download-refused` for an answer other than 200/206. */
   receiveFile(receive: ReceiveFile, options: CallOptions): Promise<DigestResult>;
+  /** Writes a small text into a partial file and digests it; whatever was in it is replaced. */
+  writeText(path: string, text: string): Promise<DigestResult>;
   /** Moves a finished partial file into place, durably; `file-exists` as `content-differs` error when `to` exists already. */
   commitFile(from: string, to: string): Promise<FileFacts>;
   /** Removes a file only if it still is what was recorded. */

@@ -23,6 +23,9 @@ export interface CallLink {
   cancel(): void;
   taken(): void;
   fingerprints(askId: number, fingerprints: (string | null)[]): void;
+  /** Waits for leave to move bytes; resolves with how many. */
+  takeBytes(bytes: number, signal: AbortSignal): Promise<number>;
+  granted(bytes: number): void;
   /** Kills the process because it did not stop. */
   abandon(error: IsgError): void;
 }
@@ -50,6 +53,8 @@ export class StorageCall<O extends Operation = Operation> {
   #silence = 0;
   /** Questions of the process that this side has not answered yet. */
   #asked = 0;
+  /** Fires when the call has settled. */
+  readonly #over = new AbortController();
   #graceTimer: NodeJS.Timeout | undefined;
   /** Why the call was cancelled on this side; once set, it is what the call rejects with. */
   #failure: { thrown: unknown } | null = null;
@@ -95,6 +100,9 @@ export class StorageCall<O extends Operation = Operation> {
       case 'ask-fingerprints':
         void this.#answer(message.askId, message.directories);
         return;
+      case 'ask-bytes':
+        void this.#grant(message.bytes);
+        return;
       case 'error':
         this.reject(errorOf(message));
         return;
@@ -136,6 +144,19 @@ export class StorageCall<O extends Operation = Operation> {
     }
   }
 
+  /** While a transfer waits for its turn, its silence is ours. */
+  async #grant(bytes: number): Promise<void> {
+    this.#asked += 1;
+    try {
+      this.#link.granted(await this.#link.takeBytes(bytes, this.#over.signal));
+    } catch {
+      // Ignored because it rejects only when the call is over, and then nobody waits for the answer.
+    } finally {
+      this.#silence = 0;
+      this.#asked -= 1;
+    }
+  }
+
   #resolve(result: unknown): void {
     const parsed = operations[this.operation].result.safeParse(result);
     if (!parsed.success) this.reject(unreadableAnswer(this.operation, parsed.error));
@@ -148,6 +169,7 @@ export class StorageCall<O extends Operation = Operation> {
 
   #finish(): void {
     clearTimeout(this.#graceTimer);
+    this.#over.abort();
     this.#handling.signal?.removeEventListener('abort', this.#onAbort);
   }
 

@@ -64,6 +64,48 @@ const httpAnswer = z.object({
 
 const expectedFacts = z.object({ sizeBytes: count, mtimeNs: z.string() });
 
+/** Codes a storage process classifies errors as. */
+export const processErrorCode = z.enum([
+  'storage-unavailable',
+  'file-not-found',
+  'file-changed',
+  'file-unreadable',
+  'disk-full',
+  'outside-storage',
+  'upload-refused',
+  'download-refused',
+  'content-differs',
+  'cancelled',
+  'unexpected',
+]);
+
+/** Bytes that may be read in a second; null = any number. */
+const pace = z.number().positive().nullable();
+
+/** Files that one call digests at most: the answer is read in a few milliseconds, the next call costs little beside it. */
+export const MAX_DIGEST_PATHS = 4_096;
+
+/** Digests of many files, by columns as in a listing, in the order of the paths. */
+const digestColumnsSchema = z.object({
+  /** 1 = digested, 2 = changed while it was read, 3 = not read, `troubles` say why. */
+  states: z.instanceof(Uint8Array),
+  /** 32 bytes a file: XXH3-128, then MD5, zeros when it was not asked for. */
+  digests: z.instanceof(Uint8Array),
+  sizes: z.instanceof(Float64Array),
+  mtimesNs: z.instanceof(BigInt64Array),
+  fileIds: z.instanceof(BigUint64Array),
+  troubles: z.array(
+    z.object({
+      index: count,
+      code: processErrorCode,
+      message: z.string(),
+      retry: z.enum(['transient', 'permanent']),
+    }),
+  ),
+});
+/** Digests of many files, by columns. */
+export type DigestColumns = z.infer<typeof digestColumnsSchema>;
+
 /** What a storage process can be asked for: one line per operation, request and result. */
 export const operations = {
   probe: { request: z.object({ testWrite: z.boolean() }), result: probeResult },
@@ -89,7 +131,11 @@ export const operations = {
   follow: { request: z.object({ directories: z.array(path) }), result: z.null() },
   /** `spelledExactly`: null also when the path is there in letters of another case. */
   stat: { request: z.object({ path, spelledExactly: z.boolean() }), result: fileFacts.nullable() },
-  digest: { request: z.object({ path }), result: digestResult },
+  digest: { request: z.object({ path, maxBytesPerSecond: pace }), result: digestResult },
+  'digest-many': {
+    request: z.object({ paths: z.array(path).max(MAX_DIGEST_PATHS), withMd5: z.boolean(), maxBytesPerSecond: pace }),
+    result: digestColumnsSchema,
+  },
   'digest-range': {
     request: z.object({
       path,
@@ -113,7 +159,11 @@ export const operations = {
     }),
     result: httpAnswer,
   },
-  'receive-file': { request: z.object({ url: z.string(), path, sizeBytes: count }), result: digestResult },
+  'receive-file': {
+    request: z.object({ url: z.string(), path, sizeBytes: count, promisedBytes: count }),
+    result: digestResult,
+  },
+  'write-text': { request: z.object({ path, text: z.string() }), result: digestResult },
   'commit-file': { request: z.object({ from: path, to: path }), result: fileFacts },
   'remove-file': {
     request: z.object({ path, expected: expectedFacts }),
@@ -159,6 +209,10 @@ export const toProcessSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cancel'), callId }),
   /** A part of a listing was taken in; the process may send another. */
   z.object({ kind: z.literal('taken'), callId }),
+  /** Whether transfers have to ask before they move bytes. */
+  z.object({ kind: z.literal('pace'), isLimited: z.boolean() }),
+  /** Answers `ask-bytes`. */
+  z.object({ kind: z.literal('granted'), callId, bytes: count }),
   /** Answers `ask-fingerprints`. */
   z.object({ kind: z.literal('fingerprints'), callId, askId: count, fingerprints: z.array(z.string().nullable()) }),
 ]);
@@ -191,21 +245,6 @@ export type ListingPart = z.infer<typeof listingPartSchema>;
 /** Meaning of `kinds` in a listing part. */
 export const ENTRY_KINDS = ['file', 'directory', 'symlink', 'other'] as const;
 
-/** Codes a storage process classifies errors as. */
-const processErrorCode = z.enum([
-  'storage-unavailable',
-  'file-not-found',
-  'file-changed',
-  'file-unreadable',
-  'disk-full',
-  'outside-storage',
-  'upload-refused',
-  'download-refused',
-  'content-differs',
-  'cancelled',
-  'unexpected',
-]);
-
 /** Storage process → agent. */
 export const fromProcessSchema = z.discriminatedUnion('kind', [
   /** Once, when it takes requests: from now on silence is the storage's, before it is this machine's. */
@@ -226,6 +265,8 @@ export const fromProcessSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('unchanged'), callId, directories: z.array(unchangedDirectory) }),
   /** Something happened in these directories; none = all directories are being watched now. */
   z.object({ kind: z.literal('hint'), callId, directories: z.array(path) }),
+  /** A transfer wants to move so many bytes; it has one such question open at a time. */
+  z.object({ kind: z.literal('ask-bytes'), callId, bytes: count }),
   /** A walk wants to know what the index holds for these directories. */
   z.object({ kind: z.literal('ask-fingerprints'), callId, askId: count, directories: z.array(path) }),
   z.object({ kind: z.literal('warning'), message: z.string(), fields: z.record(z.string(), z.unknown()) }),

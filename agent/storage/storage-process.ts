@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Bandwidth } from './bandwidth/bandwidth.ts';
 import { type CallHandling, StorageCall } from './storage-call.ts';
 import {
   fromProcessSchema,
@@ -25,6 +26,13 @@ export interface StorageProcessOptions {
   log: Logger;
   /** A call without a sign of life for this long means that the storage hangs. */
   stallMs: number;
+  /**
+   * Of a process with several transfers: one that hangs does not end the others. The process takes no more calls and is
+   * killed when they have ended.
+   */
+  outlivesStall?: boolean;
+  /** What its transfers may move, with all others of this node; without one there is no limit. */
+  bandwidth?: Bandwidth | undefined;
 }
 
 /** Starting takes 0.1 s, some seconds on a starved machine; after this it has failed, whatever the storage does. */
@@ -99,6 +107,7 @@ export class StorageProcess {
   #isReady = false;
   readonly #startedAt = performance.now();
   #isEnding = false;
+  #isCondemned = false;
   #stderrTail = '';
 
   constructor(options: StorageProcessOptions) {
@@ -121,6 +130,7 @@ export class StorageProcess {
       this.#stderrTail = (this.#stderrTail + text).slice(-STDERR_TAIL_CHARACTERS);
     });
     this.#send({ kind: 'settings', settings: options.settings });
+    this.#followPace(options.bandwidth);
   }
 
   get callsInFlight(): number {
@@ -151,6 +161,8 @@ export class StorageProcess {
       cancel: () => this.#send({ kind: 'cancel', callId }),
       taken: () => this.#send({ kind: 'taken', callId }),
       fingerprints: (askId, fingerprints) => this.#send({ kind: 'fingerprints', callId, askId, fingerprints }),
+      takeBytes: async (bytes, signal) => (await this.#options.bandwidth?.take(bytes, signal)) ?? bytes,
+      granted: (bytes) => this.#send({ kind: 'granted', callId, bytes }),
       abandon: (error) => this.kill(error),
     });
     this.#calls.set(callId, call);
@@ -159,6 +171,7 @@ export class StorageProcess {
       return await call.result;
     } finally {
       this.#calls.delete(callId);
+      if (this.#isCondemned && this.#calls.size === 0) this.kill(died('one of its calls hung'));
     }
   }
 
@@ -182,6 +195,14 @@ export class StorageProcess {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), RETIRE_MS).unref();
     void this.ended.then(() => clearTimeout(timer));
     this.#child.unref();
+  }
+
+  #followPace(bandwidth: Bandwidth | undefined): void {
+    if (!bandwidth) return;
+    const tell = (isLimited: boolean) => this.#send({ kind: 'pace', isLimited });
+    const unsubscribe = bandwidth.subscribe(tell);
+    void this.ended.then(unsubscribe);
+    if (bandwidth.isLimited()) tell(true);
   }
 
   #send(message: ToProcess): void {
@@ -211,7 +232,7 @@ export class StorageProcess {
   }
 
   #watchSilence(): void {
-    const { log, stallMs } = this.#options;
+    const { log, stallMs, outlivesStall } = this.#options;
     if (!this.#isReady) {
       const isLate = performance.now() - this.#startedAt > START_LIMIT_MS;
       if (isLate) this.kill(died(`it did not start within ${START_LIMIT_MS / 1000} s`));
@@ -220,9 +241,15 @@ export class StorageProcess {
     const stalled = [...this.#calls.values()].find((call) => call.countSilence() >= STALL_STEPS);
     if (!stalled) return;
     const { operation } = stalled;
-    log.warn('a storage call showed no progress; its process is killed', { operation, pid: this.#child.pid });
+    const others = this.#calls.size - 1;
+    log.warn('a storage call showed no progress; its process is killed', { operation, others, pid: this.#child.pid });
     stalled.reject(hung(operation, stallMs));
-    this.kill(died('another call hung'));
+    if (outlivesStall && others > 0) {
+      this.#isEnding = true;
+      this.#isCondemned = true;
+    } else {
+      this.kill(died('another call hung'));
+    }
   }
 
   #settleAll(error: IsgError): void {

@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
+import { benchChecksum } from './checksum/bench-checksum.ts';
 import { benchFailover } from './failover/failover.ts';
 import { benchQueue } from './queue/bench-queue.ts';
 import { benchScan } from './scan/bench-scan.ts';
 import { benchStartup } from './startup.ts';
+import { benchTransfer } from './transfer/bench-transfer.ts';
 
 /** `npm run bench -- NAME [--json] [--short] [--only PART,…]`: measures one thing; the last line is JSON with the figures. */
 
@@ -13,10 +15,12 @@ interface BenchOptions {
 }
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<object>> = {
+  checksum: benchChecksum,
   failover: benchFailover,
   queue: benchQueue,
   scan: benchScan,
   startup: benchStartup,
+  transfer: benchTransfer,
 };
 
 const { positionals, values } = parseArgs({

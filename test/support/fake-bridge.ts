@@ -104,6 +104,7 @@ function agentHandlers(scene: Scene, nowMs: () => number) {
     'jobs.cancel': done,
     'jobs.retry': done,
     'jobs.set-priority': done,
+    'storages.verify': () => ({ isNew: true }),
     'storages.problems': ({ storageId, cursor, limit }) =>
       page(storageId === 'st-nas-post' || storageId === 'st-0' ? problemCount(scene) : 0, cursor, limit, problemAt),
     'logs.read': (params) => readLines(scene, params, nowMs()),

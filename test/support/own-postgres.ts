@@ -15,12 +15,17 @@ import { silentLogger } from '../../agent/runtime/logger.ts';
 /** Folders of test servers in the temporary folder begin so; pgBouncer's (pgbouncer.ts) do, too. */
 export const SERVER_PREFIX = 'isg-pro-test-';
 
+/** A server reads its settings anew at once; more only where the machine is busy. */
+const RELOAD_MS = 10_000;
+
 /** A PostgreSQL in a folder of its own, with the roles `postgres` (superuser) and `isg`. */
 export interface OwnPostgres {
   /** Without settings of TLS. */
   uriOf(user: 'postgres' | 'isg', database: string): string;
   /** On the same port. `fast` rolls open transactions back and says goodbye; `immediate` is a crash: recovery follows. */
   restart(how: 'fast' | 'immediate'): Promise<void>;
+  /** Turns TLS on; from the next connection on it shows this certificate. */
+  showCertificate(certificate: string, key: string): Promise<void>;
   /** Ends it and removes its folder. */
   stop(): Promise<void>;
 }
@@ -77,6 +82,17 @@ export async function startOwnPostgres(name: string, settings: readonly string[]
       server.kill(how === 'fast' ? 'SIGINT' : 'SIGQUIT');
       await gone;
       server = await start();
+    },
+    async showCertificate(certificate, key) {
+      const ask = (text: string) => askOnce(uriOf('postgres', 'postgres'), text);
+      await ask(`ALTER SYSTEM SET ssl_cert_file = '${certificate}'`);
+      await ask(`ALTER SYSTEM SET ssl_key_file = '${key}'`);
+      await ask('ALTER SYSTEM SET ssl = on');
+      await ask('SELECT pg_reload_conf()');
+      // The postmaster reads its settings after the signal; who connects before that meets the old ones.
+      const deadline = performance.now() + RELOAD_MS;
+      while ((await ask('SHOW ssl_cert_file'))[0]?.ssl_cert_file !== certificate)
+        if (performance.now() > deadline) throw new Error(`the server does not take ${certificate}`);
     },
     async stop() {
       await stopServer(place, 5_000);

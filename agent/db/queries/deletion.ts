@@ -12,7 +12,11 @@ WHERE storage_id = $1 AND path_key = $2 AND size_bytes = $3::bigint AND mtime_ns
  * Removes the row of a deleted file, so that a file that appears at the path later counts as new. A row that changed
  * since `file` was read stays.
  */
-export async function removeFileRow(sql: Sql, storageId: string, file: OrderedFile): Promise<void> {
+export async function removeFileRow(
+  sql: Sql,
+  storageId: string,
+  file: Pick<OrderedFile, 'pathKey' | 'sizeBytes' | 'mtimeNs' | 'iconikFileId'>,
+): Promise<void> {
   await sql.execute(REMOVE, [storageId, file.pathKey, String(file.sizeBytes), file.mtimeNs, file.iconikFileId]);
 }
 

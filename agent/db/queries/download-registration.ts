@@ -79,14 +79,73 @@ export async function registerDownload(
   lease: { jobId: string; leaseToken: string },
   file: DownloadedFile,
 ): Promise<Registration> {
-  const rows = await sql.query(REGISTER, [...valuesOf(file), lease.jobId, lease.leaseToken], registerRow);
-  const [answer] = rows;
+  return verdictOn(await sql.query(REGISTER, [...valuesOf(file), lease.jobId, lease.leaseToken], registerRow));
+}
+
+function verdictOn([answer]: readonly z.infer<typeof registerRow>[]): Registration {
   if (!answer || answer.held === 0) {
     const message = 'The lease of this job went to another node; the download was not entered and stops here.';
     throw new IsgError('lease-lost', message, { retry: 'transient' });
   }
   if (answer.written > 0) return 'registered';
   return answer.has_asset ? 'taken' : 'busy';
+}
+
+/** What an order exports to a storage: a file that is no asset's copy there, and is not to become one by a scan. */
+export type ExportedFile = Omit<DownloadedFile, 'versionId' | 'formatId'>;
+
+// Refused like what ingest does not take; with digests, so that scans leave it alone while it stays as it is. `exportedFrom`
+// is what a later order to overwrite it is held against.
+const REGISTER_EXPORT = `
+WITH fence AS MATERIALIZED (
+  SELECT 1 FROM job WHERE job_id = $11::bigint AND lease_token = $12::bigint AND state = 'leased' FOR SHARE
+), written AS (
+  INSERT INTO storage_file AS known
+    (storage_id, path_key, path, directory, size_bytes, mtime_ns, file_id, md5, xxh128, error, state)
+  SELECT $1, $2, $3, $4, $5::bigint, $6::bigint, $7, $8, $9,
+    jsonb_build_object('code', 'exported', 'retry', 'permanent', 'exportedFrom', $10::text,
+      'message', 'Exported by an order of iconik; it is no asset of its own.'), 'skipped'
+  FROM fence
+  ON CONFLICT (storage_id, path_key) DO UPDATE SET path = excluded.path, directory = excluded.directory,
+    size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, file_id = excluded.file_id, md5 = excluded.md5,
+    xxh128 = excluded.xxh128, error = excluded.error, state = 'skipped', changed_at = now(), attempts = 0,
+    asset_id = NULL, version_id = NULL, format_id = NULL, file_set_id = NULL, iconik_file_id = NULL
+  WHERE known.state = 'missing' OR (known.asset_id IS NULL AND known.state <> 'ingesting')
+  RETURNING 1
+)
+SELECT (SELECT count(*) FROM fence)::int AS held, (SELECT count(*) FROM written)::int AS written,
+  EXISTS (SELECT 1 FROM storage_file WHERE storage_id = $1 AND path_key = $2 AND asset_id IS NOT NULL) AS has_asset`;
+
+/** Enters an exported file that is about to be put in place. Throws `lease-lost` as `registerDownload` does. */
+export async function registerExport(
+  sql: Sql,
+  lease: { jobId: string; leaseToken: string },
+  file: ExportedFile,
+): Promise<Registration> {
+  const { storageId, pathKey, path, directory, sizeBytes, mtimeNs, fileId, md5, xxh128, assetId } = file;
+  const values = [storageId, pathKey, path, directory, sizeBytes, mtimeNs, fileId, md5, xxh128, assetId];
+  return verdictOn(await sql.query(REGISTER_EXPORT, [...values, lease.jobId, lease.leaseToken], registerRow));
+}
+
+const replaceableRow = z.object({ replaceable: z.boolean() });
+const REPLACEABLE = `
+SELECT EXISTS (
+  SELECT 1 FROM storage_file WHERE storage_id = $1 AND path_key = $2 AND size_bytes = $3::bigint AND mtime_ns = $4::bigint
+    AND ((state = 'skipped' AND error ->> 'exportedFrom' = $5) OR ($6 AND state = 'ingested' AND asset_id = $5))
+) AS replaceable`;
+
+/**
+ * Whether the file that stands at a path, by size and time, is the very one that the index knows for the same asset: what an
+ * earlier order put there, or, where the new one becomes the asset's copy too, the asset's copy.
+ */
+export async function isReplaceable(
+  sql: Sql,
+  file: { storageId: string; pathKey: string; sizeBytes: number; mtimeNs: string; assetId: string; asCopy: boolean },
+): Promise<boolean> {
+  const { storageId, pathKey, sizeBytes, mtimeNs, assetId, asCopy } = file;
+  const values = [storageId, pathKey, sizeBytes, mtimeNs, assetId, asCopy];
+  const [row] = await sql.query(REPLACEABLE, values, replaceableRow);
+  return row?.replaceable === true;
 }
 
 const FINISH = `
@@ -107,7 +166,8 @@ export async function finishDownload(
 
 const WITHDRAW = `
 DELETE FROM storage_file
-WHERE storage_id = $1 AND path_key = ANY ($2::text[]) AND asset_id = $3 AND state = 'ingesting' AND iconik_file_id IS NULL`;
+WHERE storage_id = $1 AND path_key = ANY ($2::text[]) AND (
+  (asset_id = $3 AND state = 'ingesting' AND iconik_file_id IS NULL) OR (state = 'skipped' AND error ->> 'exportedFrom' = $3))`;
 
 /** Forgets files of a failed download that never came into place. */
 export async function withdrawDownload(

@@ -53,7 +53,8 @@ changed AS (
   UPDATE storage_file SET attempts = 0, next_attempt_at = now(), error = NULL,
     state = CASE WHEN state = 'ingesting' THEN state WHEN md5 IS NOT NULL AND xxh128 IS NOT NULL THEN 'hashed' ELSE 'ready' END
   FROM fence WHERE ${which}
-    AND (state = 'faulty' OR (state = 'skipped' AND md5 IS NOT NULL) OR (state IN ('hashed', 'ingesting') AND error IS NOT NULL)
+    AND (state = 'faulty' OR (state = 'skipped' AND md5 IS NOT NULL AND error ->> 'code' IS DISTINCT FROM 'exported')
+      OR (state IN ('hashed', 'ingesting') AND error IS NOT NULL)
       OR (state = 'ingested' AND error ->> 'code' = 'sidecar-invalid'))
   RETURNING 1
 )`;

@@ -70,6 +70,7 @@ SELECT
   (SELECT coalesce(jsonb_agg(jsonb_build_object('path', path, 'message', message)), '[]') FROM (
     SELECT path, error ->> 'message' AS message FROM storage_file
     WHERE storage_id = $1 AND state IN ('faulty', 'skipped') AND error IS NOT NULL
+      AND error ->> 'code' IS DISTINCT FROM 'exported'
     ORDER BY changed_at DESC LIMIT ${REFUSED}) AS newest) AS refused,
   coalesce(root.files, 0)::float8 AS root_files, root.scan_files::float8 AS scan_files, coalesce(root.folders, 0)::float8 AS root_folders,
   coalesce(root.skipped, 0)::float8 AS root_skipped, root.last_scan_seconds,

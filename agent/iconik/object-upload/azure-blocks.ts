@@ -62,6 +62,7 @@ async function runRound(deps: AzureDeps, upload: AzureUpload, session: AzureSess
   let stopped: RoundEnd = 'done';
   const end = await runParts({
     parts: missing,
+    partsAtOnce: deps.partsAtOnce,
     heldBytes: held.reduce((sum, block) => sum + block.lengthBytes, 0),
     signal: args.signal,
     clock: deps.clock,

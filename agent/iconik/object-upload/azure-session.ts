@@ -4,14 +4,15 @@ import type { IconikApi, UploadTarget } from '../api.ts';
 import { blockIdOf, blockListOf, fingerprintOf } from './azure-answers.ts';
 import type { FreshTarget } from './fresh-target.ts';
 import { contentOf, isSameContent, type ObjectSource } from './object-source.ts';
-import { isExpiredAnswer, SHORT_DEADLINE_MS, type StoreDeps, sendRepeatedly } from './object-store-http.ts';
+import { isExpiredAnswer, SHORT_DEADLINE_MS, sendRepeatedly } from './object-store-http.ts';
 import { blockSizeFor, type PlannedPart, planParts } from './part-plan.ts';
+import type { PartsDeps } from './parts-run.ts';
 
 /** Service version asked for: the first with blocks of 4,000 MiB and blobs of 5,000 MiB in one request is 2019-12-12. */
 export const AZURE_VERSION = { 'x-ms-version': '2020-10-02' };
 
 /** What uploads to Azure need. */
-export interface AzureDeps extends StoreDeps {
+export interface AzureDeps extends PartsDeps {
   api: IconikApi;
   /** Bytes per block when the file's size allows it; smaller files go in one request. */
   partSizeBytes: number;

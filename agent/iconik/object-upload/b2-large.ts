@@ -17,7 +17,7 @@ import {
 import { digestOfRange, sendRangeOnce } from './object-source.ts';
 import { refusal } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
-import { PARTS_AT_ONCE, runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
+import { runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
 
 /** Large files begun within one call, before the job's own retry takes over. */
 const MAX_STARTS = 2;
@@ -66,6 +66,7 @@ async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): 
   for (const part of session.finished.values()) heldBytes += part.sizeBytes;
   const end = await runParts({
     parts,
+    partsAtOnce: deps.partsAtOnce,
     heldBytes,
     signal: args.signal,
     clock: deps.clock,
@@ -91,7 +92,7 @@ async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): 
 
 /** One place per sender: an upload URL that two use at once is refused. */
 function sendersOf(deps: B2Deps, upload: B2Upload, session: B2Session): B2Sender[] {
-  return Array.from({ length: PARTS_AT_ONCE }, (_, lane) => ({
+  return Array.from({ length: deps.partsAtOnce }, (_, lane) => ({
     place: lane === 0 ? session.firstPlace : null,
     next: (signal: AbortSignal): Promise<B2Place> => nextPlace(deps, upload, session, signal),
   }));

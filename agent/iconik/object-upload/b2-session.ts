@@ -3,14 +3,14 @@ import { coerceError } from '../../runtime/errors.ts';
 import type { IconikApi } from '../api.ts';
 import type { B2Place } from './b2-places.ts';
 import { contentOf, isSameContent, type ObjectSource } from './object-source.ts';
-import type { StoreDeps } from './object-store-http.ts';
 import { B2_MIN_PART_BYTES, b2PartSizeFor, type PlannedPart, planParts } from './part-plan.ts';
+import type { PartsDeps } from './parts-run.ts';
 import { recordCalls } from './record-calls.ts';
 import { lookAtObject } from './stored-object.ts';
 import type { UploadRecord } from './upload-object.ts';
 
 /** What uploads to B2 need. */
-export interface B2Deps extends StoreDeps {
+export interface B2Deps extends PartsDeps {
   api: IconikApi;
   /** Bytes per part when the file's size allows it; smaller files go in one request. */
   partSizeBytes: number;

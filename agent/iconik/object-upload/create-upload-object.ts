@@ -27,6 +27,8 @@ export interface UploadObjectDeps {
   proxyUrl?: string | undefined;
   /** Bytes per part on S3, Azure and B2; smaller files go in one request. Default 100 MB (reference C.9). */
   partSizeBytes?: number;
+  /** Parts of one file sent at once; default 4. */
+  partsAtOnce?: number;
   /** Bytes per request on GCS; default 32 MiB, what is lost at most when a connection breaks. */
   chunkSizeBytes?: number;
   /** Tries of one request within a call; default 5. */
@@ -39,6 +41,7 @@ const DEFAULTS = {
   clock: systemClock,
   random: Math.random,
   partSizeBytes: 100_000_000,
+  partsAtOnce: 4,
   chunkSizeBytes: 32 * 1024 * 1024,
   attempts: 5,
   stallMs: 120_000,

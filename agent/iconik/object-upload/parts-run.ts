@@ -1,8 +1,12 @@
 import type { Clock } from '../../runtime/clock.ts';
+import type { StoreDeps } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
 
-/** Parts of one file sent at once (reference C.9: common practice is 4). */
-export const PARTS_AT_ONCE = 4;
+/** What sending a file in parts needs. */
+export interface PartsDeps extends StoreDeps {
+  /** Parts of one file sent at once (`file-upload-parallel-uploads-threads-num`; reference C.9: common practice is 4). */
+  partsAtOnce: number;
+}
 
 /** How often the checkpoint is written, milliseconds. */
 export const SAVE_EVERY_MS = {
@@ -15,6 +19,7 @@ export const SAVE_EVERY_MS = {
 /** One round of sending parts. */
 export interface PartsRun {
   parts: readonly PlannedPart[];
+  partsAtOnce: number;
   /** Bytes that the store holds already. */
   heldBytes: number;
   signal: AbortSignal;
@@ -24,7 +29,7 @@ export interface PartsRun {
   /** At most so often, milliseconds; once more when the round fails. */
   saveEveryMs: number;
   onProgress: (doneBytes: number) => void;
-  /** `lane` (0 … 3) is the same for parts that follow each other. `stop` ends the round without an error. */
+  /** `lane` (0 … partsAtOnce − 1) is the same for parts that follow each other. `stop` ends the round without an error. */
   send(
     part: PlannedPart,
     how: { lane: number; signal: AbortSignal; onBytes: (sentBytes: number) => void },
@@ -74,7 +79,7 @@ export async function runParts(run: PartsRun): Promise<SendEnd> {
   };
 
   report();
-  await Promise.all(Array.from({ length: Math.min(PARTS_AT_ONCE, queue.length) }, (_, lane) => work(lane)));
+  await Promise.all(Array.from({ length: Math.min(run.partsAtOnce, queue.length) }, (_, lane) => work(lane)));
   if (failure) {
     // The failure is what counts; without this save the next attempt only sends more.
     await run.save().catch(() => undefined);

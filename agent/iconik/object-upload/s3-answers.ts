@@ -9,6 +9,10 @@ export interface StoredPart {
   sizeBytes: number;
 }
 
+/** Roots of answers: as S3 calls them, and as some that are like S3 do (moto). */
+const PARTS_LISTS = new Set(['ListPartsResult', 'ListPartsResponse']);
+const COMPLETED = new Set(['CompleteMultipartUploadResult', 'CompleteMultipartUploadResponse']);
+
 /** One page of a list of parts. */
 export interface PartsPage {
   parts: StoredPart[];
@@ -31,13 +35,13 @@ export function uploadIdOf(body: string): string | null {
 
 /** Whether the body says that the object was put together. A 200 alone does not: an error may follow in its body. */
 export function isCompleteAnswer(body: string): boolean {
-  return tryParseXml(body)?.name === 'CompleteMultipartUploadResult';
+  return COMPLETED.has(tryParseXml(body)?.name ?? '');
 }
 
 /** Parts of one page; null when the body is no list of parts. */
 export function partsPageOf(body: string): PartsPage | null {
   const document = tryParseXml(body);
-  if (document?.name !== 'ListPartsResult') return null;
+  if (!document || !PARTS_LISTS.has(document.name)) return null;
   const parts: StoredPart[] = [];
   for (const element of document.children) {
     if (element.name !== 'Part') continue;

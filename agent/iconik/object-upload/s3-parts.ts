@@ -19,6 +19,7 @@ export async function sendMissingParts(deps: S3Deps, upload: S3Upload, session: 
   for (const part of session.finished.values()) heldBytes += part.sizeBytes;
   const end = await runParts({
     parts,
+    partsAtOnce: deps.partsAtOnce,
     heldBytes,
     signal: args.signal,
     clock: deps.clock,

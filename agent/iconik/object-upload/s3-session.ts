@@ -13,12 +13,13 @@ import {
   sendRepeatedly,
 } from './object-store-http.ts';
 import { type PlannedPart, partSizeFor, planParts, S3_MIN_PART_BYTES } from './part-plan.ts';
+import type { PartsDeps } from './parts-run.ts';
 import { recordCalls } from './record-calls.ts';
 import { errorCodeOf, partsPageOf, type StoredPart, uploadIdOf } from './s3-answers.ts';
 import type { MultipartRecord } from './upload-object.ts';
 
 /** What multipart uploads need. */
-export interface S3Deps extends StoreDeps {
+export interface S3Deps extends PartsDeps {
   api: IconikApi;
   /** Bytes per part when the file's size allows it. */
   partSizeBytes: number;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { AgentCallHandlers, ProblemFile } from '../../contract/index.ts';
+import type { AgentCallHandlers, NewJob, ProblemFile } from '../../contract/index.ts';
+import { enqueueJobs } from '../../db/queries/job.ts';
 import { type ProblemFileRow, problemFiles } from '../../db/queries/operator-files.ts';
 import type { Sql } from '../../runtime/sql.ts';
+import { pathKey, pathSegments } from '../../storage/storage-path.ts';
 import { makeCursor, readCursor } from './cursor.ts';
 
 const placeSchema = z.object({ pathKey: z.string() });
@@ -15,8 +17,13 @@ const STATE_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Files of storages that need attention. */
-export function fileCalls(database: Sql): Pick<AgentCallHandlers, 'storages.problems'> {
+export function fileCalls(database: Sql): Pick<AgentCallHandlers, 'storages.problems' | 'storages.verify'> {
   return {
+    'storages.verify': async ({ storageId, directory }) => {
+      const path = pathSegments(directory).join('/');
+      const jobs = await enqueueJobs(database, [verifyJob(storageId, path)]);
+      return { isNew: jobs.length > 0 };
+    },
     'storages.problems': async ({ storageId, cursor, limit }) => {
       const place = readCursor(cursor, (value) => placeSchema.safeParse(value).data);
       const rows = await problemFiles(database, storageId, { afterPathKey: place?.pathKey ?? '', limit });
@@ -26,6 +33,18 @@ export function fileCalls(database: Sql): Pick<AgentCallHandlers, 'storages.prob
         nextCursor: last === undefined ? null : makeCursor({ pathKey: last.path_key }),
       };
     },
+  };
+}
+
+/** What the checksum role takes up; it waits for everything that somebody needs. */
+function verifyJob(storageId: string, path: string): NewJob {
+  return {
+    role: 'CHECKSUM',
+    kind: 'verify',
+    storageId,
+    payload: { storageId, path },
+    priority: 1,
+    dedupeKey: `verify:${storageId}:${pathKey(path)}`,
   };
 }
 

@@ -22,6 +22,8 @@ export type ChecksumPayload = z.infer<typeof checksumPayloadSchema>;
 export interface ChecksumDeps {
   /** The storage as this node reaches it; null when it does not (not mounted here, just removed). */
   storageOf(storageId: string): StorageAccess | null;
+  /** What one job may read in a second; null = any number. Asked for at the start of each job. */
+  maxBytesPerSecond(): number | null;
 }
 
 /** A storage that is away costs no attempt; this is how soon it is looked at again, milliseconds. */
@@ -46,17 +48,21 @@ async function runChecksum(deps: ChecksumDeps, context: JobContext<ChecksumPaylo
   const storage = deps.storageOf(payload.storageId);
   if (!storage) return { kind: 'snooze', afterMs: AWAY_MS, why: 'This node does not reach the storage now.' };
   try {
-    return judge(await digest(storage, context), payload);
+    return judge(await digest(storage, context, deps.maxBytesPerSecond()), payload);
   } catch (thrown) {
     context.signal.throwIfAborted();
     return (await outcomeOfStorageTrouble(storage, thrown, AWAY_MS)) ?? outcomeOfTrouble(coerceError(thrown), payload);
   }
 }
 
-function digest(storage: StorageAccess, context: JobContext<ChecksumPayload>): Promise<DigestResult> {
+function digest(
+  storage: StorageAccess,
+  context: JobContext<ChecksumPayload>,
+  maxBytesPerSecond: number | null,
+): Promise<DigestResult> {
   const { sizeBytes, path } = context.payload;
   const onProgress = (doneBytes: number) => context.progress(sizeBytes > 0 ? Math.min(1, doneBytes / sizeBytes) : 1);
-  return storage.digest(path, { signal: context.signal, onProgress });
+  return storage.digest(path, { signal: context.signal, onProgress, maxBytesPerSecond });
 }
 
 function judge(found: DigestResult, payload: ChecksumPayload): JobOutcome {

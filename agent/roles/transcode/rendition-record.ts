@@ -1,12 +1,15 @@
+import { AUDIO_BIT_RATE } from './ffmpeg/audio-plan.ts';
 import { fractionValue, type MediaInfo, type Size } from './ffmpeg/media-info.ts';
-import { AUDIO_BIT_RATE } from './ffmpeg/rendition-plan.ts';
 import { timeCodeAt } from './ffmpeg/time-code.ts';
+
+/** The three kinds of pictures that iconik keeps of an asset (reference A.7); KEYFRAME_MAP is the scrub sheet. */
+export type PictureType = 'KEYFRAME' | 'KEYFRAME_MAP' | 'POSTER';
 
 /** One file to be published: where it lies and what iconik is told of it. */
 export interface PublishedRendition {
   kind: 'proxy' | 'keyframe';
-  /** KEYFRAME or POSTER; null for proxies. */
-  type: 'KEYFRAME' | 'POSTER' | null;
+  /** null for proxies. */
+  type: PictureType | null;
   /** Named after the asset: a second attempt, or a second file with the same content, means the same rendition. */
   filename: string;
   /** Absolute path. */
@@ -32,6 +35,11 @@ export function keyframeFilename(assetId: string, number: number): string {
   return `${assetId}_keyframe_${String(number).padStart(4, '0')}.jpg`;
 }
 
+/** File name of the scrub sheet. */
+export function scrubSheetFilename(assetId: string): string {
+  return `${assetId}_keyframe_map.jpg`;
+}
+
 /** iconik's fields are 32-bit integers. */
 function wholeBits(value: number | null): number | undefined {
   return value === null ? undefined : Math.min(2_147_483_647, Math.round(value));
@@ -44,6 +52,7 @@ function withoutUnknown(body: Record<string, unknown>): Record<string, unknown> 
 /** Body of a proxy: what was really made, and the time code of the original, which the proxy's own track drops. */
 export function proxyBody(filename: string, original: MediaInfo, made: MediaInfo): Record<string, unknown> {
   const picture = made.video;
+  const [sound] = made.audio;
   const isStill = made.kind === 'image';
   return withoutUnknown({
     filename,
@@ -54,20 +63,22 @@ export function proxyBody(filename: string, original: MediaInfo, made: MediaInfo
     rotation: picture ? 0 : undefined,
     frame_rate: isStill ? undefined : picture?.frameRate,
     bit_rate: wholeBits(made.bitRate),
-    audio_bitrate: made.audio.length > 0 ? AUDIO_BIT_RATE : undefined,
+    audio_bitrate: sound ? (wholeBits(sound.bitRate) ?? AUDIO_BIT_RATE) : undefined,
+    audio_channels: sound?.channels,
+    is_multichannel: sound ? sound.channels > 2 : undefined,
     start_time_code: original.video?.startTimeCode,
     is_drop_frame: isStill || !original.video ? undefined : original.video.isDropFrame,
   });
 }
 
-/** Body of a keyframe or poster. `at` = where in the clip it was taken; null for a still. */
+/** Body of a keyframe, poster or scrub sheet, with the place in the clip where it was taken; a sheet shows all of the clip. */
 export function keyframeBody(
   filename: string,
-  type: 'KEYFRAME' | 'POSTER',
+  type: PictureType,
   picture: { size: Size; seconds: number },
   original: MediaInfo,
 ): Record<string, unknown> {
-  const moving = original.kind === 'video' ? original.video : null;
+  const moving = original.kind === 'video' && type !== 'KEYFRAME_MAP' ? original.video : null;
   const hasRate = moving !== null && fractionValue(moving.frameRate) !== null;
   return withoutUnknown({
     type,

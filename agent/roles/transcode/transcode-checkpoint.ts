@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { watchStateSchema } from './watch-folder/watch-folder-state.ts';
 
 /**
  * What a TRANSCODE job remembers between attempts: which renditions iconik has whole, and where the upload that was
@@ -11,6 +12,10 @@ const checkpointSchema = z.object({
   /** Ids of finished renditions by file name. */
   finished: z.record(z.string(), z.string()),
   upload: z.object({ filename: z.string(), xxh128: z.string(), value: z.unknown() }).nullable(),
+  /** Waiting for the results of a watch folder; absent = the original has not been put into one. */
+  watch: watchStateSchema.optional(),
+  /** Everything of the watch folder is published: only clearing it may be left to do. */
+  isWatchOver: z.boolean().optional(),
 });
 /** What a TRANSCODE job remembers between attempts. */
 export type TranscodeCheckpoint = z.infer<typeof checkpointSchema>;

@@ -13,8 +13,10 @@ export const transcodePayloadSchema = z.object({
   fileId: z.string().optional(),
   /** `local_proxy_creation` of the storage; both false = media info only. */
   wantProxy: z.boolean(),
-  /** `local_keyframe_creation`: poster and keyframes. */
+  /** `local_keyframe_creation`: poster, keyframes and scrub sheet. */
   wantKeyframes: z.boolean(),
+  /** Frames per second of an image sequence (`25`, `24000/1001`); absent = 24. Other originals have a rate of their own. */
+  frameRate: z.string().optional(),
 });
 /** What a TRANSCODE job works on. */
 export type TranscodePayload = z.infer<typeof transcodePayloadSchema>;

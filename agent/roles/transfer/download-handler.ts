@@ -2,9 +2,12 @@ import { z } from 'zod';
 import {
   type DownloadedFile,
   finishDownload,
+  isReplaceable,
   registerDownload,
+  registerExport,
   withdrawDownload,
 } from '../../db/queries/download-registration.ts';
+import { enqueueJobs } from '../../db/queries/job.ts';
 import type { FileRecord, IconikApi } from '../../iconik/api.ts';
 import type { CreateOnce } from '../../iconik/creation/create-once.ts';
 import { plainDirectory } from '../../iconik/record-path.ts';
@@ -13,8 +16,11 @@ import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { Sql } from '../../runtime/sql.ts';
 import type { FileFacts, StorageAccess } from '../../storage/storage-access.ts';
 import { pathKey } from '../../storage/storage-path.ts';
+import { nameOfCopy } from './copy-name.ts';
+import { deleteCopyJob } from './delete-copy-handler.ts';
 import { closeFile, ensureFile, ensureFileSet } from './destination-record.ts';
-import { type DownloadItem, planDownload } from './download-plan.ts';
+import { assertUsable, type DownloadItem, planDownload } from './download-plan.ts';
+import { planExtras, textOfMetadata, urlOfExtra } from './export-extras.ts';
 import { markFreshRoot } from './fresh-root.ts';
 import { postponement, storageAway } from './postponed.ts';
 import {
@@ -40,6 +46,22 @@ const downloadPayloadSchema = z.looseObject({
   destinationFileSetName: id,
   /** Only for a file set of one file. */
   destinationFilename: z.string().nullish(),
+  includeOriginalExtension: z.boolean().optional(),
+  /** Base directory of the file set that is made; default the destination directory. */
+  baseDirectory: z.string().optional(),
+  /** A file of this asset that stands under the final name may be replaced. */
+  overwrite: z.boolean().optional(),
+  /** An export that wants only what goes with the original. */
+  withoutOriginal: z.boolean().optional(),
+  /** iconik is not to know the files as a copy of the asset. */
+  withoutFileSet: z.boolean().optional(),
+  exportProxy: z.boolean().optional(),
+  exportPosters: z.boolean().optional(),
+  exportMetadata: z.object({ format: z.string(), viewId: id }).optional(),
+  /** The source copy is to go, once the new one is proven. */
+  deleteSource: z.boolean().optional(),
+  /** Something of the order that cannot be done, for the people who gave it. */
+  warning: z.string().optional(),
 });
 /** Data of a `download` job. */
 export type DownloadPayload = z.infer<typeof downloadPayloadSchema>;
@@ -61,6 +83,8 @@ interface Run extends Receiving {
   deps: DownloadDeps;
   context: Context;
   items: DownloadItem[];
+  /** Extras of an export that iconik does not have, in words. */
+  absent: string[];
 }
 
 /** A file in place, with its record. */
@@ -106,21 +130,82 @@ async function runDownload(deps: DownloadDeps, context: Context): Promise<JobOut
 async function prepare(deps: DownloadDeps, context: Context, storage: StorageAccess): Promise<Run> {
   const { payload, job } = context;
   let records = await sourceFiles(deps, context);
-  const items = planDownload(
-    { ...payload, jobId: job.jobId, destinationFilename: payload.destinationFilename ?? null },
-    records,
-  );
-  const saved = downloadCheckpointSchema.safeParse(job.checkpoint);
+  const order = {
+    ...payload,
+    jobId: job.jobId,
+    destinationFilename: payload.destinationFilename ?? null,
+    includeOriginalExtension: payload.includeOriginalExtension ?? false,
+  };
+  const originals = payload.withoutOriginal ? [] : planDownload(order, records);
+  const extras = await planExtras(deps.api, context, nameOfOriginal(payload, records, originals));
+  const items = [...originals, ...extras.items];
+  if (items.length === 0) throw nothingToExport(extras.absent);
+  assertUsable(items);
   const urlOf = async (item: DownloadItem, fresh: boolean) => {
+    if (item.from !== 'file') return await urlOfExtra(deps.api, context, item);
     if (fresh) records = await sourceFiles(deps, context);
     const url = records.find((record) => record.id === item.recordId)?.url;
     if (url) return url;
     const message = `iconik gave no download URL for ${item.finalPath}; it will be asked again.`;
     throw new IsgError('iconik-answer-unreadable', message, { retry: 'transient' });
   };
-  const checkpoint = saved.success ? saved.data : { received: {}, mismatches: 0 };
-  return { deps, context, storage, items, checkpoint, urlOf, onProgress: () => undefined };
+  return {
+    deps,
+    context,
+    storage,
+    items,
+    absent: extras.absent,
+    checkpoint: await rememberedRemains(context, items),
+    urlOf,
+    textOf: (item) => textOfMetadata(deps.api, context, item),
+    assertReplaceable: payload.overwrite ? (item, there) => assertReplaceable(deps, context, { item, there }) : null,
+    onProgress: () => undefined,
+  };
 }
+
+/** The checkpoint, with the names of all that this run may leave behind: whoever ends the job elsewhere removes that. */
+async function rememberedRemains(context: Context, items: readonly DownloadItem[]): Promise<Receiving['checkpoint']> {
+  const saved = downloadCheckpointSchema.safeParse(context.job.checkpoint);
+  const checkpoint = saved.success ? saved.data : { received: {}, mismatches: 0 };
+  const known = new Set(checkpoint.remains?.map(({ partialPath }) => partialPath));
+  const fresh = items.filter(({ partialPath }) => !known.has(partialPath));
+  if (fresh.length === 0) return checkpoint;
+  const remains = fresh.map(({ partialPath, finalPath }) => ({ partialPath, finalPath }));
+  checkpoint.remains = [...(checkpoint.remains ?? []), ...remains];
+  await context.saveCheckpoint(checkpoint);
+  return checkpoint;
+}
+
+/** What the extras of an export are named after. */
+function nameOfOriginal(payload: DownloadPayload, records: readonly FileRecord[], originals: readonly DownloadItem[]) {
+  const [only] = originals;
+  if (only && originals.length === 1) return only.name;
+  const [record] = records.filter(({ type }) => type !== 'DIRECTORY');
+  const own = records.length === 1 ? (record?.original_name ?? record?.name) : null;
+  return own ? nameOfCopy(own, payload.destinationFilename ?? null, true) : payload.destinationFileSetName;
+}
+
+function nothingToExport(absent: readonly string[]): IsgError {
+  const message = `There is nothing to export: iconik has ${absent.join(' and ') || 'nothing of it'} for this asset.`;
+  return new IsgError('download-refused', message, { retry: 'permanent' });
+}
+
+/** Throws unless what stands under the final name is, by size and time, what the index knows as this asset's. */
+async function assertReplaceable(
+  deps: DownloadDeps,
+  context: Context,
+  { item, there }: { item: DownloadItem; there: FileFacts },
+): Promise<void> {
+  const { storageId, assetId } = context.payload;
+  const file = { storageId, assetId, pathKey: pathKey(item.finalPath), asCopy: isCopy(context.payload, item) };
+  const { sizeBytes, mtimeNs } = there;
+  if (there.kind === 'file' && (await isReplaceable(deps.sql, { ...file, sizeBytes, mtimeNs }))) return;
+  const message = `${item.finalPath} was not overwritten: the node cannot prove that it is a file of this asset as the node last saw it. Nothing was downloaded. Move it away or choose another destination.`;
+  throw new IsgError('content-differs', message, { retry: 'permanent', fields: { path: item.finalPath } });
+}
+
+/** Whether a file becomes a copy of the asset in iconik; what an export adds never does. */
+const isCopy = (payload: DownloadPayload, item: DownloadItem) => item.from === 'file' && !payload.withoutFileSet;
 
 function sourceFiles(deps: DownloadDeps, context: Context): Promise<FileRecord[]> {
   const { assetId, sourceFileSetId } = context.payload;
@@ -131,21 +216,63 @@ async function download(run: Run): Promise<JobOutcome> {
   const { deps, context } = run;
   const { payload } = context;
   const received = await receiveAll(run);
-  for (const one of received) await register(run, one);
-  const fileSetId = await ensureFileSet(deps, context, {
-    ...ownerOf(payload),
-    baseDir: plainDirectory(payload.destinationDirectoryPath),
-    name: payload.destinationFileSetName,
-  });
+  for (const one of received) {
+    await makeRoom(run, one);
+    await register(run, one);
+  }
+  const copies = received.filter(({ item }) => isCopy(payload, item));
+  const fileSetId = copies.length === 0 ? null : await ensureFileSet(deps, context, fileSetOf(payload));
   const placed: PlacedFile[] = [];
-  for (const one of received) placed.push(await place(run, one, fileSetId));
+  if (fileSetId) for (const one of copies) placed.push(await place(run, one, fileSetId));
+  for (const one of received) if (!isCopy(payload, one.item)) await placeExport(run, one);
+  const warning = [payload.warning, ...run.absent.map((words) => `iconik has ${words} of this asset.`)].filter(Boolean);
   return {
     kind: 'done',
-    result: { fileSetId, fileIds: placed.map((one) => one.iconikFileId) },
+    result: {
+      ...(fileSetId ? { fileSetId, fileIds: placed.map((one) => one.iconikFileId) } : {}),
+      ...(warning.length > 0 ? { warning: warning.join(' ') } : {}),
+    },
     alongside: async (sql) => {
+      if (!fileSetId) return;
       for (const one of placed) await finishDownload(sql, one.file, { fileSetId, iconikFileId: one.iconikFileId });
+      if (payload.deleteSource) await enqueueJobs(sql, [deletionOfSource(payload, fileSetId, placed)]);
     },
   };
+}
+
+function fileSetOf(payload: DownloadPayload) {
+  const baseDir = plainDirectory(payload.baseDirectory ?? payload.destinationDirectoryPath);
+  return { ...ownerOf(payload), baseDir, name: payload.destinationFileSetName };
+}
+
+/** A later job: it begins only once this one's end, with all records, is committed. */
+function deletionOfSource(payload: DownloadPayload, fileSetId: string, placed: readonly PlacedFile[]) {
+  return deleteCopyJob({
+    storageId: payload.storageId,
+    assetId: payload.assetId,
+    fileSetId: payload.sourceFileSetId,
+    keptFileSetId: fileSetId,
+    where: 'elsewhere',
+    files: placed.map(({ file: { path, sizeBytes, mtimeNs, md5 }, iconikFileId }) => {
+      return { path, sizeBytes, mtimeNs, md5, iconikFileId };
+    }),
+  });
+}
+
+/**
+ * Removes what the order overwrites. Last, when the new content is here and verified, so that a kill loses neither: the next
+ * attempt finds the place free and the new file whole under its partial name.
+ */
+async function makeRoom(run: Run, { item, isInPlace }: ReceivedItem): Promise<void> {
+  if (isInPlace || !run.assertReplaceable) return;
+  const there = await run.storage.stat(item.finalPath);
+  if (!there) return;
+  await run.assertReplaceable(item, there);
+  await run.context.confirmLease();
+  const removal = await run.storage.removeFile(item.finalPath, there);
+  if (removal !== 'differs') return;
+  const message = `${item.finalPath} changed while it was to be overwritten; it was left as it is.`;
+  throw new IsgError('content-differs', message, { retry: 'transient', fields: { path: item.finalPath } });
 }
 
 async function receiveAll(run: Run): Promise<ReceivedItem[]> {
@@ -165,7 +292,8 @@ async function register(run: Run, received: ReceivedItem): Promise<void> {
   run.context.signal.throwIfAborted();
   const { jobId, leaseToken } = run.context.job;
   const file = downloadedFile(run, received, received.facts);
-  const answer = await registerDownload(run.deps.sql, { jobId, leaseToken }, file);
+  const enter = isCopy(run.context.payload, received.item) ? registerDownload : registerExport;
+  const answer = await enter(run.deps.sql, { jobId, leaseToken }, file);
   if (answer === 'registered') return;
   const path = received.item.finalPath;
   if (answer === 'busy') {
@@ -195,6 +323,11 @@ async function place(run: Run, received: ReceivedItem, fileSetId: string): Promi
   await context.confirmLease();
   await closeFile(deps, context, { assetId, fileId: record.id, sizeBytes: item.sizeBytes, md5 });
   return { file: downloadedFile(run, received, facts), iconikFileId: record.id };
+}
+
+async function placeExport(run: Run, received: ReceivedItem): Promise<void> {
+  await run.context.confirmLease();
+  if (!received.isInPlace) await moveIntoPlace(run, received);
 }
 
 async function moveIntoPlace(run: Run, received: ReceivedItem): Promise<FileFacts> {

@@ -1,10 +1,13 @@
 import type { FileRecord } from '../../iconik/api.ts';
 import { IsgError } from '../../runtime/errors.ts';
 import { pathKey, unwritableName } from '../../storage/storage-path.ts';
+import { nameOfCopy } from './copy-name.ts';
 
 /** One file to be downloaded. Paths are relative to the mount point. */
 export interface DownloadItem {
-  /** Source record. */
+  /** Where its bytes come from: a file of the source file set, or what an export adds to it. */
+  from: 'file' | 'proxy' | 'poster' | 'metadata';
+  /** Source record; of metadata the view. */
   recordId: string;
   /** Directory of the final path; '' = the root. */
   directoryPath: string;
@@ -21,8 +24,10 @@ export interface DownloadItem {
 export interface DownloadOrder {
   jobId: string;
   destinationDirectoryPath: string;
-  /** Only for a file set of one file. */
+  /** Only for a file set of one file; several keep their own names. */
   destinationFilename: string | null;
+  /** Whether the ordered name gets the extension of the original. */
+  includeOriginalExtension: boolean;
 }
 
 /**
@@ -42,9 +47,10 @@ export function planDownload(
   const base = segmentsOf(order.destinationDirectoryPath);
   const renamed = files.length === 1 ? order.destinationFilename : null;
   const items = sources.map((source, index) => {
-    const name = renamed ? checkedName(renamed) : source.name;
+    const name = renamed ? checkedName(nameOfCopy(source.name, renamed, order.includeOriginalExtension)) : source.name;
     const directory = [...base, ...source.directory.slice(shared)];
     return {
+      from: 'file' as const,
       recordId: source.record.id,
       directoryPath: directory.join('/'),
       name,
@@ -54,9 +60,14 @@ export function planDownload(
       md5: source.record.checksum ? source.record.checksum.toLowerCase() : null,
     };
   });
+  assertUsable(items, platform);
+  return items;
+}
+
+/** Throws (permanent) `download-refused` when two items would become one file, or this platform cannot keep a name. */
+export function assertUsable(items: readonly DownloadItem[], platform: NodeJS.Platform = process.platform): void {
   assertDistinct(items);
   for (const item of items) assertWritable(item.finalPath, platform);
-  return items;
 }
 
 function sourceOf(record: FileRecord) {
@@ -68,19 +79,22 @@ function sourceOf(record: FileRecord) {
   return { record, name, directory: segmentsOf(record.directory_path), sizeBytes: record.size };
 }
 
-function segmentsOf(path: string): string[] {
+/** Segments of a directory that iconik names; throws `outside-storage` for one that leads out. */
+export function segmentsOf(path: string): string[] {
   const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
   for (const segment of segments) checkedName(segment);
   return segments;
 }
 
-function checkedName(name: string): string {
+/** A file name that iconik gave; throws (permanent) `outside-storage` for one that is none. */
+export function checkedName(name: string): string {
   if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
   const message = `iconik ordered a download to a path that leads out of the storage or has no name (${JSON.stringify(name)}); nothing was written.`;
   throw new IsgError('outside-storage', message, { retry: 'permanent' });
 }
 
-function sharedDirectory(directories: readonly (readonly string[])[]): number {
+/** How many leading segments all directories have in common. */
+export function sharedDirectory(directories: readonly (readonly string[])[]): number {
   const [first = []] = directories;
   const differs = first.findIndex((segment, at) => directories.some((other) => other[at] !== segment));
   return differs === -1 ? first.length : differs;
@@ -90,7 +104,7 @@ function assertDistinct(items: readonly DownloadItem[]): void {
   const seen = new Set<string>();
   for (const item of items) {
     const key = pathKey(item.finalPath);
-    if (seen.has(key)) throw refused(`Two files of the source file set would both become ${item.finalPath}.`);
+    if (seen.has(key)) throw refused(`Two files of the order would both become ${item.finalPath}.`);
     seen.add(key);
   }
 }

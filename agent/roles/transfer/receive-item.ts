@@ -10,6 +10,8 @@ export const downloadCheckpointSchema = z.object({
   received: z.record(z.string(), z.string()),
   /** Transfers whose bytes did not fit their record. */
   mismatches: z.number().int().min(0),
+  /** Every name under which this job may have left something, for whoever tidies up after it. */
+  remains: z.array(z.object({ partialPath: z.string(), finalPath: z.string() })).optional(),
 });
 /** What is kept between attempts of a download. */
 type DownloadCheckpoint = z.infer<typeof downloadCheckpointSchema>;
@@ -22,8 +24,15 @@ export interface Receiving {
   storage: StorageAccess;
   context: Pick<JobContext<unknown>, 'signal' | 'saveCheckpoint' | 'confirmLease'>;
   checkpoint: DownloadCheckpoint;
-  /** Signed URL of the file; `fresh` asks iconik anew. */
+  /** Signed URL of the file; `fresh` asks iconik anew. Not of metadata. */
   urlOf(item: DownloadItem, fresh: boolean): Promise<string>;
+  /** The text of a metadata item. */
+  textOf(item: DownloadItem): Promise<string>;
+  /**
+   * Given when the order says to overwrite: passes when what stands under the final name is proven to be what may go, else
+   * throws (permanent) with the reason.
+   */
+  assertReplaceable: ((item: DownloadItem, there: FileFacts) => Promise<void>) | null;
   onProgress(doneBytes: number): void;
 }
 
@@ -43,12 +52,32 @@ export interface ReceivedItem {
  */
 export async function receiveItem(receiving: Receiving, item: DownloadItem): Promise<ReceivedItem> {
   const there = await receiving.storage.stat(item.finalPath);
-  if (there) return await adoptExisting(receiving, item, there);
-  const digest = (await digestOfWholePartial(receiving, item)) ?? (await receive(receiving, item));
+  const adopted = there && (await adoptOrRefuse(receiving, item, there));
+  if (adopted) return adopted;
+  const digest = (await digestOfWholePartial(receiving, item)) ?? (await bring(receiving, item));
   if (!fits(digest, item, expectedMd5(receiving, item))) return await rejectPartial(receiving, item, digest);
   receiving.checkpoint.received[item.recordId] = digest.md5;
   await receiving.context.saveCheckpoint(receiving.checkpoint);
   return { item, isInPlace: false, md5: digest.md5, xxh128: digest.xxh128, facts: digest.facts };
+}
+
+/** null: something else stands there, and it may be replaced. Looked at before a byte is fetched. */
+async function adoptOrRefuse(receiving: Receiving, item: DownloadItem, there: FileFacts): Promise<ReceivedItem | null> {
+  try {
+    return await adoptExisting(receiving, item, there);
+  } catch (thrown) {
+    if (!receiving.assertReplaceable || coerceError(thrown).code !== 'content-differs') throw thrown;
+    await receiving.assertReplaceable(item, there);
+    return null;
+  }
+}
+
+/** Brings the bytes under the partial name, from wherever they are. */
+async function bring(receiving: Receiving, item: DownloadItem): Promise<DigestResult> {
+  if (item.from !== 'metadata') return await receive(receiving, item);
+  // Values may have changed since an earlier attempt wrote them.
+  delete receiving.checkpoint.received[item.recordId];
+  return await receiving.storage.writeText(item.partialPath, await receiving.textOf(item));
 }
 
 /**
@@ -57,7 +86,8 @@ export async function receiveItem(receiving: Receiving, item: DownloadItem): Pro
  */
 export async function adoptExisting(receiving: Receiving, item: DownloadItem, there: FileFacts): Promise<ReceivedItem> {
   const expected = expectedMd5(receiving, item);
-  const isCandidate = there.kind === 'file' && there.sizeBytes === item.sizeBytes && expected !== null;
+  const isSameLength = item.from === 'metadata' || there.sizeBytes === item.sizeBytes;
+  const isCandidate = there.kind === 'file' && isSameLength && expected !== null;
   const digest = isCandidate ? await receiving.storage.digest(item.finalPath, optionsOf(receiving)) : null;
   if (digest && fits(digest, item, expected)) {
     await discardPartial(receiving, item);
@@ -73,6 +103,7 @@ export async function adoptExisting(receiving: Receiving, item: DownloadItem, th
  * tell if an outage had torn it, or if the source was replaced since.
  */
 async function digestOfWholePartial(receiving: Receiving, item: DownloadItem): Promise<DigestResult | null> {
+  if (item.from === 'metadata') return null;
   const partial = await receiving.storage.stat(item.partialPath);
   const expected = expectedMd5(receiving, item);
   if (!partial || (partial.sizeBytes < item.sizeBytes && expected !== null)) return null;
@@ -144,7 +175,8 @@ function expectedMd5(receiving: Receiving, item: DownloadItem): string | null {
 }
 
 function fits(digest: DigestResult, item: DownloadItem, md5: string | null): boolean {
-  const isWhole = !digest.changed && digest.facts.sizeBytes === item.sizeBytes;
+  // What a text comes to is known once it is written.
+  const isWhole = !digest.changed && (item.from === 'metadata' || digest.facts.sizeBytes === item.sizeBytes);
   return isWhole && (md5 === null || digest.md5.toLowerCase() === md5);
 }
 

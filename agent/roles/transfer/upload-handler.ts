@@ -1,5 +1,6 @@
 import { basename } from 'node:path/posix';
 import { z } from 'zod';
+import { enqueueJobs } from '../../db/queries/job.ts';
 import type { FileRecord, IconikApi } from '../../iconik/api.ts';
 import type { CreateOnce } from '../../iconik/creation/create-once.ts';
 import type { UploadObject } from '../../iconik/object-upload/upload-object.ts';
@@ -7,8 +8,11 @@ import { plainDirectory } from '../../iconik/record-path.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
+import { nameOfCopy } from './copy-name.ts';
+import { deleteCopyJob } from './delete-copy-handler.ts';
 import { closeFile, type DestinationFile, ensureFile, ensureFileSet, openForUpload } from './destination-record.ts';
 import { postponement, storageAway } from './postponed.ts';
+import { filesOfOrder, partCheckpointSchema, partsOfSet } from './upload-parts.ts';
 
 const id = z.string().min(1);
 
@@ -34,6 +38,25 @@ const uploadPayloadSchema = z.looseObject({
   destinationFileSetName: z.string().nullish(),
   /** Default: the file's name. */
   destinationFilename: z.string().nullish(),
+  includeOriginalExtension: z.boolean().optional(),
+  /** The other files of the source file set; with them the copies keep their own names, below the destination directory. */
+  otherFiles: z
+    .array(
+      z.object({
+        path: id,
+        sizeBytes: z.number().int().min(0),
+        md5: z.string().regex(/^[0-9a-fA-F]{32}$/),
+        mtimeNs: z.string().regex(/^-?\d+$/),
+        fileId: z.string().nullish(),
+      }),
+    )
+    .optional(),
+  /** Base directory of the file set that is made; default the destination directory. */
+  baseDirectory: z.string().optional(),
+  /** The source copy is to go, once the new one is proven. */
+  deleteLocal: z.boolean().optional(),
+  /** Something of the order that cannot be done, for the people who gave it. */
+  warning: z.string().optional(),
 });
 /** Data of an `upload` job. */
 export type UploadPayload = z.infer<typeof uploadPayloadSchema>;
@@ -73,14 +96,18 @@ async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome
   if (!source) return storageAway('This node does not reach the source storage now.');
   const remembering = rememberCheckpoint(context);
   try {
+    if (context.payload.otherFiles?.length) {
+      return withOrderedEnd(context.payload, await uploadSet(deps, remembering, source));
+    }
     await assertSourceUnchanged(source, context.payload);
-    return await upload(deps, remembering, source);
+    return withOrderedEnd(context.payload, await upload(deps, remembering, source));
   } catch (thrown) {
     if (isCancelled(context)) await dropSentBytes(deps, remembering);
     context.signal.throwIfAborted();
     const postponed = await postponement(source, thrown);
     if (postponed) return postponed;
-    if (coerceError(thrown).code === 'iconik-conflict') return await outcomeOfConflict(deps, context, thrown);
+    if (coerceError(thrown).code === 'iconik-conflict')
+      return withOrderedEnd(context.payload, await outcomeOfConflict(deps, context, thrown));
     const { retry, code } = coerceError(thrown);
     // Who has the lease now goes on with the upload.
     if (retry === 'permanent' && code !== 'lease-lost') await dropSentBytes(deps, remembering);
@@ -101,15 +128,41 @@ function rememberCheckpoint(context: Context): Context {
   };
 }
 
+/** A copy that is there, with what the order wants besides: a warning, and the deletion of the source as a later job. */
+function withOrderedEnd(payload: UploadPayload, outcome: JobOutcome): JobOutcome {
+  if (outcome.kind !== 'done') return outcome;
+  const result = { ...outcome.result, ...(payload.warning ? { warning: payload.warning } : {}) };
+  const keptFileSetId = outcome.result.fileSetId;
+  if (!payload.deleteLocal) return { ...outcome, result };
+  if (!payload.fileSetId || typeof keptFileSetId !== 'string') {
+    const warning = 'The copy was made, but the source was kept: iconik named no file set of it. Delete it in iconik.';
+    return { ...outcome, result: { ...result, warning } };
+  }
+  const { storageId, assetId, fileSetId } = payload;
+  const files = filesOfOrder(payload).map(({ path, sizeBytes, mtimeNs, md5, fileId }) => {
+    return { path, sizeBytes, mtimeNs, md5: md5.toLowerCase(), iconikFileId: fileId ?? null };
+  });
+  const job = deleteCopyJob({ storageId, assetId, fileSetId, keptFileSetId, where: 'here', files });
+  return {
+    ...outcome,
+    result,
+    alongside: async (sql) => {
+      await enqueueJobs(sql, [job]);
+    },
+  };
+}
+
 function isCancelled({ signal }: Context): boolean {
   return signal.aborted && coerceError(signal.reason).code === 'cancelled';
 }
 
 /** No later attempt goes on: what the store holds would cost storage for ever. Best effort, and bounded: a store that does not answer must not hold up the end of the job. */
 async function dropSentBytes(deps: UploadDeps, { job, payload }: Context): Promise<void> {
-  if (job.checkpoint === null || job.checkpoint === undefined) return;
+  const ofPart = payload.otherFiles?.length ? partCheckpointSchema.safeParse(job.checkpoint).data : undefined;
+  const checkpoint = ofPart?.value ?? job.checkpoint;
+  if (checkpoint === null || checkpoint === undefined) return;
   const signal = AbortSignal.timeout(DROP_WITHIN_MS);
-  await deps.uploadObject.abandon({ assetId: payload.assetId, checkpoint: job.checkpoint, signal });
+  await deps.uploadObject.abandon({ assetId: payload.assetId, checkpoint, signal });
 }
 
 async function assertSourceUnchanged(source: StorageAccess, payload: UploadPayload): Promise<void> {
@@ -124,10 +177,29 @@ async function assertSourceUnchanged(source: StorageAccess, payload: UploadPaylo
   throw new IsgError('file-changed', message, { retry: 'permanent' });
 }
 
+/**
+ * Several files, one after the other, each as if it were alone, into one file set. All must be what was ordered before the
+ * first byte goes. An attempt that follows a kill finds those that are closed, and goes on in the middle of the next.
+ */
+async function uploadSet(deps: UploadDeps, context: Context, source: StorageAccess): Promise<JobOutcome> {
+  const parts = partsOfSet(context);
+  for (const part of parts) await assertSourceUnchanged(source, part.payload);
+  const fileIds: unknown[] = [];
+  let fileSetId: unknown = null;
+  for (const part of parts) {
+    const outcome = await upload(deps, part, source);
+    if (outcome.kind !== 'done') return outcome;
+    fileIds.push(outcome.result.fileId);
+    fileSetId = outcome.result.fileSetId;
+  }
+  return { kind: 'done', result: { fileSetId, fileIds } };
+}
+
 async function upload(deps: UploadDeps, context: Context, source: StorageAccess): Promise<JobOutcome> {
   const { payload } = context;
   const place = destinationOf(payload);
-  const set = { ...place, baseDir: place.directoryPath, name: payload.destinationFileSetName || place.name };
+  const baseDir = plainDirectory(payload.baseDirectory ?? payload.destinationDirectoryPath);
+  const set = { ...place, baseDir, name: payload.destinationFileSetName || place.name };
   const fileSetId = await ensureFileSet(deps, context, set);
   const file: DestinationFile = {
     ...place,
@@ -230,6 +302,10 @@ function destinationOf(payload: UploadPayload) {
     formatId: payload.formatId,
     storageId: payload.destinationStorageId,
     directoryPath: plainDirectory(payload.destinationDirectoryPath),
-    name: payload.destinationFilename || basename(payload.path),
+    name: nameOfCopy(
+      basename(payload.path),
+      payload.destinationFilename || null,
+      payload.includeOriginalExtension ?? false,
+    ),
   };
 }

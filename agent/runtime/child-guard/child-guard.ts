@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { backoffMs } from '../backoff.ts';
+import { guardCommand } from './guard-command.ts';
 
 /** Ends children of the agent when the agent is gone, however it went. */
 export interface ChildGuard {
@@ -21,30 +21,20 @@ const STEADY_MS = 10_000;
 /** How long `stop` waits for the guard; it kills what is left without us. */
 const STOP_WAIT_MS = 1_000;
 
-/** The entry beside this module: TypeScript from source, JavaScript when built. */
-function entryPath(): string {
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  return fileURLToPath(new URL(`./guard-process${extension}`, import.meta.url));
-}
-
 function spawnGuard(): ChildProcess {
-  const child = spawn(process.execPath, [entryPath()], {
+  const { command, args, cwd, env } = guardCommand();
+  const child = spawn(command, args, {
     // A session of its own: neither a closed terminal nor Ctrl-C reaches it.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
     windowsHide: true,
-    env: guardEnvironment(),
+    cwd,
+    env,
   });
   child.unref();
   // Its death shows as EPIPE here; `exit` deals with it.
   child.stdin?.on('error', () => {});
   return child;
-}
-
-/** Electron's binary behaves as Node only when told to; options meant for the agent are not the guard's. */
-function guardEnvironment(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _, ...rest } = process.env;
-  return 'electron' in process.versions ? { ...rest, ELECTRON_RUN_AS_NODE: '1' } : rest;
 }
 
 /** Starts the guard process (README.md). Rejects when it cannot be started. */

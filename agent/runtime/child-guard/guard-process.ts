@@ -67,7 +67,7 @@ function killAllAndLeave(): void {
 }
 
 function obey(line: string): void {
-  const [, verb, digits] = /^(add|remove) (\d{1,10})$/.exec(line) ?? [];
+  const [, verb, digits] = /^(add|remove) ([1-9]\d{0,9})$/.exec(line) ?? [];
   const pid = Number(digits);
   if (verb === undefined || pid <= 1 || pid === process.pid) return;
   if (verb === 'add') listed.set(pid, readProcess(pid)?.startTime ?? '');

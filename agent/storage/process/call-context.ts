@@ -16,6 +16,10 @@ export interface CallContext extends ProcessSettings {
   askFingerprints(directories: string[]): Promise<(string | null)[]>;
   /** Sends an unreadable directory; resolves when there is room for another. */
   sendUnreadable(path: string, reason: string): Promise<void>;
+  /** Whether bytes may move only after `leave`. */
+  isPaced(): boolean;
+  /** Leave to move bytes: resolves with how many of them; rejects when the call is cancelled. One at a time. */
+  leave(bytes: number): Promise<number>;
   /** Sends directories in which something happened. */
   sendHint(directories: string[]): void;
   warn(message: string, fields: Record<string, unknown>): void;

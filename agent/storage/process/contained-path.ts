@@ -107,7 +107,8 @@ export async function openFileForReading(absolute: DiskPath, path: string): Prom
   }
 }
 
-function notAFile(path: string): IsgError {
+/** That something other than a regular file stands under a name. */
+export function notAFile(path: string): IsgError {
   return new IsgError(
     'file-unreadable',
     `${JSON.stringify(path)} is not a regular file; links, pipes and devices are not read.`,

@@ -1,26 +1,16 @@
-import { createHash } from 'node:crypto';
-import { readSync } from 'node:fs';
-import { type FileHandle, lstat } from 'node:fs/promises';
-import xxhash from 'xxhash-addon';
-import { IsgError } from '../../runtime/errors.ts';
+import type { FileHandle } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import type { DigestResult } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
+import { assertNotCancelled } from './cancellation.ts';
 import { containedEntry, openFileForReading } from './contained-path.ts';
+import { createRingMemory } from './digest-ring.ts';
+import { runInThread, underControl } from './digest-threads.ts';
 import type { DiskPath } from './disk-path.ts';
 import { factsOf, isSameContent, systemCode } from './local-filesystem.ts';
 
-/** Large enough that the system call costs nothing, small enough to be hashed while still in the processor's cache. */
-const CHUNK_BYTES = 1024 * 1024;
-/** Between two pauses in which a cancel can be heard. */
-const PAUSE_EVERY_MS = 20;
-const PROGRESS_EVERY_MS = 250;
-/** XXH3 with seed 0. The constructor aborts the process when it gets no buffer. */
-const SEED = Buffer.alloc(8);
-
-/** Throws `cancelled` when the call was cancelled; the agent puts its own reason in place of it. */
-export function assertNotCancelled(signal: AbortSignal): void {
-  if (signal.aborted) throw new IsgError('cancelled', 'The call was cancelled.', { retry: 'transient' });
-}
+/** From this size on MD5 is worth a thread of its own beside the one that reads. */
+const RING_FROM_BYTES = 2 * 1024 * 1024;
 
 async function isStillThere(absolute: DiskPath, before: Awaited<ReturnType<typeof lookAt>>): Promise<boolean> {
   try {
@@ -36,50 +26,42 @@ function lookAt(handle: FileHandle) {
 }
 
 /**
- * Reads a file once, by synchronous reads into one buffer (this process has nothing else to do), and feeds both digests.
- * Reads at most the length found at the start, so that a growing file ends. `changed` when the file, or what stands under
- * its name, is not what it was before the first byte.
+ * Reads a file once and computes both digests of it, in threads beside this one: one reads and computes the fast digest,
+ * one computes MD5 of the same memory. Reads at most the length found at the start, so that a growing file ends.
+ * `changed` when the file, or what stands under its name, is not what it was before the first byte.
  */
-export async function digestFile(path: string, context: CallContext): Promise<DigestResult> {
+export async function digestFile(
+  path: string,
+  context: CallContext,
+  bytesPerSecond: number | null = null,
+): Promise<DigestResult> {
   const absolute = await containedEntry(context.mountPoint, path);
   const handle = await openFileForReading(absolute, path);
   try {
     const before = await lookAt(handle);
     const facts = factsOf(before, path);
-    const length = facts.sizeBytes;
-    const { xxh128, md5, readBytes } = await digestBytes(handle.fd, length, context);
+    const source = { fd: handle.fd, lengthBytes: facts.sizeBytes, path, bytesPerSecond };
+    const { xxh128, md5, readBytes } = await digestOpenFile(source, context);
     const same = isSameContent(await lookAt(handle), before) && (await isStillThere(absolute, before));
-    return { xxh128, md5, facts, changed: !same || readBytes !== length };
+    return { xxh128, md5, facts, changed: !same || readBytes !== facts.sizeBytes };
   } finally {
     await handle.close();
   }
 }
 
-async function digestBytes(fd: number, length: number, context: CallContext) {
-  const fast = new xxhash.XXHash128(SEED);
-  const md5 = createHash('md5');
-  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(CHUNK_BYTES, length)));
-  let readBytes = 0;
-  let pausedAt = performance.now();
-  let toldAt = pausedAt;
-  while (readBytes < length) {
-    const got = readSync(fd, buffer, 0, Math.min(buffer.length, length - readBytes), readBytes);
-    if (got === 0) break;
-    const bytes = got === buffer.length ? buffer : buffer.subarray(0, got);
-    fast.update(bytes);
-    md5.update(bytes);
-    readBytes += got;
-    const now = performance.now();
-    if (now - toldAt >= PROGRESS_EVERY_MS) {
-      context.progress(readBytes);
-      toldAt = now;
-    }
-    if (now - pausedAt >= PAUSE_EVERY_MS) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      assertNotCancelled(context.signal);
-      pausedAt = performance.now();
-    }
-  }
+async function digestOpenFile(
+  source: { fd: number; lengthBytes: number; path: string; bytesPerSecond: number | null },
+  context: CallContext,
+): Promise<{ xxh128: string; md5: string; readBytes: number }> {
+  assertNotCancelled(context.signal);
+  const inRing = source.lengthBytes >= RING_FROM_BYTES;
+  const ring = inRing ? createRingMemory() : null;
+  const found = await underControl(context, ({ memory: control }) => {
+    const read = runInThread<'read'>(0, { kind: 'read', ...source, control, ring });
+    const sum = ring ? runInThread<'md5'>(1, { kind: 'md5', control, ring }) : read;
+    return [Promise.all([read, sum]), read, sum] as const;
+  });
+  const [{ readBytes, xxh128 }, { md5 }] = found;
   context.progress(readBytes);
-  return { xxh128: fast.digest().toString('hex'), md5: md5.digest('hex'), readBytes };
+  return { readBytes, xxh128, md5: md5 ?? '' };
 }

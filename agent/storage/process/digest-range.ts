@@ -4,8 +4,8 @@ import { type FileHandle, lstat } from 'node:fs/promises';
 import { IsgError } from '../../runtime/errors.ts';
 import type { DigestRange } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
+import { assertNotCancelled } from './cancellation.ts';
 import { containedEntry, openFileForReading } from './contained-path.ts';
-import { assertNotCancelled } from './digest-file.ts';
 import type { DiskPath } from './disk-path.ts';
 import { isAsExpected } from './local-filesystem.ts';
 

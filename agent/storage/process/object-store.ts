@@ -109,6 +109,8 @@ export interface TransferWatch {
   moved(doneBytes: number): void;
   /** Runs work on the storage; while it lasts, silence is the storage's. */
   onStorage<T>(work: () => Promise<T>): Promise<T>;
+  /** Waits for leave to move bytes; neither the storage nor the network is to blame for that time. Resolves with how many. */
+  leave(bytes: number): Promise<number>;
   /** Fires when the call was cancelled or the network has been silent for too long. */
   readonly signal: AbortSignal;
   end(): void;
@@ -123,9 +125,11 @@ export function watchTransfer(context: CallContext, url: URL, code: TransferCode
   let doneBytes = 0;
   let movedAt = performance.now();
   let onStorage = 0;
+  let asking = 0;
   const timer = setInterval(() => {
     if (onStorage > 0) return;
     context.progress(doneBytes);
+    if (asking > 0) movedAt = performance.now();
     if (performance.now() - movedAt < context.httpStallMs) return;
     const seconds = Math.round(context.httpStallMs / 1000);
     const message = `${loggableUrl(url)} has taken or sent nothing for ${seconds} s; the transfer is tried again.`;
@@ -143,6 +147,15 @@ export function watchTransfer(context: CallContext, url: URL, code: TransferCode
         return await work();
       } finally {
         onStorage -= 1;
+        movedAt = performance.now();
+      }
+    },
+    async leave(bytes) {
+      asking += 1;
+      try {
+        return await context.leave(bytes);
+      } finally {
+        asking -= 1;
         movedAt = performance.now();
       }
     },

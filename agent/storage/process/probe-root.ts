@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { open, opendir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProbeResult } from '../storage-access.ts';
@@ -40,7 +39,7 @@ export async function probeRoot(
  */
 async function testWrite(mountPoint: string): Promise<boolean> {
   // Another probe may be at it: of a node with the same process id, or of this one, which was given up and goes on.
-  const path = join(mountPoint, `${PROBE_PREFIX}${process.pid}-${randomUUID()}`);
+  const path = join(mountPoint, `${PROBE_PREFIX}${process.pid}-${unlikelyTwice()}`);
   try {
     const handle = await open(path, 'w', 0o644);
     let writtenAtMs: number;
@@ -60,6 +59,9 @@ async function testWrite(mountPoint: string): Promise<boolean> {
     return saysFull(thrown);
   }
 }
+
+/** 52 random bits; `node:crypto` would take 2 MB of this process for nothing else. */
+const unlikelyTwice = (): string => Math.random().toString(36).slice(2);
 
 /** Ages are compared on the file server's own clock. */
 async function removeStale(mountPoint: string, nowMs: number): Promise<void> {

@@ -4,10 +4,9 @@ import type http from 'node:http';
 import { dirname } from 'node:path';
 import { IsgError } from '../../runtime/errors.ts';
 import type { DigestResult, ReceiveFile } from '../storage-access.ts';
+import { BodyStream, isPlainTarget } from './body-stream.ts';
 import type { CallContext } from './call-context.ts';
 import { containedEntryMade } from './contained-path.ts';
-import { digestFile } from './digest-file.ts';
-import { classifyFileError } from './local-filesystem.ts';
 import {
   classifyTransferError,
   isStaleConnection,
@@ -18,12 +17,12 @@ import {
   type TransferWatch,
   watchTransfer,
 } from './object-store.ts';
+import { type ReceivedFile, readBack } from './read-back.ts';
+import { type BodyDigests, otherLength, refusedAnswer, writeBody } from './receive-body.ts';
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const RANGE_NOT_SATISFIABLE = 416;
-/** Written data is sent to the disk after each of these, so that the sync at the end is short on a slow storage. */
-const SYNC_EVERY_BYTES = 256 * 1024 * 1024;
 
 interface Download {
   receive: ReceiveFile;
@@ -41,23 +40,26 @@ interface Download {
 export async function receiveFile(receive: ReceiveFile, context: CallContext): Promise<DigestResult> {
   const url = parseTransferUrl(receive.url, 'download-refused');
   const watch = watchTransfer(context, url, 'download-refused');
+  let file: (ReceivedFile & { absolute: string }) | null = null;
   try {
-    const { absolute } = await watch.onStorage(() => containedEntryMade(context.mountPoint, receive.path));
-    const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-    const handle = await watch.onStorage(() => open(absolute, flags, 0o644));
-    try {
-      const download = { receive, handle, context, watch };
-      const offset = await watch.onStorage(() => prepare(download, dirname(absolute)));
-      if (offset < receive.sizeBytes) await fetchRest(download, url, offset);
-      await watch.onStorage(() => handle.sync());
-    } finally {
-      await handle.close();
-    }
+    file = await watch.onStorage(() => openPartial(receive.path, context));
+    const download = { receive, handle: file.handle, context, watch };
+    const { absolute, handle } = file;
+    const offset = await watch.onStorage(() => prepare(download, dirname(absolute)));
+    const received = offset < receive.sizeBytes ? await fetchRest(download, url, offset) : null;
+    await watch.onStorage(() => handle.sync());
+    watch.end();
+    return await readBack(file, received, context);
   } finally {
     watch.end();
+    await file?.handle.close();
   }
-  // Progress stays at the full length: what is left is checking.
-  return digestFile(receive.path, { ...context, progress: () => context.progress(receive.sizeBytes) });
+}
+
+async function openPartial(path: string, context: CallContext): Promise<ReceivedFile & { absolute: string }> {
+  const { absolute } = await containedEntryMade(context.mountPoint, path);
+  const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  return { handle: await open(absolute, flags, 0o644), absolute, path };
 }
 
 /** Length to go on from; checks the kind of the file and the room on the disk. */
@@ -73,28 +75,38 @@ async function prepare({ receive, handle }: Download, directory: string): Promis
   const disk = await statfs(directory, { bigint: true });
   const free = disk.bavail * disk.bsize;
   const needed = BigInt(receive.sizeBytes - offset);
-  if (disk.blocks > 0n && needed > free) {
-    throw new IsgError(
-      'disk-full',
-      `${needed} bytes are to be downloaded, but the storage has only ${free} free. Make room; the download is tried again.`,
-      { retry: 'transient', fields: { path: receive.path } },
-    );
-  }
+  const promised = BigInt(receive.promisedBytes ?? 0);
+  if (disk.blocks > 0n && needed + promised > free) throw noRoom(receive.path, { needed, promised, free });
   return offset;
 }
 
-async function fetchRest(download: Download, url: URL, offset: number): Promise<void> {
+function noRoom(path: string, room: { needed: bigint; promised: bigint; free: bigint }): IsgError {
+  const others = room.promised > 0n ? `, of which other downloads in progress will take ${room.promised}` : '';
+  const message = `${room.needed} bytes are to be downloaded, but the storage has only ${room.free} free${others}. Make room; the download is tried again.`;
+  return new IsgError('disk-full', message, { retry: 'transient', fields: { path } });
+}
+
+/** Digests of the file when all of it came; null when it was resumed. */
+async function fetchRest(download: Download, url: URL, offset: number): Promise<BodyDigests | null> {
   try {
     const { request, response, target } = await askFor(download, url, offset);
     try {
       if (offset > 0 && response.statusCode === RANGE_NOT_SATISFIABLE) {
         response.resume();
         await restart(download);
-        await fetchRest(download, url, 0);
-        return;
+        return await fetchRest(download, url, 0);
       }
       const start = await acceptAnswer(download, { response, url: target, offset });
-      await writeBody(download, { response, start, url: target });
+      const { path, sizeBytes } = download.receive;
+      const place = {
+        handle: download.handle,
+        path,
+        start,
+        sizeBytes,
+        watch: download.watch,
+        isPaced: download.context.isPaced,
+      };
+      return await writeBody(place, { response, url: target });
     } finally {
       request.destroy();
     }
@@ -108,7 +120,13 @@ function restart({ watch, handle }: Download): Promise<void> {
   return watch.onStorage(() => handle.truncate(0));
 }
 
-/** Asks for the bytes from `offset` on, following redirects. */
+/** A signed URL speaks for its own server: where that one points, nobody has vouched for, and the file would come from there. */
+function otherPlace(url: URL, next: URL): IsgError {
+  const message = `${loggableUrl(url)} redirects to ${next.origin}; a redirect to another host is not followed. Check the storage in iconik, or a proxy on the way.`;
+  return new IsgError('download-refused', message, { retry: 'permanent' });
+}
+
+/** Asks for the bytes from `offset` on, following redirects within the server. */
 async function askFor(download: Download, url: URL, offset: number) {
   let target = url;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
@@ -121,41 +139,56 @@ async function askFor(download: Download, url: URL, offset: number) {
     response.resume();
     const next = URL.parse(location, target.href);
     if (!next) break;
+    if (next.origin !== url.origin) throw otherPlace(url, next);
     target = parseTransferUrl(next.href, 'download-refused');
   }
   throw new IsgError('download-refused', `${loggableUrl(url)} redirects without end.`, { retry: 'permanent' });
 }
 
-function ask({ context, watch }: Download, url: URL, offset: number) {
+type Asked = { request: { destroy(): unknown }; response: http.IncomingMessage | BodyStream };
+
+async function ask(download: Download, url: URL, offset: number): Promise<Asked | 'stale-connection'> {
   const range = offset > 0 ? { range: `bytes=${offset}-` } : {};
-  const request = openRequest(url, {
-    method: 'GET',
-    // Compressed answers would make lengths and ranges mean something else.
-    headers: { 'accept-encoding': 'identity', ...range },
-    httpsProxy: context.httpsProxy,
+  // Compressed answers would make lengths and ranges mean something else.
+  const headers = { 'accept-encoding': 'identity', ...range };
+  if (isPlainTarget(url, download.context.httpsProxy)) {
+    const stream = await openStream(download, url, headers);
+    if (stream) return { request: stream, response: stream };
+  }
+  return askByNode(download, url, headers);
+}
+
+async function openStream({ watch }: Download, url: URL, headers: Record<string, string>): Promise<BodyStream | null> {
+  try {
+    return await BodyStream.open(url, headers, watch.signal);
+  } catch (thrown) {
+    if (watch.signal.aborted) throw watch.signal.reason;
+    throw classifyTransferError(thrown, url, 'download-refused');
+  }
+}
+
+function askByNode({ context, watch }: Download, url: URL, headers: Record<string, string>) {
+  const request = openRequest(url, { method: 'GET', headers, httpsProxy: context.httpsProxy });
+  return new Promise<Asked | 'stale-connection'>((resolve, reject) => {
+    const onAbort = () => {
+      request.destroy();
+      reject(watch.signal.reason);
+    };
+    if (watch.signal.aborted) onAbort();
+    watch.signal.addEventListener('abort', onAbort, { once: true });
+    request.once('close', () => watch.signal.removeEventListener('abort', onAbort));
+    request.on('error', (error) => {
+      const classified = classifyTransferError(error, url, 'download-refused');
+      if (isStaleConnection(request, classified)) resolve('stale-connection');
+      else reject(classified);
+    });
+    request.once('response', (response) => resolve({ request, response }));
+    request.end();
   });
-  return new Promise<{ request: http.ClientRequest; response: http.IncomingMessage } | 'stale-connection'>(
-    (resolve, reject) => {
-      const onAbort = () => {
-        request.destroy();
-        reject(watch.signal.reason);
-      };
-      if (watch.signal.aborted) onAbort();
-      watch.signal.addEventListener('abort', onAbort, { once: true });
-      request.once('close', () => watch.signal.removeEventListener('abort', onAbort));
-      request.on('error', (error) => {
-        const classified = classifyTransferError(error, url, 'download-refused');
-        if (isStaleConnection(request, classified)) resolve('stale-connection');
-        else reject(classified);
-      });
-      request.once('response', (response) => resolve({ request, response }));
-      request.end();
-    },
-  );
 }
 
 interface Answered {
-  response: http.IncomingMessage;
+  response: http.IncomingMessage | BodyStream;
   url: URL;
   offset: number;
 }
@@ -166,77 +199,13 @@ async function acceptAnswer(download: Download, { response, url, offset }: Answe
   const { sizeBytes } = download.receive;
   if (status === 206 && offset > 0) {
     const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '') ?? [];
-    if (Number(start) !== offset) throw refused(url, status, 'with another range than asked for', true);
+    if (Number(start) !== offset) throw refusedAnswer(url, status, 'with another range than asked for', true);
     if (total !== '*' && Number(total) !== sizeBytes) throw otherLength(url, Number(total), sizeBytes);
     return offset;
   }
-  if (status !== 200) throw refused(url, status, 'instead of the file', isTransientStatus(status));
+  if (status !== 200) throw refusedAnswer(url, status, 'instead of the file', isTransientStatus(status));
   const length = response.headers['content-length'];
   if (length !== undefined && Number(length) !== sizeBytes) throw otherLength(url, Number(length), sizeBytes);
   if (offset > 0) await restart(download);
   return 0;
-}
-
-function refused(url: URL, status: number, what: string, transient: boolean): IsgError {
-  return new IsgError('download-refused', `${loggableUrl(url)} answered ${status} ${what}.`, {
-    retry: transient ? 'transient' : 'permanent',
-    fields: { status },
-  });
-}
-
-function otherLength(url: URL, found: number, expected: number): IsgError {
-  return new IsgError(
-    'content-differs',
-    `${loggableUrl(url)} has ${found} bytes, but ${expected} were announced; it is not the file that was asked for.`,
-    { retry: 'permanent', fields: { found, expected } },
-  );
-}
-
-/** Writes the body at its place; the stream waits for each write, so memory stays small. */
-async function writeBody(
-  { receive, handle, watch, context }: Download,
-  body: { response: http.IncomingMessage; start: number; url: URL },
-): Promise<void> {
-  let at = body.start;
-  let syncedTo = at;
-  let syncing: Promise<void> = Promise.resolve();
-  watch.moved(at);
-  const onAbort = () => body.response.destroy();
-  watch.signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    for await (const chunk of body.response as AsyncIterable<Buffer>) {
-      if (at + chunk.length > receive.sizeBytes) throw otherLength(body.url, at + chunk.length, receive.sizeBytes);
-      await watch.onStorage(() => writeFully(handle, chunk, { at, path: receive.path }));
-      at += chunk.length;
-      watch.moved(at);
-      if (at - syncedTo >= SYNC_EVERY_BYTES) {
-        await watch.onStorage(() => syncing);
-        syncedTo = at;
-        syncing = handle.datasync().catch((thrown: unknown) => Promise.reject(classifyFileError(thrown, receive.path)));
-        // Awaited before the next one, or at the end; until then nobody listens.
-        syncing.catch(() => {});
-      }
-    }
-    await watch.onStorage(() => syncing);
-  } catch (thrown) {
-    throw classifyTransferError(thrown, body.url, 'download-refused');
-  } finally {
-    watch.signal.removeEventListener('abort', onAbort);
-  }
-  if (at < receive.sizeBytes) {
-    throw refused(body.url, body.response.statusCode ?? 0, `but ended after ${at} of ${receive.sizeBytes} bytes`, true);
-  }
-  context.progress(at);
-}
-
-async function writeFully(handle: FileHandle, chunk: Buffer, place: { at: number; path: string }): Promise<void> {
-  try {
-    for (let done = 0; done < chunk.length; ) {
-      const { bytesWritten } = await handle.write(chunk, done, chunk.length - done, place.at + done);
-      done += bytesWritten;
-    }
-  } catch (thrown) {
-    // Here, lest the storage's trouble be taken for the network's.
-    throw classifyFileError(thrown, place.path);
-  }
 }

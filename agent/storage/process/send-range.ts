@@ -113,7 +113,7 @@ async function sendOnce(
     let early = around.asks ? await Promise.race([awaitReply(request, answered), failure]) : null;
     if (!early) {
       hasSent = true;
-      early = await sendBody(source, { request, answered, failure, watch });
+      early = await sendBody(source, { request, answered, failure, watch, context });
     }
     if (early && (early.statusCode ?? 0) < 300) throw answeredTooEarly();
     const response = early ?? (await Promise.race([answered, failure]));
@@ -182,11 +182,12 @@ interface Sending {
   answered: Promise<http.IncomingMessage>;
   failure: Promise<never>;
   watch: TransferWatch;
+  context: CallContext;
 }
 
 /** Sends the body, two buffers in turn: one is read into while the other is on its way. Resolves with an early answer, if one came. */
 async function sendBody(source: Source, sending: Sending): Promise<http.IncomingMessage | null> {
-  const { request, watch } = sending;
+  const { request, watch, context } = sending;
   const { offsetBytes, lengthBytes, path } = source.send;
   const size = Math.max(1, Math.min(CHUNK_BYTES, lengthBytes));
   const buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] as const;
@@ -194,7 +195,8 @@ async function sendBody(source: Source, sending: Sending): Promise<http.Incoming
   let sentBytes = 0;
   for (let turn = 0; sentBytes < lengthBytes; turn += 1) {
     const buffer = turn % 2 === 0 ? buffers[0] : buffers[1];
-    const wanted = Math.min(size, lengthBytes - sentBytes);
+    const left = Math.min(size, lengthBytes - sentBytes);
+    const wanted = context.isPaced() ? await watch.leave(left) : left;
     await watch.onStorage(() => readFully(source.handle, buffer, { wanted, at: offsetBytes + sentBytes, path }));
     const isLast = sentBytes + wanted === lengthBytes;
     if (isLast) await watch.onStorage(() => assertUnchanged(source));

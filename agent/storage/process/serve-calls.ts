@@ -1,6 +1,6 @@
 /** The inside of a storage process: takes requests from the channel, carries them out, answers. */
 import { lstat } from 'node:fs/promises';
-import { IsgError } from '../../runtime/errors.ts';
+import type { IsgError } from '../../runtime/errors.ts';
 import {
   type FromProcess,
   type Operation,
@@ -11,36 +11,36 @@ import {
   toProcessSchema,
 } from '../storage-messages.ts';
 import type { CallContext } from './call-context.ts';
+import { cancelled } from './cancellation.ts';
 import { commitFile } from './commit-file.ts';
 import { containedEntry } from './contained-path.ts';
-import { digestFile } from './digest-file.ts';
-import { digestRange } from './digest-range.ts';
 import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
 import { probeRoot } from './probe-root.ts';
 import { readText } from './read-text.ts';
-import { receiveFile } from './receive-file.ts';
 import { removeFile } from './remove-file.ts';
 import { assertRootPresent, placeMarker } from './root-marker.ts';
-import { sendRange } from './send-range.ts';
 import { isSpelledOtherwise, mountedLooks } from './spelling.ts';
-import { walkTree } from './walk-tree.ts';
-import { followDirectories, watchDirectories } from './watch-directories.ts';
+import { writeText } from './write-text.ts';
 
 type Handlers = { [O in Operation]: (request: RequestOf<O>, context: CallContext) => Promise<ResultOf<O>> };
 
 /** Parts of listings on their way at a time. */
 const PART_WINDOW = 8;
 
+/**
+ * A process serves one kind of call (README.md) and gets the modules of that kind alone: HTTP, digests and watching would
+ * take 25 MB of memory in one that does not use them.
+ */
 const handlers: Handlers = {
   probe: (request, context) => probeRoot(context, request),
   'place-marker': async (_request, context) => {
     await placeMarker(context.mountPoint, context.storageId);
     return null;
   },
-  walk: walkTree,
-  watch: watchDirectories,
+  walk: async (request, context) => (await import('./walk-tree.ts')).walkTree(request, context),
+  watch: async (request, context) => (await import('./watch-directories.ts')).watchDirectories(request, context),
   follow: async ({ directories }) => {
-    await followDirectories(directories);
+    await (await import('./watch-directories.ts')).followDirectories(directories);
     return null;
   },
   stat: async ({ path, spelledExactly }, context) => {
@@ -54,13 +54,19 @@ const handlers: Handlers = {
       return null;
     }
   },
-  digest: ({ path }, context) => digestFile(path, context),
-  'digest-range': digestRange,
+  digest: async ({ path, maxBytesPerSecond }, context) =>
+    (await import('./digest-file.ts')).digestFile(path, context, maxBytesPerSecond),
+  'digest-many': async (request, context) => (await import('./digest-many.ts')).digestMany(request, context),
+  'digest-range': async (request, context) => (await import('./digest-range.ts')).digestRange(request, context),
   'read-text': readText,
-  'send-range': sendRange,
+  'send-range': async (request, context) => (await import('./send-range.ts')).sendRange(request, context),
   'receive-file': async (request, context) => {
     await assertRootPresent(context);
-    return receiveFile(request, context);
+    return (await import('./receive-file.ts')).receiveFile(request, context);
+  },
+  'write-text': async (request, context) => {
+    await assertRootPresent(context);
+    return writeText(request, context);
   },
   'commit-file': async (request, context) => {
     await assertRootPresent(context);
@@ -125,6 +131,7 @@ interface OpenCall {
   controller: AbortController;
   taken: () => void;
   answered: (askId: number, fingerprints: (string | null)[]) => void;
+  granted: (bytes: number) => void;
 }
 
 /**
@@ -134,10 +141,16 @@ interface OpenCall {
 export function serveCalls(send: (message: FromProcess) => void): (raw: unknown) => void {
   const calls = new Map<number, OpenCall>();
   let settings: ProcessSettings | null = null;
+  let isPaced = false;
   const begin = (message: { callId: number; operation: Operation; request?: unknown; markerExpected: boolean }) => {
     if (!settings) throw new Error('a request came before the settings');
     const { callId, operation, request } = message;
-    const { context, call } = openCall(callId, { settings, markerExpected: message.markerExpected, send });
+    const { context, call } = openCall(callId, {
+      settings,
+      markerExpected: message.markerExpected,
+      send,
+      isPaced: () => isPaced,
+    });
     calls.set(callId, call);
     carryOut(operation, request, context)
       .then((result) => send({ kind: 'result', callId, result }))
@@ -156,6 +169,12 @@ export function serveCalls(send: (message: FromProcess) => void): (raw: unknown)
       case 'cancel':
         calls.get(message.callId)?.controller.abort(cancelled());
         return;
+      case 'pace':
+        isPaced = message.isLimited;
+        return;
+      case 'granted':
+        calls.get(message.callId)?.granted(message.bytes);
+        return;
       case 'fingerprints':
         calls.get(message.callId)?.answered(message.askId, message.fingerprints);
         return;
@@ -166,10 +185,6 @@ export function serveCalls(send: (message: FromProcess) => void): (raw: unknown)
         message satisfies never;
     }
   };
-}
-
-function cancelled(): IsgError {
-  return new IsgError('cancelled', 'The call was cancelled.', { retry: 'transient' });
 }
 
 /** Messages of progress closer together than this are dropped, except the first after a pause. */
@@ -198,9 +213,29 @@ function openQuestions(signal: AbortSignal, send: (askId: number, directories: s
   };
 }
 
+/** Leave of the agent to move bytes, one question at a time. */
+function openLeave(signal: AbortSignal, send: (bytes: number) => void) {
+  let waiting: PromiseWithResolvers<number> | null = null;
+  signal.addEventListener('abort', () => waiting?.reject(signal.reason), { once: true });
+  return {
+    ask: (bytes: number): Promise<number> => {
+      if (signal.aborted) return Promise.reject(signal.reason);
+      waiting = Promise.withResolvers<number>();
+      send(bytes);
+      return waiting.promise;
+    },
+    granted: (bytes: number): void => waiting?.resolve(bytes),
+  };
+}
+
 function openCall(
   callId: number,
-  from: { settings: ProcessSettings; markerExpected: boolean; send: (message: FromProcess) => void },
+  from: {
+    settings: ProcessSettings;
+    markerExpected: boolean;
+    send: (message: FromProcess) => void;
+    isPaced: () => boolean;
+  },
 ): { context: CallContext; call: OpenCall } {
   const controller = new AbortController();
   const { send } = from;
@@ -220,6 +255,7 @@ function openCall(
   const questions = openQuestions(controller.signal, (askId, directories) =>
     send({ kind: 'ask-fingerprints', callId, askId, directories }),
   );
+  const leave = openLeave(controller.signal, (bytes) => send({ kind: 'ask-bytes', callId, bytes }));
   const context: CallContext = {
     ...from.settings,
     markerExpected: from.markerExpected,
@@ -243,6 +279,8 @@ function openCall(
       await takeRoom();
       send({ kind: 'unreadable', callId, path, reason });
     },
+    isPaced: from.isPaced,
+    leave: leave.ask,
     sendHint: (directories) => send({ kind: 'hint', callId, directories }),
     warn: (message, fields) => send({ kind: 'warning', message, fields }),
   };
@@ -250,5 +288,5 @@ function openCall(
     room += 1;
     wake();
   };
-  return { context, call: { controller, taken, answered: questions.answered } };
+  return { context, call: { controller, taken, answered: questions.answered, granted: leave.granted } };
 }

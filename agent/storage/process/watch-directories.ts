@@ -9,7 +9,7 @@ import type { WatchEnd } from '../storage-access.ts';
 import type { RequestOf } from '../storage-messages.ts';
 import { joinPath, pathSegments } from '../storage-path.ts';
 import type { CallContext } from './call-context.ts';
-import { assertNotCancelled } from './digest-file.ts';
+import { assertNotCancelled } from './cancellation.ts';
 import { systemCode } from './local-filesystem.ts';
 import { networkFileSystem } from './local-mount.ts';
 

@@ -13,6 +13,7 @@ const STATE_WORDS: Record<JobState, string> = {
 
 const KIND_WORDS: Record<string, string> = {
   checksum: 'Checksum',
+  verify: 'Verification',
   transcode: 'Transcode',
   upload: 'Upload',
   download: 'Download',

@@ -44,15 +44,20 @@ const GROUPS: readonly { title: string; about: string; keys: Readonly<Record<str
       'proxy-bitrate': number('bit/s'),
       'image-proxy-resolution': text,
       'enable-hdr-to-sdr-keyframe-conversion': flag,
+      'hardware-encoding': choice('off', 'auto', 'videotoolbox', 'nvenc', 'qsv'),
     },
   },
   {
     title: 'Transfers',
-    about: 'How this node uploads one large file, and when work that stands still is tried again.',
+    about:
+      'How much bandwidth transfers may use, how this node reads and uploads files, and when work that stands still is tried again.',
     keys: {
+      'transfer-max-megabits-per-second': number('Mbit/s'),
+      'transfer-bandwidth-schedule': text,
       'file-upload-parallel-uploads-threads-num': number('parts'),
       'upload-chunk-size': number('bytes'),
       'stall-ms': number('ms'),
+      'checksum-max-megabytes-per-second': number('MB/s'),
     },
   },
   {

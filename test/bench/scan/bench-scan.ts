@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statfsSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildBenchAgent } from '../built-agent.ts';
+import { FamilyMemory } from '../family-memory.ts';
 import { type BenchServer, startBenchServer } from '../queue/server.ts';
 import { median, rounded } from '../statistics.ts';
-import { buildScanAgent } from './built-agent.ts';
-import { FamilyMemory } from './family-memory.ts';
 import { changeHundredth, growTree, someFile } from './tree.ts';
 
 /** Rounds of everything but rclone, which takes several times longer and gets one round in two. */
@@ -20,7 +20,7 @@ interface Answer {
 
 /** Scans trees of two sizes (`only`: of these sizes) beside programs that do nothing but list them; medians of rounds that take turns. */
 export async function benchScan({ isShort, only }: { isShort: boolean; only?: string | undefined }) {
-  const program = await buildScanAgent();
+  const program = await buildBenchAgent('scan', 'scan-agent');
   const server = await startBenchServer(10);
   try {
     const results = [];
@@ -30,7 +30,7 @@ export async function benchScan({ isShort, only }: { isShort: boolean; only?: st
       results.push(result);
     }
     const last = results.at(-1);
-    return { bench: 'scan', ours: results, peers: {}, ratios: last?.ratios, rssMb: last?.rssMb };
+    return { bench: 'scan', ours: results, peers: {}, ratios: last?.ratios, rssMb: last?.rssMb, pssMb: last?.pssMb };
   } finally {
     await server.stop();
   }
@@ -126,9 +126,10 @@ async function measure(
       rescanVsFind: ratio('rescan', 'find'),
       rescanVsRclone: ratio('rescan', 'rclone'),
     },
-    rssMb: memory.peakMb.sum,
-    rssMbOfEachThen: memory.peakMb.each,
-    peakRssMbOfEach: memory.peaksMb,
+    rssMb: memory.peaksMb.rss.sum,
+    rssMbOfEachThen: memory.peaksMb.rss.each,
+    pssMb: memory.peaksMb.pss.sum,
+    pssMbOfEachThen: memory.peaksMb.pss.each,
   };
 }
 

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { createDatabase } from '../../../agent/db/database.ts';
+import { newestDirectories } from '../../../agent/db/queries/scan-hint.ts';
 import { settleAbsence } from '../../../agent/roles/main/scan/absence.ts';
 import { runScanPass } from '../../../agent/roles/main/scan/scan-pass.ts';
 import { createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
@@ -13,6 +14,10 @@ keepHeapLean();
 const [uri = '', mountPoint = ''] = process.argv.slice(2);
 const STORAGE_ID = 'bench';
 const WALKERS = 4;
+const MAX_WATCHED = 2_000;
+
+/** As often as the health checks of a node look at its storages. */
+const PROBE_EVERY_MS = 1_000;
 
 const database = createDatabase({ uri, log: silentLogger });
 const guard = await createChildGuard();
@@ -43,11 +48,34 @@ async function walk(): Promise<number> {
   return files;
 }
 
+/** What a node has running beside a scan: a probe of the storage again and again, and a watch on its active directories. */
+async function runBesides(): Promise<void> {
+  const probe = async () => {
+    const verdict = await access.probe({ testWrite: true, timeoutMs: 60_000 });
+    if (verdict.kind !== 'reachable') throw new Error(`the storage is ${verdict.reason}`);
+    setTimeout(() => void probe(), PROBE_EVERY_MS).unref();
+  };
+  await probe();
+  const watched = { directories: [''], ignore: [], include: [] };
+  await new Promise<void>((resolve) => void access.watch(watched, () => resolve(), signal).catch(() => undefined));
+}
+
+/** Watches the directories that the index names, as many as a node watches. */
+async function follow(): Promise<void> {
+  const newest = await newestDirectories(database, STORAGE_ID, MAX_WATCHED);
+  await access.follow(newest.map(({ directory }) => directory));
+}
+
+let follows = false;
 /** One whole pass as the scanner makes it; answers how many rows changed. */
 async function pass(): Promise<number> {
   const context = { database, leadership, storage: { ...storage, date_modified: null }, access, walkers: WALKERS };
   const result = await runScanPass(context);
   await settleAbsence(context, result, () => Promise.resolve());
+  if (!follows) {
+    follows = true;
+    await follow();
+  }
   return result.changed;
 }
 
@@ -64,4 +92,5 @@ process.on('message', (order: 'walk' | 'pass' | 'stop') => {
   );
 });
 process.once('disconnect', () => process.exit(1));
+await runBesides();
 process.send?.({ ms: 0, count: 0 });

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { type Finding, findingSchema } from '../../../agent/contract/index.ts';
 import { coerceError } from '../../../agent/runtime/errors.ts';
 import { MediaCluster } from '../../support/media-cluster.ts';
 import { assertCanMount, SharedMount } from '../../support/shared-mount.ts';
@@ -211,9 +212,8 @@ export class FailingCluster {
   }
 
   /** What `--doctor` finds on a node; never throws for findings. */
-  async doctor(name: string): Promise<{ check: string; status: string; reason: string; remedy: string }[]> {
-    const found = z.object({ check: z.string(), status: z.string(), reason: z.string(), remedy: z.string() });
+  async doctor(name: string): Promise<Finding[]> {
     const output = await this.cluster.doctor(name);
-    return z.object({ results: z.array(found) }).parse(JSON.parse(output)).results;
+    return z.object({ findings: z.array(findingSchema) }).parse(JSON.parse(output)).findings;
   }
 }

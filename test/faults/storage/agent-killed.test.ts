@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
 import { childPids, isRunning, until, useStorages } from '../../integration/storage/storage-fixture.ts';
+import { isOnDuty } from './guard-on-duty.ts';
 
 const storages = useStorages();
 const started: number[] = [];
@@ -51,6 +52,9 @@ describe('when the agent is killed', () => {
     const children = () =>
       readFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`, 'utf8').trim().split(' ').map(Number);
     await until(() => children().some((pid) => pid !== guard && isGuard(pid)), 10_000);
+    // The agent has given it the list before it does anything else.
+    agent.send('are you there');
+    await once(agent, 'message');
     agent.kill('SIGKILL');
     await until(() => !pids.some(isRunning), 3_000);
   });
@@ -73,7 +77,8 @@ describe('the guard', () => {
     const [watched, finished] = [spawn('sleep', ['600']), spawn('true')];
     for (const child of [watched, finished]) guard.watch(child);
     await once(finished, 'exit');
-    await until(() => commandOf(pid).includes('child guard'), 10_000);
+    expect(commandOf(pid)).toContain('child guard');
+    await until(() => isOnDuty(pid), 10_000);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
     const ended = once(watched, 'exit');
     await guard.stop();

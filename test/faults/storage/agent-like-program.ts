@@ -25,3 +25,4 @@ const childrenOf = (pid: number) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 const children = childrenOf(process.pid);
 process.send?.([...children, ...childrenOf(program.pid ?? 0)]);
+process.on('message', () => process.send?.('yes'));

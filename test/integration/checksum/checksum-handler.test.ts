@@ -54,7 +54,10 @@ const failing = (code: ErrorCode, retry: 'transient' | 'permanent'): StorageAcce
 });
 
 async function run() {
-  const handler = createChecksumHandler({ storageOf: (storageId) => (storageId === 'local' ? storage : null) });
+  const handler = createChecksumHandler({
+    storageOf: (storageId) => (storageId === 'local' ? storage : null),
+    maxBytesPerSecond: () => null,
+  });
   const memory: JobMemory = { jobId: '1', leaseToken: '1', checkpoint: null, confirmations: 0 };
   const outcome = await settle(handler.run(jobContext({ payload, memory, kind: 'checksum' })));
   if ('alongside' in outcome && outcome.alongside) await db.database.transaction(outcome.alongside);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { findingSchema } from '../../../agent/contract/index.ts';
 import { MediaCluster, type MediaClusterOptions } from '../../support/media-cluster.ts';
 
 const AGENT = fileURLToPath(new URL('../../../agent/main.ts', import.meta.url));
@@ -241,11 +242,10 @@ describe('--doctor', () => {
   it('finds nothing wrong with a node that can run, and changes nothing', async () => {
     const target = await oneNode({ nodes: EVERYTHING });
     const { code, stdout } = await doctor('--json');
-    const { results } = z
-      .object({ results: z.array(z.object({ check: z.string(), status: z.string() })) })
-      .parse(JSON.parse(stdout));
-    expect(results.filter(({ status }) => status !== 'ok')).toEqual([]);
-    expect(code).toBe(0);
+    const { ok, findings } = z.object({ ok: z.boolean(), findings: z.array(findingSchema) }).parse(JSON.parse(stdout));
+    // A machine that is busy with other tests may leave it no time for everything.
+    expect(findings.filter((finding) => finding.code !== 'not-checked')).toEqual([]);
+    expect({ ok, code }).toEqual({ ok: true, code: 0 });
     expect(await target.hasSchema()).toBe(false);
   });
 
@@ -254,8 +254,8 @@ describe('--doctor', () => {
     renameSync(target.mediaDir, join(dir, 'unmounted'));
     const { code, stdout } = await doctor();
     expect(code).toBe(1);
-    expect(stdout).toMatch(/FAILING\s+database\n.*listens.*\n.*127\.0\.0\.1:9/);
-    expect(stdout).toMatch(/FAILING\s+storage:.*\n.*does not exist.*\n.*mount it/);
+    expect(stdout).toMatch(/^1\. PROBLEM db-unreachable\n.*127\.0\.0\.1:9/);
+    expect(stdout).toMatch(/\n2\. PROBLEM storage-gone\n.*is not there.*\n.*\n.*Mount the share/);
     expect(stdout).not.toContain('hunter2secret');
   });
 });

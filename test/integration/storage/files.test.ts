@@ -36,6 +36,8 @@ const quietContext: Omit<CallContext, 'mountPoint' | 'progress'> = {
   sendUnreadable: async () => {},
   askFingerprints: async () => [],
   sendHint: () => {},
+  isPaced: () => false,
+  leave: async (bytes) => bytes,
   warn: () => {},
 };
 const factsOf = (path: string) => {

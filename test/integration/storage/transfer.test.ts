@@ -1,11 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../agent/runtime/clock.ts';
+import { silentLogger } from '../../../agent/runtime/logger.ts';
+import { type Bandwidth, createBandwidth } from '../../../agent/storage/bandwidth/bandwidth.ts';
+import { createStorageAccess } from '../../../agent/storage/create-storage-access.ts';
 import type { SendRange } from '../../../agent/storage/storage-access.ts';
 import { useStorages, withCode } from './storage-fixture.ts';
 
@@ -209,16 +213,17 @@ describe('receiving a file', () => {
   const digest = md5(content);
 
   /** A server of `content` that understands ranges; `cutAfter` breaks each answer after so many bytes. */
-  function serveContent(options: { cutAfter?: number; ranges?: boolean } = {}) {
+  function serveContent(options: { cutAfter?: number; ranges?: boolean; lengths?: boolean } = {}) {
     const seen: string[] = [];
     const url = serve((request, response) => {
       const range = request.headers.range;
       seen.push(range ?? 'whole');
       const start = range && options.ranges !== false ? Number(/=(\d+)-/.exec(range)?.[1]) : 0;
-      if (start > 0) {
-        response.writeHead(206, { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` });
-      } else response.writeHead(200, { 'content-length': content.length });
       const rest = content.subarray(start);
+      const length = options.lengths === false ? {} : { 'content-length': rest.length };
+      const span = { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` };
+      if (start > 0) response.writeHead(206, { ...length, ...span });
+      else response.writeHead(200, length);
       if (options.cutAfter === undefined) response.end(rest);
       else response.write(rest.subarray(0, options.cutAfter), () => response.destroy());
     });
@@ -247,6 +252,15 @@ describe('receiving a file', () => {
     expect(whole.seen).toEqual([`bytes=${kept}-`]);
     expect(await storage.receiveFile({ url: await whole.url, ...receive }, {})).toMatchObject({ md5: digest });
     expect(whole.seen).toHaveLength(1);
+  });
+
+  it('takes a body that comes in chunks without a length, whole and from the middle on', async () => {
+    const storage = await storages.open();
+    const { url } = serveContent({ lengths: false });
+    const receive = { url: await url, path: 'part', sizeBytes: content.length };
+    expect(await storage.receiveFile(receive, {})).toMatchObject({ md5: digest });
+    truncateSync(join(storage.mountPoint, 'part'), 300_000);
+    expect(await storage.receiveFile(receive, {})).toMatchObject({ md5: digest });
   });
 
   it('starts anew when the server ignores ranges, or refuses this one, or the part is too long', async () => {
@@ -295,15 +309,46 @@ describe('receiving a file', () => {
     }
   });
 
-  it('follows redirects, but not without end', async () => {
+  it('follows redirects within the server, but not without end, and never to another host', async () => {
     const storage = await storages.open();
-    const target = await serveContent().url;
-    const url = await serve((_request, response) => response.writeHead(302, { location: target }).end());
+    const elsewhere = serveContent();
+    const target = await elsewhere.url;
+    const url = await serve((request, response) => {
+      if (request.url === '/there') response.end(content);
+      else response.writeHead(302, { location: '/there' }).end();
+    });
     const receive = { path: 'part', sizeBytes: content.length };
     expect(await storage.receiveFile({ url, ...receive }, {})).toMatchObject({ md5: digest });
+    const leading = await serve((_request, response) => response.writeHead(302, { location: target }).end());
+    const led = storage.receiveFile({ url: leading, path: 'led', sizeBytes: content.length }, {});
+    await expect(led).rejects.toEqual(withCode('download-refused', 'permanent'));
+    expect(elsewhere.seen).toEqual([]);
     const loop = await serve((_request, response) => response.writeHead(302, { location: '/again' }).end());
     const endless = storage.receiveFile({ url: loop, path: 'other', sizeBytes: 10 }, {});
     await expect(endless).rejects.toEqual(withCode('download-refused', 'permanent'));
+  });
+
+  it('counts on no room that an earlier download will take, and on all of it once that has ended', async () => {
+    const storage = await storages.open();
+    const { bavail, bsize } = statfsSync(storage.mountPoint);
+    const sizeBytes = Math.floor(bavail * bsize * 0.6);
+    const stop = new AbortController();
+    const begun = Promise.withResolvers<void>();
+    const silent = await serve((_request, response) => {
+      response.writeHead(200, { 'content-length': sizeBytes }).flushHeaders();
+      begun.resolve();
+    });
+    const first = storage.receiveFile({ url: silent, path: 'first', sizeBytes }, { signal: stop.signal });
+    first.catch(() => {});
+    await begun.promise;
+    const url = await serve((_request, response) => response.writeHead(403).end());
+    const second = storage.receiveFile({ url, path: 'second', sizeBytes }, {});
+    await expect(second).rejects.toEqual(withCode('disk-full', 'transient'));
+    await expect(second).rejects.toThrow(/other downloads in progress/);
+    stop.abort();
+    await expect(first).rejects.toEqual(withCode('cancelled'));
+    const third = storage.receiveFile({ url, path: 'second', sizeBytes }, {});
+    await expect(third).rejects.toEqual(withCode('download-refused'));
   });
 
   it('writes nothing below a mount that is gone', async () => {
@@ -331,5 +376,67 @@ describe('receiving a file', () => {
     const rest = serveContent();
     expect(await storage.receiveFile({ url: await rest.url, ...receive }, {})).toMatchObject({ md5: digest });
     expect(rest.seen).toEqual(['bytes=300000-']);
+  });
+});
+
+describe('transfers with a limited bandwidth', () => {
+  const content = randomBytes(600_000);
+
+  it('keep to it together in both directions, are not taken for stalled, and go on at once when the limit goes', async () => {
+    let limit: number | null = 1_000_000;
+    const granted: number[] = [];
+    const real = createBandwidth({ clock: systemClock, limitAt: () => limit });
+    const bandwidth: Bandwidth = {
+      ...real,
+      isLimited: () => real.isLimited(),
+      subscribe: (listener) => real.subscribe(listener),
+      take: async (bytes, signal) => {
+        const allowed = await real.take(bytes, signal);
+        granted.push(allowed);
+        return allowed;
+      },
+    };
+    const storage = createStorageAccess({
+      storageId: 'paced',
+      mountPoint: await storages.directory(),
+      guard: storages.guard(),
+      log: silentLogger,
+      bandwidth,
+      limits: { stallMs: 2_000, httpStallMs: 1_000 },
+    });
+    try {
+      await storage.placeMarker();
+      writeFileSync(join(storage.mountPoint, 'file'), content);
+      const up = await serve(async (request, response) => {
+        response.setHeader('x-md5', md5(await bodyOf(request)));
+        response.end();
+      });
+      const down = await serve((_request, response) => response.end(content));
+      const whole = { offsetBytes: 0, lengthBytes: content.length };
+      const both = () =>
+        Promise.all([
+          storage.sendRange(rangeOf(storage.mountPoint, up, whole), {}),
+          storage.receiveFile({ url: down, path: 'part', sizeBytes: content.length }, {}),
+        ]);
+      const since = performance.now();
+      const [sent, received] = await both();
+      const seconds = (performance.now() - since) / 1000;
+      expect(sent.headers['x-md5']).toBe(md5(content));
+      expect(received.md5).toBe(md5(content));
+      expect(granted.reduce((sum, bytes) => sum + bytes, 0)).toBe(2 * content.length);
+      expect(Math.max(...granted)).toBeLessThanOrEqual(20_000);
+      // 1.2 MB at 1 MB/s, less what a tenth of a second saves.
+      expect(seconds).toBeGreaterThan(1.05);
+      rmSync(join(storage.mountPoint, 'part'));
+      limit = 10_000;
+      const slow = both();
+      setTimeout(() => {
+        limit = null;
+      }, 2_500);
+      const [again] = await slow;
+      expect(again.headers['x-md5']).toBe(md5(content));
+    } finally {
+      await storage.stop();
+    }
   });
 });

@@ -51,6 +51,7 @@ export interface TranscodeFixture {
   mountPoint: string;
   tempDir: string;
   standIn: StandIn;
+  api: IconikClient;
   storage: StorageAccess;
   /** What the last attempt saved. */
   saved: { checkpoint: unknown };
@@ -60,7 +61,8 @@ export interface TranscodeFixture {
   close(): Promise<void>;
 }
 
-async function createAsset(api: IconikClient, storageId: string, path: string): Promise<TranscodePayload> {
+/** Registers an asset with its format ORIGINAL; what a job on it needs. */
+export async function createAsset(api: IconikClient, storageId: string, path: string): Promise<TranscodePayload> {
   const asset = await api.assets.create({ title: path, type: 'ASSET' });
   const versionId = asset.versions[0]?.id ?? '';
   const format = await api.files.createFormat(asset.id, {
@@ -151,6 +153,7 @@ export async function createTranscodeFixture(): Promise<TranscodeFixture> {
     mountPoint,
     tempDir,
     standIn,
+    api,
     storage,
     saved,
     order: async (path, wants) => ({ ...(await createAsset(api, storageId, path)), ...wants }),

@@ -1,9 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_PROXY_SETTINGS } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
+import { settingsWith } from '../../../agent/roles/transcode/transcode-settings.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
-import { makeAudio, makeDropFrame, makeOddFiles, makeStills } from '../../demo/clips.ts';
+import { makeAudio, makeDropFrame, makeOddFiles, makeStills, runGenerator } from '../../demo/clips.ts';
 import { createTranscodeFixture, type TranscodeFixture } from './transcode-fixture.ts';
 
 const CLIP = 'interviews/Interview 02.mp4';
@@ -47,11 +49,11 @@ function storageWith(changes: Partial<StorageAccess>): StorageAccess {
 }
 
 describe('a video', () => {
-  it('gets media info, one closed proxy, one poster and its keyframes, all with their bytes', async () => {
+  it('gets media info, one closed proxy, one poster, its keyframes and a scrub sheet, all with their bytes', async () => {
     const payload = await fixture.order(CLIP);
     const seen: number[] = [];
     const outcome = await fixture.run(payload, { onProgress: (fraction) => seen.push(fraction) });
-    expect(outcome).toMatchObject({ kind: 'done', result: { media: 'video', pictures: 5, complaint: '' } });
+    expect(outcome).toMatchObject({ kind: 'done', result: { media: 'video', pictures: 6, complaint: '' } });
     const { proxies, keyframes, format } = published(payload.assetId);
     expect(proxies).toHaveLength(1);
     expect(proxies[0]).toMatchObject({
@@ -70,10 +72,14 @@ describe('a video', () => {
       'KEYFRAME',
       'KEYFRAME',
       'KEYFRAME',
+      'KEYFRAME_MAP',
       'POSTER',
     ]);
     for (const row of keyframes) {
-      expect(row).toMatchObject({ status: 'CLOSED', resolution: { width: 640, height: 360 } });
+      const isSheet = row.type === 'KEYFRAME_MAP';
+      const resolution = isSheet ? { width: 4 * 160, height: 90 } : { width: 640, height: 360 };
+      expect(row).toMatchObject({ status: 'CLOSED', resolution });
+      if (isSheet) expect(row.time_code ?? null).toBeNull();
       expect(objectSize(row)).toBe(row.size);
     }
     const counts = keyframes.filter((row) => row.type === 'KEYFRAME').map((row) => row.time_code);
@@ -150,6 +156,7 @@ describe('a video', () => {
     await fixture.run(payload, {
       deps: {
         settings: () => ({
+          ...DEFAULT_PROXY_SETTINGS,
           videoBox: { width: 320, height: 180 },
           videoBitRate: 200_000,
           imageBox: { width: 9, height: 9 },
@@ -222,8 +229,84 @@ describe('other media', () => {
 
   it('keyframes alone are taken from the original', async () => {
     const payload = await fixture.order(CLIP, { wantProxy: false });
-    expect(await fixture.run(payload)).toMatchObject({ kind: 'done', result: { proxyId: null, pictures: 5 } });
+    expect(await fixture.run(payload)).toMatchObject({ kind: 'done', result: { proxyId: null, pictures: 6 } });
     expect(published(payload.assetId).proxies).toEqual([]);
+  });
+});
+
+describe('a master', () => {
+  it('is described track by track, and its proxy follows the transcoder: width, rates and channels', async () => {
+    const lavfi = [
+      'testsrc2=size=320x180:rate=30000/1001:duration=0.5',
+      'aevalsrc=0.3*sin(880*t)|0|0|0|0|0:d=0.5:c=5.1',
+    ];
+    const codecs = [
+      '-c:v',
+      'libx264',
+      '-preset',
+      'ultrafast',
+      '-pix_fmt',
+      'yuv420p',
+      '-c:a',
+      'pcm_s24le',
+      '-ar',
+      '48000',
+    ];
+    const tags = [
+      '-timecode',
+      '10:00:00;00',
+      '-color_trc',
+      'bt709',
+      '-color_primaries',
+      'bt709',
+      '-colorspace',
+      'bt709',
+    ];
+    const inputs = lavfi.flatMap((graph) => ['-f', 'lavfi', '-i', graph]);
+    await runGenerator([...inputs, ...codecs, ...tags, `file:${join(fixture.mountPoint, 'master.mov')}`]);
+    const payload = await fixture.order('master.mov', { wantKeyframes: false });
+    const choices = { width: 160, bitrate: 300_000, audio_bitrate: 96_000, enable_multi_channel_audio: true };
+    const { settings } = settingsWith(DEFAULT_PROXY_SETTINGS, {
+      id: 'one',
+      name: 'one',
+      type: 'FFMPEG',
+      settings: { local: true, priority: 5, include_patterns: [], exclude_patterns: [], ...choices },
+    });
+    expect(await fixture.run(payload, { deps: { settings: () => settings } })).toMatchObject({ kind: 'done' });
+    const { proxies, format } = published(payload.assetId);
+    expect(proxies).toMatchObject([
+      {
+        status: 'CLOSED',
+        resolution: { width: 160, height: 90 },
+        frame_rate: '30000/1001',
+        start_time_code: '10:00:00;00',
+        is_drop_frame: true,
+        audio_channels: 6,
+        is_multichannel: true,
+      },
+    ]);
+    expect(format).toMatchObject({
+      components: [
+        {
+          type: 'VIDEO',
+          metadata: {
+            video_codec: 'h264',
+            width: '320',
+            height: '180',
+            frame_rate: '30000/1001',
+            color_transfer: 'bt709',
+            dynamic_range: 'SDR',
+            start_time_code: '10:00:00;00',
+            is_drop_frame: 'true',
+            duration_seconds: expect.stringMatching(/^0\.5/),
+          },
+        },
+        {
+          type: 'AUDIO',
+          metadata: { codec: 'pcm_s24le', channels: '6', channel_layout: '5.1', sample_rate: '48000' },
+        },
+      ],
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -52,6 +52,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
     stop: async () => undefined,
     stat: statPath,
     digest,
+    digestMany: notNeeded,
     digestRange: async ({ path, offsetBytes, lengthBytes, algorithm, expected }) => {
       const before = await factsOf(path);
       if (before.sizeBytes !== expected.sizeBytes || before.mtimeNs !== expected.mtimeNs) {
@@ -82,6 +83,11 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
       await file.appendFile(Buffer.from(await answer.arrayBuffer()));
       await file.close();
       return await digest(receive.path);
+    },
+    writeText: async (path, text) => {
+      await mkdir(dirname(at(path)), { recursive: true });
+      await writeFile(at(path), text);
+      return await digest(path);
     },
     commitFile: async (from, to) => {
       await mkdir(dirname(at(to)), { recursive: true });

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { FileRecord, FileSet, IconikApi } from '../../../agent/iconik/api.ts';
+import type {
+  FileRecord,
+  FileSet,
+  IconikApi,
+  Keyframe,
+  MetadataValues,
+  Proxy as ProxyRecord,
+} from '../../../agent/iconik/api.ts';
 import type { CreateOnce } from '../../../agent/iconik/creation/create-once.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 import type { ObjectStoreDouble } from '../../support/object-store-double.ts';
@@ -12,6 +19,11 @@ export class IconikDouble {
   /** Method per storage; FILE when absent. */
   readonly methods = new Map<string, string>();
   readonly patches: { fileId: string; body: Record<string, unknown> }[] = [];
+  readonly proxies: ProxyRecord[] = [];
+  readonly keyframes: Keyframe[] = [];
+  /** By `asset/view`. */
+  readonly values = new Map<string, MetadataValues>();
+  readonly deletedSets: { setId: string; keepSource: boolean }[] = [];
   /** Answers 409 to file sets for this storage. */
   conflictOn: string | null = null;
 
@@ -94,6 +106,11 @@ export class IconikDouble {
         return this.addFileSet({ ...body, asset_id: assetId });
       },
       fileSets: async (_assetId, formatId) => [...this.fileSets.values()].filter((set) => set.format_id === formatId),
+      deleteFileSet: async (_assetId, setId, { keepSource }) => {
+        this.deletedSets.push({ setId, keepSource });
+        this.fileSets.delete(setId);
+        for (const file of this.files.values()) if (file.file_set_id === setId) file.status = 'DELETED';
+      },
       createFile: async (assetId, body) => this.#shown(this.add({ ...body, asset_id: assetId }), false),
       getFile: async (assetId, fileId) => this.#shown(this.#file(assetId, fileId), false),
       patchFile: async (assetId, fileId, body) => {
@@ -125,6 +142,21 @@ export class IconikDouble {
         }));
       },
     };
+    const proxies: Partial<IconikApi['proxies']> = {
+      list: async () => [...this.proxies],
+      downloadUrl: async (_assetId, proxyId) => this.store.url('get', proxyId),
+    };
+    const keyframes: Partial<IconikApi['keyframes']> = {
+      list: async () => [...this.keyframes],
+      get: async (_assetId, keyframeId) => {
+        const found = this.keyframes.find((keyframe) => keyframe.id === keyframeId);
+        if (!found) throw new IsgError('iconik-not-found', `no keyframe ${keyframeId}`, { retry: 'permanent' });
+        return { ...found, url: this.store.url('get', keyframeId) };
+      },
+    };
+    const metadata: Partial<IconikApi['metadata']> = {
+      assetValues: async (assetId, viewId) => this.values.get(`${assetId}/${viewId}`) ?? {},
+    };
     const storages: Partial<IconikApi['storages']> = {
       get: async (id) => ({
         id,
@@ -140,7 +172,7 @@ export class IconikDouble {
           (file) => file.storage_id === storageId && file.directory_path === directoryPath && file.name === name,
         ),
     };
-    return { files, storages } as IconikApi;
+    return { files, storages, proxies, keyframes, metadata } as IconikApi;
   }
 }
 

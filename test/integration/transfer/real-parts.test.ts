@@ -1,13 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { createIntentStore } from '../../../agent/db/queries/intent.ts';
 import { createCreateOnce } from '../../../agent/iconik/creation/intended-creation.ts';
 import { createIconikApi, type IconikClient } from '../../../agent/iconik/iconik-client.ts';
 import { createUploadObject } from '../../../agent/iconik/object-upload/create-upload-object.ts';
 import type { JobHandler } from '../../../agent/jobs/job-handler.ts';
+import { createDeleteCopyHandler } from '../../../agent/roles/transfer/delete-copy-handler.ts';
 import { createDownloadHandler } from '../../../agent/roles/transfer/download-handler.ts';
 import { createUploadHandler } from '../../../agent/roles/transfer/upload-handler.ts';
 import { type ChildGuard, createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
@@ -32,7 +34,7 @@ let account: SeededAccount;
 let api: IconikClient;
 let guard: ChildGuard;
 let storage: StorageAccess;
-let handlers: Record<'upload' | 'download', JobHandler>;
+let handlers: Record<'upload' | 'download' | 'delete-copy', JobHandler>;
 let storageId: string;
 let freshStorageId: string;
 
@@ -64,6 +66,7 @@ beforeAll(async () => {
   handlers = {
     upload: createUploadHandler({ api, createOnce, uploadObject, storageOf }) as JobHandler,
     download: createDownloadHandler({ api, createOnce, sql: db.database, storageOf }) as JobHandler,
+    'delete-copy': createDeleteCopyHandler({ api, sql: db.database, storageOf, mayDelete: () => true }) as JobHandler,
   };
 });
 
@@ -77,7 +80,7 @@ afterAll(async () => {
 });
 
 /** Runs a job until it is done, as the queue would: again after transient trouble, snoozes waited out. */
-async function runToEnd(kind: 'upload' | 'download', payload: Record<string, unknown>) {
+async function runToEnd(kind: 'upload' | 'download' | 'delete-copy', payload: Record<string, unknown>) {
   const memory = { ...(await insertLeasedJob(db.database, kind)), checkpoint: null, confirmations: 0, attempts: 0 };
   for (;;) {
     memory.attempts += 1;
@@ -103,15 +106,15 @@ async function makeAsset(title: string) {
   return { assetId: asset.id, formatId: format.id };
 }
 
-async function uploadPayload(name: string, destinationStorageId: string) {
-  await writeFile(join(folder, 'mount', name), content);
+async function uploadPayload(name: string, destinationStorageId: string, bytes: Buffer = content) {
+  await writeFile(join(folder, 'mount', name), bytes);
   const facts = await storage.stat(name);
   return {
     ...(await makeAsset(name)),
     storageId,
     path: name,
-    sizeBytes: content.length,
-    md5,
+    sizeBytes: bytes.length,
+    md5: createHash('md5').update(bytes).digest('hex'),
     mtimeNs: facts?.mtimeNs ?? '',
     destinationStorageId,
     destinationDirectoryPath: 'archive',
@@ -203,6 +206,68 @@ describe('transfers with the real storage processes, client, database and a stan
     standIn.setFaults({});
     const object = standIn.object(standIn.objectKey(String(result.fileId)) ?? '');
     expect(object).toMatchObject({ md5, sizeBytes: content.length });
+    expect(standIn.state().violations).toEqual([]);
+  });
+
+  it('move a file to the cloud and export it back, with its extras, and only then let the source copies go', async () => {
+    // With its only file gone the root would be empty, which is a mount that has vanished unless the marker says otherwise.
+    await storage.placeMarker();
+    const small = content.subarray(0, 100_000);
+    const payload = await uploadPayload('moved.mov', account.cloud.filesId, small);
+    const { assetId, formatId } = payload;
+    const set = { format_id: formatId, storage_id: storageId, base_dir: '', name: 'moved.mov', component_ids: [] };
+    const { id: fileSetId } = await api.files.createFileSet(assetId, set);
+    const up = await runToEnd('upload', { ...payload, fileSetId, deleteLocal: true });
+    const deletion = async () => {
+      const [job] = await db.database.query(
+        `DELETE FROM job WHERE kind = 'delete-copy' AND state = 'queued' RETURNING payload`,
+        [],
+        z.object({ payload: z.record(z.string(), z.unknown()) }),
+      );
+      return job?.payload ?? {};
+    };
+    expect(await storage.stat('moved.mov')).not.toBeNull();
+    await runToEnd('delete-copy', await deletion());
+    expect(await storage.stat('moved.mov')).toBeNull();
+    expect((await api.files.fileSets(assetId, formatId)).map(({ id }) => id)).toEqual([up.result.fileSetId]);
+
+    const viewId = randomUUID();
+    standIn.records.views.set(viewId, ['Title']);
+    await api.metadata.putAssetValues(assetId, viewId, { Title: { field_values: [{ value: 'Sunrise' }] } });
+    const proxy = await api.proxies.create(assetId, { filename: 'p.mp4', name: 'p', size: 9 });
+    const poster = await api.keyframes.create(assetId, { type: 'POSTER', filename: 'k.jpg', format: 'JPEG', size: 10 });
+    const begun = await fetch(proxy.upload_url ?? '', { method: 'POST', headers: { 'x-goog-resumable': 'start' } });
+    await fetch(begun.headers.get('location') ?? '', { method: 'PUT', body: 'the proxy' });
+    await fetch(poster.upload_url ?? '', { method: 'PUT', body: 'the poster' });
+    await api.proxies.patch(assetId, proxy.id, { status: 'CLOSED' });
+    await api.keyframes.patch(assetId, poster.id, { status: 'CLOSED' });
+    await runToEnd('download', {
+      storageId,
+      assetId,
+      formatId,
+      sourceFileSetId: up.result.fileSetId,
+      destinationDirectoryPath: 'export',
+      destinationFileSetName: 'export',
+      exportProxy: true,
+      exportPosters: true,
+      exportMetadata: { format: 'JSON', viewId },
+      deleteSource: true,
+    });
+    const read = (name: string) => readFile(join(folder, 'mount', 'export', name));
+    expect((await readdir(join(folder, 'mount', 'export'))).sort()).toEqual([
+      'moved.json',
+      'moved.mov',
+      'moved_poster.jpg',
+      'moved_proxy.mp4',
+    ]);
+    expect((await read('moved.mov')).equals(small)).toBe(true);
+    expect(String(await read('moved_proxy.mp4'))).toBe('the proxy');
+    expect(String(await read('moved_poster.jpg'))).toBe('the poster');
+    expect(JSON.parse(String(await read('moved.json')))).toEqual({ Title: { field_values: [{ value: 'Sunrise' }] } });
+    const made = await api.files.fileSets(assetId, formatId);
+    expect(made).toHaveLength(2);
+    await runToEnd('delete-copy', await deletion());
+    expect((await api.files.fileSets(assetId, formatId)).map(({ storage_id }) => storage_id)).toEqual([storageId]);
     expect(standIn.state().violations).toEqual([]);
   });
 

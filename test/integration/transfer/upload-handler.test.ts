@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CreateOnce } from '../../../agent/iconik/creation/create-once.ts';
 import { createUploadObject } from '../../../agent/iconik/object-upload/create-upload-object.ts';
@@ -284,5 +284,61 @@ describe('an upload job', () => {
     await run();
     expect(fences).toEqual([1, 2].map(() => ({ kind: 'lease', jobId: '1', leaseToken: '10' })));
     expect(memory.confirmations).toBeGreaterThanOrEqual(2);
+  });
+});
+
+describe('an upload of several files', () => {
+  const files = {
+    'card/a/1.mov': randomBytes(3_000),
+    'card/2.mov': randomBytes(6 * MEBIBYTE),
+    'card/b/3.xml': randomBytes(10),
+  };
+
+  async function order(): Promise<void> {
+    await freshWorld('S3');
+    const facts = [];
+    for (const [path, bytes] of Object.entries(files)) {
+      await mkdir(join(folder, dirname(path)), { recursive: true });
+      if (!(await source.stat(path))) await writeFile(join(folder, path), bytes);
+      const { mtimeNs = '' } = (await source.stat(path)) ?? {};
+      facts.push({ path, sizeBytes: bytes.length, md5: createHash('md5').update(bytes).digest('hex'), mtimeNs });
+    }
+    const [first, ...otherFiles] = facts;
+    if (first) payload = { ...payload, ...first, otherFiles, destinationFilename: 'clip.mov' };
+  }
+
+  function expectAll(where: unknown): void {
+    expect({ where, keys: [...store.objects.keys()].sort() }).toEqual({
+      where,
+      keys: ['cloud/archive/2.mov', 'cloud/archive/a/1.mov', 'cloud/archive/b/3.xml'],
+    });
+    for (const [path, bytes] of Object.entries(files))
+      expect(store.objects.get(`cloud/archive/${path.slice(5)}`)?.bytes.equals(bytes)).toBe(true);
+    expect([...iconik.fileSets.values()]).toMatchObject([{ base_dir: 'archive', name: 'card', storage_id: 'cloud' }]);
+    expect([...iconik.files.values()].map((file) => file.status)).toEqual(['CLOSED', 'CLOSED', 'CLOSED']);
+  }
+
+  it('puts them into one file set, in the folders they had, also after a kill', async () => {
+    await order();
+    expect(await run()).toMatchObject({
+      kind: 'done',
+      result: { fileIds: [expect.any(String), expect.any(String), expect.any(String)] },
+    });
+    expectAll('one run');
+    for (let at = 2; at <= 26; at += 6) {
+      await order();
+      await run(new KillSwitch(at, at % 4 === 0 ? 'before' : 'after'));
+      expect(await run()).toMatchObject({ kind: 'done' });
+      expectAll(at);
+    }
+  });
+
+  it('sends nothing when one of them is not what was ordered', async () => {
+    await order();
+    const last = payload.otherFiles?.at(-1);
+    if (last) last.mtimeNs = '1';
+    expect(errorOf(await run())).toMatchObject({ code: 'file-changed', retry: 'permanent' });
+    expect(store.seen).toEqual([]);
+    expect(iconik.fileSets.size).toBe(0);
   });
 });

@@ -54,4 +54,34 @@ describe('mediaInfoOf', () => {
     expect(infoOf('gif', [{ ...VIDEO, codec_name: 'gif', nb_frames: '1' }]).kind).toBe('image');
     expect(infoOf('gif', [{ ...VIDEO, codec_name: 'gif', nb_frames: '12' }]).kind).toBe('video');
   });
+
+  it('tells uneven frame distances from field rates and time bases', () => {
+    const isVariable = (r: string, avg: string) =>
+      infoOf('mov', [{ ...VIDEO, r_frame_rate: r, avg_frame_rate: avg }]).video?.isVariableRate;
+    expect([isVariable('60/1', '1237/100'), isVariable('90000/1', '1181/40')]).toEqual([true, true]);
+    expect([isVariable('60000/1001', '30000/1001'), isVariable('90000/1', '24/1'), isVariable('25/1', '0/0')]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it('keeps what the file says of colours and channels, and takes "unknown" for nothing', () => {
+    const info = infoOf('mov', [
+      { ...VIDEO, profile: 'Main 10', color_transfer: 'smpte2084', color_primaries: 'bt2020', color_space: 'unknown' },
+      { ...SOUND, channel_layout: '5.1' },
+    ]);
+    expect(info.video).toMatchObject({
+      codecProfile: 'Main 10',
+      colour: { transfer: 'smpte2084', primaries: 'bt2020', matrix: null, range: null },
+    });
+    expect(info.audio[0]?.channelLayout).toBe('5.1');
+  });
+
+  it('passes over a time code that is none', () => {
+    const odd = { ...VIDEO, tags: { timecode: 'tomorrow' } };
+    expect(infoOf('mov', [odd]).video?.startTimeCode).toBeNull();
+    const other = { index: 2, codec_type: 'data', tags: { timecode: '10:00:00:12' } };
+    expect(infoOf('mov', [odd, other]).video).toMatchObject({ startTimeCode: '10:00:00:12', isDropFrame: false });
+  });
 });

@@ -1,31 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { VideoTrack } from '../../../agent/roles/transcode/ffmpeg/media-info.ts';
 import {
-  audioSource,
   DEFAULT_PROXY_SETTINGS,
   fitSize,
   keyframeTimes,
+  proxyFrameRate,
   shownSize,
   videoFilters,
   videoOptions,
 } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
 import { timeCodeAt } from '../../../agent/roles/transcode/ffmpeg/time-code.ts';
+import { videoTrack as HD } from './video-track.ts';
 
-const HD: VideoTrack = {
-  streamIndex: 0,
-  codec: 'h264',
-  width: 1920,
-  height: 1080,
-  pixelAspect: 1,
-  rotation: 0,
-  frameRate: '25',
-  pixelFormat: 'yuv420p',
-  fieldOrder: 'progressive',
-  bitRate: null,
-  startTimeCode: null,
-  isDropFrame: false,
-};
 const BOX = DEFAULT_PROXY_SETTINGS.videoBox;
 
 describe('fitSize', () => {
@@ -77,29 +63,41 @@ describe('video options', () => {
     expect(options).toContain('-r 25');
   });
 
-  it('deinterlace only what is flagged as interlaced, by its field order', () => {
+  it('deinterlace what is flagged as interlaced, by its field order, and leave the unknown to the flags of its frames', () => {
     expect(videoFilters(HD, BOX)).not.toContain('yadif');
-    expect(videoFilters({ ...HD, fieldOrder: null }, BOX)).not.toContain('yadif');
+    expect(videoFilters({ ...HD, fieldOrder: null }, BOX)).toContain('yadif=mode=send_frame:deint=interlaced,');
     expect(videoFilters({ ...HD, fieldOrder: 'tt' }, BOX)).toContain('parity=tff');
     expect(videoFilters({ ...HD, fieldOrder: 'tb' }, BOX)).toContain('parity=bff');
   });
+
+  it('turn RGB into BT.709 and say so, and pass on the colours of all others', () => {
+    const rgb = {
+      ...HD,
+      pixelFormat: 'rgb24',
+      colour: { transfer: null, primaries: null, matrix: 'gbr', range: 'pc' },
+    };
+    expect(videoFilters(rgb, BOX)).toContain('out_color_matrix=bt709:out_range=tv');
+    expect(videoOptions(rgb, DEFAULT_PROXY_SETTINGS).join(' ')).toContain('-colorspace bt709');
+    expect(videoFilters(HD, BOX)).not.toContain('out_color_matrix');
+    expect(videoOptions(HD, DEFAULT_PROXY_SETTINGS).join(' ')).not.toContain('-colorspace');
+  });
 });
 
-describe('audioSource', () => {
-  const mono = { codec: 'pcm_s24le', channels: 1, sampleRate: 48_000, bitRate: null };
+describe('proxyFrameRate', () => {
+  const rate = (frameRate: string, isVariableRate = true) => proxyFrameRate({ ...HD, frameRate, isVariableRate });
 
-  it('joins two mono tracks to left and right', () => {
-    const source = audioSource([
-      { ...mono, streamIndex: 1 },
-      { ...mono, streamIndex: 2 },
-      { ...mono, streamIndex: 3 },
-    ]);
-    expect(source?.filter).toContain('[0:1][0:2]join');
+  it('keeps an even rate, whatever it is', () => {
+    expect([rate('10', false), rate('30000/1001', false), rate('120', false)]).toEqual(['10', '30000/1001', '120']);
   });
 
-  it('takes the first track otherwise, and nothing of nothing', () => {
-    expect(audioSource([{ ...mono, channels: 2, streamIndex: 4 }])).toEqual({ filter: null, map: '0:4' });
-    expect(audioSource([])).toBeNull();
+  it('makes an uneven one the nearest standard rate, or the next above so that no picture is lost', () => {
+    expect([rate('1181/40'), rate('1237/100'), rate('44'), rate('118')]).toEqual([
+      '30000/1001',
+      '24000/1001',
+      '50',
+      '60',
+    ]);
+    expect(videoFilters({ ...HD, frameRate: '44', isVariableRate: true }, BOX)).toContain('fps=50,scale=');
   });
 });
 

@@ -27,7 +27,12 @@ const record = (fields: Partial<FileRecord>): FileRecord => ({
   url: null,
   ...fields,
 });
-const order = { jobId: '7', destinationDirectoryPath: '/in/here/', destinationFilename: null };
+const order = {
+  jobId: '7',
+  destinationDirectoryPath: '/in/here/',
+  destinationFilename: null,
+  includeOriginalExtension: false,
+};
 
 const codeOf = (run: () => unknown) => {
   try {
@@ -42,7 +47,9 @@ describe('the plan of a download', () => {
   it('puts one file right into the destination directory, under its original or the ordered name', () => {
     const [plain] = planDownload(order, [record({})]);
     expect(plain).toMatchObject({ finalPath: 'in/here/clip.mov', directoryPath: 'in/here', md5: 'a'.repeat(32) });
-    const [renamed] = planDownload({ ...order, destinationFilename: 'other.mov' }, [record({})]);
+    const [renamed] = planDownload({ ...order, destinationFilename: 'other.mov', includeOriginalExtension: false }, [
+      record({}),
+    ]);
     expect(renamed?.finalPath).toBe('in/here/other.mov');
   });
 

@@ -214,7 +214,7 @@ async function planUploads(
       if (error.retry === 'permanent') return { kind: 'unusable' as const, why: error.message };
       return { kind: 'wait' as const, why: error.message };
     });
-    if (source.kind === 'found') jobs.push(planUpload(place.storageId, order.value, source.file));
+    if (source.kind === 'found') jobs.push(planUpload(place.storageId, order.value, source.file, source.others));
     else if (source.kind === 'unusable') jobs.push(failedJob(place, record, source.why));
     else waits.set(record.id, source.why);
   }

@@ -5,6 +5,7 @@ import type { OrderedFile } from '../../../db/queries/ordered-file.ts';
 import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import { toPriority } from './event-data.ts';
 import type { QueueName } from './gateway-event-table.ts';
+import { downloadTerms, termFields, uploadTerms } from './transfer-terms.ts';
 
 // From records of iconik's queues to jobs. Pure. A record that cannot become work becomes a job that is born failed, so
 // that its iconik job tells users the reason; no record is ever dropped.
@@ -30,6 +31,8 @@ export const uploadRecordSchema = z.looseObject({
   destination_directory_path: optionalText,
   destination_file_set_name: optionalText,
   destination_filename: optionalText,
+  temporary_file_set_source: z.boolean().nullish(),
+  ...termFields,
 });
 const downloadRecordSchema = z.looseObject({
   ...recordBase,
@@ -40,6 +43,7 @@ const downloadRecordSchema = z.looseObject({
   destination_directory_path: z.string(),
   destination_file_set_name: z.string(),
   destination_filename: optionalText,
+  ...termFields,
 });
 const deletionRecordSchema = z.looseObject({
   ...recordBase,
@@ -173,9 +177,12 @@ export function parseRecord<T>(
 
 const OUTSIDE = 'The path in the order leads out of the storage; nothing was touched.';
 
+/** A file of the index that can be uploaded. */
+export type UploadFile = OrderedFile & { md5: string };
+
 /** What a file of the index can do for an upload order. */
 export type UploadSource =
-  | { kind: 'found'; file: OrderedFile & { md5: string } }
+  | { kind: 'found'; file: UploadFile; others?: UploadFile[] }
   /** The file is being scanned or digested; look again later. */
   | { kind: 'wait'; why: string }
   | { kind: 'unusable'; why: string };
@@ -204,16 +211,20 @@ export function judgeUploadFile(file: OrderedFile): UploadSource {
   }
 }
 
-/** TRANSFER `upload` for a `transfers_from` record whose file was found. */
+/** TRANSFER `upload` for a `transfers_from` record whose files were found: one, and the others of its file set. */
 export function planUpload(
   storageId: string,
   record: z.infer<typeof uploadRecordSchema>,
-  file: OrderedFile & { md5: string },
+  file: UploadFile,
+  others: readonly UploadFile[] = [],
 ): RecordJob {
   const place: QueuePlace = { storageId, queue: 'transfers_from' };
   const formatId = record.format_id ?? file.formatId;
   if (!formatId) return failedJob(place, record, 'The order names no format and the node knows none for the file.');
+  const terms = uploadTerms(record, record.temporary_file_set_source === true);
+  if (!terms.ok) return failedJob(place, record, terms.why);
   return workJob(place, record, {
+    ...terms.payload,
     path: file.path,
     assetId: record.asset_id,
     versionId: file.versionId,
@@ -223,12 +234,18 @@ export function planUpload(
     sizeBytes: file.sizeBytes,
     md5: file.md5,
     mtimeNs: file.mtimeNs,
+    ...(others.length > 0 ? { otherFiles: others.map((other) => factsOf(other)) } : {}),
     destinationStorageId: record.destination_storage_id,
     destinationDirectoryPath: record.destination_directory_path ?? '',
     ...optional('destinationFileSetName', record.destination_file_set_name),
     ...optional('destinationFilename', record.destination_filename),
+    ...(record.include_original_extension ? { includeOriginalExtension: true } : {}),
   });
 }
+
+const factsOf = ({ path, sizeBytes, md5, mtimeNs, iconikFileId }: UploadFile) => {
+  return { path, sizeBytes, md5, mtimeNs, fileId: iconikFileId };
+};
 
 /** TRANSFER `download` for a `transfers_to` record. */
 export function planDownload(storageId: string, record: QueueRecord): RecordJob {
@@ -238,7 +255,10 @@ export function planDownload(storageId: string, record: QueueRecord): RecordJob 
   const order = parsed.value;
   if (pathInStorage(order.destination_directory_path, order.destination_filename || 'file') === null)
     return failedJob(place, record, OUTSIDE);
+  const terms = downloadTerms(order, order.destination_directory_path);
+  if (!terms.ok) return failedJob(place, record, terms.why);
   return workJob(place, order, {
+    ...terms.payload,
     assetId: order.asset_id,
     formatId: order.format_id,
     sourceFileSetId: order.file_set_id,

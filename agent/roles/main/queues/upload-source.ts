@@ -4,7 +4,7 @@ import { fileAtPath, filesOfFileSets, hasBeenScanned } from '../../../db/queries
 import type { FileRecord, IconikApi } from '../../../iconik/api.ts';
 import { coerceError } from '../../../runtime/errors.ts';
 import type { Sql } from '../../../runtime/sql.ts';
-import type { UploadSource, uploadRecordSchema } from './record-plan.ts';
+import type { UploadFile, UploadSource, uploadRecordSchema } from './record-plan.ts';
 import { judgeUploadFile, pathInStorage } from './record-plan.ts';
 
 /** What finding the files of upload orders needs. */
@@ -27,8 +27,9 @@ export async function indexedFileSets(
 }
 
 /**
- * The file that an upload order means: the index's by file set; else what iconik lists in the file set, found in the
- * index by path, when its content is the one iconik knows. Transient troubles of iconik or the database are thrown.
+ * The files that an upload order means: the index's by file set when it is one; else what iconik lists in the file set, found
+ * in the index by path, when its content is the one iconik knows. Of several, all or none. Transient troubles of iconik or the
+ * database are thrown.
  */
 export async function findUploadSource(
   deps: UploadSourceDeps,
@@ -36,13 +37,30 @@ export async function findUploadSource(
   signal: AbortSignal,
 ): Promise<UploadSource> {
   const { indexed, record, storageId } = order;
-  if (indexed.length > 1) return manyFiles(indexed.length);
-  if (indexed[0]) return judgeUploadFile(indexed[0]);
+  const [only] = indexed;
+  if (only && indexed.length === 1) return judgeUploadFile(only);
+  // What the index has of a larger file set need not be all of it.
   const listed = await filesIconikLists(deps, record, signal);
-  if (listed.length > 1) return manyFiles(listed.length);
-  const [file] = listed;
-  const path = file && pathInStorage(file.directory_path, file.name ?? file.original_name ?? '');
-  if (!file || !path) return unusable('iconik lists no file in the file set that is to be uploaded.');
+  if (listed.length === 0) return unusable('iconik lists no file in the file set that is to be uploaded.');
+  if (listed.length > MOST_FILES)
+    return unusable(`The file set holds ${listed.length} files; at most ${MOST_FILES} are uploaded by one order.`);
+  const files: UploadFile[] = [];
+  for (const one of listed) {
+    const source = await findListed(deps, storageId, one);
+    if (source.kind !== 'found') return source;
+    files.push(source.file);
+  }
+  const [file, ...others] = files;
+  if (!file) return unusable('iconik lists no file in the file set that is to be uploaded.');
+  return { kind: 'found', file, ...(others.length > 0 ? { others } : {}) };
+}
+
+/** What an order's job can carry. */
+const MOST_FILES = 5_000;
+
+async function findListed(deps: UploadSourceDeps, storageId: string, file: FileRecord): Promise<UploadSource> {
+  const path = pathInStorage(file.directory_path, file.name ?? file.original_name ?? '');
+  if (!path) return unusable('iconik lists no file in the file set that is to be uploaded.');
   const row = await fileAtPath(deps.database, storageId, path);
   if (row === null) return notInIndex(deps, storageId, path);
   if (file.checksum && row.md5 && file.checksum.toLowerCase() !== row.md5)
@@ -62,7 +80,7 @@ async function filesIconikLists(
 ): Promise<FileRecord[]> {
   try {
     const files = await deps.iconik.files.fileSetFiles(record.asset_id, record.original_file_set_id, { signal });
-    return files.filter((file) => file.type === null || file.type === 'FILE');
+    return files.filter((file) => file.status !== 'DELETED' && (file.type === null || file.type === 'FILE'));
   } catch (thrown) {
     // A file set that iconik itself does not know any more holds nothing.
     if (coerceError(thrown).code === 'iconik-not-found') return [];
@@ -74,10 +92,6 @@ async function notInIndex(deps: UploadSourceDeps, storageId: string, path: strin
   if (!(await hasBeenScanned(deps.database, storageId)))
     return { kind: 'wait', why: 'the first scan of the storage has not ended yet' };
   return unusable(`The storage has no file ${path} that the node has scanned.`);
-}
-
-function manyFiles(count: number): UploadSource {
-  return unusable(`The file set holds ${count} files; uploading file sets of several files is not built yet.`);
 }
 
 function unusable(why: string): UploadSource {

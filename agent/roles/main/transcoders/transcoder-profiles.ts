@@ -18,6 +18,8 @@ export interface TranscoderProfiles {
    * throws: without an answer the last known transcoders count, before the first one every profile is ''.
    */
   ofStorage(storageId: string, signal: AbortSignal): Promise<ProfileOf>;
+  /** The transcoder that takes a file, read and remembered in the same way; null when there is none. */
+  ofFile(file: { storageId: string; path: string }, signal: AbortSignal): Promise<Transcoder | null>;
 }
 
 /** Operators change transcoders by hand, seldom. */
@@ -27,6 +29,7 @@ const RETRY_MS = 15_000;
 
 interface Known {
   profileOf: ProfileOf;
+  transcoders: readonly Transcoder[];
   /** Monotonic; read again after this instant. */
   dueMs: number;
   trouble: string;
@@ -48,7 +51,8 @@ export function createTranscoderProfiles({ iconik, clock, log }: TranscoderProfi
         error: code,
       });
     }
-    known.set(storageId, { profileOf, dueMs: clock.monotonicMs() + RETRY_MS, trouble: code });
+    const transcoders = before?.transcoders ?? [];
+    known.set(storageId, { profileOf, transcoders, dueMs: clock.monotonicMs() + RETRY_MS, trouble: code });
     return profileOf;
   };
   const read = async (storageId: string, signal: AbortSignal): Promise<ProfileOf> => {
@@ -59,19 +63,25 @@ export function createTranscoderProfiles({ iconik, clock, log }: TranscoderProfi
       return failed(storageId, thrown, signal.aborted);
     }
     const profileOf = createProfileOf(transcoders);
-    known.set(storageId, { profileOf, dueMs: clock.monotonicMs() + FRESH_MS, trouble: '' });
+    known.set(storageId, { profileOf, transcoders, dueMs: clock.monotonicMs() + FRESH_MS, trouble: '' });
     return profileOf;
   };
 
+  const ofStorage = async (storageId: string, signal: AbortSignal): Promise<ProfileOf> => {
+    const last = known.get(storageId);
+    if (last && clock.monotonicMs() < last.dueMs) return last.profileOf;
+    const begun = reading.get(storageId);
+    if (begun) return begun;
+    const mine = read(storageId, signal).finally(() => reading.delete(storageId));
+    reading.set(storageId, mine);
+    return mine;
+  };
+
   return {
-    async ofStorage(storageId, signal) {
-      const last = known.get(storageId);
-      if (last && clock.monotonicMs() < last.dueMs) return last.profileOf;
-      const begun = reading.get(storageId);
-      if (begun) return begun;
-      const mine = read(storageId, signal).finally(() => reading.delete(storageId));
-      reading.set(storageId, mine);
-      return mine;
+    ofStorage,
+    async ofFile({ storageId, path }, signal) {
+      const profile = (await ofStorage(storageId, signal))(path);
+      return known.get(storageId)?.transcoders.find(({ id }) => id === profile) ?? null;
     },
   };
 }

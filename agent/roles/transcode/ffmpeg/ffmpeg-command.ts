@@ -1,6 +1,6 @@
 import fluent from 'fluent-ffmpeg';
 import { assertNoReadError, ffmpegError } from './ffmpeg-errors.ts';
-import { mediaSource } from './media-source.ts';
+import { MAX_ALLOC_BYTES, MAX_PIXELS, mediaSource } from './media-source.ts';
 import { createLineSplitter } from './output-tail.ts';
 import { type ChildWatch, runProgram } from './run-program.ts';
 
@@ -11,6 +11,8 @@ export interface FfmpegRuntime {
   guard: ChildWatch;
   /** A run that reports nothing new for this long is ended. */
   stallMs: number;
+  /** A run that is not done after this long is ended: the file keeps it busy for ever. */
+  limitMs?: number;
 }
 
 /** One input of a run. */
@@ -45,7 +47,8 @@ function commandLine(command: FfmpegCommand): string[] {
   const builder = fluent();
   for (const input of command.inputs) {
     const source = mediaSource(input.path);
-    builder.input(source.address).inputOptions([...source.options, ...(input.options ?? [])]);
+    const options = ['-max_pixels', String(MAX_PIXELS), ...source.options, ...(input.options ?? [])];
+    builder.input(source.address).inputOptions(options);
   }
   if (command.filterGraph) builder.complexFilter(command.filterGraph);
   for (const output of command.outputs) builder.output(`file:${output.path}`).outputOptions([...output.options]);
@@ -57,6 +60,8 @@ function commandLine(command: FfmpegCommand): string[] {
     '-progress',
     'pipe:1',
     '-nostats',
+    '-max_alloc',
+    String(MAX_ALLOC_BYTES),
     ...builder._getArguments(),
   ];
 }
@@ -99,6 +104,7 @@ export async function runFfmpeg(runtime: FfmpegRuntime, command: FfmpegCommand):
     guard: runtime.guard,
     signal: command.signal,
     stallMs: runtime.stallMs,
+    ...(runtime.limitMs === undefined ? {} : { limitMs: runtime.limitMs }),
     onStdout: createReportReader(command),
   });
   const path = command.inputs[0]?.path ?? '';

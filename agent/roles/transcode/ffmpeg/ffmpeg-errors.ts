@@ -48,7 +48,7 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /invalid data found|moov atom not found|codec parameters|decoder .*not found|unknown decoder|does not contain any|matches no streams|output file is empty|nothing was written|received no packets|error while decoding|end of file|not implemented|invalid argument|header missing|truncat/i,
+      /invalid data found|moov atom not found|codec parameters|decoder .*not found|unknown decoder|does not contain any|matches no streams|output file is empty|nothing was written|received no packets|error while decoding|end of file|not implemented|invalid argument|max pixel count|picture size .* is invalid|header missing|truncat/i,
     code: 'media-unreadable',
     retry: 'permanent',
     meaning: 'The clip is damaged or of a kind ffmpeg cannot read; replace the file to try again.',

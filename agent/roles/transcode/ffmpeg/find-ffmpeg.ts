@@ -18,6 +18,8 @@ export interface FoundProgram {
 export interface FfmpegPrograms {
   ffmpeg: FoundProgram;
   ffprobe: FoundProgram;
+  /** This ffmpeg has the filters that turn HDR into SDR; without them the colours stay as they are. */
+  canToneMap: boolean;
 }
 
 /** Where to look. */
@@ -37,6 +39,7 @@ export interface FfmpegSearch {
 /** A program that does not print its version in this time hangs. */
 const ANSWER_MS = 10_000;
 const NEEDED_ENCODERS = ['libx264', 'aac', 'mjpeg'];
+const TONE_MAPPING_FILTERS = ['zscale', 'tonemap'];
 
 type Name = 'ffmpeg' | 'ffprobe';
 
@@ -126,10 +129,11 @@ async function findProgram(name: Name, configured: string | undefined, search: F
 export async function findFfmpeg(search: FfmpegSearch): Promise<FfmpegPrograms> {
   const ffmpeg = await findProgram('ffmpeg', search.ffmpegPath, search);
   const ffprobe = await findProgram('ffprobe', search.ffprobePath, search);
-  const encoders = (await ask(ffmpeg.path, ['-hide_banner', '-encoders'], search)).map(
-    (line) => line.trim().split(/\s+/)[1],
-  );
+  const named = async (what: string) =>
+    (await ask(ffmpeg.path, ['-hide_banner', what], search)).map((line) => line.trim().split(/\s+/)[1]);
+  const encoders = await named('-encoders');
   const lacking = NEEDED_ENCODERS.filter((encoder) => !encoders.includes(encoder));
   if (lacking.length > 0) throw programMissing(ffmpeg.path, `it was built without ${lacking.join(', ')}`);
-  return { ffmpeg, ffprobe };
+  const filters = await named('-filters');
+  return { ffmpeg, ffprobe, canToneMap: TONE_MAPPING_FILTERS.every((filter) => filters.includes(filter)) };
 }

@@ -6,18 +6,32 @@ export interface Size {
   height: number;
 }
 
+/** How the numbers of a picture mean light, in ffmpeg's words (`bt709`, `smpte2084`, …); null = the file does not say. */
+export interface Colour {
+  transfer: string | null;
+  primaries: string | null;
+  matrix: string | null;
+  /** `tv` (16–235) or `pc` (0–255). */
+  range: string | null;
+}
+
 /** The picture of a media file: of a video, or a still image. */
 export interface VideoTrack extends Size {
   /** Index among all streams of the container. */
   streamIndex: number;
   codec: string;
+  /** Such as `High` or `HQ`; null when unknown. */
+  codecProfile: string | null;
   /** Width of a pixel divided by its height; 1 for square ones. Width and height above are stored pixels. */
   pixelAspect: number;
   /** Clockwise turn needed to show it upright: 0, 90, 180 or 270 degrees. Width and height above are before the turn. */
   rotation: number;
   /** Frames per second as a fraction (`25`, `30000/1001`); null when unknown. */
   frameRate: string | null;
+  /** Frames come at uneven distances: `frameRate` is their average. */
+  isVariableRate: boolean;
   pixelFormat: string | null;
+  colour: Colour;
   /** `progressive`, `tt`, `bb`, `tb`, `bt` as ffprobe names them; null when unknown. */
   fieldOrder: string | null;
   /** Bits per second. */
@@ -32,6 +46,8 @@ export interface AudioTrack {
   streamIndex: number;
   codec: string;
   channels: number;
+  /** `stereo`, `5.1(side)`, …; null = the channels are not placed, as in broadcast masters with one sound per channel. */
+  channelLayout: string | null;
   sampleRate: number | null;
   bitRate: number | null;
 }
@@ -47,6 +63,8 @@ export interface MediaInfo {
   bitRate: number | null;
   video: VideoTrack | null;
   audio: AudioTrack[];
+  /** Present and true for a HEIF still, of which ffmpeg may show a single tile; its kind is `none` then. */
+  isHeif?: boolean;
 }
 
 const numberText = z.union([z.string(), z.number()]).optional();
@@ -59,6 +77,12 @@ const streamSchema = z.looseObject({
   height: z.number().optional(),
   sample_aspect_ratio: z.string().optional(),
   pix_fmt: z.string().optional(),
+  profile: z.union([z.string(), z.number()]).optional(),
+  color_transfer: z.string().optional(),
+  color_primaries: z.string().optional(),
+  color_space: z.string().optional(),
+  color_range: z.string().optional(),
+  channel_layout: z.string().optional(),
   field_order: z.string().optional(),
   r_frame_rate: z.string().optional(),
   avg_frame_rate: z.string().optional(),
@@ -87,8 +111,15 @@ export const probeOutputSchema = z.looseObject({
 /** Parsed output of ffprobe. */
 export type ProbeOutput = z.infer<typeof probeOutputSchema>;
 
-/** Containers that are lists of other files or drawn text: opening them as media would show something else. */
-const NOT_MEDIA_CONTAINERS = new Set(['tty', 'hls', 'concat', 'sdp', 'rtsp', 'dash', 'lrc', 'txt']);
+/**
+ * Containers that are lists of other files, programs, or drawn text: opening them as media would show something else, files of
+ * this machine among it.
+ */
+const NOT_MEDIA_CONTAINERS = new Set(
+  'tty hls applehttp concat sdp rtsp rtp dash imf webm_dash_manifest avisynth vapoursynth lavfi vobsub svg_pipe lrc txt'.split(
+    ' ',
+  ),
+);
 /** Brands of HEIF stills, which hold one picture as many tiles; ffmpeg before 7.1 would show a single tile. */
 const HEIF_BRANDS = new Set(['heic', 'heix', 'heim', 'heis', 'mif1', 'msf1']);
 /** Rates outside are time bases taken for rates. */
@@ -107,17 +138,38 @@ export function fractionValue(text: string | null | undefined): number | null {
   return Number.isFinite(value) && value > 0 ? value : null;
 }
 
-/** The average rate, or the nominal one where it is the same but for rounding; `25/1` becomes `25`. */
-function frameRateOf(stream: Stream): string | null {
-  const usable = (text: string | undefined) => {
-    const value = fractionValue(text);
-    return value !== null && value >= FRAME_RATE_LIMITS.min && value <= FRAME_RATE_LIMITS.max ? value : null;
-  };
-  const average = usable(stream.avg_frame_rate);
-  const nominal = usable(stream.r_frame_rate);
-  const isNominal = nominal !== null && (average === null || Math.abs(average - nominal) / nominal < 0.01);
-  if (isNominal) return (stream.r_frame_rate ?? '').replace(/\/1$/, '');
-  return average === null ? null : (stream.avg_frame_rate ?? '').replace(/\/1$/, '');
+function usableRate(text: string | undefined): number | null {
+  const value = fractionValue(text);
+  return value !== null && value >= FRAME_RATE_LIMITS.min && value <= FRAME_RATE_LIMITS.max ? value : null;
+}
+
+/** Whole, or whole over 1.001: what cameras make; an average of uneven distances is neither but by chance. */
+function isEven(rate: number): boolean {
+  const isWhole = (value: number) => Math.abs(value - Math.round(value)) < 0.0005;
+  return isWhole(rate) || isWhole(rate * 1.001);
+}
+
+/**
+ * The average rate, or the nominal one where it is the same but for rounding; `25/1` becomes `25`. The rates of interlaced
+ * pictures differ by 2 when one of them counts fields: that is no variable rate.
+ */
+function frameRateOf(stream: Stream): { frameRate: string | null; isVariableRate: boolean } {
+  const average = usableRate(stream.avg_frame_rate);
+  const nominal = usableRate(stream.r_frame_rate);
+  const isNear = (one: number, other: number) => Math.abs(one - other) / other < 0.01;
+  const inShort = (text: string | undefined) => (text ?? '').replace(/\/1$/, '');
+  if (nominal !== null && (average === null || isNear(average, nominal))) {
+    return { frameRate: inShort(stream.r_frame_rate), isVariableRate: false };
+  }
+  if (average === null) return { frameRate: null, isVariableRate: false };
+  const isSteady = nominal === null ? isEven(average) : isNear(average * 2, nominal);
+  return { frameRate: inShort(stream.avg_frame_rate), isVariableRate: !isSteady };
+}
+
+/** ffprobe's words for what it does not know. */
+function said(text: string | number | undefined): string | null {
+  const word = String(text ?? '');
+  return ['', 'unknown', 'unspecified', 'reserved', 'N/A'].includes(word) ? null : word;
 }
 
 /** ffprobe tells the turn of the display matrix (anti-clockwise) or, older, a `rotate` tag (clockwise). */
@@ -127,10 +179,12 @@ function rotationOf(stream: Stream): number {
   return (((Math.round(clockwise / 90) * 90) % 360) + 360) % 360;
 }
 
-/** A start time code may stand on the picture, on a track of its own, or on the container. */
+const TIME_CODE = /^\d{2}:\d{2}:\d{2}[:;.]\d{2,3}$/;
+
+/** A start time code may stand on the picture, on a track of its own, or on the container; what is none is passed over. */
 function startTimeCodeOf(stream: Stream, output: ProbeOutput): string | null {
   const tags = [stream.tags, ...output.streams.map((other) => other.tags), output.format.tags];
-  return tags.map((tag) => tag?.timecode).find((text) => text !== undefined) ?? null;
+  return tags.map((tag) => tag?.timecode).find((text) => text !== undefined && TIME_CODE.test(text)) ?? null;
 }
 
 function videoTrack(stream: Stream, output: ProbeOutput): VideoTrack {
@@ -138,12 +192,19 @@ function videoTrack(stream: Stream, output: ProbeOutput): VideoTrack {
   return {
     streamIndex: stream.index,
     codec: stream.codec_name ?? 'unknown',
+    codecProfile: said(stream.profile),
     width: stream.width ?? 0,
     height: stream.height ?? 0,
     pixelAspect: fractionValue(stream.sample_aspect_ratio) ?? 1,
     rotation: rotationOf(stream),
-    frameRate: frameRateOf(stream),
+    ...frameRateOf(stream),
     pixelFormat: stream.pix_fmt ?? null,
+    colour: {
+      transfer: said(stream.color_transfer),
+      primaries: said(stream.color_primaries),
+      matrix: said(stream.color_space),
+      range: said(stream.color_range),
+    },
     fieldOrder: stream.field_order && stream.field_order !== 'unknown' ? stream.field_order : null,
     bitRate: toNumber(stream.bit_rate),
     startTimeCode,
@@ -156,6 +217,7 @@ function audioTrack(stream: Stream): AudioTrack {
     streamIndex: stream.index,
     codec: stream.codec_name ?? 'unknown',
     channels: stream.channels ?? 0,
+    channelLayout: said(stream.channel_layout),
     sampleRate: toNumber(stream.sample_rate),
     bitRate: toNumber(stream.bit_rate),
   };
@@ -171,8 +233,8 @@ function isStill(container: string, stream: Stream, hasAudio: boolean): boolean 
 /** Media info of parsed ffprobe output. Cover art of audio files is not a picture of its own; data tracks are ignored. */
 export function mediaInfoOf(output: ProbeOutput): MediaInfo {
   const container = output.format.format_name;
-  const isForeign =
-    NOT_MEDIA_CONTAINERS.has(container) || HEIF_BRANDS.has(output.format.tags?.major_brand?.trim() ?? '');
+  const isHeif = HEIF_BRANDS.has(output.format.tags?.major_brand?.trim() ?? '');
+  const isForeign = NOT_MEDIA_CONTAINERS.has(container) || isHeif;
   const pictures = output.streams.filter(
     (stream) => stream.codec_type === 'video' && stream.disposition?.attached_pic !== 1 && (stream.width ?? 0) > 0,
   );
@@ -189,5 +251,6 @@ export function mediaInfoOf(output: ProbeOutput): MediaInfo {
     bitRate: still ? null : toNumber(output.format.bit_rate),
     video: picture ? videoTrack(picture, output) : null,
     audio: withSound,
+    ...(isHeif ? { isHeif } : {}),
   };
 }

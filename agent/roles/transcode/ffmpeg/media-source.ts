@@ -17,6 +17,14 @@ const STILL_EXTENSIONS = new Set([
 ]);
 
 /**
+ * Most pixels of a picture that ffmpeg decodes: twelve times 4K UHD and more than any camera's, so that a header of a few
+ * bytes cannot ask for all memory of the machine.
+ */
+export const MAX_PIXELS = 120_000_000;
+/** Largest piece of memory that ffmpeg and ffprobe may ask for at once: a picture of `MAX_PIXELS` with 8 bytes per pixel. */
+export const MAX_ALLOC_BYTES = 1_073_741_824;
+
+/**
  * Options and address by which ffmpeg and ffprobe open a local file whatever its name: `file:` keeps a colon from being
  * read as a protocol and a leading dash from being read as an option; a percent sign in the name of a still is not a
  * number pattern. Only local files may be opened, because a playlist in disguise could name any address.

@@ -1,7 +1,7 @@
 import { IsgError } from '../../../runtime/errors.ts';
 import { ffmpegError } from './ffmpeg-errors.ts';
 import { type MediaInfo, mediaInfoOf, probeOutputSchema } from './media-info.ts';
-import { mediaSource } from './media-source.ts';
+import { MAX_ALLOC_BYTES, mediaSource } from './media-source.ts';
 import { type ChildWatch, runProgram } from './run-program.ts';
 
 /** What ffprobe needs. */
@@ -15,6 +15,8 @@ export interface ProbeRuntime {
 
 /** More than any real clip makes ffprobe print; a file that makes it print more is refused. */
 const OUTPUT_CHARACTERS = 4 * 1024 * 1024;
+
+const QUIET = ['-v', 'error', '-max_alloc', String(MAX_ALLOC_BYTES)];
 
 function parseOutput(text: string, path: string): MediaInfo {
   const unreadable = (reason: string, cause?: unknown) =>
@@ -40,7 +42,7 @@ export async function probeMedia(runtime: ProbeRuntime, path: string, signal: Ab
   let text = '';
   const end = await runProgram({
     program: runtime.program,
-    args: ['-v', 'error', ...source.options, '-show_format', '-show_streams', '-of', 'json', '-i', source.address],
+    args: [...QUIET, ...source.options, '-show_format', '-show_streams', '-of', 'json', '-i', source.address],
     guard: runtime.guard,
     signal,
     stallMs: runtime.timeoutMs,

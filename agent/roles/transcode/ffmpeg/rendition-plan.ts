@@ -1,7 +1,12 @@
-import type { AudioTrack, Size, VideoTrack } from './media-info.ts';
-import { fractionValue } from './media-info.ts';
+import { DEFAULT_SOUND, type SoundSettings } from './audio-plan.ts';
+import { fractionValue, type Size, type VideoTrack } from './media-info.ts';
+import { colourKindOf, DEFAULT_TONE_MAPPING, type ToneMapping, toneMappingFilters } from './tone-mapping.ts';
+import { encoderOptions, type VideoEncoder } from './video-encoder.ts';
 
-/** How proxies are made (config.ini, reference A.3). */
+/** How a picture is resampled: ffmpeg's names. */
+export type Scaler = 'fast_bilinear' | 'bilinear' | 'bicubic' | 'area' | 'lanczos' | 'spline' | 'neighbor';
+
+/** How proxies are made (config.ini, reference A.3; transcoders of iconik, A.7). */
 export interface ProxySettings {
   /** `proxy-resolution`: no video proxy is larger in either direction. */
   videoBox: Size;
@@ -9,6 +14,11 @@ export interface ProxySettings {
   videoBitRate: number;
   /** `image-proxy-resolution`: no still is larger in either direction. */
   imageBox: Size;
+  scaler: Scaler;
+  sound: SoundSettings;
+  toneMapping: ToneMapping;
+  /** `enable-hdr-to-sdr-keyframe-conversion`: pictures taken of an HDR original become SDR as proxies do. */
+  mapsPictures: boolean;
 }
 
 /** Built-in values (reference A.3, A.7). */
@@ -16,12 +26,14 @@ export const DEFAULT_PROXY_SETTINGS: ProxySettings = {
   videoBox: { width: 1280, height: 720 },
   videoBitRate: 3_000_000,
   imageBox: { width: 2048, height: 2048 },
+  scaler: 'bicubic',
+  sound: DEFAULT_SOUND,
+  toneMapping: DEFAULT_TONE_MAPPING,
+  mapsPictures: true,
 };
 
 /** Ceiling over target: 4 Mb/s for 3 Mb/s (reference A.7). */
 const CEILING = 4 / 3;
-/** Bits per second of the stereo AAC track. */
-export const AUDIO_BIT_RATE = 128_000;
 /** A whole picture at least this often, seconds: how far a player must decode to seek. */
 const WHOLE_PICTURE_SECONDS = 2;
 
@@ -48,42 +60,71 @@ function parityOf(fieldOrder: string | null): 'tff' | 'bff' | null {
   return null;
 }
 
-/** Filters of one moving picture: whole frames first, then the size, then square pixels. ffmpeg turns it upright itself. */
-export function videoFilters(track: VideoTrack, box: Size): string {
-  const parity = parityOf(track.fieldOrder);
-  const size = fitSize(track, box);
-  const scale = `scale=${size.width}:${size.height}:flags=bicubic,setsar=1`;
-  return parity ? `yadif=mode=send_frame:parity=${parity}:deint=all,${scale}` : scale;
+/** Whole frames of interlaced pictures. What the container does not tell, each frame does: progressive ones pass untouched. */
+function deinterlacer(fieldOrder: string | null): string[] {
+  const parity = parityOf(fieldOrder);
+  if (parity) return [`yadif=mode=send_frame:parity=${parity}:deint=all`];
+  return fieldOrder === null ? ['yadif=mode=send_frame:deint=interlaced'] : [];
 }
 
-/** Options of a H.264 picture that plays everywhere: 4:2:0, no B-frames, limited peaks (reference A.7). */
-export function videoOptions(track: VideoTrack, settings: ProxySettings): string[] {
-  const ceiling = String(Math.round(settings.videoBitRate * CEILING));
-  const frameRate = fractionValue(track.frameRate);
-  const rate = track.frameRate === null ? [] : ['-r', track.frameRate];
-  const wholePictures = String(Math.max(1, Math.round((frameRate ?? 25) * WHOLE_PICTURE_SECONDS)));
-  const codec = ['-c:v', 'libx264', '-preset', 'veryfast', '-profile:v', 'high', '-pix_fmt', 'yuv420p', '-bf', '0'];
-  const amount = ['-b:v', String(settings.videoBitRate), '-maxrate', ceiling, '-bufsize', ceiling, '-g', wholePictures];
-  return [...codec, ...amount, ...rate];
+/** Rates that every player keeps. */
+const STANDARD_RATES = ['24000/1001', '24', '25', '30000/1001', '30', '50', '60000/1001', '60'];
+
+/**
+ * Frames per second of the proxy. Uneven distances become even ones at the standard rate nearest to the average, or the next
+ * above when none is near: no picture is lost, and positions can be counted in frames.
+ */
+export function proxyFrameRate({ frameRate, isVariableRate }: VideoTrack): string | null {
+  const average = fractionValue(frameRate);
+  if (!isVariableRate || average === null) return frameRate;
+  const distance = (rate: string) => Math.abs((fractionValue(rate) ?? 0) - average) / average;
+  const nearest = STANDARD_RATES.toSorted((a, b) => distance(a) - distance(b))[0] ?? '25';
+  if (distance(nearest) <= 0.05) return nearest;
+  return STANDARD_RATES.find((rate) => (fractionValue(rate) ?? 0) >= average) ?? '60';
 }
 
-/** Options of the AAC stereo track; empty without audio. */
-export function audioOptions(audio: readonly AudioTrack[]): string[] {
-  return audio.length === 0 ? [] : ['-c:a', 'aac', '-b:a', String(AUDIO_BIT_RATE), '-ac', '2', '-ar', '48000'];
+const isRgb = ({ pixelFormat }: VideoTrack): boolean =>
+  /^(?:gbr|rgb|bgr|0rgb|0bgr|argb|abgr|pal8)/.test(pixelFormat ?? '');
+
+/** RGB becomes BT.709, which ffmpeg would not choose by itself; all others keep their colours, within the range of video. */
+function colourOptions(track: VideoTrack): string {
+  return isRgb(track) ? ':out_color_matrix=bt709:out_range=tv' : ':out_range=tv';
+}
+
+/** What is said of colours that were RGB; those of all others are passed on. */
+const SAID_OF_RGB = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
+
+/** What the filters of a moving picture go by; the built-in values otherwise. `toneMapping` null = colours stay as they are. */
+export interface VideoFilterChoices {
+  scaler?: Scaler;
+  toneMapping?: ToneMapping | null;
 }
 
 /**
- * What the proxy's sound is made of: the first track, or the first two joined when both are mono, because broadcast
- * masters keep left and right in tracks of their own.
+ * Filters of one moving picture: whole frames at even distances first, then the size, square pixels, and last the colours,
+ * which cost most. ffmpeg turns it upright itself.
  */
-export function audioSource(audio: readonly AudioTrack[]): { filter: string | null; map: string } | null {
-  const [first, second] = audio;
-  if (!first) return null;
-  if (first.channels === 1 && second?.channels === 1) {
-    const joined = `[0:${first.streamIndex}][0:${second.streamIndex}]join=inputs=2:channel_layout=stereo[sound]`;
-    return { filter: joined, map: '[sound]' };
-  }
-  return { filter: null, map: `0:${first.streamIndex}` };
+export function videoFilters(track: VideoTrack, box: Size, choices: VideoFilterChoices = {}): string {
+  const size = fitSize(track, box);
+  const rate = track.isVariableRate ? proxyFrameRate(track) : null;
+  const isMapped = choices.toneMapping && colourKindOf(track) !== 'sdr';
+  return [
+    ...deinterlacer(track.fieldOrder),
+    ...(rate === null ? [] : [`fps=${rate}`]),
+    `scale=${size.width}:${size.height}:flags=${choices.scaler ?? 'bicubic'}${isMapped ? '' : colourOptions(track)}`,
+    'setsar=1',
+    ...(choices.toneMapping ? toneMappingFilters(track, choices.toneMapping) : []),
+  ].join(',');
+}
+
+/** Options of the H.264 picture. */
+export function videoOptions(track: VideoTrack, settings: ProxySettings, encoder: VideoEncoder = 'libx264'): string[] {
+  const frameRate = proxyFrameRate(track);
+  const frames = Math.max(1, Math.round((fractionValue(frameRate) ?? 25) * WHOLE_PICTURE_SECONDS));
+  const ceiling = Math.round(settings.videoBitRate * CEILING);
+  const options = encoderOptions(encoder, { bitRate: settings.videoBitRate, ceiling, wholePictureFrames: frames });
+  const isConverted = isRgb(track) && colourKindOf(track) === 'sdr';
+  return [...options, ...(isConverted ? SAID_OF_RGB : []), ...(frameRate === null ? [] : ['-r', frameRate])];
 }
 
 /** Pixel formats that can be see-through; a palette may hold a transparent colour. */

@@ -3,6 +3,8 @@ import { IsgError } from '../../../runtime/errors.ts';
 import type { FfmpegCommand } from './ffmpeg-command.ts';
 import { quoteLines } from './ffmpeg-errors.ts';
 import type { MediaInfo, Size } from './media-info.ts';
+import type { ToneMapping } from './tone-mapping.ts';
+import type { VideoEncoder } from './video-encoder.ts';
 
 /** A file that was made: complete, readable, in place. */
 export interface Rendition {
@@ -13,6 +15,8 @@ export interface Rendition {
   info: MediaInfo;
   /** What ffmpeg complained of although it went on; empty when nothing. */
   complaint: string;
+  /** What made the H.264; absent for stills and sound. */
+  encoder?: VideoEncoder;
 }
 
 /** A picture taken from a clip. */
@@ -29,6 +33,10 @@ export interface MediaSource {
   /** Absolute path. */
   path: string;
   info: MediaInfo;
+  /** Options before the input that this source needs beside the usual ones (an image sequence). */
+  inputOptions?: readonly string[];
+  /** How pictures taken of HDR become SDR; absent or null = they stay as they are. */
+  toneMapping?: ToneMapping | null;
 }
 
 /** Limits of one making. */

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
+import { basename } from 'node:path';
 import { IsgError } from '../../../runtime/errors.ts';
 import { programMissing } from './ffmpeg-errors.ts';
 import { createLineSplitter, createLineTail } from './output-tail.ts';
@@ -9,7 +10,7 @@ export interface ChildWatch {
   watch(child: ChildProcess): void;
 }
 
-/** One run of ffmpeg or ffprobe. */
+/** One run of ffmpeg, ffprobe, or another program that reads media. */
 export interface ProgramRun {
   /** Absolute path of the program. */
   program: string;
@@ -18,6 +19,12 @@ export interface ProgramRun {
   signal: AbortSignal;
   /** The run is ended when nothing called `alive` for this long. */
   stallMs: number;
+  /** The run is ended after this long, however alive it seems: a file can make a program busy for ever. Absent = no limit. */
+  limitMs?: number;
+  /** Working directory; absent = this process's. */
+  cwd?: string;
+  /** Environment; absent = this process's. */
+  env?: NodeJS.ProcessEnv;
   /** Time between SIGTERM and SIGKILL, and between SIGKILL and giving the child up; default 1000. */
   graceMs?: number;
   /** Each chunk of standard output; `alive` starts the stall window anew. */
@@ -46,12 +53,15 @@ function lowerPriority(child: ChildProcess): void {
 }
 
 // A child leads a process group of its own, so that what it starts ends with it (a program may be a script that starts the
-// real one). Windows has no groups; there the guard's job object holds the whole tree.
+// real one). Windows has no groups; there `taskkill /T` walks the tree, at once and by force: console programs know no SIGTERM.
 const LEADS_GROUP = process.platform !== 'win32';
 
 function signalTree(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (!LEADS_GROUP || child.pid === undefined) {
-    child.kill(signal);
+  if (child.pid === undefined) return;
+  if (!LEADS_GROUP) {
+    execFile('taskkill', ['/PID', String(child.pid), '/T', '/F'], { windowsHide: true }, (failure) => {
+      if (failure) child.kill();
+    });
     return;
   }
   try {
@@ -78,6 +88,8 @@ function startChild(run: ProgramRun): ChildProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       windowsHide: true,
       detached: LEADS_GROUP,
+      ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
+      ...(run.env === undefined ? {} : { env: run.env }),
     });
   } catch (thrown) {
     throw programMissing(run.program, thrown);
@@ -89,6 +101,15 @@ function stalledError(run: ProgramRun): IsgError {
     'ffmpeg-failed',
     `${run.program} made no progress for ${Math.round(run.stallMs / 1000)} s and was ended. The job is tried again.`,
     { retry: 'transient', fields: { program: run.program } },
+  );
+}
+
+/** Bad input, not a bad moment: the same file would keep the program busy again. */
+function tooLongError(run: ProgramRun, limitMs: number): IsgError {
+  return new IsgError(
+    'media-unreadable',
+    `${basename(run.program)} was not done with this file after ${Math.round(limitMs / 1000)} s and was ended. It is damaged, or far larger than it says; replace the file to try again.`,
+    { retry: 'permanent', fields: { program: run.program } },
   );
 }
 
@@ -106,8 +127,8 @@ function readOutputs(child: ChildProcess, run: ProgramRun, alive: () => void): (
 
 /**
  * Runs a program to its end; resolves also when it failed or was killed by someone else. Rejects with the reason of
- * `signal` when it aborts, `ffmpeg-failed` (transient) when it stalls, `ffmpeg-missing` when it cannot be started. All
- * output is bounded. The child is watched by the guard from the moment it exists.
+ * `signal` when it aborts, `ffmpeg-failed` (transient) when it stalls, `media-unreadable` when it exceeds `limitMs`,
+ * `ffmpeg-missing` when it cannot be started. All output is bounded. The child is watched by the guard from the moment it exists.
  */
 export function runProgram(run: ProgramRun): Promise<ProgramEnd> {
   if (run.signal.aborted) return Promise.reject(run.signal.reason);
@@ -116,8 +137,10 @@ export function runProgram(run: ProgramRun): Promise<ProgramEnd> {
     let failure: { error: unknown } | null = null;
     let cancelKill = () => {};
     let stallTimer: NodeJS.Timeout | undefined;
+    let limitTimer: NodeJS.Timeout | undefined;
     const settle = (finish: () => void) => {
       clearTimeout(stallTimer);
+      clearTimeout(limitTimer);
       cancelKill();
       run.signal.removeEventListener('abort', onAbort);
       finish();
@@ -139,11 +162,13 @@ export function runProgram(run: ProgramRun): Promise<ProgramEnd> {
     run.guard.watch(child);
     lowerPriority(child);
     run.signal.addEventListener('abort', onAbort, { once: true });
+    const { limitMs } = run;
+    if (limitMs !== undefined) limitTimer = setTimeout(() => end(tooLongError(run, limitMs)), limitMs);
     const lines = readOutputs(child, run, alive);
     alive();
     child.on('close', (exitCode, signalName) => {
       // What it has started may live on: heedless of SIGTERM, and with no output of ours that would keep us waiting.
-      if (failure) signalTree(child, 'SIGKILL');
+      if (failure && LEADS_GROUP) signalTree(child, 'SIGKILL');
       settle(() => (failure ? reject(failure.error) : resolve({ exitCode, signalName, lines: lines() })));
     });
   });

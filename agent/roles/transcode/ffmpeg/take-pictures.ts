@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { IsgError } from '../../../runtime/errors.ts';
 import type { FfmpegInput, FfmpegOutput } from './ffmpeg-command.ts';
-import type { Size } from './media-info.ts';
+import type { Size, VideoTrack } from './media-info.ts';
 import {
   JPEG_OUTPUT,
   type MakeOptions,
@@ -39,14 +39,19 @@ export interface TakenPictures {
 
 /** One input per picture: seeking reads a few frames, where one pass would decode the whole clip. */
 function inputOf(source: MediaSource, { seconds }: WantedPicture): FfmpegInput {
-  return { path: source.path, options: ['-threads', '1', ...(seconds > 0 ? ['-ss', seconds.toFixed(3)] : [])] };
+  const seek = seconds > 0 ? ['-ss', seconds.toFixed(3)] : [];
+  return { path: source.path, options: [...(source.inputOptions ?? []), '-threads', '1', ...seek] };
+}
+
+/** JPEG knows neither HDR nor wide colours; what is not mapped looks pale. */
+function movingFilters({ source, box }: PictureOrder, video: VideoTrack): string {
+  return `${videoFilters(video, box, { toneMapping: source.toneMapping ?? null })},format=yuvj420p`;
 }
 
 function outputOf(order: PictureOrder, input: number, { path }: WantedPicture): FfmpegOutput {
   const { video, kind } = order.source.info;
   if (!video) throw nothingDecoded(order.source, ['it holds no picture']);
-  const filters =
-    kind === 'image' ? stillFilters(video, order.box) : `${videoFilters(video, order.box)},format=yuvj420p`;
+  const filters = kind === 'image' ? stillFilters(video, order.box) : movingFilters(order, video);
   const options = ['-map', `${input}:${video.streamIndex}`, '-vf', filters, '-q:v', '4', '-map_metadata', '-1'];
   return { path: `${path}.part`, options: [...options, ...JPEG_OUTPUT] };
 }

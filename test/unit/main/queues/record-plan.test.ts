@@ -8,6 +8,7 @@ import {
   planDownload,
   planTranscode,
   planUpload,
+  type QueueRecord,
 } from '../../../../agent/roles/main/queues/record-plan.ts';
 
 const file: OrderedFile & { md5: string } = {
@@ -169,6 +170,41 @@ describe('pathInStorage', () => {
     ['..hidden', '..a', '..hidden/..a'],
   ])('joins %j and %j to %j', (directory, name, expected) => {
     expect(pathInStorage(directory, name)).toBe(expected);
+  });
+});
+
+describe('terms of transfer orders', () => {
+  const base = { id: 'r', job_id: 'j', asset_id: 'asset', format_id: 'format' };
+  const up = { ...base, original_file_set_id: 'set', destination_storage_id: 'cloud', destination_filename: 'final' };
+  const down = { ...base, file_set_id: 'set', destination_directory_path: 'in', destination_file_set_name: 'restored' };
+  const planned = (terms: object) => planDownload('nas', { ...down, ...terms } as QueueRecord);
+
+  it('reach the job, or fail it with words that users of iconik see', () => {
+    const terms = { overwrite: true, include_original_extension: true, delete_remote_file_set_after_download: true };
+    expect(planned(terms)).toMatchObject({
+      failure: null,
+      job: { payload: { overwrite: true, includeOriginalExtension: true, deleteSource: true } },
+    });
+    expect(planned({ export_metadata_format: 'XLSX' })).toMatchObject({
+      failure: { code: 'job-payload-invalid', message: expect.stringContaining('CSV, JSON and XML') },
+    });
+    const deletes = { ...up, delete_local_file_set_after_upload: true, include_original_extension: true };
+    expect(planUpload('nas', deletes, file)).toMatchObject({
+      failure: null,
+      job: { payload: { deleteLocal: true, includeOriginalExtension: true, destinationFilename: 'final' } },
+    });
+    expect(planUpload('nas', { ...up, export_proxy: true }, file).failure?.message).toContain('proxies');
+  });
+
+  it('of a malformed kind fail the order, and nothing is guessed', () => {
+    expect(planned({ overwrite: 'yes' }).failure?.message).toContain('overwrite');
+  });
+
+  it('carry all files of a file set', () => {
+    const other = { ...file, path: 'a/b.mov', iconikFileId: 'other' };
+    expect(planUpload('nas', up, file, [other]).job.payload.otherFiles).toEqual([
+      { path: 'a/b.mov', sizeBytes: 42, md5: file.md5, mtimeNs: file.mtimeNs, fileId: 'other' },
+    ]);
   });
 });
 

@@ -64,7 +64,7 @@ describe('the transcoders of a storage', () => {
       log: silentLogger,
     });
     const profile = async (signal = new AbortController().signal) => (await read.ofStorage('nas', signal))('x.mov');
-    return { clock, asked, profile, answerWith: (next: typeof answer) => (answer = next) };
+    return { clock, asked, profile, read, answerWith: (next: typeof answer) => (answer = next) };
   };
 
   it('are read once for many files at once, and anew after a minute', async () => {
@@ -91,6 +91,15 @@ describe('the transcoders of a storage', () => {
     answerWith(away);
     await clock.advance(60_000);
     expect(await profile()).toBe('one');
+  });
+
+  it('are told for a file, whole, and null where none takes it', async () => {
+    const { read, answerWith, clock } = bench();
+    const { signal } = new AbortController();
+    expect(await read.ofFile({ storageId: 'nas', path: 'x.mov' }, signal)).toEqual(transcoder('one', 'FFMPEG'));
+    answerWith(async () => []);
+    await clock.advance(60_000);
+    expect(await read.ofFile({ storageId: 'nas', path: 'x.mov' }, signal)).toBeNull();
   });
 
   it('that nobody waits for any more are read again by the next who asks', async () => {

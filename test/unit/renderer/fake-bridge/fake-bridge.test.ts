@@ -23,6 +23,7 @@ const PARAMS: { [Name in BridgeCallName]: BridgeParams<Name> } = {
   'jobs.retry': { jobId: 'a' },
   'jobs.set-priority': { jobId: 'a', priority: 5 },
   'storages.problems': { storageId: 'st-nas-post', ...page },
+  'storages.verify': { storageId: 'st-nas-post', directory: '' },
   'logs.read': { minLevel: 'debug', text: '', storageId: null, fromMs: null, toMs: null, ...page },
   'logs.send': {},
   'node.pause': {},

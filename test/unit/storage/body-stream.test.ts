@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { isPlainTarget, parseHead } from '../../../agent/storage/process/body-stream.ts';
+
+it('reads status and headers, names in lower case, repeated ones joined', () => {
+  const head = 'HTTP/1.1 206 Partial Content\r\nContent-Length: 12\r\nX-A:1\r\nx-a:  2 \r\nETag: "a: b"\r\nX-Empty:';
+  expect(parseHead(head)).toEqual({
+    statusCode: 206,
+    headers: { 'content-length': '12', 'x-a': '1, 2', etag: '"a: b"', 'x-empty': '' },
+  });
+});
+
+it.each([
+  'HTTP/2 200\r\nA: b',
+  'SSH-2.0-x',
+  '',
+  'HTTP/1.1 20 OK',
+  'HTTP/1.1 200 OK\r\n folded: b',
+  'HTTP/1.1 200 OK\r\nno colon',
+  'HTTP/1.1 200 OK\r\nA : b',
+])('refuses what is no head of an answer: %j', (head) => {
+  expect(parseHead(head)).toBeNull();
+});
+
+it('leaves proxies and passwords to node:http', () => {
+  expect(isPlainTarget(new URL('https://user:word@host/a'), null)).toBe(false);
+  expect(isPlainTarget(new URL('https://host/a'), 'http://proxy:3128')).toBe(false);
+});
