@@ -1,10 +1,9 @@
-import { IsgError } from '../runtime/errors.ts';
 import type { IconikApi } from './api.ts';
 import { createB2Files } from './b2-files.ts';
 import { servicePath } from './http-call.ts';
 import { keysetList } from './paging.ts';
-import { readPartUrls } from './part-urls.ts';
-import { boundPartUrlsSchema, fileSchema, fileSetSchema, formatSchema, multipartUrlsSchema } from './schemas.ts';
+import { askBoundPartUrl, readPartUrls } from './part-urls.ts';
+import { fileSchema, fileSetSchema, formatSchema, multipartUrlsSchema } from './schemas.ts';
 import { exceptGone, isNotFound, type ServiceRequests } from './service-requests.ts';
 
 const pathOf = (assetId: string, ...more: string[]) => servicePath('files', ['assets', assetId, ...more]);
@@ -72,18 +71,8 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
         query: { upload_id: uploadId, type },
         limits,
       }),
-    async multipartBoundPartUrl(assetId, fileId, { uploadId, number, md5Base64 }, limits) {
-      const path = pathOf(assetId, 'files', fileId, 'multipart_url', 's3', 'part');
-      const body = { upload_id: uploadId, parts: [{ part_number: number, checksum: md5Base64 }] };
-      const { parts } = await requests.ask({ path, body }, { schema: boundPartUrlsSchema, limits });
-      const url = parts.find((part) => part.part_number === number)?.url;
-      if (url) return url;
-      const fields = { path, sent: true, fromIconik: true };
-      throw new IsgError('iconik-answer-unreadable', `iconik gave no URL for part ${number}.`, {
-        retry: 'transient',
-        fields,
-      });
-    },
+    multipartBoundPartUrl: (assetId, fileId, part, limits) =>
+      askBoundPartUrl(requests, pathOf(assetId, 'files', fileId, 'multipart_url', 's3', 'part'), part, limits),
     ...createB2Files(requests, (assetId, fileId, call) => pathOf(assetId, 'files', fileId, 'multipart', 'b2', call)),
     multipartPartUrls: (assetId, fileId, upload, limits) =>
       readPartUrls(requests, pathOf(assetId, 'files', fileId, 'multipart_url', 'part'), upload, limits),

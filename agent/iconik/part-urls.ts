@@ -1,6 +1,6 @@
 import { IsgError } from '../runtime/errors.ts';
 import type { CallLimits } from './api.ts';
-import { partUrlsSchema } from './schemas.ts';
+import { boundPartUrlsSchema, partUrlsSchema } from './schemas.ts';
 import type { ServiceRequests } from './service-requests.ts';
 
 /** Part URLs per request. */
@@ -32,4 +32,21 @@ export async function readPartUrls(
     }
   }
   return [...urls].map(([number, url]) => ({ number, url })).sort((a, b) => a.number - b.number);
+}
+
+/** A signed URL for one part that is bound to its MD5 (base64); an answer without it is an unreadable one. */
+export async function askBoundPartUrl(
+  requests: ServiceRequests,
+  path: string,
+  part: { uploadId: string; number: number; md5Base64: string },
+  limits: CallLimits | undefined,
+): Promise<string> {
+  const body = { upload_id: part.uploadId, parts: [{ part_number: part.number, checksum: part.md5Base64 }] };
+  const { parts } = await requests.ask({ path, body }, { schema: boundPartUrlsSchema, limits });
+  const url = parts.find((one) => one.part_number === part.number)?.url;
+  if (url) return url;
+  throw new IsgError('iconik-answer-unreadable', `iconik gave no URL for part ${part.number}.`, {
+    retry: 'transient',
+    fields: { path, sent: true, fromIconik: true },
+  });
 }
