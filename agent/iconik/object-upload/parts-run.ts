@@ -25,7 +25,7 @@ export interface PartsRun {
   signal: AbortSignal;
   clock: Clock;
   /** Stores which parts are sent. */
-  save(): Promise<void>;
+  save: () => Promise<void>;
   /** At most so often, milliseconds; once more when the round fails. */
   saveEveryMs: number;
   onProgress: (doneBytes: number) => void;
