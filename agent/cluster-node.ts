@@ -16,6 +16,7 @@ import { ServedStorages } from './cluster/served-storages.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
 import type { WorkerIdentity, WorkerStatus } from './db/queries/worker.ts';
+import { readExtraCa } from './extra-ca.ts';
 import { storageCheckName } from './health/checks/storage-check.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
@@ -64,6 +65,7 @@ export interface ClusterNodeOptions {
 export class ClusterNode implements Service, OperatedNode {
   readonly #options: ClusterNodeOptions;
   readonly #self: WorkerIdentity;
+  readonly #extraCa: string | null;
   readonly #recording: ReturnType<typeof createNodeRecording>;
   readonly #bandwidth: Bandwidth;
   readonly #storages: ServedStorages;
@@ -87,6 +89,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#self = { ...options.self, version: VERSION };
     this.#recording = createNodeRecording(process.env.ISG_PRO_HISTORY, options.self);
     this.#bandwidth = nodeBandwidth(options.host.config, { clock: systemClock });
+    this.#extraCa = readExtraCa(options.host);
     this.#storages = this.#createStorages();
     this.#entities = this.#createEntityWatch();
     this.#pulse = this.#createPulse();
@@ -113,6 +116,7 @@ export class ClusterNode implements Service, OperatedNode {
       log: host.log,
       bandwidth,
       httpsProxy: httpsProxy ?? null,
+      extraCa: this.#extraCa,
       ...stallWindows(stallMs).storage,
     };
     return new ServedStorages((storageId, mountPoint) => {
@@ -198,6 +202,8 @@ export class ClusterNode implements Service, OperatedNode {
       tunables: () => this.#tunables(),
       status: () => this.status(),
       isLeader: () => this.#elector.trustedTerm() !== null,
+      isTransferring: () => workingRoles(this.#facts()).has('TRANSFER'),
+      extraCa: this.#extraCa,
       isLast: () => this.#isLast(),
     });
   }
@@ -259,6 +265,7 @@ export class ClusterNode implements Service, OperatedNode {
       this.#health,
       this.#roles.telemetry,
       this.#runner,
+      this.#roles.directListener,
       this.#elector,
     ]) {
       await this.#startOne(service);
@@ -433,8 +440,12 @@ export class ClusterNode implements Service, OperatedNode {
       { role: 'CHECKSUM', kinds: ['checksum'], limit: limit('checksum_max_workers') },
       { role: 'CHECKSUM', kinds: ['verify'], limit: () => 1 },
       { role: 'TRANSCODE', kinds: ['transcode'], limit: limit('max_transcoding_jobs'), perProfile: true },
-      { role: 'TRANSFER', kinds: ['upload'], limit: limit('file_upload_parallel_uploads_num') },
-      { role: 'TRANSFER', kinds: ['download'], limit: limit('file_download_parallel_downloads_num') },
+      { role: 'TRANSFER', kinds: ['upload', 'relay-upload'], limit: limit('file_upload_parallel_uploads_num') },
+      {
+        role: 'TRANSFER',
+        kinds: ['download', 'direct-download', 'relay-download', 'relay-cleanup'],
+        limit: limit('file_download_parallel_downloads_num'),
+      },
       { role: 'TRANSFER', kinds: ['delete-copy', 'clear-remains'], limit: () => 2 },
       { role: 'MAIN', kinds: ['delete'], limit: () => 2 },
       { role: 'MAIN', kinds: EVENT_JOB_KINDS, limit: () => 2 },

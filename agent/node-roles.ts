@@ -6,10 +6,12 @@ import type { ResolvedTunables } from './config/precedence.ts';
 import type { CheckResult } from './contract/index.ts';
 import { createIntentStore } from './db/queries/intent.ts';
 import { enqueueJobs } from './db/queries/job.ts';
+import type { IconikApi } from './iconik/api.ts';
 import type { CreateOnce } from './iconik/creation/create-once.ts';
 import { createCreateOnce } from './iconik/creation/intended-creation.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
+import type { UploadObject } from './iconik/object-upload/upload-object.ts';
 import { createSendLogFile } from './iconik/send-log-file.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
 import type { JobTrouble } from './jobs/job-trouble.ts';
@@ -43,10 +45,23 @@ import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
 import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
 import { createClearRemainsHandler } from './roles/transfer/clear-remains-handler.ts';
 import { createDeleteCopyHandler } from './roles/transfer/delete-copy-handler.ts';
+import { createDirectDownloadHandler } from './roles/transfer/direct/direct-download-handler.ts';
+import { DirectListener } from './roles/transfer/direct/direct-listener.ts';
+import { probeGateway } from './roles/transfer/direct/probe-gateway.ts';
+import {
+  createRelayCleanUpHandler,
+  createRelayDownloadHandler,
+} from './roles/transfer/direct/relay-download-handler.ts';
+import {
+  createRelayUploadHandler,
+  type RelayUploadDeps,
+  withTemporaryParts,
+} from './roles/transfer/direct/relay-upload-handler.ts';
 import { createDownloadHandler } from './roles/transfer/download-handler.ts';
 import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
+import type { Service } from './runtime/service.ts';
 import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
 import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
@@ -71,6 +86,10 @@ export interface NodeRolesOptions {
   tunables: () => ResolvedTunables;
   status: () => NodeStatus;
   isLeader: () => boolean;
+  /** Whether this node does TRANSFER work now: enabled, not draining, no duplicate. */
+  isTransferring: () => boolean;
+  /** PEM of `direct-transfer-ca`; null = none. */
+  extraCa: string | null;
   /** Whether no other node can lead now. */
   isLast: () => boolean;
 }
@@ -80,6 +99,8 @@ export interface NodeRoles {
   handlers: readonly JobHandler[];
   leaderWork: readonly LeaderWork[];
   telemetry: Telemetry;
+  /** Hands files to other gateways; off unless configured. */
+  directListener: Service;
   /** For whoever is asked for this node's logs. */
   logUpload: LogUpload;
   /** What this node, as leader, knows to be wrong with the queue. */
@@ -117,6 +138,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     log,
     httpsProxy: config.httpsProxy ?? null,
     bandwidth: options.bandwidth,
+    extraCa: options.extraCa,
     ...stallWindows(config.stallMs).storage,
   });
   const ffmpeg = createFfmpegFinder(options);
@@ -154,6 +176,15 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
       isLeader: options.isLeader,
       lines: host.lines,
       errorLines: host.errorLines,
+    }),
+    directListener: new DirectListener({
+      iconik: api,
+      sql: database,
+      clock: systemClock,
+      log,
+      storageOf: storageFinder(options).storageOf,
+      isOpen: options.isTransferring,
+      address: config.directTransfer ?? null,
     }),
     logUpload: logUploadOf(options),
     cleanUp: () => cleanTemp(tempDir),
@@ -222,12 +253,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   const { api, database, host } = options;
   const { config } = host;
   const { createOnce } = tools;
-  const find = (storageId: string) => options.served().find(({ storage }) => storage.id === storageId) ?? null;
-  const storageOf = (storageId: string) => {
-    const served = find(storageId);
-    if (!served) return null;
-    return withinScanDirectories(served.access, () => find(storageId)?.storage.settings ?? served.storage.settings);
-  };
+  const { find, storageOf } = storageFinder(options);
   const accessOf = (storageId: string) => find(storageId)?.access ?? null;
   const maxBytesPerSecond = () => {
     const workers = options.tunables().checksum_max_workers.value;
@@ -235,13 +261,7 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
   };
   const transcoders = createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log });
   const mayDelete = (storageId: string) => find(storageId)?.storage.settings.delete === true;
-  const uploadObject = createUploadObject({
-    api,
-    proxyUrl: config.httpsProxy,
-    ...stallWindows(config.stallMs).upload,
-    ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
-    ...(config.uploadThreads === undefined ? {} : { partsAtOnce: config.uploadThreads }),
-  });
+  const uploadObject = uploaderOf(options, api);
   return [
     {
       ...createChecksumHandler({ storageOf: accessOf, maxBytesPerSecond }),
@@ -272,10 +292,50 @@ function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
     createVerifyHandler({ sql: database, storageOf: accessOf, maxBytesPerSecond }),
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
     createDownloadHandler({ api, createOnce, sql: database, storageOf }),
+    ...gatewayHandlers(options, {
+      createOnce,
+      storageOf,
+      uploadTemporary: uploaderOf(options, withTemporaryParts(api)),
+    }),
     createClearRemainsHandler({ sql: database, storageOf }),
     createDeleteCopyHandler({ api, sql: database, storageOf, mayDelete }),
     createDeleteHandler({ database, storage: storageOf, mayDelete }),
   ] as JobHandler[];
+}
+
+function uploaderOf({ host: { config } }: NodeRolesOptions, api: IconikApi): UploadObject {
+  return createUploadObject({
+    api,
+    proxyUrl: config.httpsProxy,
+    ...stallWindows(config.stallMs).upload,
+    ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
+    ...(config.uploadThreads === undefined ? {} : { partsAtOnce: config.uploadThreads }),
+  });
+}
+
+// Transfers from and to other gateways.
+function gatewayHandlers(
+  { api, database, host, extraCa }: NodeRolesOptions,
+  tools: Pick<RelayUploadDeps, 'createOnce' | 'storageOf' | 'uploadTemporary'>,
+): unknown[] {
+  const downloads = { api, sql: database, ...tools };
+  const line = { httpsProxy: host.config.httpsProxy ?? null, extraCa };
+  return [
+    createDirectDownloadHandler({ ...downloads, probe: (origin, signal) => probeGateway(origin, line, signal) }),
+    createRelayUploadHandler({ api, ...tools }),
+    createRelayDownloadHandler({ ...downloads, enqueueJobs }),
+    createRelayCleanUpHandler({ api }),
+  ];
+}
+
+function storageFinder({ served }: NodeRolesOptions) {
+  const find = (storageId: string) => served().find(({ storage }) => storage.id === storageId) ?? null;
+  const storageOf = (storageId: string) => {
+    const found = find(storageId);
+    if (!found) return null;
+    return withinScanDirectories(found.access, () => find(storageId)?.storage.settings ?? found.storage.settings);
+  };
+  return { find, storageOf };
 }
 
 function createScan({ api, database, host, served, tunables, isStorageHealthy }: NodeRolesOptions): ScanWork {

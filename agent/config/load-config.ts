@@ -18,6 +18,15 @@ import { type Flags, parseFlags } from './flags.ts';
 import type { TunableName } from './precedence.ts';
 import type { Secret } from './secret.ts';
 
+/** The listener for direct transfers; files in PEM. */
+interface ListenerConfig {
+  /** '' = all interfaces. */
+  host: string;
+  port: number;
+  certificateFile: string;
+  keyFile: string;
+}
+
 /** Everything this node knows before it has asked anybody. */
 export interface NodeConfig {
   /** Ends in '/'. */
@@ -60,6 +69,10 @@ export interface NodeConfig {
   ffprobePath: string | undefined;
   /** From the key, else from HTTPS_PROXY. May hold a password: never log it. */
   httpsProxy: string | undefined;
+  /** Where other gateways may fetch files; undefined: no port is opened. */
+  directTransfer: ListenerConfig | undefined;
+  /** PEM file of an authority that is trusted for transfers beside the system's. */
+  directTransferCa: string | undefined;
   /** Absolute. */
   dataDir: string;
   /** The file that was read; undefined when flags said all. */
@@ -143,6 +156,13 @@ function proxyOfEnvironment(host: ConfigHost): string | undefined {
   return text !== undefined && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined;
 }
 
+function listenerOf(values: ConfigValues): ListenerConfig | undefined {
+  const address = values['direct-transfer-address'];
+  const certificateFile = values['direct-transfer-certificate'];
+  const keyFile = values['direct-transfer-key'];
+  return address && certificateFile && keyFile ? { ...address, certificateFile, keyFile } : undefined;
+}
+
 function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: ConfigHost): NodeConfig {
   return {
     iconikUrl: values['iconik-url'],
@@ -174,6 +194,8 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     ffmpegPath: values['ffmpeg-path'],
     ffprobePath: values['ffprobe-path'],
     httpsProxy: values['https-proxy'] ?? proxyOfEnvironment(host),
+    directTransfer: listenerOf(values),
+    directTransferCa: values['direct-transfer-ca'],
     dataDir: resolve(flags.dataDir ?? values['data-dir'] ?? defaultDataDir(host)),
     configPath: file.path,
     noWait: flags.noWait,

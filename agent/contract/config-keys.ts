@@ -50,6 +50,11 @@ const text = z.string().min(1);
 const word = z.string().regex(/^[\x21-\x7e]+$/, 'must be one word without spaces');
 const tunable = (name: keyof typeof TUNABLES) => wholeNumber(TUNABLES[name].min, TUNABLES[name].max).optional();
 
+/** Host (a name, an IPv4 address, an IPv6 address in brackets, or nothing for all) and, where it differs from 8443, a port. */
+const LISTEN_ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*)(?::(\d{1,5}))?$/;
+/** Reference A.8. */
+const DIRECT_TRANSFER_PORT = 8443;
+
 /**
  * All keys of config.ini, each parsed from its text. Vendor's keys with the vendor's ranges (reference A.3), then our own
  * (design: settings). Times in milliseconds where the name says so. What each does stands in `CONFIG_WORDS`.
@@ -115,6 +120,17 @@ export const CONFIG_KEYS = {
   'ffmpeg-path': text.optional(),
   'ffprobe-path': text.optional(),
   'https-proxy': webUrl('must be a URL such as http://proxy:3128').optional(),
+  'direct-transfer-address': text
+    .regex(LISTEN_ADDRESS, 'must be HOST:PORT, such as 0.0.0.0:8443 or [::]:8443')
+    .transform((address) => {
+      const [, host = '', port] = LISTEN_ADDRESS.exec(address) ?? [];
+      return { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? DIRECT_TRANSFER_PORT) };
+    })
+    .refine(({ port }) => port >= 1 && port <= 65_535, 'must name a port from 1 to 65535')
+    .optional(),
+  'direct-transfer-certificate': text.optional(),
+  'direct-transfer-key': text.optional(),
+  'direct-transfer-ca': text.optional(),
   'data-dir': text.optional(),
 } as const;
 
@@ -146,9 +162,17 @@ export const IDLE_KEYS: Readonly<Record<string, string>> = {
   'storage-id': 'has no effect: a node gets its storages from its storage gateway entity in iconik',
 };
 
+/** A listener needs all of them. */
+const DIRECT_TRANSFER_KEYS = [
+  'direct-transfer-address',
+  'direct-transfer-certificate',
+  'direct-transfer-key',
+] as const satisfies readonly ConfigKey[];
+
 /** Finds what single keys cannot tell. Returns one sentence per broken relation. Pure. */
 export function checkRelations(
-  values: Pick<PlainConfigValues, 'leader-ttl-ms' | 'leader-renew-ms' | 'leader-margin-ms'>,
+  values: Pick<PlainConfigValues, 'leader-ttl-ms' | 'leader-renew-ms' | 'leader-margin-ms'> &
+    Partial<Pick<PlainConfigValues, (typeof DIRECT_TRANSFER_KEYS)[number]>>,
 ): string[] {
   const problems: string[] = [];
   const ttl = values['leader-ttl-ms'];
@@ -157,6 +181,13 @@ export function checkRelations(
   if (ttl <= renew * 2 + margin) {
     problems.push(
       `leader-ttl-ms (${ttl}) must be more than 2 × leader-renew-ms + leader-margin-ms (${renew * 2 + margin}): a leader needs two tries to renew before it stops trusting itself`,
+    );
+  }
+  const [address, ...files] = DIRECT_TRANSFER_KEYS;
+  const missing = files.filter((key) => values[key] === undefined);
+  if (values[address] !== undefined && missing.length > 0) {
+    problems.push(
+      `direct-transfer-address needs ${missing.join(' and ')}: other gateways fetch only from one whose certificate they can verify`,
     );
   }
   return problems;

@@ -130,6 +130,24 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
     explanation: 'Proxy server through which this node reaches iconik.',
     default: 'the HTTPS_PROXY of the environment, else none',
   },
+  'direct-transfer-address': {
+    explanation:
+      'Where this node listens (HTTPS) for other gateways that fetch files from it directly; what they are told is the Direct Transfer Address in iconik.',
+    default: 'no port is opened',
+  },
+  'direct-transfer-certificate': {
+    explanation: 'Certificate with which this node answers other gateways, with those it was signed by (PEM file).',
+    default: 'none',
+  },
+  'direct-transfer-key': {
+    explanation: 'Private key of that certificate (PEM file).',
+    default: 'none',
+  },
+  'direct-transfer-ca': {
+    explanation:
+      'Certificates (PEM file) that are trusted beside those of the system when this node sends or fetches files, for gateways with certificates of your own.',
+    default: 'those of the system',
+  },
   'data-dir': {
     explanation: 'Folder for logs, cache and the embedded database of this node.',
     default: 'the application data folder of the user or system',

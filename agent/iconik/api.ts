@@ -227,6 +227,10 @@ export interface TransferToRecord extends Entity {
   format_id: string | null;
   /** Source. */
   file_set_id: string | null;
+  /** Direct transfer address of the gateway that holds the source; absent when there is none. */
+  original_url: string | null;
+  /** The source is a temporary file set, made for this transfer. */
+  temporary_file_set_source: boolean;
   original_storage_id: string | null;
   local_storage_id: string | null;
   destination_directory_path: string;
@@ -425,14 +429,15 @@ export interface IconikApi {
     multipartUrls(
       assetId: string,
       fileId: string,
-      upload: { uploadId: string; type: 'complete_url' | 'abort_url' | 'list_parts_url' },
+      /** `temporary`: the record is a temporary file. */
+      upload: { uploadId: string; type: 'complete_url' | 'abort_url' | 'list_parts_url'; temporary?: boolean },
       limits?: CallLimits,
     ): Promise<{ complete_url: string | null; abort_url: string | null; list_parts_url: string[] }>;
     /** S3: a signed URL for one part that is bound to its MD5 (base64), for storages with `presign_md5_checksum`. */
     multipartBoundPartUrl(
       assetId: string,
       fileId: string,
-      part: { uploadId: string; number: number; md5Base64: string },
+      part: { uploadId: string; number: number; md5Base64: string; temporary?: boolean },
       limits?: CallLimits,
     ): Promise<string>;
     /**
@@ -442,14 +447,14 @@ export interface IconikApi {
     startB2(
       assetId: string,
       fileId: string,
-      upload: { uploadFileId: string | null },
+      upload: { uploadFileId: string | null; temporary?: boolean },
       limits?: CallLimits,
     ): Promise<B2UploadPlace>;
     /** B2: puts the parts together, SHA-1s in the order of parts. Sent once: a second time is refused once it has worked. */
     finishB2(
       assetId: string,
       fileId: string,
-      upload: { uploadFileId: string; sha1s: readonly string[] },
+      upload: { uploadFileId: string; sha1s: readonly string[]; temporary?: boolean },
       limits?: CallLimits,
     ): Promise<void>;
     /** B2: drops a large file that is not finished. */
@@ -458,7 +463,7 @@ export interface IconikApi {
     multipartPartUrls(
       assetId: string,
       fileId: string,
-      upload: { uploadId: string; partsNum: number },
+      upload: { uploadId: string; partsNum: number; temporary?: boolean },
       limits?: CallLimits,
     ): Promise<{ number: number; url: string }[]>;
   };
@@ -497,6 +502,32 @@ export interface IconikApi {
     edgeJobs(storageId: string, limits?: CallLimits): Promise<EdgeTranscodeRecord[]>;
     /** Takes an order over; one that is gone already counts as acknowledged. */
     acknowledgeEdgeJob(jobId: string, limits?: CallLimits): Promise<void>;
+  };
+  /** Transfers from gateway to gateway (reference A.8, C.13). */
+  transfers: {
+    /** A record of the queue transfers_to of a storage; null when it is not there. */
+    transferTo(storageId: string, transferId: string, limits?: CallLimits): Promise<TransferToRecord | null>;
+    /** Signed link to what a transfer names, at the gateway that holds it. A secret. */
+    signedUrl(transferId: string, limits?: CallLimits): Promise<string>;
+    /** Whether iconik made this signature for the transfer; throws when that cannot be known now. */
+    isSignatureGood(
+      transferId: string,
+      signed: { userId: string; signature: string },
+      limits?: CallLimits,
+    ): Promise<boolean>;
+    /** Sent once. */
+    createTemporaryFileSet(assetId: string, body: Body, limits?: CallLimits): Promise<FileSet>;
+    /** Sent once. */
+    createTemporaryFile(assetId: string, body: Body, limits?: CallLimits): Promise<FileRecord>;
+    patchTemporaryFile(assetId: string, fileId: string, body: Body, limits?: CallLimits): Promise<void>;
+    /** Files of a temporary file set, each with a signed download URL. */
+    temporaryFiles(assetId: string, fileSetId: string, limits?: CallLimits): Promise<FileRecord[]>;
+    /** All temporary files of a storage. */
+    temporaryFilesOn(storageId: string, limits?: CallLimits): Promise<FileRecord[]>;
+    /** Removes a temporary file set with its objects in the cloud; one that is gone already counts as removed. */
+    deleteTemporaryFileSet(assetId: string, fileSetId: string, limits?: CallLimits): Promise<void>;
+    /** Queues the transfer of a temporary file set to the storage of a gateway. Sent once. */
+    createExport(at: { fileSetId: string; storageId: string }, body: Body, limits?: CallLimits): Promise<void>;
   };
   users: {
     /** Id of the user behind the token. */

@@ -13,13 +13,14 @@ export function createB2Files(
   pathOf: PathOf,
 ): Pick<IconikApi['files'], 'startB2' | 'finishB2' | 'cancelB2'> {
   return {
-    async startB2(assetId, fileId, { uploadFileId }, limits) {
+    async startB2(assetId, fileId, { uploadFileId, temporary }, limits) {
       const path = pathOf(assetId, fileId, 'start');
+      const query = { temporary: temporary || null };
       const schema = b2StartSchema;
       const answer =
         uploadFileId === null
-          ? await requests.create(path, { schema, body: {}, limits })
-          : await requests.ask({ path, body: { upload_file_id: uploadFileId } }, { schema, limits });
+          ? await requests.create(path, { schema, body: {}, limits, query })
+          : await requests.ask({ path, body: { upload_file_id: uploadFileId }, query }, { schema, limits });
       const { upload_url: uploadUrl, authorization_token: authorizationToken } = answer;
       const id = answer.upload_file_id || uploadFileId;
       if (id && uploadUrl && authorizationToken) return { uploadFileId: id, uploadUrl, authorizationToken };
@@ -27,9 +28,14 @@ export function createB2Files(
       const message = `iconik could not get an upload URL from B2 (${why}); it will be asked again.`;
       throw new IsgError('upload-refused', message, { retry: 'transient' });
     },
-    async finishB2(assetId, fileId, { uploadFileId, sha1s }, limits) {
+    async finishB2(assetId, fileId, { uploadFileId, sha1s, temporary }, limits) {
       const body = { upload_file_id: uploadFileId, sha1_list: sha1s };
-      await requests.create(pathOf(assetId, fileId, 'finish'), { schema: z.unknown(), body, limits });
+      await requests.create(pathOf(assetId, fileId, 'finish'), {
+        schema: z.unknown(),
+        body,
+        limits,
+        query: { temporary: temporary || null },
+      });
     },
     cancelB2: (assetId, fileId, uploadFileId, limits) =>
       requests.write(

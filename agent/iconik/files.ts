@@ -66,9 +66,9 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
       const query = { generate_signed_url: true };
       return keysetList({ requests, path, schema: fileSchema, query, limits, unreadable: 'throw', missing: 'throw' });
     },
-    multipartUrls: (assetId, fileId, { uploadId, type }, limits) =>
+    multipartUrls: (assetId, fileId, { uploadId, type, temporary }, limits) =>
       requests.read(pathOf(assetId, 'files', fileId, 'multipart_url'), multipartUrlsSchema, {
-        query: { upload_id: uploadId, type },
+        query: { upload_id: uploadId, type, temporary: temporary || null },
         limits,
       }),
     multipartBoundPartUrl: (assetId, fileId, part, limits) =>

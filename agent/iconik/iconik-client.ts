@@ -20,6 +20,7 @@ import type { RequestLine } from './request-lines-state.ts';
 import { createServiceRequests, type ServiceRequests } from './service-requests.ts';
 import { createStorages } from './storages.ts';
 import { createTranscode } from './transcode.ts';
+import { createTransfers } from './transfers.ts';
 import { createUsers } from './users.ts';
 
 /** What a client of iconik is made of. */
@@ -96,6 +97,7 @@ function servicesOf(requests: ServiceRequests): IconikApi {
     keyframes: createKeyframes(requests),
     jobs: createJobs(requests),
     transcode: createTranscode(requests),
+    transfers: createTransfers(requests),
     users: createUsers(requests),
   };
 }

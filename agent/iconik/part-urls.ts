@@ -10,12 +10,18 @@ const PARTS_PER_PAGE = 100;
 export async function readPartUrls(
   requests: ServiceRequests,
   path: string,
-  upload: { uploadId: string; partsNum: number },
+  upload: { uploadId: string; partsNum: number; temporary?: boolean },
   limits: CallLimits | undefined,
 ): Promise<{ number: number; url: string }[]> {
   const urls = new Map<number, string>();
   for (let page = 1; urls.size < upload.partsNum; page++) {
-    const query = { upload_id: upload.uploadId, parts_num: upload.partsNum, per_page: PARTS_PER_PAGE, page };
+    const query = {
+      upload_id: upload.uploadId,
+      parts_num: upload.partsNum,
+      per_page: PARTS_PER_PAGE,
+      page,
+      temporary: upload.temporary || null,
+    };
     const before = urls.size;
     for (const part of (await requests.read(path, partUrlsSchema, { query, limits })).objects) {
       if (part.number >= 1 && part.number <= upload.partsNum) urls.set(part.number, part.url);
@@ -38,11 +44,12 @@ export async function readPartUrls(
 export async function askBoundPartUrl(
   requests: ServiceRequests,
   path: string,
-  part: { uploadId: string; number: number; md5Base64: string },
+  part: { uploadId: string; number: number; md5Base64: string; temporary?: boolean },
   limits: CallLimits | undefined,
 ): Promise<string> {
   const body = { upload_id: part.uploadId, parts: [{ part_number: part.number, checksum: part.md5Base64 }] };
-  const { parts } = await requests.ask({ path, body }, { schema: boundPartUrlsSchema, limits });
+  const query = { temporary: part.temporary || null };
+  const { parts } = await requests.ask({ path, body, query }, { schema: boundPartUrlsSchema, limits });
   const url = parts.find((one) => one.part_number === part.number)?.url;
   if (url) return url;
   throw new IsgError('iconik-answer-unreadable', `iconik gave no URL for part ${part.number}.`, {

@@ -36,6 +36,7 @@ export function createRecordedApi(client: IconikClient, history: History, termNo
     keyframes: record(api.keyframes, 'keyframes'),
     jobs: record(api.jobs, 'jobs'),
     transcode: record(api.transcode, 'transcode'),
+    transfers: record(api.transfers, 'transfers'),
   });
   return { ...recorded(client), inLine: (line) => recorded(client.inLine(line)) };
 }

@@ -336,6 +336,8 @@ export const transferToSchema: z.ZodType<TransferToRecord> = z.looseObject({
   file_set_id: text,
   original_storage_id: text,
   local_storage_id: text,
+  original_url: text,
+  temporary_file_set_source: flag(false),
   destination_directory_path: textOrEmpty,
   destination_file_set_name: textOrEmpty,
   destination_base_directory: text,

@@ -22,7 +22,10 @@ export interface ServiceRequests {
     limits: CallLimits | undefined,
   ): Promise<void>;
   /** POST that creates: sent once, never repeated; the answer parsed. */
-  create<T>(path: string, options: { schema: z.ZodType<T>; body: unknown; limits: CallLimits | undefined }): Promise<T>;
+  create<T>(
+    path: string,
+    options: { schema: z.ZodType<T>; body: unknown; limits: CallLimits | undefined; query?: Query },
+  ): Promise<T>;
   /** POST that changes nothing that lasts, repeated when that can help; the answer parsed. */
   ask<T>(
     request: { path: string; body: unknown; query?: Query },
@@ -107,8 +110,9 @@ export function createServiceRequests(options: ServiceRequestsOptions): ServiceR
       const answer = await sendRepeatedly({ method: 'POST', ...request, signal: limits?.signal });
       return parseAnswer(schema, answer.body, request.path);
     },
-    async create(path, { schema, body, limits }) {
-      const answer = await sendOnce({ method: 'POST', path, body, signal: limits?.signal }, false);
+    async create(path, { schema, body, limits, query }) {
+      const request = { method: 'POST' as const, path, body, ...(query && { query }), signal: limits?.signal };
+      const answer = await sendOnce(request, false);
       return parseAnswer(schema, answer.body, path);
     },
   };

@@ -42,6 +42,8 @@ export interface StorageAccessOptions {
   httpsProxy?: string | null;
   /** What its transfers may move, with all others of this node; without one there is no limit. */
   bandwidth?: Bandwidth;
+  /** Certificates (PEM) of an authority that is trusted for transfers beside the system's. */
+  extraCa?: string | null;
 }
 
 const DEFAULT_LIMITS: StorageLimits = { bulkProcesses: 8, stallMs: 60_000, httpStallMs: 45_000, idleMs: 30_000 };
@@ -54,6 +56,8 @@ const TRANSFER_PROCESSES = 2;
 const TRANSFERS_PER_PROCESS = 16;
 /** Design section 3: a hung mount may cost two stuck processes, not one per look. */
 const MAX_ABANDONED = 2;
+/** Processes that read pieces for other gateways. */
+const PART_PROCESSES = 2;
 /** `stop` waits this long for killed processes to be gone. */
 const STOP_WAIT_MS = 1_000;
 
@@ -161,6 +165,8 @@ function createLanes(limits: StorageLimits, start: (options?: { outlivesStall: b
     // Once it watches nothing, it ends.
     watches: new ProcessLane({ ...single, idleMs, maxAbandoned: 1 }),
     contents: new ProcessLane({ ...single, maxProcesses: bulkProcesses, callsPerProcess: 1, idleMs }),
+    // Pieces for other gateways: a transfer holds a process for minutes, and these must not wait that long.
+    parts: new ProcessLane({ ...single, maxProcesses: PART_PROCESSES, callsPerProcess: 2, idleMs }),
     transfers: new ProcessLane({ ...single, ...shared, start: () => start({ outlivesStall: true }) }),
   };
 }
@@ -174,8 +180,14 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
   assertMountPoint(mountPoint);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const log = options.log.child({ storageId });
-  const settings = { storageId, mountPoint, httpsProxy: options.httpsProxy ?? null, httpStallMs: limits.httpStallMs };
-  const { probes, entries, watches, contents, transfers } = createLanes(
+  const settings = {
+    storageId,
+    mountPoint,
+    httpsProxy: options.httpsProxy ?? null,
+    extraCa: options.extraCa ?? null,
+    httpStallMs: limits.httpStallMs,
+  };
+  const { probes, entries, watches, contents, parts, transfers } = createLanes(
     limits,
     (more) =>
       new StorageProcess({ settings, guard, log, stallMs: limits.stallMs, bandwidth: options.bandwidth, ...more }),
@@ -217,13 +229,15 @@ export function createStorageAccess(options: StorageAccessOptions): StorageAcces
     ...digestCalls(onContents),
     digestRange: (range, call) => onContents('digest-range', range, call),
     readText: (path, maxBytes) => onContents('read-text', { path, maxBytes }, {}),
+    readPart: (part, { signal }) =>
+      parts.run('read-part', part, { signal, markerExpected: markerSeen, killAfterCancel: false }),
     sendRange: (send, call) => onTransfers('send-range', send, call),
     receiveFile: receiveWithinRoom((receive, call) => onTransfers('receive-file', receive, call)),
     writeText: (path, text) => onContents('write-text', { path, text }, {}),
     commitFile: (from, to) => onEntries('commit-file', { from, to }),
     removeFile: (path, expected) => onEntries('remove-file', { path, expected }),
     async stop() {
-      await Promise.all([probes, entries, watches, contents, transfers].map((lane) => lane.stop(STOP_WAIT_MS)));
+      await Promise.all([probes, entries, watches, contents, parts, transfers].map((lane) => lane.stop(STOP_WAIT_MS)));
     },
   };
 }

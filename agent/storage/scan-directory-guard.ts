@@ -54,6 +54,10 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(path);
       return await access.readText(path, maxBytes);
     },
+    readPart: async (part, options) => {
+      check(part.path);
+      return await access.readPart(part, options);
+    },
     sendRange: async (send, options) => {
       check(send.path);
       return await access.sendRange(send, options);

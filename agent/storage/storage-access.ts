@@ -103,6 +103,16 @@ export interface DigestResult {
   changed: boolean;
 }
 
+/** A piece of a file. */
+export interface FilePart {
+  path: string;
+  offsetBytes: number;
+  /** At most 8 MiB. */
+  lengthBytes: number;
+  /** The piece is refused (`file-changed`) unless the file still looks like this before and after. */
+  expected: { sizeBytes: number; mtimeNs: string };
+}
+
 /** One of many files: its digests, or why there are none. `md5` is null when it was not asked for. */
 export type DigestedFile =
   | (Omit<DigestResult, 'md5'> & { kind: 'digested'; md5: string | null })
@@ -207,6 +217,8 @@ export interface StorageAccess {
   digestRange(range: DigestRange, options: CallOptions): Promise<string>;
   /** A small file as UTF-8 text; null when it is longer than `maxBytes` or changed while it was read. */
   readText(path: string, maxBytes: number): Promise<string | null>;
+  /** A piece of a file, in memory. Served beside the transfers: it neither waits for them nor takes a place from them. */
+  readPart(part: FilePart, options: Pick<CallOptions, 'signal'>): Promise<Uint8Array>;
   /** Sends a range of a file; resolves with whatever the server answered. */
   sendRange(send: SendRange, options: CallOptions): Promise<HttpAnswer>;
   /** Downloads into a partial file and digests it; throws `download-refused` for an answer other than 200/206. */

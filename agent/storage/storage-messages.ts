@@ -64,6 +64,8 @@ const httpAnswer = z.object({
 
 const expectedFacts = z.object({ sizeBytes: count, mtimeNs: z.string() });
 
+/** What crosses the channel in one message must stay small beside the memory of both processes. */
+const MAX_PART_BYTES = 8 * 1024 * 1024;
 /** Codes a storage process classifies errors as. */
 export const processErrorCode = z.enum([
   'storage-unavailable',
@@ -147,6 +149,15 @@ export const operations = {
     result: z.string().regex(/^[0-9a-f]{32,40}$/),
   },
   'read-text': { request: z.object({ path, maxBytes: count }), result: z.string().nullable() },
+  'read-part': {
+    request: z.object({
+      path,
+      offsetBytes: count,
+      lengthBytes: count.max(MAX_PART_BYTES),
+      expected: expectedFacts,
+    }),
+    result: z.instanceof(Uint8Array),
+  },
   'send-range': {
     request: z.object({
       path,
@@ -186,6 +197,8 @@ export const processSettingsSchema = z.object({
   mountPoint: z.string(),
   /** Proxy for object stores; may hold a password, so it never travels in arguments or environment. */
   httpsProxy: z.string().nullable(),
+  /** Certificates (PEM) of an authority that is trusted beside the system's. */
+  extraCa: z.string().nullable(),
   /** A connection to an object store without a byte for this long is given up. */
   httpStallMs: z.number().positive(),
 });

@@ -23,6 +23,7 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     digestMany: refuse,
     digestRange: refuse,
     readText: refuse,
+    readPart: refuse,
     sendRange: refuse,
     receiveFile: refuse,
     writeText: refuse,

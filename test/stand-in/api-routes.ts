@@ -5,6 +5,7 @@ import type { Faults, Strike } from './faults/fault-plan.ts';
 import { RequestBudget } from './faults/request-budget.ts';
 import type { B2LargeFiles } from './object-store/b2-large-files.ts';
 import type { MultipartUploads } from './object-store/multipart-uploads.ts';
+import type { ObjectDisk } from './object-store/object-disk.ts';
 import type { SignedUrls } from './object-store/signed-urls.ts';
 import { type Operation, operationKey } from './published/published-api.ts';
 import type { PublishedFacts } from './published-facts.ts';
@@ -20,6 +21,7 @@ export interface ApiContext {
   faults: Faults;
   urls: SignedUrls;
   uploads: MultipartUploads;
+  disk: ObjectDisk;
   b2: B2LargeFiles;
   violations: Violation[];
   answerFaults: Violation[];
@@ -94,8 +96,8 @@ async function serve(toolkit: Toolkit, target: Target, request: FastifyRequest, 
     record(toolkit.violations, state, { method: request.method, path }, checked.faults);
     return refuse(reply, 400, errorsOf(checked.faults));
   }
-  const { urls, uploads, b2 } = toolkit;
-  const call = { state, path, urls, uploads, b2, listLagMs: faults.plan.listLagMs ?? 0, ...checked };
+  const { urls, uploads, b2, disk } = toolkit;
+  const call = { state, path, urls, uploads, b2, disk, listLagMs: faults.plan.listLagMs ?? 0, ...checked };
   await apply(toolkit, { ...target, strike, call }, request, reply);
 }
 

@@ -26,7 +26,12 @@ const faultPlanSchema = z.strictObject({
     .optional(),
 });
 
-const downloadSchema = z.strictObject({ fileSetId: z.string(), storageId: z.string(), directoryPath: z.string() });
+const downloadSchema = z.strictObject({
+  fileSetId: z.string(),
+  storageId: z.string(),
+  directoryPath: z.string(),
+  originalUrl: z.string().optional(),
+});
 const uploadSchema = z.strictObject({
   fileSetId: z.string(),
   destinationStorageId: z.string(),
@@ -62,7 +67,10 @@ export async function controlRoutes(app: FastifyInstance, control: StandInContro
     return object;
   });
   app.get('/_control/objects', async () => ({ objects: control.objects() }));
-  app.post('/_control/orders/download', async (request) => control.orderDownload(downloadSchema.parse(request.body)));
+  app.post('/_control/orders/download', async (request) => {
+    const { originalUrl, ...order } = downloadSchema.parse(request.body);
+    return control.orderDownload({ ...order, ...(originalUrl === undefined ? {} : { originalUrl }) });
+  });
   app.post('/_control/orders/upload', async (request) => {
     const { directoryPath, ...order } = uploadSchema.parse(request.body);
     return control.orderUpload({ ...order, ...(directoryPath === undefined ? {} : { directoryPath }) });

@@ -26,7 +26,8 @@ export interface StandInControl {
   objects(): StoredObject[];
   /** Key of the object that belongs to a file, proxy or keyframe record; undefined when there is no such record. */
   objectKey(recordId: string): string | undefined;
-  orderDownload(order: { fileSetId: string; storageId: string; directoryPath: string }): Order;
+  /** With `originalUrl` it is a direct transfer from the gateway at that address. */
+  orderDownload(order: { fileSetId: string; storageId: string; directoryPath: string; originalUrl?: string }): Order;
   orderUpload(order: { fileSetId: string; destinationStorageId: string; directoryPath?: string }): Order;
   orderDelete(order: { fileId: string }): Order;
   orderTranscode(order: { fileId: string }): Order;

@@ -78,6 +78,7 @@ export async function createStandIn(options: StandInOptions): Promise<StandIn> {
     faults,
     urls,
     uploads: store.uploads,
+    disk,
     b2: store.b2,
     ...counted,
   };

@@ -13,7 +13,10 @@ export type CreatedKind =
   | 'proxy'
   | 'keyframe'
   | 'collection'
-  | 'history';
+  | 'history'
+  | 'temporary-file-set'
+  | 'temporary-file'
+  | 'relay-export';
 
 /** One creation. */
 export interface Creation {

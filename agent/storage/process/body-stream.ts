@@ -14,11 +14,15 @@ const MAX_HEAD_BYTES = 64 * 1024;
 /** On a slow connection what has come is handed on after this, so that a kill loses no more. */
 const HAND_ON_MS = 500;
 
-/** Whether a body can be read this way: proxies and passwords in the URL are left to `node:http`. */
-export function isPlainTarget(url: URL, httpsProxy: string | null): boolean {
+/** Whether a body can be read this way: proxies, authorities of one's own and passwords in the URL are left to `node:http`. */
+export function isPlainTarget(
+  url: URL,
+  { httpsProxy, extraCa }: { httpsProxy: string | null; extraCa: string | null },
+): boolean {
   const { HTTP_PROXY, HTTPS_PROXY, http_proxy, https_proxy } = process.env;
   const hasProxy = [httpsProxy, HTTP_PROXY, HTTPS_PROXY, http_proxy, https_proxy].some(Boolean);
-  return !hasProxy && url.username === '' && url.password === '';
+  const hasOwnAuthority = extraCa !== null && url.protocol === 'https:';
+  return !hasProxy && !hasOwnAuthority && url.username === '' && url.password === '';
 }
 
 /** Status and headers (lower-case names) of an answer's head; null when it is none. */

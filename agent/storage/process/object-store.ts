@@ -6,6 +6,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
+import { getCACertificates } from 'node:tls';
 import { IsgError } from '../../runtime/errors.ts';
 import type { HttpAnswer } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
@@ -18,6 +19,12 @@ export type TransferCode = 'upload-refused' | 'download-refused';
 const MAX_BODY_CHARACTERS = 64 * 1024;
 /** Looks for silence and signs of life per second: 2. */
 const WATCH_EVERY_MS = 500;
+/** How other machines are reached. */
+interface Line {
+  httpsProxy: string | null;
+  extraCa: string | null;
+}
+
 const agents = new Map<string, http.Agent>();
 
 /** Origin and path of a URL: what may be logged of it. */
@@ -32,26 +39,31 @@ export function parseTransferUrl(text: string, code: TransferCode): URL {
   throw new IsgError(code, 'The address of the transfer is not an http or https URL.', { retry: 'permanent' });
 }
 
-function agentFor(protocol: string, httpsProxy: string | null): http.Agent {
-  const known = agents.get(protocol);
+function agentFor(protocol: string, { httpsProxy, extraCa }: Line): http.Agent {
+  const key = [protocol, httpsProxy ?? '', extraCa ?? ''].join(' ');
+  const known = agents.get(key);
   if (known) return known;
   const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, http_proxy, https_proxy, no_proxy } = process.env;
   const fromEnvironment = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, http_proxy, https_proxy, no_proxy };
   const configured = httpsProxy ? { HTTPS_PROXY: httpsProxy, https_proxy: httpsProxy } : {};
-  const options = { keepAlive: true, proxyEnv: { ...fromEnvironment, ...configured } };
+  const options = {
+    keepAlive: true,
+    proxyEnv: { ...fromEnvironment, ...configured },
+    ...(extraCa === null ? {} : { ca: [...getCACertificates('default'), extraCa] }),
+  };
   const agent = protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
-  agents.set(protocol, agent);
+  agents.set(key, agent);
   return agent;
 }
 
 /** A request that is not yet sent. */
 export function openRequest(
   url: URL,
-  options: { method: string; headers: Record<string, string | number>; httpsProxy: string | null },
+  options: { method: string; headers: Record<string, string | number> } & Line,
 ): http.ClientRequest {
-  const { httpsProxy, ...rest } = options;
+  const { httpsProxy, extraCa, ...rest } = options;
   const module = url.protocol === 'https:' ? https : http;
-  return module.request(url, { ...rest, agent: agentFor(url.protocol, httpsProxy) });
+  return module.request(url, { ...rest, agent: agentFor(url.protocol, { httpsProxy, extraCa }) });
 }
 
 /** Classifies what broke a connection; our own errors pass unchanged. */

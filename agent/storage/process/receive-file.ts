@@ -151,7 +151,7 @@ async function ask(download: Download, url: URL, offset: number): Promise<Asked 
   const range = offset > 0 ? { range: `bytes=${offset}-` } : {};
   // Compressed answers would make lengths and ranges mean something else.
   const headers = { 'accept-encoding': 'identity', ...range };
-  if (isPlainTarget(url, download.context.httpsProxy)) {
+  if (isPlainTarget(url, download.context)) {
     const stream = await openStream(download, url, headers);
     if (stream) return { request: stream, response: stream };
   }
@@ -168,7 +168,8 @@ async function openStream({ watch }: Download, url: URL, headers: Record<string,
 }
 
 function askByNode({ context, watch }: Download, url: URL, headers: Record<string, string>) {
-  const request = openRequest(url, { method: 'GET', headers, httpsProxy: context.httpsProxy });
+  const { httpsProxy, extraCa } = context;
+  const request = openRequest(url, { method: 'GET', headers, httpsProxy, extraCa });
   return new Promise<Asked | 'stale-connection'>((resolve, reject) => {
     const onAbort = () => {
       request.destroy();

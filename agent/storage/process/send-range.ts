@@ -105,6 +105,7 @@ async function sendOnce(
       ...(around.asks ? { expect: '100-continue' } : {}),
     },
     httpsProxy: context.httpsProxy,
+    extraCa: context.extraCa,
   });
   const failure = failureOf(request, url, watch.signal);
   const answered = new Promise<http.IncomingMessage>((resolve) => request.once('response', resolve));

@@ -59,6 +59,7 @@ const handlers: Handlers = {
   'digest-many': async (request, context) => (await import('./digest-many.ts')).digestMany(request, context),
   'digest-range': async (request, context) => (await import('./digest-range.ts')).digestRange(request, context),
   'read-text': readText,
+  'read-part': async (request, context) => (await import('./read-part.ts')).readPart(request, context),
   'send-range': async (request, context) => (await import('./send-range.ts')).sendRange(request, context),
   'receive-file': async (request, context) => {
     await assertRootPresent(context);

@@ -61,6 +61,16 @@ const GROUPS: readonly { title: string; about: string; keys: Readonly<Record<str
     },
   },
   {
+    title: 'Direct transfers',
+    about: 'Whether other gateways may fetch files from this node without a way through the cloud.',
+    keys: {
+      'direct-transfer-address': text,
+      'direct-transfer-certificate': path,
+      'direct-transfer-key': path,
+      'direct-transfer-ca': path,
+    },
+  },
+  {
     title: 'Cluster timing',
     about: 'How quickly a failed node is noticed. All nodes of a cluster should use the same values.',
     keys: {

@@ -27,7 +27,7 @@ export async function measureOneProcess(
     }
   };
   try {
-    tell({ kind: 'settings', settings: { storageId: 'bench', mountPoint, httpsProxy: null, httpStallMs: 60_000 } });
+    tell({ kind: 'settings', settings: { storageId: 'bench', mountPoint, httpsProxy: null, extraCa: null, httpStallMs: 60_000 } });
     const digest: RequestOf<'digest'> = { path: large, maxBytesPerSecond: null };
     const many: RequestOf<'digest-many'> = { paths: small.slice(0, 4_096), withMd5: true, maxBytesPerSecond: null };
     tell({ kind: 'request', callId: 1, operation: 'digest', request: digest, markerExpected: false });

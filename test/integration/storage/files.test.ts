@@ -28,6 +28,7 @@ const storages = useStorages();
 const quietContext: Omit<CallContext, 'mountPoint' | 'progress'> = {
   storageId: 's',
   httpsProxy: null,
+  extraCa: null,
   httpStallMs: 1_000,
   markerExpected: false,
   signal: new AbortController().signal,

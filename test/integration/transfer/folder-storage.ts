@@ -64,6 +64,7 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
       return hash.digest('hex');
     },
     readText: notNeeded,
+    readPart: notNeeded,
     sendRange: async (send, options) => {
       const before = await factsOf(send.path);
       if (before.sizeBytes !== send.expected.sizeBytes || before.mtimeNs !== send.expected.mtimeNs) {

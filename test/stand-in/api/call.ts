@@ -1,5 +1,6 @@
 import type { B2LargeFiles } from '../object-store/b2-large-files.ts';
 import type { MultipartUploads } from '../object-store/multipart-uploads.ts';
+import type { ObjectDisk } from '../object-store/object-disk.ts';
 import type { SignedUrls } from '../object-store/signed-urls.ts';
 import type { IconikState } from '../state/iconik-state.ts';
 import type { Page } from '../state/paging.ts';
@@ -16,6 +17,8 @@ export interface Call {
   body: Record<string, unknown>;
   urls: SignedUrls;
   uploads: MultipartUploads;
+  /** The objects, for calls that remove them. */
+  disk: Pick<ObjectDisk, 'remove'>;
   b2: B2LargeFiles;
   /** Age in ms below which search-backed lists do not show a record. */
   listLagMs: number;

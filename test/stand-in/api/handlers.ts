@@ -10,6 +10,7 @@ import { jobHandlers } from './jobs.ts';
 import { metadataHandlers } from './metadata.ts';
 import { multipartHandlers } from './multipart.ts';
 import { queueHandlers } from './queues.ts';
+import { relayHandlers } from './relays.ts';
 import { storageFileHandlers } from './storage-files.ts';
 import { storageHandlers } from './storages.ts';
 import { userHandlers } from './users.ts';
@@ -27,6 +28,7 @@ export const handlers: Handlers = {
   ...metadataHandlers,
   ...multipartHandlers,
   ...queueHandlers,
+  ...relayHandlers,
   ...storageFileHandlers,
   ...storageHandlers,
   ...userHandlers,

@@ -4,6 +4,7 @@ import type { Row } from '../state/table.ts';
 import { type Answer, ApiError, type Call, type Handlers } from './call.ts';
 import { proxyOf } from './derivatives.ts';
 import { fileOf } from './files.ts';
+import { temporaryFileOf } from './relays.ts';
 import { derivativeKey, fileKey, needsMd5 } from './upload-fields.ts';
 
 /** S3 allows no more parts than these, and lists at most a thousand of them at once. */
@@ -17,8 +18,9 @@ const s3Key = (call: Call, row: Row, key: string): string => {
     throw new ApiError(501, 'Only S3 storages have multipart uploads here');
   return key;
 };
+const recordOf = (call: Call): Row => (call.query.temporary === true ? temporaryFileOf(call) : fileOf(call));
+const keyOfFile: KeyOf = (call) => s3Key(call, recordOf(call), fileKey(call.state, recordOf(call)));
 const storageOf = (call: Call, row: Row): Row | undefined => call.state.storages.get(row.storage_id);
-const keyOfFile: KeyOf = (call) => s3Key(call, fileOf(call), fileKey(call.state, fileOf(call)));
 const keyOfProxy: KeyOf = (call) => s3Key(call, proxyOf(call), derivativeKey('proxies', proxyOf(call)));
 
 /** URLs that complete, abort or list an upload; `type` narrows to one. */
@@ -80,8 +82,8 @@ function boundPartUrls(call: Call): Answer {
 
 /** Key of a file on B2, or a refusal. */
 function b2Key(call: Call): string {
-  if (storageOf(call, fileOf(call))?.method !== 'B2') throw new ApiError(400, 'The file is not on a B2 storage');
-  return fileKey(call.state, fileOf(call));
+  if (storageOf(call, recordOf(call))?.method !== 'B2') throw new ApiError(400, 'The file is not on a B2 storage');
+  return fileKey(call.state, recordOf(call));
 }
 
 /** What B2 refuses, iconik refuses. */
@@ -131,7 +133,7 @@ const PROXY = '/API/files/v1/assets/{asset_id}/proxies/{proxy_id}/';
 /** URLs for S3 multipart uploads, and large files on B2 (reference C.9). */
 export const multipartHandlers: Handlers = {
   [`GET ${FILE}multipart_url/`]: (call) => uploadUrls(call, keyOfFile(call)),
-  [`GET ${FILE}multipart_url/part/`]: (call) => partUrls(call, keyOfFile(call), storageOf(call, fileOf(call))),
+  [`GET ${FILE}multipart_url/part/`]: (call) => partUrls(call, keyOfFile(call), storageOf(call, recordOf(call))),
   [`POST ${FILE}multipart_url/s3/part/`]: boundPartUrls,
   [`POST ${FILE}multipart/b2/start/`]: startB2,
   [`POST ${FILE}multipart/b2/finish/`]: finishB2,

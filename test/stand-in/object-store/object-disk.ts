@@ -81,6 +81,13 @@ export class ObjectDisk {
     return this.commit(key, whole, contentType);
   }
 
+  /** Removes an object, if there is one. */
+  async remove(key: string): Promise<void> {
+    const object = this.#objects.get(key);
+    this.#objects.delete(key);
+    if (object) await rm(object.path, { force: true });
+  }
+
   /** Forgets received bytes. */
   async discard(bytes: StoredBytes): Promise<void> {
     await rm(bytes.path, { force: true });

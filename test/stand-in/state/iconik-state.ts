@@ -40,6 +40,11 @@ export interface IconikState {
   proxies: Table;
   keyframes: Table;
   jobs: Table;
+  /** Temporary files of relays, and their sets. */
+  temporaryFileSets: Table;
+  temporaryFiles: Table;
+  /** Signed links of direct transfers, by signature. */
+  transferLinks: Map<string, { transferId: string; userId: string; expiresAtMs: number }>;
   transfersFrom: Table;
   transfersTo: Table;
   deletions: Table;
@@ -79,6 +84,9 @@ export function createState(account: Account, nowMs: () => number): IconikState 
     proxies: table(),
     keyframes: table(),
     jobs: table(),
+    temporaryFileSets: table(),
+    temporaryFiles: table(),
+    transferLinks: new Map(),
     transfersFrom: table(),
     transfersTo: table(),
     deletions: table(),

@@ -50,7 +50,7 @@ function fileSetAndFile(state: IconikState, fileSetId: string): { fileSet: Row; 
 /** A user asks for a file set on a FILE storage: job, record in transfers_to, DOWNLOAD event (reference C.13, C.4). */
 export function orderDownload(
   state: IconikState,
-  order: { fileSetId: string; storageId: string; directoryPath: string },
+  order: { fileSetId: string; storageId: string; directoryPath: string; originalUrl?: string },
 ): Order {
   const { fileSet, file } = fileSetAndFile(state, order.fileSetId);
   const target = storageOf(state, order.storageId);
@@ -71,6 +71,7 @@ export function orderDownload(
     destination_file_set_name: fileSet.name,
     destination_filename: file.original_name,
     overwrite: false,
+    ...(order.originalUrl === undefined ? {} : { original_url: order.originalUrl }),
   });
   const event = addEvent(state, target.id, 'DOWNLOAD', {
     transfer_id: record.id,
@@ -78,6 +79,31 @@ export function orderDownload(
     file_set_id: fileSet.id,
   });
   return { jobId: job.id, recordId: record.id, eventId: event.id };
+}
+
+/** The second leg of a relay: a temporary file set is to go to the storage of another gateway (reference C.13). */
+export function orderRelayed(
+  state: IconikState,
+  order: { fileSet: Row; target: Row; body: Record<string, unknown> },
+): Order {
+  const { fileSet, target, body } = order;
+  if (target.method !== 'FILE') throw new ApiError(400, 'Exports go to a storage of method FILE');
+  const { job, jobSteps } = createJob(state, 'TRANSFER', `Transfer ${String(fileSet.name)}`, fileSet);
+  const record = state.transfersTo.insert({
+    ...body,
+    id: randomUUID(),
+    job_id: body.job_id ?? job.id,
+    job_steps: body.job_steps ?? jobSteps,
+    asset_id: fileSet.asset_id,
+    format_id: fileSet.format_id,
+    file_set_id: fileSet.id,
+    original_storage_id: fileSet.storage_id,
+    local_storage_id: target.id,
+    temporary_file_set_source: true,
+  });
+  const data = { transfer_id: record.id, job_id: record.job_id, file_set_id: fileSet.id };
+  const event = addEvent(state, target.id, 'DOWNLOAD', data);
+  return { jobId: String(record.job_id), recordId: record.id, eventId: event.id };
 }
 
 /** A user asks for a file set of a FILE storage on a cloud storage: job, record in transfers_from, UPLOAD event. */

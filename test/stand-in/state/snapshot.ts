@@ -20,6 +20,8 @@ export interface StandInState {
   formats: Row[];
   fileSets: Row[];
   files: Row[];
+  temporaryFileSets: Row[];
+  temporaryFiles: Row[];
   proxies: Row[];
   keyframes: Row[];
   jobs: Row[];
@@ -55,6 +57,8 @@ export function snapshot(state: IconikState, counted: Counted): StandInState {
     formats: state.formats.all(),
     fileSets: state.fileSets.all(),
     files: state.files.all(),
+    temporaryFileSets: state.temporaryFileSets.all(),
+    temporaryFiles: state.temporaryFiles.all(),
     proxies: state.proxies.all(),
     keyframes: state.keyframes.all(),
     jobs: state.jobs.all(),

@@ -132,6 +132,25 @@ describe('loadConfig', () => {
     expect(config.tunables).toEqual({ max_transcoding_jobs: 3, file_upload_parallel_uploads_num: 9 });
   });
 
+  it('listens for other gateways only where it is told to, with the vendor’s port and a certificate', () => {
+    expect(loaded(MINIMAL).config).toMatchObject({ directTransfer: undefined, directTransferCa: undefined });
+    const files = 'direct-transfer-certificate=/c.pem\ndirect-transfer-key=/k.pem\n';
+    const at = (address: string) =>
+      loaded(`${MINIMAL}${files}direct-transfer-address=${address}\n`).config.directTransfer;
+    const pair = { certificateFile: '/c.pem', keyFile: '/k.pem' };
+    expect(at('10.1.2.3')).toEqual({ host: '10.1.2.3', port: 8443, ...pair });
+    expect(at('gateway.lan:9000')).toEqual({ host: 'gateway.lan', port: 9000, ...pair });
+    expect(at('[fe80::1]:9000')).toEqual({ host: 'fe80::1', port: 9000, ...pair });
+    expect(at(':8443')).toEqual({ host: '', port: 8443, ...pair });
+    // A certificate without an address opens nothing.
+    expect(loaded(MINIMAL + files).config.directTransfer).toBeUndefined();
+    for (const address of ['https://10.1.2.3:8443', '10.1.2.3:0', '10.1.2.3:70000', 'fe80::1', 'a b'])
+      expect(problemsOf(`${MINIMAL}${files}direct-transfer-address=${address}\n`)).toHaveLength(1);
+    expect(problemsOf(`${MINIMAL}direct-transfer-address=:8443\n`)).toEqual([
+      expect.stringContaining('needs direct-transfer-certificate and direct-transfer-key'),
+    ]);
+  });
+
   it('takes the proxy from the environment unless the file names one', () => {
     const env = { HTTPS_PROXY: 'http://env:3128' };
     expect(loaded(MINIMAL, [], env).config.httpsProxy).toBe('http://env:3128');

@@ -22,6 +22,8 @@ it.each([
 });
 
 it('leaves proxies and passwords to node:http', () => {
-  expect(isPlainTarget(new URL('https://user:word@host/a'), null)).toBe(false);
-  expect(isPlainTarget(new URL('https://host/a'), 'http://proxy:3128')).toBe(false);
+  const nothing = { httpsProxy: null, extraCa: null };
+  expect(isPlainTarget(new URL('https://host/a'), { ...nothing, extraCa: 'PEM' })).toBe(false);
+  expect(isPlainTarget(new URL('https://user:word@host/a'), nothing)).toBe(false);
+  expect(isPlainTarget(new URL('https://host/a'), { ...nothing, httpsProxy: 'http://proxy:3128' })).toBe(false);
 });

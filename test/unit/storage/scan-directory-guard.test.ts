@@ -31,6 +31,7 @@ describe('access outside of the scan directories', () => {
       () => access.receiveFile({ url: 'u', path, sizeBytes: 1 }, {}),
       () => access.commitFile('in/x', path),
       () => access.removeFile(path, expected),
+      () => access.readPart({ path, offsetBytes: 0, lengthBytes: 1, expected }, {}),
       () =>
         access.sendRange({ path, offsetBytes: 0, lengthBytes: 1, url: 'u', method: 'PUT', headers: {}, expected }, {}),
     ];

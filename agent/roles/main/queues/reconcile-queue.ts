@@ -23,6 +23,7 @@ import {
   planUpload,
   uploadRecordSchema,
 } from './record-plan.ts';
+import { routeDownload, routeUpload } from './transfer-route.ts';
 import { findUploadSource, indexedFileSets } from './upload-source.ts';
 
 /** What reading queues needs. */
@@ -78,8 +79,9 @@ export function createQueueReconciler(deps: ReconcileDeps, place: QueuePlace, le
       const profileOf = await deps.transcoders.ofStorage(place.storageId, signal);
       return Promise.all(records.map((record) => planTranscodeOf(deps, { place, record, profileOf })));
     }
-    const plan = place.queue === 'transfers_to' ? planDownload : planDeletion;
-    return records.map((record) => plan(place.storageId, record));
+    if (place.queue === 'transfers_to')
+      return records.map((record) => routeDownload(planDownload(place.storageId, record), record));
+    return records.map((record) => planDeletion(place.storageId, record));
   };
   const vanished = createVanishedRecords(deps, place, leadership);
   const absent = new AbsentRecords(deps.forgetMs ?? FORGET_MS);
@@ -214,7 +216,8 @@ async function planUploads(
       if (error.retry === 'permanent') return { kind: 'unusable' as const, why: error.message };
       return { kind: 'wait' as const, why: error.message };
     });
-    if (source.kind === 'found') jobs.push(planUpload(place.storageId, order.value, source.file, source.others));
+    if (source.kind === 'found')
+      jobs.push(routeUpload(planUpload(place.storageId, order.value, source.file, source.others), order.value));
     else if (source.kind === 'unusable') jobs.push(failedJob(place, record, source.why));
     else waits.set(record.id, source.why);
   }

@@ -44,6 +44,7 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     digestMany: refuse,
     digestRange: refuse,
     readText: async (path) => texts[path] ?? null,
+    readPart: refuse,
     sendRange: refuse,
     receiveFile: refuse,
     writeText: () => Promise.reject(new Error('not part of this double')),

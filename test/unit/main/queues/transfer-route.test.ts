@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { planDownload } from '../../../../agent/roles/main/queues/record-plan.ts';
+import { routeDownload, routeUpload } from '../../../../agent/roles/main/queues/transfer-route.ts';
+
+const record = {
+  id: 'r',
+  job_id: 'j',
+  asset_id: 'a',
+  format_id: 'f',
+  file_set_id: 's',
+  destination_directory_path: 'd',
+  destination_file_set_name: 'n',
+};
+const withMore = (more: Record<string, unknown>) => ({ ...record, ...more });
+const planned = () => planDownload('nas', record);
+
+describe('the way of a transfer', () => {
+  it('is the cloud for a plain record, and for addresses that are none', () => {
+    for (const more of [{}, { original_url: null }, { original_url: '' }, { original_url: 7 }]) {
+      expect(routeDownload(planned(), withMore(more))).toEqual(planned());
+    }
+    expect(routeUpload(planned(), withMore({ destination_storage_method: 'S3' }))).toEqual(planned());
+  });
+
+  it('is the other gateway when the record names its address', () => {
+    const { job } = routeDownload(planned(), withMore({ original_url: 'https://h:8443' }));
+    expect(job).toMatchObject({
+      kind: 'direct-download',
+      payload: { ...planned().job.payload, transferId: 'r', originalUrl: 'https://h:8443' },
+      dedupeKey: planned().job.dedupeKey,
+    });
+  });
+
+  it('is a temporary file set in its second leg, and in the first one to the storage of a gateway', () => {
+    const second = { ...record, temporary_file_set_source: true, original_url: 'https://h:8443' };
+    expect(routeDownload(planned(), second).job.kind).toBe('relay-download');
+    const first = routeUpload(planned(), withMore({ destination_storage_method: 'file' }));
+    expect(first.job).toMatchObject({ kind: 'relay-upload', payload: { relayId: 'r', iconikJobId: 'j' } });
+  });
+
+  it('leaves an order that cannot become work as it is', () => {
+    const failed = planDownload('nas', { id: 'r' });
+    expect(routeDownload(failed, withMore({ original_url: 'https://h' }))).toEqual(failed);
+  });
+});
