@@ -16,7 +16,7 @@ import {
 import { base64OfHex, digestOfRange, md5OfWhole, sendRangeRepeatedly } from './object-source.ts';
 import { refusal, sendRepeatedly } from './object-store-http.ts';
 import { AZURE_MAX_SINGLE_PUT_BYTES } from './part-plan.ts';
-import { createSparingSave, runParts, type SendEnd } from './parts-run.ts';
+import { runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
 import { errorCodeOf } from './s3-answers.ts';
 
 /** Azure may take its time to put 50,000 blocks together, milliseconds. */
@@ -59,13 +59,15 @@ async function runRound(deps: AzureDeps, upload: AzureUpload, session: AzureSess
   const { args } = upload.source;
   const missing = session.blocks.filter((block) => !session.held.has(block.id));
   const held = session.blocks.filter((block) => session.held.has(block.id));
-  const saveSometimes = createSparingSave(deps.clock, () => saveSession(upload, session));
   let stopped: RoundEnd = 'done';
   const end = await runParts({
     parts: missing,
     partsAtOnce: deps.partsAtOnce,
     heldBytes: held.reduce((sum, block) => sum + block.lengthBytes, 0),
     signal: args.signal,
+    clock: deps.clock,
+    save: () => saveSession(upload, session),
+    saveEveryMs: SAVE_EVERY_MS.checkpointDecides,
     onProgress: (doneBytes) => args.onProgress?.(doneBytes),
     async send(part, how): Promise<SendEnd> {
       const block = session.blocks[part.number - 1];
@@ -78,7 +80,6 @@ async function runRound(deps: AzureDeps, upload: AzureUpload, session: AzureSess
       }
       if (answer.status !== 201) throw refusal(`upload block ${part.number}`, url, answer);
       session.held.add(block.id);
-      await saveSometimes();
       return 'sent';
     },
   });

@@ -17,7 +17,7 @@ import {
 import { digestOfRange, sendRangeOnce } from './object-source.ts';
 import { refusal } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
-import { createSparingSave, runParts, type SendEnd } from './parts-run.ts';
+import { runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
 
 /** Large files begun within one call, before the job's own retry takes over. */
 const MAX_STARTS = 2;
@@ -51,11 +51,17 @@ async function dropFormerUpload(deps: B2Deps, { source, record }: B2Upload): Pro
   );
 }
 
+/** Drops a large file that B2 will not finish. Trouble is ignored because nothing depends on it. */
+async function dropSession(deps: B2Deps, { source, record }: B2Upload, session: B2Session): Promise<void> {
+  const { signal } = source.args;
+  const { assetId, fileId } = record;
+  await deps.api.files.cancelB2(assetId, fileId, session.uploadFileId, { signal }).catch(() => signal.throwIfAborted());
+}
+
 async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): Promise<'sent' | 'gone'> {
   const { args } = upload.source;
   const parts = missingParts(upload, session);
   const senders = sendersOf(deps, upload, session);
-  const saveSometimes = createSparingSave(deps.clock, () => saveSession(upload, session));
   let heldBytes = 0;
   for (const part of session.finished.values()) heldBytes += part.sizeBytes;
   const end = await runParts({
@@ -63,6 +69,9 @@ async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): 
     partsAtOnce: deps.partsAtOnce,
     heldBytes,
     signal: args.signal,
+    clock: deps.clock,
+    save: () => saveSession(upload, session),
+    saveEveryMs: SAVE_EVERY_MS.checkpointDecides,
     onProgress: (doneBytes) => args.onProgress?.(doneBytes),
     async send(part, { lane, signal, onBytes }): Promise<SendEnd> {
       const sender = senders[lane];
@@ -75,7 +84,6 @@ async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): 
       if (answer.status !== 200) throw refusal(what, sender.place?.url ?? '', answer);
       if (b2StoredOf(answer.body)?.contentSha1 !== sha1) throw mangled(what);
       session.finished.set(part.number, { number: part.number, sha1, sizeBytes: part.lengthBytes });
-      await saveSometimes();
       return 'sent';
     },
   });
@@ -158,6 +166,6 @@ async function finish(deps: B2Deps, upload: B2Upload, session: B2Session): Promi
       if (attempt >= FINISH_TRIES) throw thrown;
     }
   }
-  await dropFormerUpload(deps, upload);
+  await dropSession(deps, upload, session);
   return 'gone';
 }

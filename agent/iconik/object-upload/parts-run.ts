@@ -8,8 +8,13 @@ export interface PartsDeps extends StoreDeps {
   partsAtOnce: number;
 }
 
-/** What a lost checkpoint costs at most on a store that shows no list: parts of this time are sent again. */
-const CHECKPOINT_EVERY_MS = 15_000;
+/** How often the checkpoint is written, milliseconds. */
+export const SAVE_EVERY_MS = {
+  /** The store's own list is the truth on resume; the checkpoint is only its substitute. */
+  storeLists: 15_000,
+  /** The checkpoint decides: parts confirmed after it are sent again when the process is killed. */
+  checkpointDecides: 1_000,
+};
 
 /** One round of sending parts. */
 export interface PartsRun {
@@ -18,6 +23,11 @@ export interface PartsRun {
   /** Bytes that the store holds already. */
   heldBytes: number;
   signal: AbortSignal;
+  clock: Clock;
+  /** Stores which parts are sent. */
+  save: () => Promise<void>;
+  /** At most so often, milliseconds; once more when the round fails. */
+  saveEveryMs: number;
   onProgress: (doneBytes: number) => void;
   /** `lane` (0 … partsAtOnce − 1) is the same for parts that follow each other. `stop` ends the round without an error. */
   send(
@@ -41,6 +51,7 @@ export async function runParts(run: PartsRun): Promise<SendEnd> {
   let doneBytes = run.heldBytes;
   let end: SendEnd = 'sent';
   let failure: { thrown: unknown } | null = null;
+  const saveSometimes = createSparingSave(run);
   const report = () => run.onProgress([...inFlight.values()].reduce((sum, bytes) => sum + bytes, doneBytes));
 
   const sendOne = async (part: PlannedPart, lane: number): Promise<void> => {
@@ -56,6 +67,7 @@ export async function runParts(run: PartsRun): Promise<SendEnd> {
     inFlight.delete(part.number);
     doneBytes += part.lengthBytes;
     report();
+    await saveSometimes();
   };
   const work = async (lane: number): Promise<void> => {
     try {
@@ -68,17 +80,21 @@ export async function runParts(run: PartsRun): Promise<SendEnd> {
 
   report();
   await Promise.all(Array.from({ length: Math.min(run.partsAtOnce, queue.length) }, (_, lane) => work(lane)));
-  if (failure) throw (failure as { thrown: unknown }).thrown;
+  if (failure) {
+    // The failure is what counts; without this save the next attempt only sends more.
+    await run.save().catch(() => undefined);
+    throw (failure as { thrown: unknown }).thrown;
+  }
   return end;
 }
 
-/** Saves at most every 15 s, in turn, so that an older state never overwrites a newer one. */
-export function createSparingSave(clock: Clock, save: () => Promise<void>): () => Promise<void> {
+/** Saves now and then, in turn, so that an older state never overwrites a newer one. */
+function createSparingSave({ clock, save, saveEveryMs }: PartsRun): () => Promise<void> {
   let savedAtMs = clock.monotonicMs();
   let saving: Promise<void> = Promise.resolve();
   return async () => {
     const nowMs = clock.monotonicMs();
-    if (nowMs - savedAtMs < CHECKPOINT_EVERY_MS) return;
+    if (nowMs - savedAtMs < saveEveryMs) return;
     savedAtMs = nowMs;
     saving = saving.then(save);
     await saving;

@@ -2,7 +2,7 @@ import { IsgError } from '../../runtime/errors.ts';
 import { sendRangeRepeatedly } from './object-source.ts';
 import { isExpiredAnswer, refusal } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
-import { createSparingSave, runParts, type SendEnd } from './parts-run.ts';
+import { runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
 import { createPartUrls, type PartPlace } from './s3-part-urls.ts';
 import { missingParts, type S3Deps, type S3Session, type S3Upload, saveSession, saysGone } from './s3-session.ts';
 
@@ -15,7 +15,6 @@ export async function sendMissingParts(deps: S3Deps, upload: S3Upload, session: 
   if (parts.length === 0) return 'sent';
   const { args } = upload.source;
   const urls = createPartUrls(deps, upload, session);
-  const saveSometimes = createSparingSave(deps.clock, () => saveSession(upload, session));
   let heldBytes = 0;
   for (const part of session.finished.values()) heldBytes += part.sizeBytes;
   const end = await runParts({
@@ -23,6 +22,9 @@ export async function sendMissingParts(deps: S3Deps, upload: S3Upload, session: 
     partsAtOnce: deps.partsAtOnce,
     heldBytes,
     signal: args.signal,
+    clock: deps.clock,
+    save: () => saveSession(upload, session),
+    saveEveryMs: SAVE_EVERY_MS.storeLists,
     onProgress: (doneBytes) => args.onProgress?.(doneBytes),
     async send(part, how): Promise<SendEnd> {
       const put = (place: PartPlace) => putPart(deps, upload, { part, place, ...how });
@@ -37,7 +39,6 @@ export async function sendMissingParts(deps: S3Deps, upload: S3Upload, session: 
       const etag = answer.headers.etag;
       if (!etag) throw withoutEtag(part);
       session.finished.set(part.number, { number: part.number, etag, sizeBytes: part.lengthBytes });
-      await saveSometimes();
       return 'sent';
     },
   });

@@ -5,6 +5,7 @@ import type { FileRecord, IconikApi } from '../../iconik/api.ts';
 import type { CreateOnce } from '../../iconik/creation/create-once.ts';
 import type { UploadObject } from '../../iconik/object-upload/upload-object.ts';
 import { plainDirectory } from '../../iconik/record-path.ts';
+import { derivedContext } from '../../jobs/derived-context.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
@@ -117,15 +118,15 @@ async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome
 
 /** A context that shows the last checkpoint also once this attempt has saved another. */
 function rememberCheckpoint(context: Context): Context {
-  const job = { ...context.job };
-  return {
-    ...context,
-    job,
+  let { checkpoint } = context.job;
+  return derivedContext(context, {
+    payload: context.payload,
+    checkpoint: () => checkpoint,
     saveCheckpoint: async (value) => {
       await context.saveCheckpoint(value);
-      job.checkpoint = value;
+      checkpoint = value;
     },
-  };
+  });
 }
 
 /** A copy that is there, with what the order wants besides: a warning, and the deletion of the source as a later job. */

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path/posix';
 import { z } from 'zod';
 import { plainDirectory } from '../../iconik/record-path.ts';
+import { derivedContext } from '../../jobs/derived-context.ts';
 import type { JobContext } from '../../jobs/job-handler.ts';
 import { segmentsOf, sharedDirectory } from './download-plan.ts';
 
@@ -56,20 +57,12 @@ export function partsOfSet<P extends SetPayload>(context: JobContext<P>): JobCon
       destinationFileSetName: payload.destinationFileSetName || directories[0]?.[shared - 1] || basename(payload.path),
     };
     const checkpoint = saved.success && saved.data.path === file.path ? saved.data.value : null;
-    return {
-      // Spelled out: the signal and the log of a running job are made when they are first asked for.
-      get signal() {
-        return context.signal;
-      },
-      get log() {
-        return context.log;
-      },
+    return derivedContext(context, {
       payload: alone,
-      job: { ...job, checkpoint },
+      checkpoint: () => checkpoint,
       saveCheckpoint: (value: unknown) => context.saveCheckpoint({ path: file.path, value }),
-      confirmLease: () => context.confirmLease(),
       progress: (fraction: number, note?: string) =>
         context.progress(totalBytes > 0 ? (startBytes + fraction * file.sizeBytes) / totalBytes : 1, note),
-    };
+    });
   });
 }

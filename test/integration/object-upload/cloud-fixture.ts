@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import type { UploadTarget } from '../../../agent/iconik/api.ts';
 import { createIconikApi, type IconikClient } from '../../../agent/iconik/iconik-client.ts';
 import { createUploadObject } from '../../../agent/iconik/object-upload/create-upload-object.ts';
@@ -18,16 +19,16 @@ import type { HttpAnswer, SendRange, StorageAccess } from '../../../agent/storag
 import { createStandIn, type StandIn, seedAccount } from '../../stand-in/stand-in.ts';
 import { createFolderStorage } from '../transfer/folder-storage.ts';
 
-/** What part sizes of 5 MiB make of it: three whole parts and a rest. */
+/** The smallest that S3 takes; Azure and B2 take it, too. */
 const PART_BYTES = 5 * 1024 * 1024;
-/** Size of the file of a test unless it says otherwise. */
-export const SIZE = 3 * PART_BYTES + 4_321;
+/** Size of the file of a test unless it says otherwise: two whole parts and a rest. */
+export const SIZE = 2 * PART_BYTES + 4_321;
 
 /** A send as a test may change it before it goes out. */
 type Intercept = (send: SendRange, pass: (send: SendRange) => Promise<HttpAnswer>) => Promise<HttpAnswer>;
 
 /** One file, a record of it on a cloud storage of the stand-in, and uploads of it. */
-export interface CloudUpload extends AsyncDisposable {
+export interface CloudUpload {
   standIn: StandIn;
   api: IconikClient;
   record: UploadRecord & { key: string };
@@ -47,30 +48,59 @@ export interface CloudUpload extends AsyncDisposable {
   isStored(): boolean;
 }
 
-/** What a fixture is started with. */
+/** What an upload is made with. */
 export interface CloudUploadOptions {
-  method: 'S3' | 'AZURE' | 'B2';
-  cloudSettings?: Record<string, unknown>;
-  urlLifetimeMs?: number;
+  /** Settings of the cloud storage, in place of those before. */
+  settings?: Record<string, unknown>;
   /** Whose bytes go up; default: a file record. */
   kind?: 'file' | 'proxy';
 }
 
-/** Starts one. */
-export async function cloudUpload(options: CloudUploadOptions): Promise<CloudUpload> {
+interface World {
+  folder: string;
+  standIn: StandIn;
+  api: IconikClient;
+  filesId: string;
+  clock: { aheadMs: number };
+}
+
+/** Signed URLs of the stand-in run out after this. */
+export const URL_LIFETIME_MS = 3_600_000;
+
+/** One stand-in for the tests of a file, its cloud storages of one kind; makes uploads with records of their own. */
+export function useCloud(method: 'S3' | 'AZURE' | 'B2'): (options?: CloudUploadOptions) => Promise<CloudUpload> {
+  let world: World | null = null;
+  beforeAll(async () => {
+    world = await startWorld(method);
+  });
+  afterAll(async () => {
+    if (!world) return;
+    await world.api.close();
+    await world.standIn.close();
+    await rm(world.folder, { recursive: true });
+  });
+  return async (options = {}) => {
+    if (!world) throw new Error('the stand-in did not start');
+    world.standIn.setFaults({});
+    world.standIn.clearViolations();
+    const storage = world.standIn.records.storages.get(world.filesId);
+    if (storage) storage.settings = { bucket: 'b', path: '', ...options.settings };
+    return await cloudUpload(world, options);
+  };
+}
+
+async function startWorld(method: 'S3' | 'AZURE' | 'B2'): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'cloud-upload-'));
-  const { method, urlLifetimeMs, cloudSettings } = options;
   const clock = { aheadMs: 0 };
   const standIn = await createStandIn({
     dataDir: join(folder, 'stand-in'),
     nowMs: () => Date.now() + clock.aheadMs,
-    ...(urlLifetimeMs === undefined ? {} : { urlLifetimeMs }),
+    urlLifetimeMs: URL_LIFETIME_MS,
   });
   const seeded = seedAccount(standIn, {
     storages: [{ name: 'media', mountPoint: folder }],
     gateways: [{ name: 'a', roles: ['TRANSFER'] }],
     cloud: { files: method, proxies: method },
-    ...(cloudSettings ? { cloudSettings } : {}),
   });
   const api = createIconikApi({
     baseUrl: standIn.url,
@@ -81,6 +111,11 @@ export async function cloudUpload(options: CloudUploadOptions): Promise<CloudUpl
     random: () => 0,
     log: silentLogger,
   });
+  return { folder, standIn, api, filesId: seeded.cloud.filesId, clock };
+}
+
+async function cloudUpload(world: World, options: CloudUploadOptions): Promise<CloudUpload> {
+  const { folder, standIn, api, clock } = world;
   const plain = createFolderStorage('media', folder);
   const source: StorageAccess = {
     ...plain,
@@ -135,14 +170,9 @@ export async function cloudUpload(options: CloudUploadOptions): Promise<CloudUpl
       const object = standIn.object(fixture.record.key);
       return object !== undefined && readFileSync(object.path).equals(content);
     },
-    [Symbol.asyncDispose]: async () => {
-      await api.close();
-      await standIn.close();
-      await rm(folder, { recursive: true });
-    },
   };
   await fixture.useFile(SIZE);
-  fixture.record = await makeRecord(fixture, options.kind ?? 'file', seeded.cloud.filesId);
+  fixture.record = await makeRecord(fixture, options.kind ?? 'file', world.filesId);
   return fixture;
 }
 
@@ -155,7 +185,9 @@ async function makeRecord({ api, standIn }: CloudUpload, kind: 'file' | 'proxy',
   const format = await api.files.createFormat(assetId, { name: 'ORIGINAL', components: [], storage_methods: ['FILE'] });
   const set = { format_id: format.id, base_dir: 'dir', name: 'clip', component_ids: [], storage_id: storageId };
   const fileSet = await api.files.createFileSet(assetId, set);
-  const place = { directory_path: 'dir é', original_name: 'clip 1.mov', name: 'clip 1.mov', type: 'FILE', size: SIZE };
+  // Each record is an object of its own.
+  const name = { original_name: 'clip 1.mov', name: 'clip 1.mov', type: 'FILE', size: SIZE };
+  const place = { ...name, directory_path: `dir é/${assetId}` };
   const file = await api.files.createFile(assetId, { ...place, file_set_id: fileSet.id, storage_id: storageId });
   return { assetId, fileId: file.id, key: standIn.objectKey(file.id) ?? '' };
 }

@@ -58,8 +58,10 @@ export function createFolderStorage(storageId: string, mountPoint: string): Stor
       if (before.sizeBytes !== expected.sizeBytes || before.mtimeNs !== expected.mtimeNs) {
         throw new IsgError('file-changed', `${path} changed`, { retry: 'permanent' });
       }
-      const bytes = (await readFile(at(path))).subarray(offsetBytes, offsetBytes + lengthBytes);
-      return createHash(algorithm).update(bytes).digest('hex');
+      const hash = createHash(algorithm);
+      const range = { start: offsetBytes, end: offsetBytes + lengthBytes - 1 };
+      if (lengthBytes > 0) for await (const chunk of createReadStream(at(path), range)) hash.update(chunk as Buffer);
+      return hash.digest('hex');
     },
     appendText: notNeeded,
     readText: notNeeded,

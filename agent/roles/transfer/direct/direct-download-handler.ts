@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { derivedContext } from '../../../jobs/derived-context.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../../jobs/job-handler.ts';
 import { IsgError } from '../../../runtime/errors.ts';
-import { createDownloadHandler, type DownloadDeps, type DownloadPayload } from '../download-handler.ts';
+import { createDownloadHandler, type DownloadDeps } from '../download-handler.ts';
 import { atOtherGateway, directOrigin } from './direct-source.ts';
 import type { GatewayReach } from './probe-gateway.ts';
 
@@ -69,24 +70,5 @@ export async function downloadBy(deps: DownloadDeps, context: JobContext<unknown
     const message = `The order of the transfer is incomplete (${fields}).`;
     throw new IsgError('job-payload-invalid', message, { retry: 'permanent' });
   }
-  return await download.run(withPayload(context, parsed.data));
-}
-
-/** The same running job with another payload. Lease and signal are read at each use: they may change while it runs. */
-function withPayload(context: JobContext<unknown>, payload: DownloadPayload): JobContext<DownloadPayload> {
-  return {
-    payload,
-    get job() {
-      return context.job;
-    },
-    get log() {
-      return context.log;
-    },
-    get signal() {
-      return context.signal;
-    },
-    progress: (fraction, note) => context.progress(fraction, note),
-    saveCheckpoint: (value) => context.saveCheckpoint(value),
-    confirmLease: () => context.confirmLease(),
-  };
+  return await download.run(derivedContext(context, { payload: parsed.data }));
 }
