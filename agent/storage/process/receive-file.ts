@@ -104,7 +104,7 @@ async function fetchRest(download: Download, url: URL, offset: number): Promise<
         start,
         sizeBytes,
         watch: download.watch,
-        isPaced: download.context.isPaced,
+        isPaced: () => download.context.isPaced(),
       };
       return await writeBody(place, { response, url: target });
     } finally {
