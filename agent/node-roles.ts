@@ -1,30 +1,18 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NodeStatus } from './cluster/node-status.ts';
-import type { ServedStorage } from './cluster/served-storages.ts';
-import type { ResolvedTunables } from './config/precedence.ts';
-import type { CheckResult } from './contract/index.ts';
 import { createIntentStore } from './db/queries/intent.ts';
 import { enqueueJobs } from './db/queries/job.ts';
-import type { IconikApi } from './iconik/api.ts';
 import type { CreateOnce } from './iconik/creation/create-once.ts';
 import { createCreateOnce } from './iconik/creation/intended-creation.ts';
-import type { IconikClient } from './iconik/iconik-client.ts';
-import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
-import type { UploadObject } from './iconik/object-upload/upload-object.ts';
 import { createSendLogFile } from './iconik/send-log-file.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
 import type { JobTrouble } from './jobs/job-trouble.ts';
 import { createPgUpkeepStore } from './jobs/pg-upkeep-store.ts';
 import { JobUpkeep } from './jobs/upkeep.ts';
 import type { LeaderWork } from './leader/leadership.ts';
-import { type NodeHost, tempDirOf } from './node-host.ts';
-import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
-import { createMhlHandler } from './roles/checksum/mhl-handler.ts';
-import { bytesPerWorker } from './roles/checksum/read-limit-plan.ts';
-import { createChecksumSelfTest } from './roles/checksum/self-test.ts';
-import { createVerifyHandler } from './roles/checksum/verify-handler.ts';
-import { createDeleteHandler } from './roles/main/deletion/delete-handler.ts';
+import { tempDirOf } from './node-host.ts';
+import { jobHandlers, storageFinder } from './node-job-handlers.ts';
+import type { NodeRolesOptions } from './node-roles-options.ts';
 import { createCollectionMapper } from './roles/main/ingest/collection-mapper.ts';
 import { createIngestWork } from './roles/main/ingest/ingester.ts';
 import { createDownloadTidying } from './roles/main/queues/download-tidying.ts';
@@ -38,62 +26,15 @@ import { createScanWork, type ScanWork } from './roles/main/scan/scanner.ts';
 import { createTranscoderProfiles } from './roles/main/transcoders/transcoder-profiles.ts';
 import { createFfmpeg, type Ffmpeg } from './roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from './roles/transcode/ffmpeg/find-ffmpeg.ts';
-import { DEFAULT_PROXY_SETTINGS } from './roles/transcode/ffmpeg/rendition-plan.ts';
 import { cleanTemp } from './roles/transcode/job-temp.ts';
-import { createTranscodeSelfTest } from './roles/transcode/self-test.ts';
 import { findTools, NO_TOOLS, type Tools } from './roles/transcode/tools/find-tools.ts';
-import { createTranscodeHandler } from './roles/transcode/transcode-handler.ts';
-import { createTranscodeSettings } from './roles/transcode/transcode-settings.ts';
-import { createClearRemainsHandler } from './roles/transfer/clear-remains-handler.ts';
-import { createDeleteCopyHandler } from './roles/transfer/delete-copy-handler.ts';
-import { createDirectDownloadHandler } from './roles/transfer/direct/direct-download-handler.ts';
 import { DirectListener } from './roles/transfer/direct/direct-listener.ts';
-import { probeGateway } from './roles/transfer/direct/probe-gateway.ts';
-import {
-  createRelayCleanUpHandler,
-  createRelayDownloadHandler,
-} from './roles/transfer/direct/relay-download-handler.ts';
-import {
-  createRelayUploadHandler,
-  type RelayUploadDeps,
-  withTemporaryParts,
-} from './roles/transfer/direct/relay-upload-handler.ts';
-import { createDownloadHandler } from './roles/transfer/download-handler.ts';
-import { createUploadHandler } from './roles/transfer/upload-handler.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Service } from './runtime/service.ts';
-import type { Database } from './runtime/sql.ts';
 import { stallWindows } from './stall-windows.ts';
-import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
-import { withinScanDirectories } from './storage/scan-directory-guard.ts';
-import type { StorageAccess } from './storage/storage-access.ts';
 import { VERSION } from './version.ts';
-
-/** What the roles work with; functions answer for this instant. */
-export interface NodeRolesOptions {
-  host: NodeHost;
-  guard: ChildGuard;
-  api: IconikClient;
-  database: Database;
-  machine: { name: string; ip: string; info: string };
-  /** What all transfers of this node may move together. */
-  bandwidth: Bandwidth;
-  workerId: string;
-  served: () => readonly ServedStorage[];
-  isStorageHealthy: (storageId: string) => boolean;
-  storageHealth: (storageId: string) => CheckResult;
-  tunables: () => ResolvedTunables;
-  status: () => NodeStatus;
-  isLeader: () => boolean;
-  /** Whether this node does TRANSFER work now: enabled, not draining, no duplicate. */
-  isTransferring: () => boolean;
-  /** PEM of `direct-transfer-ca`; null = none. */
-  extraCa: string | null;
-  /** Whether no other node can lead now. */
-  isLast: () => boolean;
-}
 
 /** The work of this node: handlers of jobs, leader-only work, and telemetry. */
 export interface NodeRoles {
@@ -233,102 +174,6 @@ function logUploadOf({ host, api, workerId }: NodeRolesOptions): LogUpload {
   });
 }
 
-interface JobTools {
-  createOnce: CreateOnce;
-  tempStorage: StorageAccess;
-  tempDir: string;
-  guard: ChildGuard;
-  ffmpeg(): Ffmpeg | null;
-  tools(): Promise<Tools>;
-}
-
-function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHandler[] {
-  const { api, database, host } = options;
-  const { config } = host;
-  const { createOnce } = tools;
-  const { find, storageOf } = storageFinder(options);
-  const accessOf = (storageId: string) => find(storageId)?.access ?? null;
-  const maxBytesPerSecond = () => {
-    const workers = options.tunables().checksum_max_workers.value;
-    return bytesPerWorker(config.checksumMegabytesPerSecond, workers);
-  };
-  const transcoders = createTranscoderProfiles({ iconik: api, clock: systemClock, log: host.log });
-  const mayDelete = (storageId: string) => find(storageId)?.storage.settings.delete === true;
-  const uploadObject = uploaderOf(options, api);
-  return [
-    {
-      ...createChecksumHandler({ storageOf: accessOf, maxBytesPerSecond }),
-      selfTest: createChecksumSelfTest(tools.tempStorage),
-    },
-    {
-      ...createTranscodeHandler({
-        api,
-        uploadObject,
-        storageOf,
-        ...tools,
-        settings: createTranscodeSettings({
-          ofConfig: {
-            ...DEFAULT_PROXY_SETTINGS,
-            videoBox: config.proxyResolution,
-            videoBitRate: config.proxyBitrate,
-            imageBox: config.imageProxyResolution,
-            mapsPictures: config.enableHdrToSdrKeyframeConversion,
-          },
-          transcoders,
-          log: host.log,
-        }),
-        transcoderOf: (file, signal) => transcoders.ofFile(file, signal),
-      }),
-      ...stallWindows(config.stallMs).transcodeJob,
-      selfTest: createTranscodeSelfTest(tools),
-    },
-    createVerifyHandler({ sql: database, storageOf: accessOf, maxBytesPerSecond }),
-    createMhlHandler({
-      sql: database,
-      storageOf,
-      mayWrite: (storageId) => find(storageId)?.storage.settings.write === true,
-      hostName: options.machine.name,
-      version: VERSION,
-      wallMs: () => systemClock.wallMs(),
-    }),
-    createUploadHandler({ api, createOnce, uploadObject, storageOf }),
-    createDownloadHandler({ api, createOnce, sql: database, storageOf }),
-    ...gatewayHandlers(options, {
-      createOnce,
-      storageOf,
-      uploadTemporary: uploaderOf(options, withTemporaryParts(api)),
-    }),
-    createClearRemainsHandler({ sql: database, storageOf }),
-    createDeleteCopyHandler({ api, sql: database, storageOf, mayDelete }),
-    createDeleteHandler({ database, storage: storageOf, mayDelete }),
-  ] as JobHandler[];
-}
-
-function uploaderOf({ host: { config } }: NodeRolesOptions, api: IconikApi): UploadObject {
-  return createUploadObject({
-    api,
-    proxyUrl: config.httpsProxy,
-    ...stallWindows(config.stallMs).upload,
-    ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
-    ...(config.uploadThreads === undefined ? {} : { partsAtOnce: config.uploadThreads }),
-  });
-}
-
-// Transfers from and to other gateways.
-function gatewayHandlers(
-  { api, database, host, extraCa }: NodeRolesOptions,
-  tools: Pick<RelayUploadDeps, 'createOnce' | 'storageOf' | 'uploadTemporary'>,
-): unknown[] {
-  const downloads = { api, sql: database, ...tools };
-  const line = { httpsProxy: host.config.httpsProxy ?? null, extraCa };
-  return [
-    createDirectDownloadHandler({ ...downloads, probe: (origin, signal) => probeGateway(origin, line, signal) }),
-    createRelayUploadHandler({ api, ...tools }),
-    createRelayDownloadHandler({ ...downloads, enqueueJobs }),
-    createRelayCleanUpHandler({ api }),
-  ];
-}
-
 function listenerOf(options: NodeRolesOptions): Service {
   const { api, database, host } = options;
   return new DirectListener({
@@ -340,16 +185,6 @@ function listenerOf(options: NodeRolesOptions): Service {
     isOpen: options.isTransferring,
     address: host.config.directTransfer ?? null,
   });
-}
-
-function storageFinder({ served }: NodeRolesOptions) {
-  const find = (storageId: string) => served().find(({ storage }) => storage.id === storageId) ?? null;
-  const storageOf = (storageId: string) => {
-    const found = find(storageId);
-    if (!found) return null;
-    return withinScanDirectories(found.access, () => find(storageId)?.storage.settings ?? found.storage.settings);
-  };
-  return { find, storageOf };
 }
 
 function createScan({ api, database, host, served, tunables, isStorageHealthy }: NodeRolesOptions): ScanWork {
