@@ -11,6 +11,7 @@ const reportRow = z
     last_scan_seconds: z.number().nullable(),
     last_scan_ended_at: z.string().nullable(),
     problem: z.string().nullable(),
+    exported: z.number(),
     uploads: z.number(),
     transcodes: z.number(),
     refused: z.array(z.object({ path: z.string(), message: z.string().nullable() })),
@@ -25,8 +26,10 @@ const reportRow = z
       ingestingFiles: inStates('hashed', 'ingesting'),
       awaitChecksumFiles: inStates('seen', 'growing', 'ready', 'hashing'),
       missingFiles: inStates('missing'),
-      /** Files the index keeps as skipped, plus entries the last scan passed over. */
-      skippedFiles: inStates('skipped') + row.root_skipped,
+      /** Files the index keeps as skipped, but for the exported ones, plus entries the last scan passed over. */
+      skippedFiles: Math.max(0, inStates('skipped') - row.exported) + row.root_skipped,
+      /** Files that exports put here. */
+      exportedFiles: row.exported,
       faultyFiles: inStates('faulty'),
       emptyFiles: inStates('empty'),
       /** What the last full scan saw; before there was one, what the first has seen so far. */
@@ -66,6 +69,8 @@ SELECT
       SELECT state, files FROM storage_file_count WHERE storage_id = $1
       UNION ALL SELECT state, files FROM storage_file_change WHERE storage_id = $1) AS counted
     GROUP BY state HAVING sum(files) <> 0) AS by_state) AS files,
+  (SELECT count(*) FROM storage_file WHERE storage_id = $1 AND error ->> 'code' = 'exported' AND state = 'skipped')::float8
+    AS exported,
   ${waiting('TRANSFER', 'upload')} AS uploads, ${waiting('TRANSCODE', 'transcode')} AS transcodes,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('path', path, 'message', message)), '[]') FROM (
     SELECT path, error ->> 'message' AS message FROM storage_file

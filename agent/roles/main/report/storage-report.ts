@@ -57,7 +57,8 @@ function logOf(figures: StorageFigures, lines: { log: readonly string[]; error: 
 }
 
 /**
- * Body of `PUT gateway/report` (reference C.5). Exports and preview transcodes are not built, so their true number is 0.
+ * Body of `PUT gateway/report` (reference C.5). What a preview transcode is, is not published; no job here is called one, so
+ * their number is 0.
  */
 export function reportBody(
   figures: StorageFigures,
@@ -82,7 +83,7 @@ export function reportBody(
     skipped_files_number: count(figures.skippedFiles),
     faulty_files_number: count(figures.faultyFiles),
     empty_files_number: count(figures.emptyFiles),
-    exported_files_number: 0,
+    exported_files_number: count(figures.exportedFiles),
     waiting_transcode_jobs_number: count(figures.waitingTranscodes),
     waiting_preview_transcode_jobs_number: 0,
     ...(figures.lastScanSeconds === null ? {} : { last_scan_time: count(figures.lastScanSeconds) }),

@@ -52,6 +52,9 @@ describe('the report of a storage', () => {
     await bench.knownFile({ path: 'b.mov', state: 'missing' });
     await bench.knownFile({ path: 'c.mov', state: 'ready' });
     await bench.knownFile({ path: 'd.mov', state: 'empty' });
+    await bench.knownFile({ path: 'e.mov', state: 'skipped' });
+    const exported = `UPDATE storage_file SET error = '{"code":"exported"}' WHERE state = 'skipped'`;
+    await bench.database.execute(exported, []);
     await bench.database.execute(
       `INSERT INTO storage_root (storage_id, files, folders, skipped, last_scan_seconds, last_scan_ended_at)
        VALUES ($1, 3, 2, 7, 12, '2026-07-01T10:00:00Z')`,
@@ -65,14 +68,15 @@ describe('the report of a storage', () => {
     await bench.runUntil(reportWork(), () => report() !== undefined && storage()?.scanner_status === 'ACTIVE');
     expect(report()).toMatchObject({
       status: 'LIVE',
-      total_files_number: 3,
+      total_files_number: 4,
+      exported_files_number: 1,
+      skipped_files_number: 7,
       total_folders_number: 2,
       scanned_files_number: 3,
       ingested_files_number: 1,
       missing_files_number: 1,
       await_checksum_files_number: 1,
       empty_files_number: 1,
-      skipped_files_number: 7,
       waiting_transcode_jobs_number: 1,
       last_scan_time: 12,
     });

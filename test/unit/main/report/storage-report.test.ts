@@ -12,6 +12,7 @@ const figures: StorageFigures = {
   skippedFiles: 5,
   faultyFiles: 6,
   emptyFiles: 7,
+  exportedFiles: 9,
   scannedFiles: 9,
   totalFolders: 8,
   lastScanSeconds: 12,
