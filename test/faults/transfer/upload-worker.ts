@@ -41,7 +41,8 @@ async function upload(record: FileRecord): Promise<void> {
   const source = createStorageAccess({ storageId: 's', mountPoint, guard, log: silentLogger });
   const facts = await source.stat('clip.mov');
   const uploadObject = createUploadObject({
-    api: { files } as unknown as IconikApi,
+    // An S3 storage that demands no MD5 with its parts.
+    api: { files, storages: { get: async () => ({ settings: {} }) } } as unknown as IconikApi,
     partSizeBytes: Number(partBytes),
   });
   await uploadObject({
