@@ -29,9 +29,11 @@ test('the sentence, the four role cards and the storage say what iconik and the 
   for (const [role, limit] of [
     // Two deletions and two other orders at a time.
     ['MAIN', 4],
-    ['CHECKSUM', 2],
+    // Two of the scan and one verification.
+    ['CHECKSUM', 3],
     ['TRANSCODE', 2],
-    ['TRANSFER', 8],
+    // Four uploads, four downloads, and two that tidy up after transfers.
+    ['TRANSFER', 10],
   ] as const) {
     const card = page.getByTestId(`role-${role}`);
     await expect(card).toContainText('Working');
