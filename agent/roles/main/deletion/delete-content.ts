@@ -95,7 +95,7 @@ async function removeFiles(
         'file-changed',
         `refused: ${file.path} changed while ${index} of ${files.length} files had been deleted; it was kept.`,
       );
-    context.progress(Math.floor(((index + 1) / files.length) * 100));
+    context.progress((index + 1) / files.length);
   }
   return null;
 }

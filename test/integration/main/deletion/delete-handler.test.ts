@@ -58,7 +58,7 @@ async function run(order: Partial<DeletePayload>, confirmLease = async () => {})
     payload,
     log: bench.log,
     signal: new AbortController().signal,
-    progress: () => {},
+    progress: (fraction: number) => expect(fraction).toBeLessThanOrEqual(1),
     saveCheckpoint: async () => {},
     confirmLease,
   });
