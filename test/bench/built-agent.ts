@@ -11,6 +11,7 @@ const ENTRIES = [
   'agent/runtime/child-guard/guard-process.ts',
   'agent/storage/process/storage-process-main.ts',
   'agent/storage/process/walk-thread-main.ts',
+  'agent/storage/process/digest-thread-main.ts',
 ];
 
 /**
