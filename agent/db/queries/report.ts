@@ -12,6 +12,7 @@ const reportRow = z
     last_scan_ended_at: z.string().nullable(),
     problem: z.string().nullable(),
     exported: z.number(),
+    bad_sidecars: z.number(),
     uploads: z.number(),
     transcodes: z.number(),
     refused: z.array(z.object({ path: z.string(), message: z.string().nullable() })),
@@ -30,6 +31,8 @@ const reportRow = z
       skippedFiles: Math.max(0, inStates('skipped') - row.exported) + row.root_skipped,
       /** Files that exports put here. */
       exportedFiles: row.exported,
+      /** Sidecars that cannot be used until they are corrected. */
+      badSidecars: row.bad_sidecars,
       faultyFiles: inStates('faulty'),
       emptyFiles: inStates('empty'),
       /** What the last full scan saw; before there was one, what the first has seen so far. */
@@ -71,6 +74,7 @@ SELECT
     GROUP BY state HAVING sum(files) <> 0) AS by_state) AS files,
   (SELECT count(*) FROM storage_file WHERE storage_id = $1 AND error ->> 'code' = 'exported' AND state = 'skipped')::float8
     AS exported,
+  (SELECT count(*) FROM storage_file WHERE storage_id = $1 AND error ->> 'code' = 'sidecar-invalid')::float8 AS bad_sidecars,
   ${waiting('TRANSFER', 'upload')} AS uploads, ${waiting('TRANSCODE', 'transcode')} AS transcodes,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('path', path, 'message', message)), '[]') FROM (
     SELECT path, error ->> 'message' AS message FROM storage_file

@@ -49,9 +49,15 @@ function logOf(figures: StorageFigures, lines: { log: readonly string[]; error: 
   const refused = figures.refused.map(
     ({ path, message }) => `Not ingested: ${path}: ${message ?? 'no reason is known'}`,
   );
-  const errors = refused.slice(-REFUSED_ERRORS);
+  const { badSidecars } = figures;
+  const counted =
+    badSidecars === 0
+      ? []
+      : [`Sidecars that cannot be used until they are corrected: ${badSidecars}. Each is named once.`];
+  const about = [...counted, ...refused];
+  const errors = [...counted, ...refused.slice(-REFUSED_ERRORS)];
   return logLineFields(
-    [...refused, ...lines.log.slice(-(LOG_LINES - refused.length))],
+    [...about, ...lines.log.slice(-(LOG_LINES - about.length))],
     [...errors, ...lines.error.slice(-(ERROR_LINES - errors.length))],
   );
 }

@@ -84,10 +84,15 @@ describe('the report of a storage', () => {
     expect(bench.standIn.records.gatewayStatuses.get(bench.storageId)).toBe('LIVE');
   });
 
-  it('tells why a file was refused, and an honest status', async () => {
+  it('tells why a file was refused, how many sidecars cannot be used, and an honest status', async () => {
     await bench.knownFile({ path: 'bad.mov' });
     await bench.database.execute(
       `UPDATE storage_file SET state = 'faulty', error = '{"message": "The sidecar is no XML."}'`,
+      [],
+    );
+    await bench.knownFile({ path: 'clip.xml' });
+    await bench.database.execute(
+      `UPDATE storage_file SET error = '{"code": "sidecar-invalid", "message": "It is no XML."}' WHERE state <> 'faulty'`,
       [],
     );
     health = { check: 'x', status: 'ok', reason: '', remedy: '' };
@@ -97,7 +102,10 @@ describe('the report of a storage', () => {
     expect(report()).toMatchObject({
       status: 'WARNING',
       faulty_files_number: 1,
-      error_log_lines: ['Not ingested: bad.mov: The sidecar is no XML.'],
+      error_log_lines: [
+        'Sidecars that cannot be used until they are corrected: 1. Each is named once.',
+        'Not ingested: bad.mov: The sidecar is no XML.',
+      ],
     });
   });
 

@@ -13,6 +13,7 @@ const figures: StorageFigures = {
   faultyFiles: 6,
   emptyFiles: 7,
   exportedFiles: 9,
+  badSidecars: 0,
   scannedFiles: 9,
   totalFolders: 8,
   lastScanSeconds: 12,
