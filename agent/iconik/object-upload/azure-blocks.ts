@@ -56,19 +56,12 @@ async function putWithoutBlocks(deps: AzureDeps, upload: AzureUpload): Promise<v
 }
 
 async function runRound(deps: AzureDeps, upload: AzureUpload, session: AzureSession): Promise<RoundEnd> {
-  const { args } = upload.source;
   const missing = session.blocks.filter((block) => !session.held.has(block.id));
-  const held = session.blocks.filter((block) => session.held.has(block.id));
   let stopped: RoundEnd = 'done';
-  const end = await runParts({
+  const end = await runParts(deps, upload.source.args, {
     parts: missing,
-    partsAtOnce: deps.partsAtOnce,
-    heldBytes: held.reduce((sum, block) => sum + block.lengthBytes, 0),
-    signal: args.signal,
-    clock: deps.clock,
     save: () => saveSession(upload, session),
     saveEveryMs: SAVE_EVERY_MS.checkpointDecides,
-    onProgress: (doneBytes) => args.onProgress?.(doneBytes),
     async send(part, how): Promise<SendEnd> {
       const block = session.blocks[part.number - 1];
       if (!block) throw new Error(`no block ${part.number}`);

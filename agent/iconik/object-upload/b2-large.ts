@@ -8,7 +8,6 @@ import {
   type B2Upload,
   cancelSavedUpload,
   isStored,
-  missingParts,
   nextPlace,
   savedSession,
   saveSession,
@@ -16,7 +15,7 @@ import {
 } from './b2-session.ts';
 import { digestOfRange, sendRangeOnce } from './object-source.ts';
 import { refusal } from './object-store-http.ts';
-import type { PlannedPart } from './part-plan.ts';
+import { missingParts, type PlannedPart } from './part-plan.ts';
 import { runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
 
 /** Large files begun within one call, before the job's own retry takes over. */
@@ -59,20 +58,12 @@ async function dropSession(deps: B2Deps, { source, record }: B2Upload, session: 
 }
 
 async function sendMissing(deps: B2Deps, upload: B2Upload, session: B2Session): Promise<'sent' | 'gone'> {
-  const { args } = upload.source;
   const parts = missingParts(upload, session);
   const senders = sendersOf(deps, upload, session);
-  let heldBytes = 0;
-  for (const part of session.finished.values()) heldBytes += part.sizeBytes;
-  const end = await runParts({
+  const end = await runParts(deps, upload.source.args, {
     parts,
-    partsAtOnce: deps.partsAtOnce,
-    heldBytes,
-    signal: args.signal,
-    clock: deps.clock,
     save: () => saveSession(upload, session),
     saveEveryMs: SAVE_EVERY_MS.checkpointDecides,
-    onProgress: (doneBytes) => args.onProgress?.(doneBytes),
     async send(part, { lane, signal, onBytes }): Promise<SendEnd> {
       const sender = senders[lane];
       if (!sender) throw new Error(`no sender ${lane}`);

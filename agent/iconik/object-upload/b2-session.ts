@@ -3,7 +3,7 @@ import { coerceError } from '../../runtime/errors.ts';
 import type { IconikApi } from '../api.ts';
 import type { B2Place } from './b2-places.ts';
 import { contentOf, isSameContent, type ObjectSource } from './object-source.ts';
-import { B2_MIN_PART_BYTES, b2PartSizeFor, type PlannedPart, planParts } from './part-plan.ts';
+import { B2_MIN_PART_BYTES, b2PartSizeFor, planParts } from './part-plan.ts';
 import type { PartsDeps } from './parts-run.ts';
 import { recordCalls } from './record-calls.ts';
 import { lookAtObject } from './stored-object.ts';
@@ -85,12 +85,6 @@ export async function startSession(deps: B2Deps, upload: B2Upload): Promise<B2Se
   };
   await saveSession(upload, session);
   return session;
-}
-
-/** Parts that are still to be sent, in order. */
-export function missingParts({ source }: B2Upload, session: B2Session): PlannedPart[] {
-  const all = planParts(source.expected.sizeBytes, session.partSizeBytes);
-  return all.filter((part) => !session.finished.has(part.number));
 }
 
 /** Another upload URL for the parts of a large file. */

@@ -72,3 +72,12 @@ export function heldBytes(rangeHeader: string | undefined): number | null {
   const match = /^bytes=0-(\d{1,16})$/.exec(rangeHeader.trim());
   return match ? Number(match[1]) + 1 : null;
 }
+
+/** Parts that are still to be sent, in order. */
+export function missingParts(
+  { source }: { source: { expected: { sizeBytes: number } } },
+  session: { partSizeBytes: number; finished: ReadonlyMap<number, unknown> },
+): PlannedPart[] {
+  const all = planParts(source.expected.sizeBytes, session.partSizeBytes);
+  return all.filter((part) => !session.finished.has(part.number));
+}

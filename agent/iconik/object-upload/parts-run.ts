@@ -1,6 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { StoreDeps } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
+import type { UploadObjectArgs } from './upload-object.ts';
 
 /** What sending a file in parts needs. */
 export interface PartsDeps extends StoreDeps {
@@ -18,17 +19,12 @@ export const SAVE_EVERY_MS = {
 
 /** One round of sending parts. */
 export interface PartsRun {
+  /** All that the store does not hold yet. */
   parts: readonly PlannedPart[];
-  partsAtOnce: number;
-  /** Bytes that the store holds already. */
-  heldBytes: number;
-  signal: AbortSignal;
-  clock: Clock;
   /** Stores which parts are sent. */
   save: () => Promise<void>;
   /** At most so often, milliseconds; once more when the round fails. */
   saveEveryMs: number;
-  onProgress: (doneBytes: number) => void;
   /** `lane` (0 … partsAtOnce − 1) is the same for parts that follow each other. `stop` ends the round without an error. */
   send(
     part: PlannedPart,
@@ -43,16 +39,16 @@ export type SendEnd = 'sent' | 'stop';
  * Sends parts, several at once, until all are sent or one says `stop`. When one fails the others are given up, and the error
  * is thrown once all have ended.
  */
-export async function runParts(run: PartsRun): Promise<SendEnd> {
+export async function runParts(deps: PartsDeps, args: UploadObjectArgs, run: PartsRun): Promise<SendEnd> {
   const ending = new AbortController();
-  const signal = AbortSignal.any([run.signal, ending.signal]);
+  const signal = AbortSignal.any([args.signal, ending.signal]);
   const queue = [...run.parts];
   const inFlight = new Map<number, number>();
-  let doneBytes = run.heldBytes;
+  let doneBytes = args.sizeBytes - run.parts.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   let end: SendEnd = 'sent';
   let failure: { thrown: unknown } | null = null;
-  const saveSometimes = createSparingSave(run);
-  const report = () => run.onProgress([...inFlight.values()].reduce((sum, bytes) => sum + bytes, doneBytes));
+  const saveSometimes = createSparingSave(deps.clock, run);
+  const report = () => args.onProgress?.([...inFlight.values()].reduce((sum, bytes) => sum + bytes, doneBytes));
 
   const sendOne = async (part: PlannedPart, lane: number): Promise<void> => {
     const onBytes = (sentBytes: number) => {
@@ -79,7 +75,7 @@ export async function runParts(run: PartsRun): Promise<SendEnd> {
   };
 
   report();
-  await Promise.all(Array.from({ length: Math.min(run.partsAtOnce, queue.length) }, (_, lane) => work(lane)));
+  await Promise.all(Array.from({ length: Math.min(deps.partsAtOnce, queue.length) }, (_, lane) => work(lane)));
   if (failure) {
     // The failure is what counts; without this save the next attempt only sends more.
     await run.save().catch(() => undefined);
@@ -89,7 +85,7 @@ export async function runParts(run: PartsRun): Promise<SendEnd> {
 }
 
 /** Saves now and then, in turn, so that an older state never overwrites a newer one. */
-function createSparingSave({ clock, save, saveEveryMs }: PartsRun): () => Promise<void> {
+function createSparingSave(clock: Clock, { save, saveEveryMs }: PartsRun): () => Promise<void> {
   let savedAtMs = clock.monotonicMs();
   let saving: Promise<void> = Promise.resolve();
   return async () => {

@@ -1,11 +1,11 @@
 import { IsgError } from '../../runtime/errors.ts';
+import { missingParts } from './part-plan.ts';
 import { completeSession, isStored } from './s3-completion.ts';
 import { sendMissingParts } from './s3-parts.ts';
 import {
   abandonSession,
   abortSavedUpload,
   askWhatIsHeld,
-  missingParts,
   type S3Deps,
   type S3Session,
   type S3Upload,

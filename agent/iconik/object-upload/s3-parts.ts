@@ -1,10 +1,10 @@
 import { IsgError } from '../../runtime/errors.ts';
 import { sendRangeRepeatedly } from './object-source.ts';
 import { isExpiredAnswer, refusal } from './object-store-http.ts';
-import type { PlannedPart } from './part-plan.ts';
+import { missingParts, type PlannedPart } from './part-plan.ts';
 import { runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
 import { createPartUrls, type PartPlace } from './s3-part-urls.ts';
-import { missingParts, type S3Deps, type S3Session, type S3Upload, saveSession, saysGone } from './s3-session.ts';
+import { type S3Deps, type S3Session, type S3Upload, saveSession, saysGone } from './s3-session.ts';
 
 /** Why the sending ended: all parts are there, or the store does not know the upload any more. */
 export type PartsOutcome = 'sent' | 'gone';
@@ -13,19 +13,11 @@ export type PartsOutcome = 'sent' | 'gone';
 export async function sendMissingParts(deps: S3Deps, upload: S3Upload, session: S3Session): Promise<PartsOutcome> {
   const parts = missingParts(upload, session);
   if (parts.length === 0) return 'sent';
-  const { args } = upload.source;
   const urls = createPartUrls(deps, upload, session);
-  let heldBytes = 0;
-  for (const part of session.finished.values()) heldBytes += part.sizeBytes;
-  const end = await runParts({
+  const end = await runParts(deps, upload.source.args, {
     parts,
-    partsAtOnce: deps.partsAtOnce,
-    heldBytes,
-    signal: args.signal,
-    clock: deps.clock,
     save: () => saveSession(upload, session),
     saveEveryMs: SAVE_EVERY_MS.storeLists,
-    onProgress: (doneBytes) => args.onProgress?.(doneBytes),
     async send(part, how): Promise<SendEnd> {
       const put = (place: PartPlace) => putPart(deps, upload, { part, place, ...how });
       let place = await urls.of(part, how.signal);

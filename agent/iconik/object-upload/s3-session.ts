@@ -113,12 +113,6 @@ export async function startSession(deps: S3Deps, upload: S3Upload): Promise<S3Se
   return session;
 }
 
-/** Parts that are still to be sent, in order. */
-export function missingParts(upload: S3Upload, session: S3Session): PlannedPart[] {
-  const all = planParts(upload.source.expected.sizeBytes, session.partSizeBytes);
-  return all.filter((part) => !session.finished.has(part.number));
-}
-
 /**
  * Makes `finished` what the store says it holds. Past the end of a truncated list (its further pages have no URL) the
  * remembered parts stay, unless `distrust` says that memory has proved wrong. `gone` = the store does not know the
