@@ -69,15 +69,21 @@ function codeOf(error: IsgError): FindingCode {
   return /timeout|timed out|in time|terminated/i.test(words) ? 'db-silent' : 'db-trouble';
 }
 
-function wordsOf(code: FindingCode, { place, user }: DatabasePlace): Pick<Finding, 'cause' | 'remedy'> {
+/** The finding of this code about a database, with what was seen of it. */
+export function databaseFinding(code: FindingCode, { place, user }: DatabasePlace, evidence: string): Finding {
   const [cause, remedy] = DATABASE_WORDS[code] ?? OTHERWISE;
-  return { cause: cause.replace('{place}', () => place).replace('{user}', () => user), remedy };
+  return {
+    code,
+    severity: 'error',
+    cause: cause.replace('{place}', () => place).replace('{user}', () => user),
+    evidence,
+    remedy,
+  };
 }
 
 /** The finding for a database that refused or did not answer; `evidence` holds what was said, never the URI. */
 export function explainDatabase(error: IsgError, place: DatabasePlace): Finding {
-  const code = codeOf(error);
   const { codes, words } = errorTrail(error.cause);
   const said = [words, [...new Set(codes)].join(', ')].filter(Boolean).join(' · ');
-  return { code, severity: 'error', ...wordsOf(code, place), evidence: said === '' ? error.message : said };
+  return databaseFinding(codeOf(error), place, said === '' ? error.message : said);
 }

@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { VERSION } from '../version.ts';
-import { type DatabasePlace, explainDatabase } from './explain-database.ts';
+import { type DatabasePlace, databaseFinding, explainDatabase } from './explain-database.ts';
 import { explainClock } from './look-at-iconik.ts';
 
 /** What the database said. */
@@ -63,22 +63,12 @@ function explainTables(cluster: ClusterLook, own: DatabasePlace & { owner: strin
   const { place, user, owner } = own;
   const newer = cluster.needed_versions.filter((version) => compareVersions(version, VERSION) > 0);
   if (newer.length > 0) {
-    found.push({
-      code: 'db-schema-newer',
-      severity: 'error',
-      cause: `The tables in ${place} were made by a newer version of this program.`,
-      evidence: `They need version ${newer.toSorted(compareVersions).at(-1)}; this is ${VERSION}.`,
-      remedy: 'Update this node.',
-    });
+    const evidence = `They need version ${newer.toSorted(compareVersions).at(-1)}; this is ${VERSION}.`;
+    found.push(databaseFinding('db-schema-newer', own, evidence));
   }
   if (cluster.owner !== null && cluster.owner !== owner) {
-    found.push({
-      code: 'db-other-cluster',
-      severity: 'error',
-      cause: `The database ${place} belongs to another cluster.`,
-      evidence: `It is the cluster ${cluster.owner}’s; this node is of ${owner}.`,
-      remedy: 'Give each cluster a database of its own.',
-    });
+    const evidence = `It is the cluster ${cluster.owner}’s; this node is of ${owner}.`;
+    found.push(databaseFinding('db-other-cluster', own, evidence));
   }
   if (!cluster.may_write && !own.isReadOnly) {
     found.push({

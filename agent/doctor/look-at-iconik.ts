@@ -24,9 +24,8 @@ const CLOCK_OFF_MS = 60_000;
 
 /** The proxy that calls to iconik go through, without user and password. */
 function proxyOf(config: NodeConfig): string | null {
-  const named = config.httpsProxy ?? process.env.https_proxy ?? process.env.HTTPS_PROXY;
-  if (named === undefined || named === '' || !URL.canParse(named)) return null;
-  return new URL(named).host;
+  const { httpsProxy } = config;
+  return httpsProxy !== undefined && URL.canParse(httpsProxy) ? new URL(httpsProxy).host : null;
 }
 
 /** Whether this machine's clock differs from one that is trusted more, which may be late by `slackMs`. */
