@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { coerceError } from '../../../agent/runtime/errors.ts';
-import { URL_LIFETIME_MS, useCloud } from './cloud-fixture.ts';
+import { useCloud } from './cloud-fixture.ts';
 
 const cloudUpload = useCloud('AZURE');
 
@@ -46,10 +46,7 @@ it.each([true, false])('blocks that Azure dropped after a week are sent anew (ma
 
 it('an upload to Azure asks iconik for a fresh URL, once, when its own runs out underway', async () => {
   const cloud = await cloudUpload();
-  cloud.intercept = (send, pass) => {
-    if (cloud.sent.length === 2) cloud.clock.aheadMs += 2 * URL_LIFETIME_MS;
-    return pass(send);
-  };
+  cloud.expireAtSecondSend();
   await cloud.upload();
   expect(cloud.isStored()).toBe(true);
 });

@@ -105,10 +105,7 @@ describe('a large file on B2', () => {
 
   it('gets another upload URL when a token has run out, and goes on', async () => {
     const cloud = await cloudUpload();
-    cloud.intercept = (send, pass) => {
-      if (cloud.sent.length === 2) cloud.clock.aheadMs += 2 * URL_LIFETIME_MS;
-      return pass(send);
-    };
+    cloud.expireAtSecondSend();
     await cloud.upload();
     expect(cloud.isStored()).toBe(true);
   });

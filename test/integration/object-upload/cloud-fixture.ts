@@ -39,6 +39,8 @@ export interface CloudUpload {
   intercept: Intercept;
   /** How far the stand-in's clock is ahead, milliseconds. */
   clock: { aheadMs: number };
+  /** Lets all signed URLs and tokens run out right before the second send. */
+  expireAtSecondSend(): void;
   target(): Promise<UploadTarget>;
   useFile(sizeBytes: number): Promise<void>;
   upload(more?: Partial<UploadObjectArgs>): Promise<void>;
@@ -140,6 +142,12 @@ async function cloudUpload(world: World, options: CloudUploadOptions): Promise<C
     sent: [],
     intercept: (send, pass) => pass(send),
     clock,
+    expireAtSecondSend: () => {
+      fixture.intercept = (send, pass) => {
+        if (fixture.sent.length === 2) clock.aheadMs += 2 * URL_LIFETIME_MS;
+        return pass(send);
+      };
+    },
     target: () => {
       const { assetId, fileId, kind } = fixture.record;
       return kind === 'proxy' ? api.proxies.get(assetId, fileId) : api.files.getFile(assetId, fileId);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type CloudUpload, SIZE, URL_LIFETIME_MS, useCloud } from './cloud-fixture.ts';
+import { type CloudUpload, SIZE, useCloud } from './cloud-fixture.ts';
 
 const cloudUpload = useCloud('S3');
 
@@ -30,10 +30,7 @@ it('a file in one request carries its MD5 on such a storage', async () => {
 
 it('a bound part URL that has run out is asked for again', async () => {
   const cloud = await cloudUpload(BOUND);
-  cloud.intercept = (send, pass) => {
-    if (cloud.sent.length === 2) cloud.clock.aheadMs += 2 * URL_LIFETIME_MS;
-    return pass(send);
-  };
+  cloud.expireAtSecondSend();
   await cloud.upload();
   expect(cloud.isStored()).toBe(true);
 });

@@ -180,20 +180,16 @@ describe('Damaged media', () => {
   });
 });
 
+/** A second of pictures. */
+const makeSecond = (codec: string, path: string) =>
+  runGenerator(['-f', 'lavfi', '-i', 'testsrc2=size=96x64:rate=10:duration=1', '-c:v', codec, `file:${path}`]);
+
 describe('Playlists', () => {
   it('under any name open neither addresses nor other files', async () => {
     const { port } = server.address() as AddressInfo;
     const address = `http://127.0.0.1:${port}`;
     const secret = join(dir, 'secret.ts');
-    await runGenerator([
-      '-f',
-      'lavfi',
-      '-i',
-      'testsrc2=size=96x64:rate=10:duration=1',
-      '-c:v',
-      'mpeg2video',
-      `file:${secret}`,
-    ]);
+    await makeSecond('mpeg2video', secret);
     const lists: [string, string][] = [
       ['hls', `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n${address}/a.ts\n#EXT-X-ENDLIST\n`],
       ['hls-local', `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://${secret}\n#EXT-X-ENDLIST\n`],
@@ -228,15 +224,7 @@ describe('Playlists', () => {
 describe('Headers that lie', () => {
   it('about the length of a clip do not make a program run for ever', async () => {
     const path = join(dir, 'long.avi');
-    await runGenerator([
-      '-f',
-      'lavfi',
-      '-i',
-      'testsrc2=size=96x64:rate=10:duration=1',
-      '-c:v',
-      'mjpeg',
-      `file:${path}`,
-    ]);
+    await makeSecond('mjpeg', path);
     const bytes = await readFile(path);
     // Microseconds per frame, and the rate of the stream: a second of pictures that claims to last for years.
     bytes.writeUInt32LE(0x7fff_ffff, bytes.indexOf('avih') + 8);
@@ -252,15 +240,7 @@ describe('Headers that lie', () => {
   });
 
   it('and extensions that lie are seen through', async () => {
-    await runGenerator([
-      '-f',
-      'lavfi',
-      '-i',
-      'testsrc2=size=96x64:rate=10:duration=1',
-      '-c:v',
-      'mpeg2video',
-      `file:${join(dir, 'real.ts')}`,
-    ]);
+    await makeSecond('mpeg2video', join(dir, 'real.ts'));
     await copyFile(join(dir, 'real.ts'), join(dir, 'called.wav'));
     expect(await workOn(join(dir, 'called.wav'))).toBe('made');
     await writeFile(join(dir, 'words.mov'), 'only words, and no picture at all\n'.repeat(200));
