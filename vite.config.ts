@@ -100,7 +100,8 @@ export default defineConfig({
     }),
     main: nodeProgram('out/main', {
       input: { main: inRoot('main/main.ts') },
-      external: (id: string) => isFromNode(id) || /^(electron|electron-log)(\/|$)/.test(id),
+      // whole: what lies outside the archive has no integrity check
+      external: (id: string) => isFromNode(id) || id === 'electron',
       output: { format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
     }),
     preload: nodeProgram('out/preload', {
