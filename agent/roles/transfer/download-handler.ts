@@ -20,17 +20,11 @@ import { nameOfCopy } from './copy-name.ts';
 import { deleteCopyJob } from './delete-copy-handler.ts';
 import { closeFile, ensureFile, ensureFileSet } from './destination-record.ts';
 import { assertUsable, type DownloadItem, planDownload } from './download-plan.ts';
+import { clearRemains, markReplacing, rememberRemains } from './download-remains.ts';
 import { planExtras, textOfMetadata, urlOfExtra } from './export-extras.ts';
 import { markFreshRoot } from './fresh-root.ts';
 import { postponement, storageAway } from './postponed.ts';
-import {
-  adoptExisting,
-  downloadCheckpointSchema,
-  type ReceivedItem,
-  type Receiving,
-  receiveItem,
-  removePartial,
-} from './receive-item.ts';
+import { adoptExisting, type ReceivedItem, type Receiving, receiveItem } from './receive-item.ts';
 
 const id = z.string().min(1);
 
@@ -155,25 +149,12 @@ async function prepare(deps: DownloadDeps, context: Context, storage: StorageAcc
     storage,
     items,
     absent: extras.absent,
-    checkpoint: await rememberedRemains(context, items),
+    checkpoint: await rememberRemains(context, items),
     urlOf,
     textOf: (item) => textOfMetadata(deps.api, context, item),
     assertReplaceable: payload.overwrite ? (item, there) => assertReplaceable(deps, context, { item, there }) : null,
     onProgress: () => undefined,
   };
-}
-
-/** The checkpoint, with the names of all that this run may leave behind: whoever ends the job elsewhere removes that. */
-async function rememberedRemains(context: Context, items: readonly DownloadItem[]): Promise<Receiving['checkpoint']> {
-  const saved = downloadCheckpointSchema.safeParse(context.job.checkpoint);
-  const checkpoint = saved.success ? saved.data : { received: {}, mismatches: 0 };
-  const known = new Set(checkpoint.remains?.map(({ partialPath }) => partialPath));
-  const fresh = items.filter(({ partialPath }) => !known.has(partialPath));
-  if (fresh.length === 0) return checkpoint;
-  const remains = fresh.map(({ partialPath, finalPath }) => ({ partialPath, finalPath }));
-  checkpoint.remains = [...(checkpoint.remains ?? []), ...remains];
-  await context.saveCheckpoint(checkpoint);
-  return checkpoint;
 }
 
 /** What the extras of an export are named after. */
@@ -268,6 +249,8 @@ async function makeRoom(run: Run, { item, isInPlace }: ReceivedItem): Promise<vo
   const there = await run.storage.stat(item.finalPath);
   if (!there) return;
   await run.assertReplaceable(item, there);
+  // Before the removal: from then on the partial file is all that there is.
+  await markReplacing(run, item, true);
   await run.context.confirmLease();
   const removal = await run.storage.removeFile(item.finalPath, there);
   if (removal !== 'differs') return;
@@ -351,7 +334,7 @@ async function moveIntoPlace(run: Run, received: ReceivedItem): Promise<FileFact
 async function giveUp(run: Run, error: IsgError): Promise<JobOutcome> {
   // The partial files have the same names for whoever holds the job now.
   await run.context.confirmLease();
-  const withdrawn = await removeRemains(run);
+  const withdrawn = await withdrawnFiles(run);
   return { kind: 'failed', error: errorRecord(error), alongside: (sql) => withdrawDownload(sql, withdrawn) };
 }
 
@@ -361,24 +344,14 @@ function isCancelled({ signal }: Context): boolean {
 
 /** A cancelled order is nobody's any more, whoever holds the job: without this its partial files would stay for ever. */
 async function dropCancelled(run: Run): Promise<JobOutcome> {
-  await withdrawDownload(run.deps.sql, await removeRemains(run));
+  await withdrawDownload(run.deps.sql, await withdrawnFiles(run));
   return { kind: 'cancelled' };
 }
 
-/** Removes the partial files; answers which files never came into place. */
-async function removeRemains({ context, storage, items }: Run) {
-  const { storageId, assetId } = context.payload;
-  const pathKeys: string[] = [];
-  for (const item of items) {
-    try {
-      if (!(await storage.stat(item.finalPath))) pathKeys.push(pathKey(item.finalPath));
-      await removePartial(storage, item);
-    } catch (thrown) {
-      const fields = { path: item.partialPath, error: errorRecord(thrown) };
-      context.log.warn('Could not remove the partial file of an ended download; it may be deleted by hand.', fields);
-    }
-  }
-  return { storageId, pathKeys, assetId };
+/** Clears what is left; answers the files that never came into place, as the index is to forget them. */
+async function withdrawnFiles(run: Run) {
+  const { storageId, assetId } = run.context.payload;
+  return { storageId, assetId, pathKeys: await clearRemains(run) };
 }
 
 function ownerOf(payload: DownloadPayload) {

@@ -1,20 +1,8 @@
-import { z } from 'zod';
 import type { JobContext } from '../../jobs/job-handler.ts';
 import { coerceError, IsgError } from '../../runtime/errors.ts';
 import type { DigestResult, FileFacts, StorageAccess } from '../../storage/storage-access.ts';
 import type { DownloadItem } from './download-plan.ts';
-
-/** What is kept between attempts of a download. */
-export const downloadCheckpointSchema = z.object({
-  /** Digests of what was received, by source record: tells our own file from a stranger's when iconik knows no MD5. */
-  received: z.record(z.string(), z.string()),
-  /** Transfers whose bytes did not fit their record. */
-  mismatches: z.number().int().min(0),
-  /** Every name under which this job may have left something, for whoever tidies up after it. */
-  remains: z.array(z.object({ partialPath: z.string(), finalPath: z.string() })).optional(),
-});
-/** What is kept between attempts of a download. */
-type DownloadCheckpoint = z.infer<typeof downloadCheckpointSchema>;
+import { type DownloadCheckpoint, markReplacing, removePartial } from './download-remains.ts';
 
 /** A second transfer that does not fit its record shows that the record, not the line, is wrong. */
 const MAX_MISMATCHES = 2;
@@ -74,6 +62,8 @@ async function adoptOrRefuse(receiving: Receiving, item: DownloadItem, there: Fi
 
 /** Brings the bytes under the partial name, from wherever they are. */
 async function bring(receiving: Receiving, item: DownloadItem): Promise<DigestResult> {
+  // An earlier attempt had it whole and made room for it. From here on it is not: nobody may take it for that.
+  await markReplacing(receiving, item, false);
   if (item.from !== 'metadata') return await receive(receiving, item);
   // Values may have changed since an earlier attempt wrote them.
   delete receiving.checkpoint.received[item.recordId];
@@ -152,22 +142,7 @@ async function rejectPartial(receiving: Receiving, item: DownloadItem, digest: D
 
 /** Removes what gathered under the partial name. It has the same name for whoever holds the job now: only under the lease. */
 async function discardPartial({ storage, context }: Receiving, item: DownloadItem): Promise<void> {
-  await removePartial(storage, item, () => context.confirmLease());
-}
-
-/**
- * Removes what gathered under the partial name, if anything did; `confirm` is asked between the look at it and the removal,
- * which takes only what was looked at.
- */
-export async function removePartial(
-  storage: StorageAccess,
-  item: DownloadItem,
-  confirm?: () => Promise<void>,
-): Promise<void> {
-  const facts = await storage.stat(item.partialPath);
-  if (!facts) return;
-  await confirm?.();
-  await storage.removeFile(item.partialPath, { sizeBytes: facts.sizeBytes, mtimeNs: facts.mtimeNs });
+  await removePartial(storage, item.partialPath, () => context.confirmLease());
 }
 
 function expectedMd5(receiving: Receiving, item: DownloadItem): string | null {
