@@ -6,6 +6,8 @@ import { type DownloadCheckpoint, markReplacing, removePartial } from './downloa
 
 /** A second transfer that does not fit its record shows that the record, not the line, is wrong. */
 const MAX_MISMATCHES = 2;
+/** Keeps tries within an attempt from being endless for a file of any size, without a pause between them. */
+const WORTH_A_TRY_BYTES = 16 * 1024 * 1024;
 
 /** What receiving one file needs. */
 export interface Receiving {
@@ -105,14 +107,29 @@ async function digestOfWholePartial(receiving: Receiving, item: DownloadItem): P
   return null;
 }
 
+/**
+ * Signed URLs run out, and lines break, during long downloads. A refusal is answered with one fresh URL; after that each try that
+ * got a good deal further than all before is worth another, so that a large file over a bad line does not use up the job's
+ * attempts.
+ */
 async function receive(receiving: Receiving, item: DownloadItem): Promise<DigestResult> {
-  try {
-    return await receiveFrom(receiving, item, await receiving.urlOf(item, false));
-  } catch (thrown) {
-    receiving.context.signal.throwIfAborted();
-    if (coerceError(thrown).code !== 'download-refused') throw thrown;
-    // Signed URLs run out during long downloads; one with a fresh signature settles whether that was it.
-    return await receiveFrom(receiving, item, await receiving.urlOf(item, true));
+  let bestBytes = 0;
+  for (let isFirst = true; ; isFirst = false) {
+    const url = await receiving.urlOf(item, !isFirst);
+    let triedBytes = 0;
+    const onProgress = (doneBytes: number) => {
+      triedBytes = Math.max(triedBytes, doneBytes);
+      receiving.onProgress(doneBytes);
+    };
+    try {
+      return await receiveFrom({ ...receiving, onProgress }, item, url);
+    } catch (thrown) {
+      receiving.context.signal.throwIfAborted();
+      if (coerceError(thrown).code !== 'download-refused') throw thrown;
+      const isFurther = triedBytes - bestBytes >= WORTH_A_TRY_BYTES && expectedMd5(receiving, item) !== null;
+      if (!isFirst && !isFurther) throw thrown;
+      bestBytes = Math.max(bestBytes, triedBytes);
+    }
   }
 }
 

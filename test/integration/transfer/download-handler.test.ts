@@ -316,6 +316,29 @@ describe('a download job', () => {
     await expectDownloaded();
   });
 
+  it('tries on within one attempt while a breaking line brings it further, and only then', async () => {
+    const receiveFile = storage.receiveFile.bind(storage);
+    const broken = new IsgError('download-refused', 'The connection failed.', { retry: 'transient' });
+    let calls = 0;
+    const breaking = (breaks: number, stepBytes: number): StorageAccess => ({
+      ...storage,
+      receiveFile: async (receive, options) => {
+        calls += 1;
+        if (calls > breaks) return await receiveFile(receive, options);
+        options.onProgress?.(calls * stepBytes);
+        throw broken;
+      },
+    });
+    const whole = storage;
+    storage = breaking(Number.POSITIVE_INFINITY, 1_000_000);
+    expect(errorOf(await run())).toBe(broken);
+    expect(calls).toBe(2);
+    calls = 0;
+    storage = { ...whole, ...breaking(12, 20 * 1024 * 1024) };
+    expect(await run()).toMatchObject({ kind: 'done' });
+    await expectDownloaded();
+  });
+
   it('waits, without burning an attempt, for a storage that is not reached, but not for a file of one that is', async () => {
     storage = {
       ...storage,
