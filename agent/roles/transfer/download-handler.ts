@@ -319,11 +319,15 @@ async function moveIntoPlace(run: Run, received: ReceivedItem): Promise<FileFact
     return await run.storage.commitFile(item.partialPath, item.finalPath);
   } catch (thrown) {
     run.context.signal.throwIfAborted();
-    if (coerceError(thrown).code !== 'content-differs') throw thrown;
-    // Somebody was faster: same content is as good as ours, other content is refused by the adoption.
+    const { code } = coerceError(thrown);
+    if (code !== 'content-differs' && code !== 'file-not-found') throw thrown;
+    // Somebody was faster, perhaps a run of this job that had lost its lease: same content is as good as ours, other content is
+    // refused by the adoption.
     const there = await run.storage.stat(item.finalPath);
-    if (!there) throw thrown;
-    return (await adoptExisting(run, item, there)).facts;
+    if (there) return (await adoptExisting(run, item, there)).facts;
+    if (code === 'content-differs') throw thrown;
+    const message = `${item.partialPath} vanished before it got its name; the file is received anew.`;
+    throw new IsgError('file-changed', message, { retry: 'transient', cause: thrown });
   }
 }
 

@@ -239,6 +239,28 @@ describe('a download job', () => {
     expect(errorOf(await run())).toMatchObject({ code: 'file-changed', retry: 'transient' });
   });
 
+  it('is done when a run that had lost its lease moves the file into place first, and tries again when it is nowhere', async () => {
+    const { commitFile } = storage;
+    const gone = new IsgError('file-not-found', 'There is no partial file.', { retry: 'permanent' });
+    storage = {
+      ...storage,
+      commitFile: async (from) => {
+        await rm(join(folder, from));
+        throw gone;
+      },
+    };
+    expect(errorOf(await run())).toMatchObject({ code: 'file-changed', retry: 'transient' });
+    storage = {
+      ...storage,
+      commitFile: async (from, to) => {
+        await commitFile(from, to);
+        throw gone;
+      },
+    };
+    expect(await run()).toMatchObject({ kind: 'done' });
+    await expectDownloaded();
+  });
+
   it('takes a file of the same content for its own, whoever put it there', async () => {
     await mkdir(join(folder, 'in'));
     await writeFile(join(folder, 'in', 'clip.mov'), contents['clip.mov']);
