@@ -200,11 +200,12 @@ async function download(run: Run): Promise<JobOutcome> {
   for (const one of received) {
     await makeRoom(run, one);
     await register(run, one);
+    // Here and below: of thousands of files this takes longer than a job may be silent.
+    context.progress(1);
   }
   const copies = received.filter(({ item }) => isCopy(payload, item));
   const fileSetId = copies.length === 0 ? null : await ensureFileSet(deps, context, fileSetOf(payload));
-  const placed: PlacedFile[] = [];
-  if (fileSetId) for (const one of copies) placed.push(await place(run, one, fileSetId));
+  const placed = fileSetId === null ? [] : await placeAll(run, copies, fileSetId);
   for (const one of received) if (!isCopy(payload, one.item)) await placeExport(run, one);
   const warning = [payload.warning, ...run.absent.map((words) => `iconik has ${words} of this asset.`)].filter(Boolean);
   return {
@@ -285,6 +286,15 @@ async function register(run: Run, received: ReceivedItem): Promise<void> {
   }
   const message = `${path} belongs to another asset on this storage; nothing was put in place. Choose another destination.`;
   throw new IsgError('content-differs', message, { retry: 'permanent', fields: { path } });
+}
+
+async function placeAll(run: Run, copies: readonly ReceivedItem[], fileSetId: string): Promise<PlacedFile[]> {
+  const placed: PlacedFile[] = [];
+  for (const one of copies) {
+    placed.push(await place(run, one, fileSetId));
+    run.context.progress(1);
+  }
+  return placed;
 }
 
 async function place(run: Run, received: ReceivedItem, fileSetId: string): Promise<PlacedFile> {

@@ -19,9 +19,9 @@ export const remainSchema = z.object({
 
 /** What is kept between attempts of a download. */
 export const downloadCheckpointSchema = z.object({
-  /** Digests of what was received, by source record: tells our own file from a stranger's when iconik knows no MD5. */
+  /** Digests of what was received, by source record, where iconik knows none: they tell our own file from a stranger's. */
   received: z.record(z.string(), z.string()),
-  /** Transfers whose bytes did not fit their record. */
+  /** Transfers of the file in work whose bytes did not fit its record. */
   mismatches: z.number().int().min(0),
   /** Every name under which this job may have left something, for whoever tidies up after it. */
   remains: z.array(remainSchema).optional(),

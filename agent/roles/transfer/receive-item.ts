@@ -4,7 +4,7 @@ import type { DigestResult, FileFacts, StorageAccess } from '../../storage/stora
 import type { DownloadItem } from './download-plan.ts';
 import { type DownloadCheckpoint, markReplacing, removePartial } from './download-remains.ts';
 
-/** A second transfer that does not fit its record shows that the record, not the line, is wrong. */
+/** A second transfer of a file that does not fit its record shows that the record, not the line, is wrong. */
 const MAX_MISMATCHES = 2;
 /** Keeps tries within an attempt from being endless for a file of any size, without a pause between them. */
 const WORTH_A_TRY_BYTES = 16 * 1024 * 1024;
@@ -46,9 +46,18 @@ export async function receiveItem(receiving: Receiving, item: DownloadItem): Pro
   if (adopted) return adopted;
   const digest = (await digestOfWholePartial(receiving, item)) ?? (await bring(receiving, item));
   if (!fits(digest, item, expectedMd5(receiving, item))) return await rejectPartial(receiving, item, digest);
-  receiving.checkpoint.received[item.recordId] = digest.md5;
-  await receiving.context.saveCheckpoint(receiving.checkpoint);
+  await rememberReceived(receiving, item, digest.md5);
   return { item, isInPlace: false, md5: digest.md5, xxh128: digest.xxh128, facts: digest.facts };
+}
+
+/** Saves what a later attempt cannot know otherwise: of thousands of files whose MD5 iconik names, nothing. */
+async function rememberReceived({ checkpoint, context }: Receiving, item: DownloadItem, md5: string): Promise<void> {
+  const isNews = checkpoint.mismatches > 0 || (item.md5 === null && checkpoint.received[item.recordId] !== md5);
+  if (!isNews) return;
+  // The misfits of one file say nothing about the next.
+  checkpoint.mismatches = 0;
+  if (item.md5 === null) checkpoint.received[item.recordId] = md5;
+  await context.saveCheckpoint(checkpoint);
 }
 
 /** null: something else stands there, and it may be replaced. Looked at before a byte is fetched. */
