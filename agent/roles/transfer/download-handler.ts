@@ -19,7 +19,7 @@ import { pathKey } from '../../storage/storage-path.ts';
 import { nameOfCopy } from './copy-name.ts';
 import { deleteCopyJob } from './delete-copy-handler.ts';
 import { closeFile, ensureFile, ensureFileSet } from './destination-record.ts';
-import { assertUsable, type DownloadItem, planDownload } from './download-plan.ts';
+import { assertUsable, type DownloadItem, filesToFetch, planDownload } from './download-plan.ts';
 import { clearRemains, markReplacing, rememberRemains } from './download-remains.ts';
 import { planExtras, textOfMetadata, urlOfExtra } from './export-extras.ts';
 import { markFreshRoot } from './fresh-root.ts';
@@ -161,8 +161,8 @@ async function prepare(deps: DownloadDeps, context: Context, storage: StorageAcc
 function nameOfOriginal(payload: DownloadPayload, records: readonly FileRecord[], originals: readonly DownloadItem[]) {
   const [only] = originals;
   if (only && originals.length === 1) return only.name;
-  const [record] = records.filter(({ type }) => type !== 'DIRECTORY');
-  const own = records.length === 1 ? (record?.original_name ?? record?.name) : null;
+  const [record, ...more] = filesToFetch(records);
+  const own = more.length === 0 ? (record?.original_name ?? record?.name) : null;
   return own ? nameOfCopy(own, payload.destinationFilename ?? null, true) : payload.destinationFileSetName;
 }
 
