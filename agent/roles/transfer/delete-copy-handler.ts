@@ -148,12 +148,26 @@ async function assertHere(payload: DeleteCopyPayload, storage: StorageAccess): P
 async function removeHere(deps: DeleteCopyDeps, context: Context, storage: StorageAccess): Promise<void> {
   const { payload } = context;
   if (!deps.mayDelete(payload.storageId)) throw kept('deleting is switched off in the settings of the storage');
+  await assertUnchangedHere(context, storage);
   for (const { path, sizeBytes, mtimeNs } of payload.files) {
     await context.confirmLease();
     const removal = await storage.removeFile(path, { sizeBytes, mtimeNs });
-    if (removal === 'differs') throw kept(`${path} has changed since it was transferred`);
+    if (removal === 'differs') throw changedHere(path);
+    context.progress(1);
   }
 }
+
+/** Before the first of several is removed: what is kept is to be kept whole. One that is gone already is no hindrance. */
+async function assertUnchangedHere(context: Context, storage: StorageAccess): Promise<void> {
+  for (const { path, sizeBytes, mtimeNs } of context.payload.files) {
+    const facts = await storage.stat(path);
+    if (facts && (facts.kind !== 'file' || facts.sizeBytes !== sizeBytes || facts.mtimeNs !== mtimeNs))
+      throw changedHere(path);
+    context.progress(0);
+  }
+}
+
+const changedHere = (path: string): IsgError => kept(`${path} has changed since it was transferred`);
 
 async function forgetRows(sql: Sql, { storageId, files }: DeleteCopyPayload): Promise<void> {
   for (const file of files) await removeFileRow(sql, storageId, { ...file, pathKey: pathKey(file.path) });
