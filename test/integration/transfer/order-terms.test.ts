@@ -450,6 +450,29 @@ describe('a deletion after an upload', () => {
   });
 });
 
+describe('a deletion of several files after an upload', () => {
+  it('removes none of them when one has changed', async () => {
+    const files: DeleteCopyPayload['files'] = [];
+    for (const name of ['a.mov', 'b.mov']) {
+      await writeFile(join(folder, name), name);
+      const facts = await storage.stat(name);
+      const content = { md5: md5Of(name), sizeBytes: name.length };
+      iconik.add({ ...sourceFields(), name, size: name.length, checksum: md5Of(name) });
+      iconik.add({
+        ...sourceFields(),
+        ...{ storage_id: 'local', file_set_id: 'local-set', name, checksum: md5Of(name) },
+      });
+      files.push({ path: name, ...content, mtimeNs: facts?.mtimeNs ?? '', iconikFileId: null });
+    }
+    for (const file of iconik.files.values()) if (file.storage_id === 'local') file.size = 5;
+    await writeFile(join(folder, 'b.mov'), 'later');
+    const payload = { storageId: 'local', assetId: 'asset', fileSetId: 'local-set', keptFileSetId: 'source-set' };
+    const { outcome } = await runOnce('delete-copy', { ...payload, where: 'here', files });
+    expect(errorOf(outcome)).toMatchObject({ message: expect.stringContaining('b.mov has changed') });
+    expect((await readdir(folder)).sort()).toEqual(['a.mov', 'b.mov']);
+  });
+});
+
 describe('a download that ended without its handler', () => {
   /** Dies in the middle of its second file; its checkpoint is stored as the runner stores it. */
   async function leaveRemains(state: string, kind = 'download'): Promise<string> {
@@ -554,8 +577,13 @@ describe('an upload order for a file set of several files', () => {
       md5Of('x'),
     ]);
     expect(await source()).toMatchObject({ kind: 'unusable', why: expect.stringContaining('checksum differs') });
-    // A part of the file set in the index is not the file set.
+    // A part of the file set in the index is not the file set, though it be a single file.
     await db.database.execute(`DELETE FROM storage_file WHERE path = 'card/c'`, []);
     expect((await source()).kind).not.toBe('found');
+    await db.database.execute(`DELETE FROM storage_file WHERE path = 'card/b'`, []);
+    expect((await source()).kind).not.toBe('found');
+    // What iconik does not list at all is what the index says.
+    iconik.files.clear();
+    expect((await source()).kind).toBe('found');
   });
 });
