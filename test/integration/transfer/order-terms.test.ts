@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { orderTidying } from '../../../agent/db/queries/download-remains.ts';
 import { filesOfFileSets } from '../../../agent/db/queries/ordered-file.ts';
 import type { Keyframe, Proxy as ProxyRecord } from '../../../agent/iconik/api.ts';
+import { createLookAtCopy } from '../../../agent/iconik/object-upload/look-at-copy.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
 import { findUploadSource } from '../../../agent/roles/main/queues/upload-source.ts';
 import { createClearRemainsHandler } from '../../../agent/roles/transfer/clear-remains-handler.ts';
@@ -25,6 +26,7 @@ import { indexRows, insertLeasedJob } from './job-row.ts';
 import { KillSwitch } from './kill-switch.ts';
 
 const original = randomBytes(40_000);
+const lookAtCopy = createLookAtCopy({ attempts: 1 });
 const md5Of = (bytes: Buffer | string) => createHash('md5').update(bytes).digest('hex');
 
 let db: TestDatabase;
@@ -123,7 +125,7 @@ async function runOnce(
   const handlers = [
     createDownloadHandler({ api, createOnce, sql, storageOf: reach }),
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
-    createDeleteCopyHandler({ api, sql, storageOf: reach, mayDelete: () => mayDelete }),
+    createDeleteCopyHandler({ api, sql, storageOf: reach, mayDelete: () => mayDelete, lookAtCopy }),
     createClearRemainsHandler({ sql, storageOf: reach }),
   ] as unknown as JobHandler[];
   const handler = handlers.find((one) => one.kind === kind);
@@ -433,6 +435,8 @@ describe('a deletion after an upload', () => {
       },
     ],
     ['the file has changed', () => writeFile(join(folder, 'src', 'clip.mov'), randomBytes(original.length))],
+    ['the object store has no object behind the record', () => store.objects.clear()],
+    ['the object store has a cut one', () => put('cloud/remote/clip.mov', original.subarray(1))],
     [
       'the copy in the cloud is not closed',
       () => {
@@ -458,6 +462,7 @@ describe('a deletion of several files after an upload', () => {
       const facts = await storage.stat(name);
       const content = { md5: md5Of(name), sizeBytes: name.length };
       iconik.add({ ...sourceFields(), name, size: name.length, checksum: md5Of(name) });
+      put(`cloud/remote/${name}`, Buffer.from(name));
       iconik.add({
         ...sourceFields(),
         ...{ storage_id: 'local', file_set_id: 'local-set', name, checksum: md5Of(name) },
