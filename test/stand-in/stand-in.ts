@@ -8,6 +8,7 @@ import { controlRoutes } from './control-routes.ts';
 import { Faults } from './faults/fault-plan.ts';
 import { AzureBlocks } from './object-store/azure-blocks.ts';
 import { B2LargeFiles } from './object-store/b2-large-files.ts';
+import { GcsObjects } from './object-store/gcs-objects.ts';
 import { MultipartUploads } from './object-store/multipart-uploads.ts';
 import { ObjectDisk } from './object-store/object-disk.ts';
 import { mayContinue, type ObjectStore, objectRoutes } from './object-store/object-routes.ts';
@@ -62,6 +63,7 @@ export async function createStandIn(options: StandInOptions): Promise<StandIn> {
     sessions,
     azure: new AzureBlocks(disk, nowMs),
     b2: new B2LargeFiles(disk),
+    gcs: new GcsObjects(disk),
     urls,
     faults,
     baseUrl: () => url,

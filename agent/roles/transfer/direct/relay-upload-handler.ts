@@ -78,6 +78,12 @@ export function withTemporaryParts(api: IconikApi): IconikApi {
         files.startB2(assetId, fileId, { ...upload, temporary: true }, limits),
       finishB2: (assetId, fileId, upload, limits) =>
         files.finishB2(assetId, fileId, { ...upload, temporary: true }, limits),
+      gcsPartUrls: (assetId, fileId, upload, limits) =>
+        files.gcsPartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
+      gcsComposeUrl: (assetId, fileId, composition, limits) =>
+        files.gcsComposeUrl(assetId, fileId, { ...composition, temporary: true }, limits),
+      gcsCleanUp: (assetId, fileId, upload, limits) =>
+        files.gcsCleanUp(assetId, fileId, { ...upload, temporary: true }, limits),
       // A large file that is not finished goes with its file set.
       cancelB2: async () => undefined,
     },
