@@ -40,6 +40,8 @@ export interface StandIn extends StandInControl {
   authToken: string;
   /** Puts a cluster with storages and nodes into the account. May be called again for another cluster. */
   seed(options: SeedOptions): SeededAccount;
+  /** How many objects, components of parallel uploads among them, were sent to GCS from outside. */
+  receivedByGcs(): number;
   /** The live records, for tests that must change what iconik's users would change. */
   records: IconikState;
   /** Ends every connection and pending late commit. May be called twice. */
@@ -93,6 +95,7 @@ export async function createStandIn(options: StandInOptions): Promise<StandIn> {
     appId: account.appId,
     authToken: account.authToken,
     seed: (seed) => seedInto(state, seed),
+    receivedByGcs: () => store.gcs.received,
     records: state,
     close: async () => {
       for (const timer of context.lateTimers) clearTimeout(timer);

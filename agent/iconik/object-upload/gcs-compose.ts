@@ -41,6 +41,8 @@ export async function uploadByComponents(deps: GcsComposeDeps, upload: GcsUpload
   if (!session.isComposed) {
     const places = await offeredPlaces(deps, upload, session);
     if (!places && session.finished.size === 0) return 'refused';
+    // Before the first byte: whoever goes on after a kill must know to look for components.
+    if (!saved) await saveSession(upload, session);
     const outcome = places ? await sendAndCompose(deps, upload, { session, places }) : 'refused';
     if (outcome === 'done') await saveComposed(upload, session);
     await dropOwn(deps, upload, session);

@@ -131,6 +131,8 @@ describe('a parallel upload to GCS that was stopped', () => {
     expect((await fetch(url, { method: 'PUT', body: Buffer.alloc(PART_BYTES, 'x') })).status).toBe(200);
     await cloud.upload();
     expectWhole(cloud);
+    // Not even for a moment was there an object of other bytes.
+    expect(cloud.standIn.object(cloud.record.key)?.writes).toBe(1);
   });
 
   it('after its end only tidies up', async () => {

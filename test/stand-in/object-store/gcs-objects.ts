@@ -26,6 +26,8 @@ interface Facts {
 export class GcsObjects {
   readonly #disk: ObjectDisk;
   readonly #facts = new Map<string, Facts>();
+  /** How many objects came in from outside, composed ones not counted. */
+  received = 0;
   #lastGeneration = 1_700_000_000_000_000;
 
   constructor(disk: ObjectDisk) {
@@ -34,6 +36,7 @@ export class GcsObjects {
 
   /** Makes received bytes an object; answers the headers that say what it is. */
   async put(key: string, bytes: StoredBytes, contentType: string): Promise<Record<string, string>> {
+    this.received += 1;
     return await this.#commit(key, { bytes, contentType, components: 1 });
   }
 
