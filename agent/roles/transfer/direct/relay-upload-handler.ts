@@ -280,6 +280,8 @@ async function orderSecondLeg(run: Run, fileSetId: string): Promise<void> {
 async function removeTemporary({ deps, context, kept }: Run): Promise<void> {
   if (!kept.fileSetId) return;
   const { assetId } = context.payload;
+  // Parts that are no object yet do not go with the set.
+  await deps.uploadTemporary.abandon({ assetId, checkpoint: kept.upload, signal: AbortSignal.timeout(CLEAN_UP_MS) });
   const limits = { signal: AbortSignal.timeout(CLEAN_UP_MS) };
   await deps.api.transfers.deleteTemporaryFileSet(assetId, kept.fileSetId, limits).catch((thrown: unknown) => {
     const fields = { fileSetId: kept.fileSetId, error: errorRecord(thrown) };
