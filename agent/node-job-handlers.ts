@@ -140,7 +140,7 @@ function gatewayHandlers(
     createDirectDownloadHandler({ ...downloads, probe: (origin, signal) => probeGateway(origin, line, signal) }),
     createRelayUploadHandler({ api, ...tools }),
     createRelayDownloadHandler({ ...downloads, enqueueJobs }),
-    createRelayCleanUpHandler({ api }),
+    createRelayCleanUpHandler({ api, sql: downloads.sql }),
   ];
 }
 

@@ -480,7 +480,7 @@ describe('a deletion of several files after an upload', () => {
 
 describe('a download that ended without its handler', () => {
   /** Dies in the middle of its second file; its checkpoint is stored as the runner stores it. */
-  async function leaveRemains(state: string): Promise<string> {
+  async function leaveRemains(state: string, kind = 'download'): Promise<string> {
     const receiveFile = storage.receiveFile.bind(storage);
     const dying = { ...storage };
     dying.receiveFile = async (receive, options) => {
@@ -492,9 +492,9 @@ describe('a download that ended without its handler', () => {
     const { memory } = await runOnce('download', order);
     storage = whole;
     await db.database.execute(
-      `UPDATE job SET state = $2, checkpoint = $3::jsonb, finished_at = now(), storage_id = 'local', payload = $4::jsonb
-       WHERE job_id = $1`,
-      [memory.jobId, state, JSON.stringify(memory.checkpoint), JSON.stringify(order)],
+      `UPDATE job SET state = $2, checkpoint = $3::jsonb, finished_at = now(), storage_id = 'local', payload = $4::jsonb,
+         kind = $5 WHERE job_id = $1`,
+      [memory.jobId, state, JSON.stringify(memory.checkpoint), JSON.stringify(order), kind],
     );
     expect(await readdir(join(folder, 'in'))).toEqual([`.isg-pro-part-${memory.jobId}-0`]);
     return memory.jobId;
@@ -512,8 +512,13 @@ describe('a download that ended without its handler', () => {
     return { term: row?.term ?? 0, runId, assertTrusted: () => undefined };
   }
 
-  it.each(['cancelled', 'failed'])('leaves no partial file once it is %s', async (state) => {
-    await leaveRemains(state);
+  it.each([
+    ['cancelled', 'download'],
+    ['failed', 'download'],
+    ['cancelled', 'direct-download'],
+    ['cancelled', 'relay-download'],
+  ])('leaves no partial file once it is %s: %s', async (state, kind) => {
+    await leaveRemains(state, kind);
     const leader = await lead();
     expect(await orderTidying(db.database, leader)).toBe(1);
     expect(await orderTidying(db.database, leader)).toBe(0);

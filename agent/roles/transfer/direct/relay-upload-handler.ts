@@ -82,6 +82,12 @@ export function withTemporaryParts(api: IconikApi): IconikApi {
         files.startB2(assetId, fileId, { ...upload, temporary: true }, limits),
       finishB2: (assetId, fileId, upload, limits) =>
         files.finishB2(assetId, fileId, { ...upload, temporary: true }, limits),
+      gcsPartUrls: (assetId, fileId, upload, limits) =>
+        files.gcsPartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
+      gcsComposeUrl: (assetId, fileId, composition, limits) =>
+        files.gcsComposeUrl(assetId, fileId, { ...composition, temporary: true }, limits),
+      gcsCleanUp: (assetId, fileId, upload, limits) =>
+        files.gcsCleanUp(assetId, fileId, { ...upload, temporary: true }, limits),
       // A large file that is not finished goes with its file set.
       cancelB2: async () => undefined,
     },
@@ -283,6 +289,8 @@ async function orderSecondLeg(run: Run, fileSetId: string): Promise<void> {
 async function removeTemporary({ deps, context, kept }: Run): Promise<void> {
   if (!kept.fileSetId) return;
   const { assetId } = context.payload;
+  // Parts that are no object yet do not go with the set.
+  await deps.uploadTemporary.abandon({ assetId, checkpoint: kept.upload, signal: AbortSignal.timeout(CLEAN_UP_MS) });
   const limits = { signal: AbortSignal.timeout(CLEAN_UP_MS) };
   await deps.api.transfers.deleteTemporaryFileSet(assetId, kept.fileSetId, limits).catch((thrown: unknown) => {
     const fields = { fileSetId: kept.fileSetId, error: errorRecord(thrown) };
