@@ -129,7 +129,8 @@ describe('a video', () => {
     let confirmed = 0;
     const confirmLease = () => {
       confirmed += 1;
-      if (confirmed > 2) throw lost;
+      // Those before it are for the media info, the opening and the upload.
+      if (confirmed > 3) throw lost;
     };
     await expect(fixture.run(payload, { confirmLease })).rejects.toBe(lost);
     expect(published(payload.assetId).proxies).toMatchObject([{ status: 'OPEN' }]);
@@ -167,6 +168,23 @@ describe('a video', () => {
     expect(others).toEqual([]);
     expect(proxy).toMatchObject({ id, status: 'CLOSED', resolution: { width: 320, height: 180 } });
     expect(objectSize(proxy)).toBe(proxy?.size);
+  });
+
+  it('that another node has published meanwhile stays closed when the one that lost its lease goes on', async () => {
+    const payload = await fixture.order(CLIP, { wantKeyframes: false });
+    await fixture.run(payload);
+    const [done] = published(payload.assetId).proxies;
+    const smaller = { ...DEFAULT_PROXY_SETTINGS, videoBox: { width: 320, height: 180 } };
+    const lost = new IsgError('lease-lost', 'another node runs it', { retry: 'transient' });
+    let confirmed = 0;
+    const confirmLease = () => {
+      confirmed += 1;
+      // The first one is for the media info.
+      if (confirmed > 1) throw lost;
+    };
+    const late = fixture.run(payload, { confirmLease, deps: { settings: () => smaller } });
+    await expect(late).rejects.toBe(lost);
+    expect(published(payload.assetId).proxies).toEqual([done]);
   });
 
   it('that is cancelled stops with the reason and closes nothing', async () => {
