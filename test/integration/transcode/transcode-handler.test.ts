@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_PROXY_SETTINGS } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
@@ -340,6 +340,20 @@ describe('trouble', () => {
       message: expect.stringContaining('moov atom not found'),
     });
     expect((await stat(join(fixture.mountPoint, payload.path))).size).toBeGreaterThan(0);
+  });
+
+  it('a link that stands where the original was is not followed out of the storage', async () => {
+    const secret = join(fixture.dir, 'secret.wav');
+    const path = join(fixture.mountPoint, 'swapped.wav');
+    await writeFile(secret, 'not of this storage');
+    await symlink(secret, path);
+    const payload = await fixture.order('swapped.wav');
+    expect(await fixture.run(payload)).toMatchObject({
+      kind: 'failed',
+      error: { code: 'file-unreadable', retry: 'permanent', message: expect.stringContaining('not a regular file') },
+    });
+    expect(published(payload.assetId).proxies).toEqual([]);
+    await rm(path);
   });
 
   it('a file that is gone fails with the reason', async () => {
