@@ -40,6 +40,8 @@ function around(snapshot: NodeSnapshot | null, nowMs: number): AppState {
     snapshot,
     config: { path: '/home/post/.config/isg-pro/config.ini', status: 'ok', problems: [] },
     logFolder: '/home/post/.local/share/isg-pro/logs',
+    check: { runningSinceMs: null, last: null, failure: '' },
+    bundle: null,
     updateReady: null,
   };
 }
