@@ -11,7 +11,8 @@ function explainConfig(problems: readonly string[]): Diagnosis {
     severity: 'error',
     cause: 'The configuration is wrong, so the node does not start.',
     evidence: problems.join('\n'),
-    remedy: 'Correct config.ini as it says, in the Settings screen or in the file. Without a file, go through the set-up assistant.',
+    remedy:
+      'Correct config.ini as it says, in the Settings screen or in the file. Without a file, go through the set-up assistant.',
   } as const;
   return diagnosisOf([finding], ['the configuration']);
 }

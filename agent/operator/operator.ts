@@ -167,6 +167,9 @@ export class Operator implements NodeObserver {
 }
 
 /** What only a running node can answer. A call without handler does not compile. */
-function runningCalls({ parts, database }: Running): Omit<AgentCallHandlers, `setup.${string}` | 'logs.read' | 'doctor.run'> {
+function runningCalls({
+  parts,
+  database,
+}: Running): Omit<AgentCallHandlers, `setup.${string}` | 'logs.read' | 'doctor.run'> {
   return { ...jobCalls(database), ...fileCalls(database), ...nodeCalls(parts), ...settingsCalls(parts) };
 }

@@ -51,7 +51,9 @@ export function createSupportBundle({ store, errand, temporaryFolder, versions }
       if (stop.signal.aborted || end.isLate || end.code !== 0) await rm(`${file}.part`, { force: true });
       if (stop.signal.aborted) return false;
       if (end.code === 0) return true;
-      throw failure(end.isLate ? `It took longer than ${LIMIT_MS / 60_000} minutes; choose a local folder.` : lastLine(end.words));
+      throw failure(
+        end.isLate ? `It took longer than ${LIMIT_MS / 60_000} minutes; choose a local folder.` : lastLine(end.words),
+      );
     } finally {
       store.update({ bundle: null });
       await rm(stateFile, { force: true });

@@ -41,7 +41,10 @@ export async function findLogs(
  * The last `takeBytes` bytes of a log from the beginning of a line, or why it cannot be read. A line that was cut might end
  * in half a secret, which nothing would recognise.
  */
-export async function readLog(folder: string, { name, sizeBytes, takeBytes }: PlannedLog): Promise<LogNote & { text: string }> {
+export async function readLog(
+  folder: string,
+  { name, sizeBytes, takeBytes }: PlannedLog,
+): Promise<LogNote & { text: string }> {
   try {
     const file = await open(join(folder, name), 'r');
     try {

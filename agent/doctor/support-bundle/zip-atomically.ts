@@ -35,7 +35,8 @@ const WORDS: Partial<Record<string, string>> = {
 
 function failure(thrown: unknown, file: string): IsgError {
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
-  const why = WORDS[code] ?? `${thrown instanceof Error ? thrown.message : 'unknown'}. Try again, or choose another folder`;
+  const why =
+    WORDS[code] ?? `${thrown instanceof Error ? thrown.message : 'unknown'}. Try again, or choose another folder`;
   const errorCode = code === 'ENOSPC' || code === 'EDQUOT' ? 'disk-full' : 'unexpected';
   return new IsgError(errorCode, `The support bundle ${file} was not written: ${why}. Nothing was left behind.`, {
     retry: 'transient',

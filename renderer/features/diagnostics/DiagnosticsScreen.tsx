@@ -49,21 +49,25 @@ export function DiagnosticsScreen() {
   return (
     <>
       <ScreenHeader sentence={headline(state, findings)}>
-        <Button variant="default" leftSection={<IconCopy size={16} />} onClick={() => void copy()}>
-          Copy findings
-        </Button>
-        <SendLogsButton isRunning={state.snapshot?.phase === 'running'} onSaid={setSaid} />
-        <SupportBundleButton state={state} onSaid={setSaid} />
         <Button leftSection={<IconStethoscope size={16} />} loading={isChecking} onClick={run}>
           Run a full check
         </Button>
       </ScreenHeader>
-      <div className="isg-diagnosis-said isg-small isg-dim">
+      <div className="isg-diagnosis-line isg-small isg-dim">
         <span>
           Last report of this node: <RelativeTime atMs={state.snapshot?.atMs ?? null} never="none yet" />
         </span>
-        <span role="status">{[copied, said].filter((text) => text !== '').join(' ')}</span>
+        <div className="isg-diagnosis-tools">
+          <Button size="compact-sm" variant="default" leftSection={<IconCopy size={14} />} onClick={() => void copy()}>
+            Copy findings
+          </Button>
+          <SendLogsButton isRunning={state.snapshot?.phase === 'running'} onSaid={setSaid} />
+          <SupportBundleButton state={state} onSaid={setSaid} />
+        </div>
       </div>
+      <p className="isg-diagnosis-said isg-small" role="status">
+        {[copied, said].filter((text) => text !== '').join(' ')}
+      </p>
       <SupportBundleProgress bundle={state.bundle} />
       {findings.length === 0 ? null : (
         <ol className="isg-findings" aria-label="Findings">

@@ -5,7 +5,6 @@ import type { AppState } from '../../../preload/contract/app-state.ts';
 import { asBridgeError, callBridge } from '../../bridge/call.ts';
 import { useNow } from '../../state/use-now.ts';
 import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
-import { formatDuration } from '../../ui/format.ts';
 import { RelativeTime } from '../../ui/RelativeTime.tsx';
 import { Section } from '../../ui/ScreenHeader.tsx';
 import { StatusMark } from '../../ui/StatusMark.tsx';
@@ -65,8 +64,8 @@ function Body({ view, onRun }: { view: CheckView; onRun: () => void }) {
     case 'never':
       return (
         <p className="isg-check-sentence isg-dim">
-          Not run yet. It asks iconik, the database, the cluster, the storages and this machine at once, takes about five
-          seconds, and names the likeliest cause first. It works without the agent, too.
+          Not run yet. It asks iconik, the database, the cluster, the storages and this machine at once, takes about
+          five seconds, and names the likeliest cause first. It works without the agent, too.
         </p>
       );
     case 'running':
@@ -125,7 +124,7 @@ export function FullCheck({ state, onRun }: { state: AppState; onRun: () => void
           <span className="isg-check-aside isg-small isg-dim">
             {isEnded ? (
               <span>
-                <RelativeTime atMs={last?.atMs ?? null} />, took {formatDuration(last?.tookMs ?? 0)}
+                <RelativeTime atMs={last?.atMs ?? null} />, took {((last?.tookMs ?? 0) / 1_000).toFixed(1)} s
               </span>
             ) : null}
             {isEnded ? <CopyResult state={state} /> : null}

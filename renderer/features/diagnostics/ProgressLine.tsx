@@ -18,7 +18,7 @@ export function ProgressLine({
     <div className="isg-progress-line">
       <span className="isg-progress-doing">{doing} …</span>
       <div
-        className="isg-slots"
+        className="isg-progress"
         role="progressbar"
         aria-label={label}
         aria-valuetext={doing}
@@ -26,7 +26,7 @@ export function ProgressLine({
         aria-valuemax={100}
         aria-valuenow={Math.floor(share * 100)}
       >
-        <div className="isg-slots-used" style={{ width: formatPercent(share) }} />
+        <div className="isg-progress-done" style={{ width: formatPercent(share) }} />
       </div>
       {children}
     </div>

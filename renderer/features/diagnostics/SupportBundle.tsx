@@ -8,7 +8,11 @@ async function save(onSaid: (words: string) => void): Promise<void> {
   onSaid('');
   try {
     const { path } = await callBridge('app.save-support-bundle', {});
-    onSaid(path === null ? 'No support bundle was made.' : `Support bundle saved as ${path}. Look through it before you pass it on.`);
+    onSaid(
+      path === null
+        ? 'No support bundle was made.'
+        : `Support bundle saved as ${path}. Look through it before you pass it on.`,
+    );
   } catch (thrown) {
     onSaid(asBridgeError(thrown).message);
   }
@@ -18,8 +22,9 @@ async function save(onSaid: (words: string) => void): Promise<void> {
 export function SupportBundleButton({ state, onSaid }: { state: AppState; onSaid: (words: string) => void }) {
   return (
     <Button
+      size="compact-sm"
       variant="default"
-      leftSection={<IconPackage size={16} />}
+      leftSection={<IconPackage size={14} />}
       disabled={state.bundle !== null}
       onClick={() => void save(onSaid)}
     >

@@ -17,7 +17,8 @@ export function checkView({ runningSinceMs, last, failure }: CheckState): CheckV
   return { kind: last.diagnosis.findings.length === 0 ? 'clean' : 'found', last };
 }
 
-const errorsIn = (findings: readonly Finding[]): number => findings.filter(({ severity }) => severity === 'error').length;
+const errorsIn = (findings: readonly Finding[]): number =>
+  findings.filter(({ severity }) => severity === 'error').length;
 
 /** What a check found, in one sentence. Pure. */
 export function foundSentence(findings: readonly Finding[]): string {
