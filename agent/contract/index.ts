@@ -11,6 +11,7 @@ export * from './health.ts';
 export * from './job.ts';
 export * from './link.ts';
 export * from './locations.ts';
+export * from './log-record.ts';
 export * from './role-schema.ts';
 export * from './roles.ts';
 export * from './snapshot.ts';
