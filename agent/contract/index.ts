@@ -14,6 +14,7 @@ export * from './locations.ts';
 export * from './log-record.ts';
 export * from './role-schema.ts';
 export * from './roles.ts';
+export * from './safe-text.ts';
 export * from './snapshot.ts';
 export * from './storage-file.ts';
 export * from './tunables.ts';
