@@ -3,6 +3,7 @@ import type { Transcoder } from '../../iconik/api.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
+import type { WatchFolders } from '../../storage/watch-folder-access.ts';
 import { outcomeOfStorageTrouble } from '../storage-trouble.ts';
 import { describeFormat } from './describe-format.ts';
 import type { Ffmpeg } from './ffmpeg/ffmpeg.ts';
@@ -39,6 +40,8 @@ export interface TranscodeDeps extends PublishDeps {
   ffmpeg(): Ffmpeg | null;
   /** What else this node reads media with; absent = nothing. */
   tools?(): Promise<Tools>;
+  /** The folders that other programs watch, as this node reaches them. */
+  watchFolders: Pick<WatchFolders, 'of'>;
   /** The transcoder of iconik that takes a file; absent or null = none. */
   transcoderOf?(file: { storageId: string; path: string }, signal: AbortSignal): Promise<Transcoder | null>;
   /** Wall clock, milliseconds; default that of the machine. */
@@ -270,7 +273,8 @@ async function transcodeWatched(
   checkpoint: TranscodeCheckpoint,
 ): Promise<JobOutcome> {
   const { context, storage, ffmpeg, dir } = attempt;
-  const job = { context, storage, ffmpeg, checkpoint, dir, nowMs: attempt.deps.wallMs?.() ?? Date.now() };
+  const access = attempt.deps.watchFolders.of(watch.root);
+  const job = { context, storage, ffmpeg, checkpoint, dir, access, nowMs: attempt.deps.wallMs?.() ?? Date.now() };
   if (checkpoint.isWatchOver === true) {
     await endWatch(job, watch, { isPublished: true });
     return { kind: 'done', result: { published: Object.keys(checkpoint.finished).length } };
@@ -353,6 +357,8 @@ async function run(deps: TranscodeDeps, context: JobContext<TranscodePayload>): 
   } catch (thrown) {
     context.signal.throwIfAborted();
     if (!(thrown instanceof IsgError)) throw thrown;
+    // A watch folder that does not answer says nothing about the original.
+    if (thrown.fields.watchFolder !== undefined) return snooze(STORAGE_AWAY_MS, thrown.message);
     const storage = deps.storageOf(context.payload.storageId);
     const ofStorage = storage && (await outcomeOfStorageTrouble(storage, thrown, STORAGE_AWAY_MS));
     if (ofStorage) return ofStorage;
