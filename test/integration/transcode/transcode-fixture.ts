@@ -9,8 +9,9 @@ import type { JobContext, JobOutcome } from '../../../agent/jobs/job-handler.ts'
 import { createFfmpeg } from '../../../agent/roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from '../../../agent/roles/transcode/ffmpeg/find-ffmpeg.ts';
 import { DEFAULT_PROXY_SETTINGS } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
-import { createTranscodeHandler, type TranscodeDeps } from '../../../agent/roles/transcode/transcode-handler.ts';
+import { createTranscodeHandler } from '../../../agent/roles/transcode/transcode-handler.ts';
 import type { TranscodePayload } from '../../../agent/roles/transcode/transcode-payload.ts';
+import type { TranscodeDeps } from '../../../agent/roles/transcode/transcode-work.ts';
 import { type ChildGuard, createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
