@@ -237,6 +237,16 @@ describe('Documents', () => {
   });
 });
 
+describe('A document', () => {
+  it.skipIf(process.platform === 'darwin')('whose name is no UTF-8 is opened by its bytes', async () => {
+    const folder = pathOf('odd documents');
+    await mkdir(folder);
+    await writeFile(Buffer.concat([Buffer.from(`${folder}/caf`), Buffer.from([0xe9]), Buffer.from('.pdf')]), pdfPage());
+    const shown = await proxyOf(`${folder}/caf⟦e9⟧.pdf`);
+    expect([shown.width, shown.height]).toEqual([48, 32]);
+  });
+});
+
 describe('A tool', () => {
   it('that hangs is ended after its time with all that it started, and the file is told to be at fault', async () => {
     const stuck = pathOf('stuck');
