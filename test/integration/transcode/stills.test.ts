@@ -264,6 +264,14 @@ describe('A tool', () => {
     await expect.poll(() => isRunning(child), { timeout: 10_000 }).toBe(false);
   });
 
+  it.skipIf(process.platform !== 'linux')('gets no more memory than any picture needs', async () => {
+    const dir = pathOf('memory-job');
+    await mkdir(dir);
+    const shell = { path: '/bin/sh', name: 'sh' };
+    const lines = await runTool({ guard, signal, dir }, { tool: shell, args: ['-c', 'ulimit -v'], path: '' });
+    expect(Number(lines[0])).toBeLessThanOrEqual(6 * 1024 * 1024);
+  });
+
   it('sees nothing of the environment of the agent but what programs need', async () => {
     process.env.ISG_PRO_TEST_SECRET = 'token';
     const dir = pathOf('env-job');
