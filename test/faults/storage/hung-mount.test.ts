@@ -181,9 +181,10 @@ describe('a hung mount', () => {
   });
 
   it('does not stop the walk of a slow consumer: the stall window counts only silence of the storage', async () => {
-    const storage = await storages.open(await storages.directory(), { stallMs: 200 });
+    const stallMs = Math.max(200, 3 * (await coldAnswerMs()));
+    const storage = await storages.open(await storages.directory(), { stallMs });
     writeFileSync(join(storage.mountPoint, 'a'), '');
-    const slow = new Promise((resolve) => setTimeout(resolve, 800));
+    const slow = new Promise((resolve) => setTimeout(resolve, 2 * stallMs));
     const options = { directories: [], ignore: [], include: [], concurrency: 1 };
     const walk = storage.walk(options, async () => void (await slow), new AbortController().signal);
     expect(await walk).toMatchObject({ files: 1 });
