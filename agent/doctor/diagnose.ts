@@ -60,9 +60,13 @@ export async function diagnose(options: DiagnosisOptions): Promise<Diagnosis> {
   const iconik = await within('iconik', lookAtIconik(options.config, clock), { findings: [], found: null });
   const findings = [...iconik.findings];
   if (iconik.found !== null) findings.push(...(await lookBehind(iconik.found, { ...options, clock }, within)));
-  findings.push(...(await machine));
+  findings.push(...(await machine).filter((finding) => concerns(finding, iconik.found)));
   return diagnosisOf([...findings, ...notChecked], checked);
 }
+
+/** Only a node with the role TRANSCODE misses ffmpeg; where iconik does not tell the roles, every node may have it. */
+const concerns = ({ code }: Finding, found: Found | null): boolean =>
+  code !== 'ffmpeg-missing' || found === null || found.entities.gateway.roles.includes('TRANSCODE');
 
 const unchecked = (what: string, why: string): Finding => ({
   code: 'not-checked',
