@@ -83,12 +83,15 @@ function explainTables(cluster: ClusterLook, own: DatabasePlace & { owner: strin
   return found;
 }
 
+/** Of a parameter that stands twice the later one counts. */
+const withParameter = (uri: string, parameter: string): string => `${uri}${uri.includes('?') ? '&' : '?'}${parameter}`;
+
 /**
  * Whether a pgBouncer answers that keeps its clients waiting: it does so, for minutes, while it has no server. Its own
  * database is the one that needs none, and whatever it says of it tells that it is there.
  */
 async function isPoolerUp(uri: string): Promise<boolean> {
-  const own = `${uri}${uri.includes('?') ? '&' : '?'}dbname=pgbouncer`;
+  const own = withParameter(uri, 'dbname=pgbouncer');
   const limits = { maxConnections: 1, connectTimeoutMs: POOLER_MS, statementTimeoutMs: POOLER_MS };
   const database = createDatabase({ uri: own, applicationName: 'isg-pro doctor', log: silentLogger, ...limits });
   try {
@@ -102,7 +105,9 @@ async function isPoolerUp(uri: string): Promise<boolean> {
 }
 
 /** Looks once at the cluster's database, changing nothing. `owner` is iconik's id of whose it should be. Never throws. */
-export async function lookAtDatabase(uri: string, owner: string, clock: Clock): Promise<DatabaseLook> {
+export async function lookAtDatabase(ofCluster: string, owner: string, clock: Clock): Promise<DatabaseLook> {
+  // However patient the nodes are, a diagnosis has seconds.
+  const uri = withParameter(ofCluster, 'connect_timeout=0');
   let place: DatabasePlace = { place: 'of the cluster', user: '' };
   try {
     place = { place: describeDatabase(uri).place, user: parseConnectionUri(uri).user ?? '' };

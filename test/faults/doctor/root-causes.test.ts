@@ -16,7 +16,8 @@ import { type AddressInfo, connect as connectTcp, createServer as createTcpServe
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, TLSSocket } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import type { FindingCode } from '../../../agent/contract/index.ts';
 import { createDatabase } from '../../../agent/db/database.ts';
 import { findFreePort } from '../../../agent/embedded-db/server-process.ts';
@@ -218,6 +219,36 @@ describe('PostgreSQL with TLS', () => {
       expect(found?.evidence).toMatch(/channel binding/i);
     } finally {
       await stranger.stop();
+    }
+  });
+  it('and another server: target_session_attrs takes the one it wants, also when they change places', async () => {
+    const asOwner = (text: string) => askOnce(server.uriOf('postgres', 'postgres'), text);
+    const anew = ['DROP ROLE IF EXISTS doctor_two', "CREATE ROLE doctor_two LOGIN PASSWORD 'two'"];
+    await asSuperuser(anew);
+    for (const statement of anew) await asOwner(statement);
+    const ports = [server.uriOf('isg', 'postgres'), node.test.uri].map((uri) => new URL(uri).port);
+    const readOnly = (how: 'SET' | 'RESET') =>
+      `ALTER ROLE doctor_two ${how} default_transaction_read_only${how === 'SET' ? ' = on' : ''}`;
+    await asOwner(readOnly('SET'));
+    const hosts = ports.map((port) => `127.0.0.1:${port}`).join(',');
+    const uri = `postgresql://doctor_two:two@${hosts}/postgres?sslmode=disable&target_session_attrs=read-write`;
+    const database = createDatabase({ uri, log: silentLogger, maxConnections: 2 });
+    const portOf = async () => {
+      const [row] = await database.query('SELECT inet_server_port() AS port', [], z.object({ port: z.number() }));
+      return String(row?.port);
+    };
+    try {
+      expect(await portOf()).toBe(ports[1]);
+      await asOwner(readOnly('RESET'));
+      await asSuperuser([
+        readOnly('SET'),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'doctor_two'",
+      ]);
+      // A statement that was on its way to the server that changed may fail once; the next one finds the other.
+      await vi.waitFor(async () => expect(await portOf()).toBe(ports[0]), { timeout: 20_000, interval: 50 });
+    } finally {
+      await database.close();
+      await asSuperuser(['DROP ROLE doctor_two']);
     }
   });
   it('without which nobody is let in is db-tls-demanded', async () => {
