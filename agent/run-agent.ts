@@ -9,7 +9,6 @@ import { parseFlags } from './config/flags.ts';
 import { loadConfig, locateFiles, type NodeConfig } from './config/load-config.ts';
 import { EXIT } from './contract/index.ts';
 import { diagnoseNode, runDoctor } from './doctor/run-doctor.ts';
-import { runSupportBundle } from './doctor/support-bundle/run-support-bundle.ts';
 import { startBeatThread } from './link/beat-thread.ts';
 import type { ParentLink } from './link/parent-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
@@ -60,6 +59,8 @@ async function runConfigured(argv: readonly string[], stop: StopOrder, link: Par
   const { flags } = parseFlags(argv);
   if (flags.doctor) return { code: await runDoctor(loaded, flags), reason: 'The diagnosis has ended.' };
   if (flags.supportBundle !== undefined) {
+    // A running node never needs what packs it.
+    const { runSupportBundle } = await import('./doctor/support-bundle/run-support-bundle.ts');
     const files = locateFiles(argv, process.env);
     const order = { ...flags, ...files, file: flags.supportBundle, loaded, signal: stop.signal };
     return { code: await runSupportBundle(order), reason: 'The support bundle has ended.' };

@@ -24,6 +24,8 @@ export interface ConnectionUri {
   sslKey: string | undefined;
   /** `read-write`/`primary` refuse standbys; others accept any server. */
   targetSessionAttrs: 'any' | 'read-write' | 'primary' | 'prefer-standby' | 'read-only' | 'standby';
+  /** SCRAM bound to the server's TLS certificate, where the server offers it: a stranger between gets no login through. */
+  channelBinding: 'disable' | 'prefer';
   connectTimeoutMs: number | undefined;
   applicationName: string | undefined;
 }
@@ -100,6 +102,17 @@ function parseParams(query: string): Map<string, string> {
   return params;
 }
 
+function parseChannelBinding(text: string | undefined): ConnectionUri['channelBinding'] {
+  const wanted = oneOf('channel_binding', ['disable', 'prefer', 'require'], text ?? 'prefer');
+  // The driver takes what the server offers; to demand more and get less in silence would be worse than to say so.
+  if (wanted === 'require')
+    throw wrong(
+      'channel_binding',
+      '"require" is not supported; leave it out (it is used where the server offers it) and use sslmode=verify-full',
+    );
+  return wanted;
+}
+
 function parseConnectTimeout(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d+$/.test(text)) throw wrong('connect_timeout', `"${text}" is not a number of seconds`);
@@ -140,6 +153,7 @@ export function parseConnectionUri(uri: string): ConnectionUri {
     sslCert: params.get('sslcert') || undefined,
     sslKey: params.get('sslkey') || undefined,
     targetSessionAttrs: oneOf('target_session_attrs', TARGETS, params.get('target_session_attrs') ?? 'any'),
+    channelBinding: parseChannelBinding(params.get('channel_binding')),
     connectTimeoutMs: parseConnectTimeout(params.get('connect_timeout')),
     applicationName: params.get('application_name') || undefined,
   };

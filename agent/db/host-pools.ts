@@ -65,6 +65,7 @@ function createPool(uri: ConnectionUri, target: Target, options: HostPoolsOption
     ...(uri.password === undefined ? {} : { password: uri.password }),
     ...(uri.database === undefined ? {} : { database: uri.database }),
     ssl: target.encrypted ? tlsOptions(uri, target.address.host) : false,
+    enableChannelBinding: target.encrypted && uri.channelBinding === 'prefer',
     application_name: uri.applicationName ?? options.applicationName,
     max: options.maxConnections,
     connectionTimeoutMillis: uri.connectTimeoutMs ?? options.connectTimeoutMs,

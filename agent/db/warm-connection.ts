@@ -16,11 +16,13 @@ export interface WarmConnectionOptions {
   connectTimeoutMs: number;
   /** Longest wait for an answer before the connection is destroyed and replaced. */
   statementTimeoutMs: number;
+  /** Uniform in [0, 1); default Math.random. */
+  random?: () => number;
   /** Told whenever the connection becomes free: connected anew, or the last statement is over. */
   onFree: () => void;
 }
 
-/** Pauses between attempts to connect. */
+/** Pauses between attempts to connect, each shortened by up to a half: nodes that lost one server must not come back in step. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -97,7 +99,7 @@ export class WarmConnection implements Sql {
     while (!this.#isClosed) {
       const client = await this.#connect();
       if (client === null) {
-        await this.#pause(pauseMs);
+        await this.#pause(pauseMs * (1 - (this.#options.random ?? Math.random)() / 2));
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
         continue;
       }

@@ -10,7 +10,7 @@ import { explainCluster } from './explain-cluster.ts';
 import { explainStorage } from './explain-storage.ts';
 import { type DatabaseLook, lookAtDatabase } from './look-at-database.ts';
 import { type IconikLook, lookAtIconik } from './look-at-iconik.ts';
-import { lookAtMachine, lookAtStorages } from './look-at-machine.ts';
+import { lookAtDisk, lookAtFfmpeg, lookAtStorages } from './look-at-machine.ts';
 
 /** What a diagnosis needs. */
 export interface DiagnosisOptions {
@@ -56,13 +56,20 @@ export async function diagnose(options: DiagnosisOptions): Promise<Diagnosis> {
       late.catch(() => undefined);
     }
   };
-  const machine = within('this machine (ffmpeg, disk)', lookAtMachine(options.config, options.guard), []);
+  const machine = Promise.all([
+    within('ffmpeg', lookAtFfmpeg(options.config, options.guard), []),
+    within('the disk', lookAtDisk(options.config), []),
+  ]);
   const iconik = await within('iconik', lookAtIconik(options.config, clock), { findings: [], found: null });
   const findings = [...iconik.findings];
   if (iconik.found !== null) findings.push(...(await lookBehind(iconik.found, { ...options, clock }, within)));
-  findings.push(...(await machine));
+  findings.push(...(await machine).flat().filter((finding) => concerns(finding, iconik.found)));
   return diagnosisOf([...findings, ...notChecked], checked);
 }
+
+/** Only a node with the role TRANSCODE misses ffmpeg; where iconik does not tell the roles, every node may have it. */
+const concerns = ({ code }: Finding, found: Found | null): boolean =>
+  code !== 'ffmpeg-missing' || found === null || found.entities.gateway.roles.includes('TRANSCODE');
 
 const unchecked = (what: string, why: string): Finding => ({
   code: 'not-checked',

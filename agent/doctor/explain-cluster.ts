@@ -17,6 +17,8 @@ type Member = ClusterLook['members'][number] & { isAlive: boolean };
 
 /** Shorter than this, a node that is busy for a moment loses its jobs to others. */
 const SHORT_VISIBILITY_S = 60;
+/** Shorter than this, a lease outlasts no restart of a database or file server; longer ones do whatever jobs take. */
+const MODEST_VISIBILITY_S = 15 * 60;
 /** Due work that nobody has touched for this long, while none of its kind ends, stands still. */
 const STUCK_MS = 10 * 60_000;
 /** Leases are freed seconds after they run out. */
@@ -65,6 +67,16 @@ function uncovered(members: readonly Member[], look: ClusterLook, { nodes }: Clu
   });
 }
 
+/** Who led last and why it ended, newest first. */
+const timeline = ({ last_leaders: leaders }: ClusterLook): string =>
+  leaders
+    .map(({ name, term, lasted_ms: lastedMs, end_why: endWhy }) =>
+      lastedMs === null
+        ? `${name} leads (term ${term}).`
+        : `${name} led ${minutes(lastedMs)} (term ${term}): ${endWhy ?? 'its lease ran out'}.`,
+    )
+    .join(' ');
+
 function leadership(members: readonly Member[], look: ClusterLook, terms: ClusterTerms): Finding[] {
   const found: Finding[] = [];
   const isLeaderless = (look.leaderless_ms ?? 0) > 2 * terms.leaderTtlMs;
@@ -78,7 +90,7 @@ function leadership(members: readonly Member[], look: ClusterLook, terms: Cluste
       code: 'leader-changes',
       severity: 'warning',
       cause: 'The leadership changes again and again.',
-      evidence: `${look.leader_changes} leaderships began in the last 10 minutes.`,
+      evidence: `${look.leader_changes} leaderships began in the last 10 minutes. ${timeline(look)}`.trim(),
       remedy:
         'Look at the leadership timeline in the Cluster screen: it says why each ended. An overloaded machine or a slow file server is the usual cause.',
     });
@@ -115,6 +127,10 @@ function jobs(look: ClusterLook, uncoveredRoles: ReadonlySet<string>): Finding[]
   });
 }
 
+/** A node that freezes for the length of a lease loses its jobs: with long jobs and modest leases that costs hours of work. */
+const isOutlasted = (longestJobMs: number, visibilityTimeoutS: number): boolean =>
+  visibilityTimeoutS < MODEST_VISIBILITY_S && longestJobMs > visibilityTimeoutS * 1_000;
+
 function sanity(members: readonly Member[], look: ClusterLook, terms: ClusterTerms): Finding[] {
   const found: Finding[] = [];
   const { visibilityTimeoutS, requestsPerSecond } = terms;
@@ -126,6 +142,16 @@ function sanity(members: readonly Member[], look: ClusterLook, terms: ClusterTer
       evidence: `The longest of the last jobs took ${seconds(look.longest_job_ms)}.`,
       remedy:
         'Set it to several minutes at the cluster in iconik; the default is 3600 s. A dead node’s jobs are freed within seconds whatever it is.',
+    });
+  }
+  if (visibilityTimeoutS >= SHORT_VISIBILITY_S && isOutlasted(look.longest_job_ms, visibilityTimeoutS)) {
+    found.push({
+      code: 'visibility-timeout-short',
+      severity: 'warning',
+      cause: `visibility_timeout of the cluster is ${visibilityTimeoutS} s, and jobs take longer: each depends on being renewed in time again and again.`,
+      evidence: `The longest of the last jobs, or of those running, took ${minutes(look.longest_job_ms)}.`,
+      remedy:
+        'Set it above what jobs take at the cluster in iconik; the default is 3600 s. A dead node’s jobs are freed within seconds whatever it is.',
     });
   }
   const versions = new Set(members.filter(({ isAlive }) => isAlive).map(({ version }) => version));

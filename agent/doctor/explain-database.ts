@@ -16,6 +16,8 @@ export interface DatabasePlace {
 const BY_TEXT: readonly (readonly [RegExp, FindingCode])[] = [
   [/transaction blocks not allowed in statement pooling/i, 'pgbouncer-statement-mode'],
   [/does not support SSL/i, 'db-tls-unavailable'],
+  // PostgreSQL says it of SCRAM whose TLS ended at somebody else's certificate.
+  [/channel binding/i, 'db-tls-failed'],
   [/server login failed|login failed: FATAL/i, 'pgbouncer-server-login'],
   [
     /server_login_retry|cannot connect to server|server login has been failing|connect failed|pgbouncer cannot connect/i,
@@ -53,6 +55,15 @@ const BY_CODE: readonly (readonly [RegExp, FindingCode])[] = [
   [/^ETIMEDOUT$/, 'db-silent'],
 ];
 
+/** pgBouncer's own SQLSTATE. It passes on under it why PostgreSQL refused its login; its own refusals name no user. */
+const POOLER_STATE = '08P01';
+const SERVERS_REFUSAL = /authentication failed for user "/;
+
+/** Whether this answer can only be pgBouncer's: PostgreSQL has other words for a database that is not there. */
+export function isPoolersAnswer(error: IsgError): boolean {
+  return errorTrail(error).codes.includes(POOLER_STATE);
+}
+
 const OTHERWISE = ['The database {place} cannot be worked with.', 'Look after what it says.'] as const;
 
 function codeOf(error: IsgError): FindingCode {
@@ -61,6 +72,7 @@ function codeOf(error: IsgError): FindingCode {
   if (error.code === 'other-cluster') return 'db-other-cluster';
   if (error.code === 'schema-too-new') return 'db-schema-newer';
   const { codes, words } = errorTrail(error);
+  if (codes.includes(POOLER_STATE) && SERVERS_REFUSAL.test(words)) return 'pgbouncer-server-login';
   const found =
     BY_TEXT.find(([pattern]) => pattern.test(words)) ??
     BY_CODE.find(([pattern]) => codes.some((code) => pattern.test(code)));

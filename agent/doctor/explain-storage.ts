@@ -19,11 +19,9 @@ export interface StorageLook {
 
 type Words = Pick<Finding, 'code' | 'cause' | 'remedy'>;
 
-function wordsOfUnreachable(
-  probe: Extract<ProbeResult, { kind: 'unreachable' }>,
-  { mountPoint, user }: StorageLook,
-  what: string,
-): Words {
+type Unreachable = Extract<ProbeResult, { kind: 'unreachable' }>;
+
+function wordsOfUnreachable(probe: Unreachable, { mountPoint, user }: StorageLook, what: string): Words {
   switch (probe.reason) {
     case 'hung':
       return {
@@ -73,7 +71,12 @@ export function explainStorage(look: StorageLook): Finding | null {
     severity: 'error',
     evidence,
   });
-  if (probe.kind === 'unreachable') return error(wordsOfUnreachable(probe, look, what), probe.detail);
+  if (probe.kind === 'unreachable') {
+    if (probe.wasAsked !== false) return error(wordsOfUnreachable(probe, look, what), probe.detail);
+    const remedy = 'Ask again; a machine that is overloaded may need longer.';
+    const cause = `Could not look at ${what}.`;
+    return { code: 'not-checked', severity: 'warning', cause, evidence: probe.detail, remedy };
+  }
   if (probe.marker === 'wrong') {
     const remedy = 'Mount the right share, or correct the mount point in iconik.';
     const cause = `${what} shows another share: it carries the marker of another storage.`;

@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { VERSION } from '../version.ts';
-import { type DatabasePlace, databaseFinding, explainDatabase } from './explain-database.ts';
+import { type DatabasePlace, databaseFinding, explainDatabase, isPoolersAnswer } from './explain-database.ts';
 import { explainClock } from './look-at-iconik.ts';
 
 /** What the database said. */
@@ -22,6 +22,7 @@ export interface DatabaseLook {
 const OLDEST_VERSION = 140_000;
 const CONNECT_MS = 2_500;
 const STATEMENT_MS = 2_000;
+const POOLER_MS = 1_000;
 
 /** What the server says that keeps this program from working with it. Pure. */
 export function explainServer(server: ServerLook, { place, user }: DatabasePlace): Finding[] {
@@ -82,8 +83,31 @@ function explainTables(cluster: ClusterLook, own: DatabasePlace & { owner: strin
   return found;
 }
 
+/** Of a parameter that stands twice the later one counts. */
+const withParameter = (uri: string, parameter: string): string => `${uri}${uri.includes('?') ? '&' : '?'}${parameter}`;
+
+/**
+ * Whether a pgBouncer answers that keeps its clients waiting: it does so, for minutes, while it has no server. Its own
+ * database is the one that needs none, and whatever it says of it tells that it is there.
+ */
+async function isPoolerUp(uri: string): Promise<boolean> {
+  const own = withParameter(uri, 'dbname=pgbouncer');
+  const limits = { maxConnections: 1, connectTimeoutMs: POOLER_MS, statementTimeoutMs: POOLER_MS };
+  const database = createDatabase({ uri: own, applicationName: 'isg-pro doctor', log: silentLogger, ...limits });
+  try {
+    await database.execute('SHOW VERSION', []);
+    return true;
+  } catch (thrown) {
+    return isPoolersAnswer(coerceError(thrown));
+  } finally {
+    await database.close();
+  }
+}
+
 /** Looks once at the cluster's database, changing nothing. `owner` is iconik's id of whose it should be. Never throws. */
-export async function lookAtDatabase(uri: string, owner: string, clock: Clock): Promise<DatabaseLook> {
+export async function lookAtDatabase(ofCluster: string, owner: string, clock: Clock): Promise<DatabaseLook> {
+  // However patient the nodes are, a diagnosis has seconds.
+  const uri = withParameter(ofCluster, 'connect_timeout=0');
   let place: DatabasePlace = { place: 'of the cluster', user: '' };
   try {
     place = { place: describeDatabase(uri).place, user: parseConnectionUri(uri).user ?? '' };
@@ -108,6 +132,9 @@ export async function lookAtDatabase(uri: string, owner: string, clock: Clock): 
       await database.close();
     }
   } catch (thrown) {
-    return { findings: [explainDatabase(coerceError(thrown), place)], cluster: null };
+    const finding = explainDatabase(coerceError(thrown), place);
+    const isPooler = finding.code === 'db-silent' && (await isPoolerUp(uri));
+    const seen = `pgBouncer itself answers at once, but for this database nobody did within ${CONNECT_MS / 1_000} s.`;
+    return { findings: [isPooler ? databaseFinding('pgbouncer-server-down', place, seen) : finding], cluster: null };
   }
 }

@@ -22,19 +22,16 @@ async function warningOf(code: Finding['code'], cause: string, check: HealthChec
   return [{ code, severity: 'warning', cause, evidence: reason, remedy }];
 }
 
-/** ffmpeg and the room in the data folder. */
-export async function lookAtMachine(config: NodeConfig, guard: ChildGuard): Promise<Finding[]> {
-  const { ffmpegPath, ffprobePath, dataDir } = config;
+/** Whether there are an ffmpeg and an ffprobe that can do what transcodes need. */
+export function lookAtFfmpeg({ ffmpegPath, ffprobePath }: NodeConfig, guard: ChildGuard): Promise<Finding[]> {
   const search = () => findFfmpeg({ ffmpegPath, ffprobePath, guard, signal: AbortSignal.timeout(FFMPEG_MS) });
-  const found = [
-    warningOf(
-      'ffmpeg-missing',
-      'There is no usable ffmpeg, so this node makes no proxies and keyframes.',
-      createFfmpegCheck(search),
-    ),
-    warningOf('disk-low', 'The disk of the data folder runs full.', createDiskCheck(dataDir)),
-  ];
-  return (await Promise.all(found)).flat();
+  const cause = 'There is no usable ffmpeg, so this node makes no proxies and keyframes.';
+  return warningOf('ffmpeg-missing', cause, createFfmpegCheck(search));
+}
+
+/** The room in the data folder. */
+export function lookAtDisk({ dataDir }: NodeConfig): Promise<Finding[]> {
+  return warningOf('disk-low', 'The disk of the data folder runs full.', createDiskCheck(dataDir));
 }
 
 function userName(): string {

@@ -82,7 +82,8 @@ function hungEntries(): IsgError {
 function verdictOn(thrown: unknown): ProbeResult {
   const error = coerceError(thrown);
   const reason = error.code === 'storage-hung' ? 'hung' : 'unreadable';
-  return { kind: 'unreachable', reason, detail: error.message };
+  const wasAsked = error.code === 'storage-unavailable' ? { wasAsked: false as const } : {};
+  return { kind: 'unreachable', reason, detail: error.message, ...wasAsked };
 }
 
 /** Lets what has already arrived be read before a timeout is believed; this process may itself have been frozen. */

@@ -91,7 +91,13 @@ export type ProbeResult =
       /** Whether writing is allowed; a full storage counts as writable. null = not asked for. */
       writable: boolean | null;
     }
-  | { kind: 'unreachable'; reason: 'absent' | 'not-a-directory' | 'unreadable' | 'hung'; detail: string };
+  | {
+      kind: 'unreachable';
+      reason: 'absent' | 'not-a-directory' | 'unreadable' | 'hung';
+      detail: string;
+      /** False when the process that asks was not there, which says nothing about the storage. */
+      wasAsked?: false;
+    };
 
 /** Both digests of one read, and what the file looked like; `changed` when stat before and after differ. */
 export interface DigestResult {

@@ -45,7 +45,7 @@ const WORDS_LIMIT = 4_000;
  */
 export function runErrand(start: ErrandStart, errand: Errand): Promise<ErrandEnd> {
   const { promise, resolve } = Promise.withResolvers<ErrandEnd>();
-  const lines = splitLines(errand.onLine);
+  const lines = splitLines((line) => errand.onLine(line));
   const words = new StringDecoder('utf8');
   let said = '';
   let end: RunEnd | null = null;

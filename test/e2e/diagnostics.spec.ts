@@ -1,7 +1,10 @@
-import { renameSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { type DesktopCluster, openCluster } from './desktop.ts';
 import { openScreen, sentenceOf } from './screens.ts';
+import { chooseTrayItem } from './tray-recorder.ts';
 
 let all: DesktopCluster;
 
@@ -65,4 +68,57 @@ test('a node paused by hand is a finding whose button resumes it', async () => {
   await expect(finding('paused')).toHaveCount(0);
   expect((await all.desktop.state()).snapshot?.isPaused).toBe(false);
   await expect(sentenceOf(page)).toHaveText(WELL, { timeout: 30_000 });
+});
+
+const fullCheck = () => all.desktop.page.getByTestId('full-check');
+
+test('a full check by the keyboard finds nothing wrong with a healthy node, and says when it was made', async () => {
+  const { page } = all.desktop;
+  await expect(fullCheck()).toHaveAttribute('data-kind', 'never');
+  await page.getByRole('button', { name: 'Run a full check' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(fullCheck()).toHaveAttribute('data-kind', /clean|found/, { timeout: 30_000 });
+  // A machine that is busy with other tests may leave it no time for everything.
+  const found = page.getByTestId('check-finding').and(page.locator(':not([data-code="not-checked"])'));
+  await expect(found).toHaveCount(0);
+  await expect(fullCheck()).toContainText(/Nothing (is wrong|stands still)/);
+  await expect(fullCheck()).toContainText(/Looked at: .*iconik/);
+  await expect(fullCheck().getByText(/^(just now|\d+ s ago)$/)).toBeVisible();
+});
+
+test('the tray starts a full check and opens the screen that shows what it finds', async () => {
+  const { app, page } = all.desktop;
+  const { mediaDir } = all.cluster;
+  await openScreen(page, 'overview');
+  renameSync(mediaDir, `${mediaDir}.away`);
+  try {
+    await chooseTrayItem(app, 'check');
+    await expect(page.locator('[aria-current="page"]')).toHaveText(/^Diagnostics/);
+    await expect(fullCheck()).toHaveAttribute('data-kind', 'found', { timeout: 30_000 });
+    const first = page.getByTestId('check-finding').first();
+    await expect(first).toHaveAttribute('data-code', 'storage-gone');
+    await expect(first).toContainText('Mount the share at');
+    await fullCheck().getByRole('button', { name: 'Copy result' }).click();
+    const copied = await app.evaluate(({ clipboard }) => clipboard.readText());
+    expect(copied).toMatch(/1\. \[error\] storage-gone: .*\n {3}Seen: .*\n {3}Remedy: /);
+  } finally {
+    renameSync(`${mediaDir}.away`, mediaDir);
+  }
+});
+
+test('a support bundle is saved where the user says, and the token of config.ini is in none of its files', async () => {
+  const { app, page } = all.desktop;
+  const file = join(all.dir, 'bundle.zip');
+  await app.evaluate(({ dialog, shell }, filePath) => {
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
+    shell.showItemInFolder = () => undefined;
+  }, file);
+  await page.getByRole('button', { name: 'Support bundle…' }).click();
+  const said = page.getByRole('status').filter({ hasText: 'Support bundle saved as' });
+  await expect(said).toContainText(file, { timeout: 60_000 });
+  const names = execFileSync('unzip', ['-Z1', file], { encoding: 'utf8' }).split('\n');
+  for (const name of ['doctor.txt', 'app-state.json', 'logs/main.log', 'logs/agent.log']) expect(names).toContain(name);
+  const token = /^auth-token\s*=\s*(\S+)/m.exec(readFileSync(all.place.configPath, 'utf8'))?.[1] ?? '';
+  expect(token.length).toBeGreaterThan(5);
+  expect(execFileSync('unzip', ['-p', file], { encoding: 'utf8', maxBuffer: 100_000_000 })).not.toContain(token);
 });

@@ -38,6 +38,10 @@ export async function lookAtServer(sql: Sql): Promise<ServerLook> {
 const clusterRow = z.object({
   leaderless_ms: z.number().nullable(),
   leader_changes: z.number(),
+  /** The last leaderships, newest first; `lasted_ms` is null while one lasts. */
+  last_leaders: z.array(
+    z.object({ name: z.string(), term: z.number(), lasted_ms: z.number().nullable(), end_why: z.string().nullable() }),
+  ),
   members: z.array(
     z.object({
       name: z.string(),
@@ -65,7 +69,7 @@ const clusterRow = z.object({
       is_moving: z.boolean(),
     }),
   ),
-  /** Longest run among the last jobs done within an hour. */
+  /** Longest run among the last jobs that ended within an hour and those that run now. */
   longest_job_ms: z.number(),
   requests_wanted_per_second: z.number(),
   /** iconik's id of the cluster (or of the gateway without one) that the database belongs to; null before the first node. */
@@ -86,6 +90,9 @@ SELECT (
         ELSE coalesce((SELECT max(ended_at) FROM leader_history), (SELECT min(started_at) FROM worker)) END) * 1000
       END::float8 FROM leader_lease) AS leaderless_ms,
   (SELECT count(*) FROM leader_history WHERE started_at > now() - interval '10 minutes')::int AS leader_changes,
+  (SELECT coalesce(jsonb_agg(to_jsonb(recent)), '[]') FROM (SELECT name, term, end_why,
+      (extract(epoch FROM ended_at - started_at) * 1000)::float8 AS lasted_ms
+    FROM leader_history ORDER BY term DESC LIMIT 4) AS recent) AS last_leaders,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'host', host, 'version', version,
       'age_ms', extract(epoch FROM now() - last_seen_at) * 1000, 'availability', availability_status,
       'reason', status_reason, 'roles', roles, 'health', health) ORDER BY name), '[]') FROM worker) AS members,
@@ -105,8 +112,10 @@ SELECT (
         AND finished_at > now() - interval '24 hours' ORDER BY finished_at DESC LIMIT 1) AS last_failure,
       EXISTS (SELECT FROM job WHERE job.role = known.role AND finished_at > now() - interval '10 minutes') AS is_moving
     FROM (VALUES ('MAIN'), ('CHECKSUM'), ('TRANSCODE'), ('TRANSFER')) AS known (role)) AS figures) AS queues,
-  coalesce((SELECT max(extract(epoch FROM finished_at - started_at)) * 1000 FROM (SELECT finished_at, started_at FROM job
-    WHERE finished_at > now() - interval '1 hour' ORDER BY finished_at DESC LIMIT 1000) AS ended), 0)::float8
+  greatest(
+    (SELECT max(extract(epoch FROM finished_at - started_at)) * 1000 FROM (SELECT finished_at, started_at FROM job
+      WHERE finished_at > now() - interval '1 hour' ORDER BY finished_at DESC LIMIT 1000) AS ended),
+    (SELECT max(extract(epoch FROM now() - started_at)) * 1000 FROM job WHERE state = 'leased'), 0)::float8
     AS longest_job_ms,
   (SELECT coalesce(sum(demand_per_second), 0)::float8 FROM request_share
     WHERE run_id IN (SELECT run_id FROM worker WHERE last_seen_at > now() - interval '10 seconds'))

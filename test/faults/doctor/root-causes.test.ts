@@ -12,14 +12,18 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connect as connectTls, TLSSocket } from 'node:tls';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import type { FindingCode } from '../../../agent/contract/index.ts';
+import { createDatabase } from '../../../agent/db/database.ts';
 import { findFreePort } from '../../../agent/embedded-db/server-process.ts';
 import { findServerUser } from '../../../agent/embedded-db/server-user.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
+import { silentLogger } from '../../../agent/runtime/logger.ts';
 import { type IssuedCertificate, TestAuthority } from '../../support/certificates.ts';
 import { askOnce, type OwnPostgres, startOwnPostgres } from '../../support/own-postgres.ts';
 import { startPgBouncer, type TestPgBouncer } from '../../support/pgbouncer.ts';
@@ -144,6 +148,7 @@ describe('PostgreSQL with TLS', () => {
     const path = String(row?.hba_file);
     const rules = 'hostssl withcert all all cert\nhostnossl tlsonly all all reject\n';
     writeFileSync(path, `${rules}${readFileSync(path, 'utf8')}`);
+    await askOnce(server.uriOf('postgres', 'postgres'), 'CREATE DATABASE withcert');
     await askOnce(server.uriOf('postgres', 'postgres'), 'SELECT pg_reload_conf()');
   });
   afterAll(() => server?.stop());
@@ -184,6 +189,68 @@ describe('PostgreSQL with TLS', () => {
     const uri = uriOf('?sslmode=require').replace('/postgres?', '/withcert?');
     await expectFirst('db-tls-client-certificate', { dbConnectionUri: uri });
   });
+  it('that demands a client certificate is no finding with the right one, and names that of somebody else', async () => {
+    await shows('valid');
+    const withCertificate = (name: string) => {
+      const { certificate, key } = authority.issue({ name });
+      return uriOf(`?sslmode=require&sslcert=${certificate}&sslkey=${key}`).replace('/postgres?', '/withcert?');
+    };
+    const database = createDatabase({ uri: withCertificate('isg'), log: silentLogger, maxConnections: 1 });
+    const select = 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND client_dn IS NOT NULL';
+    expect(await database.execute(select, []).finally(() => database.close())).toBe(1);
+    await expectFirst('db-tls-client-certificate', { dbConnectionUri: withCertificate('somebody') });
+  });
+  it('that ends at a stranger’s certificate gets no login through, although sslmode asks for none', async () => {
+    await shows('valid');
+    const stranger = await startStranger(certificates.get('own'), Number(new URL(uriOf('')).port));
+    try {
+      const through = (query: string) => {
+        const url = new URL(uriOf(query));
+        url.port = String(stranger.port);
+        return url.href;
+      };
+      const open = createDatabase({
+        uri: through('?sslmode=require&channel_binding=disable'),
+        log: silentLogger,
+        maxConnections: 1,
+      });
+      expect(await open.execute('SELECT 1', []).finally(() => open.close())).toBe(1);
+      const found = await expectFirst('db-tls-failed', { dbConnectionUri: through('?sslmode=require') });
+      expect(found?.evidence).toMatch(/channel binding/i);
+    } finally {
+      await stranger.stop();
+    }
+  });
+  it('and another server: target_session_attrs takes the one it wants, also when they change places', async () => {
+    const asOwner = (text: string) => askOnce(server.uriOf('postgres', 'postgres'), text);
+    const anew = ['DROP ROLE IF EXISTS doctor_two', "CREATE ROLE doctor_two LOGIN PASSWORD 'two'"];
+    await asSuperuser(anew);
+    for (const statement of anew) await asOwner(statement);
+    const ports = [server.uriOf('isg', 'postgres'), node.test.uri].map((uri) => new URL(uri).port);
+    const readOnly = (how: 'SET' | 'RESET') =>
+      `ALTER ROLE doctor_two ${how} default_transaction_read_only${how === 'SET' ? ' = on' : ''}`;
+    await asOwner(readOnly('SET'));
+    const hosts = ports.map((port) => `127.0.0.1:${port}`).join(',');
+    const uri = `postgresql://doctor_two:two@${hosts}/postgres?sslmode=disable&target_session_attrs=read-write`;
+    const database = createDatabase({ uri, log: silentLogger, maxConnections: 2 });
+    const portOf = async () => {
+      const [row] = await database.query('SELECT inet_server_port() AS port', [], z.object({ port: z.number() }));
+      return String(row?.port);
+    };
+    try {
+      expect(await portOf()).toBe(ports[1]);
+      await asOwner(readOnly('RESET'));
+      await asSuperuser([
+        readOnly('SET'),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'doctor_two'",
+      ]);
+      // A statement that was on its way to the server that changed may fail once; the next one finds the other.
+      await vi.waitFor(async () => expect(await portOf()).toBe(ports[0]), { timeout: 20_000, interval: 50 });
+    } finally {
+      await database.close();
+      await asSuperuser(['DROP ROLE doctor_two']);
+    }
+  });
   it('without which nobody is let in is db-tls-demanded', async () => {
     const uri = uriOf('?sslmode=disable').replace('/postgres?', '/tlsonly?');
     await expectFirst('db-tls-demanded', { dbConnectionUri: uri });
@@ -194,6 +261,36 @@ describe('PostgreSQL with TLS', () => {
     expect(found?.evidence).toContain('/nowhere/root.pem');
   });
 });
+
+/** Somebody between node and server: ends TLS with a certificate of his own, and begins it anew towards the server. */
+async function startStranger(shown: IssuedCertificate | undefined, serverPort: number) {
+  const own = { key: readFileSync(shown?.key ?? ''), cert: readFileSync(shown?.certificate ?? '') };
+  const sockets = new Set<Socket>();
+  const kept = <T extends Socket>(socket: T): T => {
+    sockets.add(socket);
+    return socket.on('error', () => undefined);
+  };
+  const between = createTcpServer((raw) => {
+    kept(raw).once('data', (wishForTls) => {
+      raw.write('S');
+      const towardsNode = kept(new TLSSocket(raw, { isServer: true, ...own }));
+      const upstream = kept(connectTcp(serverPort, '127.0.0.1', () => upstream.write(wishForTls)));
+      upstream.once('data', () => {
+        const towardsServer = kept(connectTls({ socket: upstream, rejectUnauthorized: false }));
+        towardsNode.pipe(towardsServer).pipe(towardsNode);
+        towardsServer.once('close', () => towardsNode.destroy());
+      });
+    });
+  });
+  await once(between.listen(0, '127.0.0.1'), 'listening');
+  return {
+    port: (between.address() as AddressInfo).port,
+    stop: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => between.close(resolve));
+    },
+  };
+}
 
 describe('pgBouncer', () => {
   let pooler: TestPgBouncer | null = null;
@@ -214,6 +311,33 @@ describe('pgBouncer', () => {
   it.each(['session', 'transaction'])('in %s mode is no finding', async (mode) => {
     pooler = await startPgBouncer(node.test.uri, { settings: [`pool_mode = ${mode}`] });
     expect(await node.diagnose({ dbConnectionUri: pooler.uri })).toMatchObject({ ok: true, findings: [] });
+  });
+  it('before a PostgreSQL that is away, or that refuses its login, names that and not itself', async () => {
+    const { port } = new URL(node.test.uri);
+    const free = await findFreePort();
+    const settings = [
+      '[databases]',
+      `away = host=127.0.0.1 port=${free}`,
+      `refused = host=127.0.0.1 port=${port} dbname=postgres user=isg password=not-the-password`,
+    ];
+    pooler = await startPgBouncer(node.test.uri, { settings });
+    const named = (name: string) => {
+      const url = new URL(pooler?.uri ?? '');
+      url.pathname = `/${name}`;
+      return url.href;
+    };
+    await expectFirst('pgbouncer-server-down', { dbConnectionUri: named('away') });
+    await expectFirst('pgbouncer-server-login', { dbConnectionUri: named('refused') });
+  });
+  it('without a connection left for clients is db-connections', async () => {
+    pooler = await startPgBouncer(node.test.uri, { settings: ['max_client_conn = 1'] });
+    const holder = createDatabase({ uri: pooler.uri, log: silentLogger, maxConnections: 1 });
+    const { uri } = pooler;
+    const held = holder.transaction(async (sql) => {
+      await sql.execute('SELECT 1', []);
+      await expectFirst('db-connections', { dbConnectionUri: uri });
+    });
+    await held.finally(() => holder.close());
   });
   it('with another password in its user list is db-password', async () => {
     pooler = await startPgBouncer(node.test.uri);

@@ -77,6 +77,17 @@ describe('one node under its operator', () => {
     expect(told).not.toContain(new URL(target.media.databaseUri).password);
   });
 
+  it('diagnoses itself when asked, while it goes on leading its term', async () => {
+    const agent = await leading();
+    const term = agent.snapshot()?.leadership.term;
+    const { ok, findings, checked } = await agent.call('doctor.run', {});
+    // A machine that is busy with other tests may leave it no time for everything.
+    expect(findings.filter(({ code }) => code !== 'not-checked')).toEqual([]);
+    expect(ok).toBe(true);
+    expect(checked).toContain('iconik');
+    expect(agent.snapshot()?.leadership).toMatchObject({ standing: 'leader', term });
+  });
+
   it('sends its logs to iconik when asked, as those of its gateway', async () => {
     const agent = await leading();
     const { filename } = await agent.call('logs.send', {});

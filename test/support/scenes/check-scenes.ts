@@ -2,7 +2,7 @@ import type { Finding } from '../../../agent/contract/index.ts';
 import type { AppState } from '../../../preload/contract/app-state.ts';
 import { MINUTE, SECOND } from './calm-studio.ts';
 
-const CHECKED = ['iconik', 'the database and the cluster', 'the storages', 'this machine (ffmpeg, disk)'];
+const CHECKED = ['iconik', 'the database and the cluster', 'the storages', 'ffmpeg', 'the disk'];
 
 const FINDINGS: readonly Finding[] = [
   {

@@ -19,6 +19,7 @@ describe('parseConnectionUri', () => {
       sslCert: undefined,
       sslKey: undefined,
       targetSessionAttrs: 'read-write',
+      channelBinding: 'prefer',
       connectTimeoutMs: 7000,
       applicationName: 'x y',
     });
@@ -42,7 +43,8 @@ describe('parseConnectionUri', () => {
       },
     ],
     ['postgresql://h/d?user=u&password=p&connect_timeout=0', { user: 'u', password: 'p', connectTimeoutMs: undefined }],
-    ['postgresql://h/d?sslmode=allow&unheard_of=1', { sslMode: 'prefer' }],
+    ['postgresql://h/d?sslmode=allow&unheard_of=1', { sslMode: 'prefer', channelBinding: 'prefer' }],
+    ['postgresql://h/d?channel_binding=disable', { channelBinding: 'disable' }],
   ])('reads %s', (uri, parts) => {
     expect(parseConnectionUri(uri)).toMatchObject(parts);
   });
@@ -59,6 +61,7 @@ describe('parseConnectionUri', () => {
     ['postgresql://h/d?sslmode=yes', 'sslmode'],
     ['postgresql://h/d?target_session_attrs=any-old', 'target_session_attrs'],
     ['postgresql://h/d?connect_timeout=soon', 'connect_timeout'],
+    ['postgresql://h/d?channel_binding=require', 'channel_binding'],
     ['postgresql://h/d?sslcert=/c.pem', 'sslcert'],
     ['postgresql://a,b,c/d?port=1,2', 'port'],
     ['postgresql://h/d?sslmode', 'parameters'],

@@ -35,6 +35,7 @@ const queue = (over: Partial<ClusterLook['queues'][number]> = {}): ClusterLook['
 const look = (over: Partial<ClusterLook> = {}): ClusterLook => ({
   leaderless_ms: null,
   leader_changes: 1,
+  last_leaders: [],
   members: [member()],
   queues: [queue()],
   longest_job_ms: 90_000,
@@ -82,6 +83,27 @@ describe('a cluster', () => {
     expect(codes({ queues: [queue({ ...waiting, is_moving: true })] })).toEqual([]);
     expect(codes({ queues: [queue(waiting)] })).toEqual(['jobs-stuck']);
     expect(codes({ queues: [queue({ running: 1, overdue_ms: 90_000 })] })).toEqual(['jobs-stuck']);
+  });
+
+  it('whose leases are modest is warned when jobs take longer, and never at iconik’s default', () => {
+    const long = { longest_job_ms: 400_000 };
+    const found = explainCluster(look(long), { ...TERMS, visibilityTimeoutS: 300 });
+    expect(found).toMatchObject([{ code: 'visibility-timeout-short', severity: 'warning' }]);
+    expect(found[0]?.evidence).toContain('took 7 min');
+    expect(codes(long, { visibilityTimeoutS: 500 })).toEqual([]);
+    expect(codes({ longest_job_ms: 36_000_000 })).toEqual([]);
+    expect(codes({}, { visibilityTimeoutS: 30 })).toEqual(['visibility-timeout-short']);
+  });
+
+  it('whose leadership is restless says who led and why each ended', () => {
+    const last = [
+      { name: 'node-b', term: 9, lasted_ms: null, end_why: null },
+      { name: 'node-a', term: 8, lasted_ms: 40_000, end_why: 'the storage NAS is away' },
+    ];
+    const [found] = explainCluster(look({ leader_changes: 9, last_leaders: last }), TERMS);
+    expect(found?.evidence).toBe(
+      '9 leaderships began in the last 10 minutes. node-b leads (term 9). node-a led 40 s (term 8): the storage NAS is away.',
+    );
   });
 
   it('with dead jobs, several versions, restless leadership or too many requests is warned', () => {
