@@ -63,6 +63,8 @@ export class BodyStream {
   #current: Buffer;
   #filledBytes = 0;
   #bodyBytes: number | null = null;
+  /** The head does not say two things about where its body ends. */
+  #isClear = false;
   #leftBytes = 0;
   #handedOnAt = performance.now();
   #isOver = false;
@@ -104,7 +106,7 @@ export class BodyStream {
     const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     stream.#socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\n${head}\r\n`);
     await stream.#opened.promise;
-    if (stream.#bodyBytes !== null || stream.statusCode >= 300) return stream;
+    if (stream.#bodyBytes !== null || (stream.#isClear && stream.statusCode >= 300)) return stream;
     stream.destroy();
     return null;
   }
@@ -183,11 +185,9 @@ export class BodyStream {
       if (head.statusCode < 200) continue;
       this.statusCode = head.statusCode;
       this.headers = head.headers;
-      const length = head.headers['content-length'] ?? '';
-      const hasLength =
-        BODY_STATUS.has(head.statusCode) &&
-        /^\d{1,15}$/.test(length) &&
-        head.headers['transfer-encoding'] === undefined;
+      const { 'content-length': length, 'transfer-encoding': coding } = head.headers;
+      this.#isClear = length === undefined || (/^\d{1,15}$/.test(length) && coding === undefined);
+      const hasLength = this.#isClear && length !== undefined && BODY_STATUS.has(head.statusCode);
       if (hasLength) {
         this.#bodyBytes = Number(length);
         this.#leftBytes = this.#bodyBytes;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BodyStream } from '../../../agent/storage/process/body-stream.ts';
 import { isLong } from '../../support/long-version.ts';
 
-const RUNS = isLong ? 5_000 : 120;
+const RUNS = isLong ? 1_000 : 120;
 
 /** What a server sends, in pieces, before it closes the connection. */
 let answer: Buffer[] = [];
@@ -32,7 +32,8 @@ function send(socket: net.Socket, pieces: Buffer[]): void {
 /** A whole answer as it was understood. */
 interface Understood {
   status: number;
-  body: string;
+  /** null = it did not come to its end. */
+  body: string | null;
 }
 
 /** `left` = not a plain answer, so it is not for this reader; `broken` = no whole answer. */
@@ -60,7 +61,7 @@ function byNode(): Promise<Understood | 'broken'> {
         body += text;
       });
       response.on('error', () => {});
-      response.on('close', () => resolve(response.complete ? { status: response.statusCode ?? 0, body } : 'broken'));
+      response.on('close', () => resolve({ status: response.statusCode ?? 0, body: response.complete ? body : null }));
     });
     request.on('error', () => hasAnswer || resolve('broken'));
     request.on('upgrade', (_response, socket) => {
@@ -176,7 +177,7 @@ it('takes no answer that node:http refuses or understands in another way', async
         const theirs = await byNode();
         if (ours === 'left' || ours === 'broken') return;
         // Of a refusal only the status is read.
-        if (ours.status >= 300) expect(theirs === 'broken' ? theirs : theirs.status).toBe(ours.status);
+        if (ours.status >= 300) expect(theirs).toMatchObject({ status: ours.status });
         else expect(theirs).toEqual(ours);
       },
     ),
