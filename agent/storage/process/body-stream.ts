@@ -1,6 +1,6 @@
 /**
  * The answer to a GET whose body goes straight from the connection into blocks of our own: `node:http` and undici make a
- * buffer of every piece that arrives, which costs five times the processor time of the reading itself (README.md, "Why bodies
+ * buffer of every piece that arrives, which without TLS costs five times the processor time of the reading itself (README.md, "Why bodies
  * are read by code of our own"). Only for plain answers: 200 or 206, one length, no proxy; all else is left to `node:http`
  * (receive-file.ts). Nothing is taken that `node:http` would refuse, or take for another body.
  */

@@ -224,7 +224,7 @@ interface OpenedFile {
   reader: PacedReader;
 }
 
-/** Of a short file: digests of one piece, by one call each; a digest that is begun, fed and ended costs twice as much. */
+/** Of a short file: it is one piece, and each digest of it one call. */
 function digestPiece({ columns, withMd5 }: FilesTask, { fd, sizeBytes, index, reader }: OpenedFile): number {
   const readBytes = reader.readPiece(ownBuffer, fd, sizeBytes);
   const piece = ownBuffer.subarray(0, readBytes);
