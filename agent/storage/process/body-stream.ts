@@ -1,7 +1,8 @@
 /**
- * The answer to a GET whose body goes straight from the connection into blocks of our own. `node:http` makes a buffer of
- * every 64 KiB that arrive and hands each through its streams, which costs ten times the processor time of the reading
- * itself. Only for plain answers: one length, no proxy; all else is left to `node:http` (receive-file.ts).
+ * The answer to a GET whose body goes straight from the connection into blocks of our own: `node:http` and undici make a
+ * buffer of every piece that arrives, which without TLS costs five times the processor time of the reading itself (README.md, "Why bodies
+ * are read by code of our own"). Only for plain answers: 200 or 206, one length, no proxy; all else is left to `node:http`
+ * (receive-file.ts). Nothing is taken that `node:http` would refuse, or take for another body.
  */
 import net from 'node:net';
 import tls from 'node:tls';
@@ -9,8 +10,16 @@ import tls from 'node:tls';
 const BLOCK_BYTES = 512 * 1024;
 /** One is being filled, one is being written, one waits for its turn. */
 const BLOCKS = 3;
-/** Longer heads are no object store's. */
-const MAX_HEAD_BYTES = 64 * 1024;
+/** As long as `node:http` takes them. */
+const MAX_HEAD_BYTES = 16 * 1024;
+/** Answers that bring (a part of) the file. */
+const BODY_STATUS = new Set([200, 206]);
+const SWITCHING_PROTOCOLS = 101;
+/** Text of a header or a reason: no control characters but the tab, above all no single CR or LF. */
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+/** Words and what is between them are told apart by each character: no line takes more than one pass. */
+const HEADER_LINE =
+  /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?:([\x21-\x7e\x80-\xff]+(?:[ \t]+[\x21-\x7e\x80-\xff]+)*)[ \t]*)?$/;
 /** On a slow or silent connection what has come is handed on after this, so that a kill loses no more. */
 const HAND_ON_MS = 500;
 
@@ -28,11 +37,11 @@ export function isPlainTarget(
 /** Status and headers (lower-case names) of an answer's head; null when it is none. */
 export function parseHead(head: string): { statusCode: number; headers: Record<string, string> } | null {
   const [first = '', ...lines] = head.split('\r\n');
-  const [, status] = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first) ?? [];
+  const [, status] = STATUS_LINE.exec(first) ?? [];
   if (status === undefined) return null;
   const headers: Record<string, string> = {};
   for (const line of lines) {
-    const [, name, value = ''] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+    const [, name, value = ''] = HEADER_LINE.exec(line) ?? [];
     if (name === undefined) return null;
     const key = name.toLowerCase();
     const earlier = headers[key];
@@ -54,6 +63,8 @@ export class BodyStream {
   #current: Buffer;
   #filledBytes = 0;
   #bodyBytes: number | null = null;
+  /** The head does not say two things about where its body ends. */
+  #isClear = false;
   #leftBytes = 0;
   #handedOnAt = performance.now();
   #isOver = false;
@@ -84,8 +95,9 @@ export class BodyStream {
   }
 
   /**
-   * Sends the request and resolves with the head of the answer; null when its body has no length of its own, so that the
-   * request is to be made by other means. Rejects with what broke the connection, or with the reason of the signal.
+   * Sends the request and resolves with the head of the answer; null when it is not a plain one with a body of known length,
+   * so that the request is to be made by other means. Of an answer from 300 on there is the head alone. Rejects with what
+   * broke the connection, or with the reason of the signal.
    */
   static async open(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<BodyStream | null> {
     signal.throwIfAborted();
@@ -94,7 +106,7 @@ export class BodyStream {
     const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     stream.#socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\n${head}\r\n`);
     await stream.#opened.promise;
-    if (stream.#bodyBytes !== null || stream.statusCode >= 300) return stream;
+    if (stream.#bodyBytes !== null || (stream.#isClear && stream.statusCode >= 300)) return stream;
     stream.destroy();
     return null;
   }
@@ -168,12 +180,14 @@ export class BodyStream {
       if (!head) return this.#refuseHead();
       this.#current.copyWithin(0, end + 4, this.#filledBytes);
       this.#filledBytes -= end + 4;
+      if (head.statusCode === SWITCHING_PROTOCOLS) return this.#refuseHead();
       // Something like "100 Continue": the answer follows.
       if (head.statusCode < 200) continue;
       this.statusCode = head.statusCode;
       this.headers = head.headers;
-      const length = head.headers['content-length'] ?? '';
-      const hasLength = /^\d{1,16}$/.test(length) && head.headers['transfer-encoding'] === undefined;
+      const { 'content-length': length, 'transfer-encoding': coding } = head.headers;
+      this.#isClear = length === undefined || (/^\d{1,15}$/.test(length) && coding === undefined);
+      const hasLength = this.#isClear && length !== undefined && BODY_STATUS.has(head.statusCode);
       if (hasLength) {
         this.#bodyBytes = Number(length);
         this.#leftBytes = this.#bodyBytes;

@@ -1,4 +1,4 @@
-import { assertNotCancelled } from './cancellation.ts';
+import { cancelled } from './cancellation.ts';
 
 const STOP = 0;
 const NEXT = 1;
@@ -25,7 +25,7 @@ export class DigestControl {
 
   /** Throws `cancelled` once a stop was asked for. */
   assertGoing(): void {
-    assertNotCancelled({ aborted: Atomics.load(this.#words, STOP) !== 0 });
+    if (Atomics.load(this.#words, STOP) !== 0) throw cancelled();
   }
 
   /** Sleeps, at most until a stop is asked for. Blocks the thread. */

@@ -1,11 +1,12 @@
+import { join } from 'node:path';
 import { mayStandForBytes } from '../odd-name.ts';
 import { processErrorCode, type RequestOf, type ResultOf } from '../storage-messages.ts';
-import { directoryOf, nameOf } from '../storage-path.ts';
+import { directoryOf, nameOf, pathSegments } from '../storage-path.ts';
 import type { CallContext } from './call-context.ts';
 import { containedDirectory, containedEntry } from './contained-path.ts';
-import { FILE_STATES, type FileTrouble, type ListedFile, type SharedColumns, troubleOf } from './digest-task.ts';
+import { FILE_STATES, type FileTrouble, type ListedFiles, type SharedColumns, troubleOf } from './digest-task.ts';
 import { runInAll, underControl } from './digest-threads.ts';
-import { type DiskPath, entryPath } from './disk-path.ts';
+import type { DiskPath } from './disk-path.ts';
 import { classifyFileError } from './local-filesystem.ts';
 import { assertRootPresent } from './root-marker.ts';
 
@@ -57,32 +58,64 @@ function createColumns(rows: number): SharedColumns {
   };
 }
 
-/** Where the files lie; why one was not found stands in `troubles`. */
+/** Where the files lie; why one was not found stands in `troubles`. Directories are looked at once. */
 async function locate(
   paths: readonly string[],
   { mountPoint }: CallContext,
-): Promise<{ files: ListedFile[]; troubles: FileTrouble[] }> {
-  const files: ListedFile[] = paths.map((path) => ({ path, at: null }));
+): Promise<{ files: ListedFiles; troubles: FileTrouble[] }> {
+  const elsewhere = new Map<number, DiskPath | null>();
   const troubles: FileTrouble[] = [];
-  const directories = new Map<string, Promise<DiskPath>>();
-  const locateOne = async (path: string): Promise<DiskPath> => {
-    if (mayStandForBytes(nameOf(path))) return await containedEntry(mountPoint, path);
-    const directory = directoryOf(path);
-    const known = directories.get(directory) ?? containedDirectory(mountPoint, directory);
-    directories.set(directory, known);
-    return entryPath(await known, nameOf(path));
+  const refuse = (index: number, thrown: unknown) => {
+    elsewhere.set(index, null);
+    troubles.push({ index, ...troubleOf(classifyFileError(thrown, paths[index] ?? '')) });
   };
-  let next = 0;
-  const look = async () => {
-    for (let index = next++; index < paths.length; index = next++) {
-      const path = paths[index] ?? '';
-      try {
-        files[index] = { path, at: await locateOne(path) };
-      } catch (thrown) {
-        troubles.push({ index, ...troubleOf(classifyFileError(thrown, path)) });
-      }
+  const { odd, directories } = sortOut(paths, refuse);
+  await inTurns([...directories], async ([directory, inIt]) => {
+    try {
+      await containedDirectory(mountPoint, directory);
+    } catch (thrown) {
+      for (const index of inIt) refuse(index, thrown);
     }
+  });
+  await inTurns(odd, async (index) => {
+    try {
+      elsewhere.set(index, await containedEntry(mountPoint, paths[index] ?? ''));
+    } catch (thrown) {
+      refuse(index, thrown);
+    }
+  });
+  const read = paths.map((path, index) => (elsewhere.has(index) ? path.replaceAll('\0', '') : path));
+  return { files: { count: paths.length, paths: read.join('\0'), root: join(mountPoint), elsewhere }, troubles };
+}
+
+/** The list by directories, but for paths that may stand for other bytes; those that break the path rules are refused. */
+function sortOut(paths: readonly string[], refuse: (index: number, thrown: unknown) => void) {
+  const directories = new Map<string, number[]>();
+  const odd: number[] = [];
+  for (const [index, path] of paths.entries()) {
+    if (mayStandForBytes(path)) {
+      odd.push(index);
+      continue;
+    }
+    try {
+      pathSegments(nameOf(path));
+    } catch (thrown) {
+      refuse(index, thrown);
+      continue;
+    }
+    const directory = directoryOf(path);
+    const inIt = directories.get(directory);
+    if (inIt) inIt.push(index);
+    else directories.set(directory, [index]);
+  }
+  return { directories, odd };
+}
+
+/** Some at a time; `look` never rejects. */
+async function inTurns<Item>(items: readonly Item[], look: (item: Item) => Promise<void>): Promise<void> {
+  let next = 0;
+  const work = async () => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await look(item);
   };
-  await Promise.all(Array.from({ length: LOOKS }, look));
-  return { files, troubles };
+  await Promise.all(Array.from({ length: LOOKS }, work));
 }

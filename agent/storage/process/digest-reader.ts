@@ -1,5 +1,5 @@
 /** The work of a digest thread: blocking reads and digests, so that the process's main thread never waits for either. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import xxhash from 'xxhash-addon';
 import { notAFile } from './contained-path.ts';
@@ -56,20 +56,39 @@ class PacedReader {
   readInto(sink: Sink, fd: number, lengthBytes: number): number {
     let readBytes = 0;
     while (readBytes < lengthBytes) {
-      this.#control.assertGoing();
       const room = sink.room();
-      const startedMs = this.#await();
-      const wanted = Math.min(room.length, this.#pieceBytes, lengthBytes - readBytes);
-      const got = readSync(fd, room, 0, wanted, readBytes);
+      const got = this.#read(room, fd, {
+        offset: 0,
+        lengthBytes: Math.min(room.length, lengthBytes - readBytes),
+        at: readBytes,
+      });
       if (got === 0) break;
       sink.take(got === room.length ? room : room.subarray(0, got));
       readBytes += got;
-      this.#control.addDone(got);
-      if (this.#bytesPerSecond !== null) {
-        this.#dueMs = nextReadMs({ dueMs: this.#dueMs, startedMs }, got, this.#bytesPerSecond);
-      }
     }
     return readBytes;
+  }
+
+  /** Fills a buffer with the first `lengthBytes` of a file; answers how many there were. */
+  readPiece(room: Buffer, fd: number, lengthBytes: number): number {
+    let readBytes = 0;
+    while (readBytes < lengthBytes) {
+      const got = this.#read(room, fd, { offset: readBytes, lengthBytes: lengthBytes - readBytes, at: readBytes });
+      if (got === 0) break;
+      readBytes += got;
+    }
+    return readBytes;
+  }
+
+  #read(room: Buffer, fd: number, piece: { offset: number; lengthBytes: number; at: number }): number {
+    this.#control.assertGoing();
+    const startedMs = this.#await();
+    const got = readSync(fd, room, piece.offset, Math.min(piece.lengthBytes, this.#pieceBytes), piece.at);
+    this.#control.addDone(got);
+    if (this.#bytesPerSecond !== null) {
+      this.#dueMs = nextReadMs({ dueMs: this.#dueMs, startedMs }, got, this.#bytesPerSecond);
+    }
+    return got;
   }
 
   /** Waits for the time to read; answers the time. */
@@ -154,16 +173,19 @@ function readFiles(task: Extract<DigestTask, { kind: 'files' }>): TaskResults['f
   const control = new DigestControl(task.control);
   const reader = new PacedReader(task);
   const troubles: FileTrouble[] = [];
+  const { count, root, elsewhere } = task.files;
+  const paths = task.files.paths.split('\0');
   for (;;) {
     const index = control.takeNext();
-    const file = task.files[index];
-    if (!file) return { troubles };
-    if (file.at === null) continue;
+    if (index >= count) return { troubles };
+    const path = paths[index] ?? '';
+    const other = elsewhere.get(index);
+    if (other === null) continue;
     control.assertGoing();
     try {
-      task.columns.states[index] = readOne(task, { path: file.path, at: file.at, index, reader });
+      task.columns.states[index] = readOne(task, { path, at: other ?? `${root}/${path}`, index, reader });
     } catch (thrown) {
-      const trouble = troubleOf(classifyFileError(thrown, file.path));
+      const trouble = troubleOf(classifyFileError(thrown, path));
       if (trouble.code === 'cancelled') throw thrown;
       task.columns.states[index] = TROUBLE;
       troubles.push({ index, ...trouble });
@@ -173,7 +195,7 @@ function readFiles(task: Extract<DigestTask, { kind: 'files' }>): TaskResults['f
 
 /** Digests one file of a list into its row; answers its state. */
 function readOne(
-  { columns, withMd5 }: Extract<DigestTask, { kind: 'files' }>,
+  task: FilesTask,
   { path, at, index, reader }: { path: string; at: DiskPath; index: number; reader: PacedReader },
 ): number {
   const fd = openFile(at, path);
@@ -181,12 +203,10 @@ function readOne(
     const before = fstatSync(fd, BIGINT);
     if (!before.isFile()) throw notAFile(path);
     if (!isCountable(before)) throw uncountable(path);
+    const { columns } = task;
     const sizeBytes = Number(before.size);
-    const md5 = withMd5 ? createHash('md5') : null;
-    fast.reset();
-    const readBytes = reader.readInto(md5 ? ownSink([fast, md5]) : FAST_SINK, fd, sizeBytes);
-    columns.digests.set(fast.digest(), index * ROW_BYTES);
-    if (md5) columns.digests.set(md5.digest(), index * ROW_BYTES + ROW_BYTES / 2);
+    const digest = sizeBytes <= PIECE_BYTES ? digestPiece : digestPieces;
+    const readBytes = digest(task, { fd, sizeBytes, index, reader });
     columns.sizes[index] = sizeBytes;
     columns.mtimesNs[index] = mtimeNsOf(before);
     columns.fileIds[index] = before.ino;
@@ -196,6 +216,32 @@ function readOne(
   } finally {
     closeSync(fd);
   }
+}
+
+type FilesTask = Extract<DigestTask, { kind: 'files' }>;
+interface OpenedFile {
+  fd: number;
+  sizeBytes: number;
+  index: number;
+  reader: PacedReader;
+}
+
+/** Of a short file: it is one piece, and each digest of it one call. */
+function digestPiece({ columns, withMd5 }: FilesTask, { fd, sizeBytes, index, reader }: OpenedFile): number {
+  const readBytes = reader.readPiece(ownBuffer, fd, sizeBytes);
+  const piece = ownBuffer.subarray(0, readBytes);
+  columns.digests.set(xxhash.XXHash128.hash(piece), index * ROW_BYTES);
+  if (withMd5) columns.digests.set(hash('md5', piece, 'buffer'), index * ROW_BYTES + ROW_BYTES / 2);
+  return readBytes;
+}
+
+function digestPieces({ columns, withMd5 }: FilesTask, { fd, sizeBytes, index, reader }: OpenedFile): number {
+  const md5 = withMd5 ? createHash('md5') : null;
+  fast.reset();
+  const readBytes = reader.readInto(md5 ? ownSink([fast, md5]) : FAST_SINK, fd, sizeBytes);
+  columns.digests.set(fast.digest(), index * ROW_BYTES);
+  if (md5) columns.digests.set(md5.digest(), index * ROW_BYTES + ROW_BYTES / 2);
+  return readBytes;
 }
 
 /** Opens what may be a regular file; neither follows a link nor waits for the other end of a pipe. */

@@ -30,10 +30,15 @@ export interface FileTrouble extends ThreadTrouble {
   index: number;
 }
 
-/** A file of a list: its path in the storage, for people, and where it lies; null = it was not found. */
-export interface ListedFile {
-  path: string;
-  at: DiskPath | null;
+/** Where the files of a list lie. One long string crosses to a thread in a fraction of the time that thousands of objects take. */
+export interface ListedFiles {
+  count: number;
+  /** Paths in the storage, joined by NUL. */
+  paths: string;
+  /** The mount point: a file lies at its path below it … */
+  root: string;
+  /** … but those named here, by their place in the list; null = it is not to be read. */
+  elsewhere: ReadonlyMap<number, DiskPath | null>;
 }
 
 /** What every task carries: memory of a `DigestControl`, and how fast this thread may read (null = as fast as it can). */
@@ -49,7 +54,7 @@ export type DigestTask =
   /** Computes MD5 of what comes through the ring. */
   | { kind: 'md5'; ring: SharedArrayBuffer; control: SharedArrayBuffer }
   /** Opens, reads and looks at files of a list, as many as this thread gets hold of. */
-  | (Shared & { kind: 'files'; files: ListedFile[]; columns: SharedColumns; withMd5: boolean });
+  | (Shared & { kind: 'files'; files: ListedFiles; columns: SharedColumns; withMd5: boolean });
 
 /** What a task answers. */
 export interface TaskResults {

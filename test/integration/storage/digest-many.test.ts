@@ -51,7 +51,20 @@ describe('a list of files', () => {
     symlinkSync('empty', at('link'));
     execFileSync('mkfifo', [at('pipe')]);
     const files = await storage.digestMany(
-      ['empty', 'link', 'reel/short', 'gone', 'reel', 'caf⟦e9⟧.mov', '../x', 'pipe', 'reel/long', 'no/such/folder'],
+      [
+        'empty',
+        'link',
+        'reel/short',
+        'gone',
+        'reel',
+        'caf⟦e9⟧.mov',
+        '../x',
+        'pipe',
+        'reel/long',
+        'no/such/folder',
+        'reel/a\0b',
+        'reel/..',
+      ],
       { withMd5: true },
     );
     expect(files).toMatchObject([
@@ -65,6 +78,8 @@ describe('a list of files', () => {
       { kind: 'trouble', error: { code: 'file-unreadable' } },
       { kind: 'digested', changed: false, facts: { sizeBytes: 600_001 }, ...peersOf('reel/long') },
       { kind: 'trouble', error: { code: 'file-not-found' } },
+      { kind: 'trouble', error: { code: 'outside-storage' } },
+      { kind: 'trouble', error: { code: 'outside-storage' } },
     ]);
     expect(files[8]).toMatchObject({ facts: await storage.stat('reel/long') });
     const [fast] = await storage.digestMany(['reel/long'], { withMd5: false });
