@@ -85,7 +85,7 @@ async function write(deps: MhlDeps, context: JobContext<MhlPayload>, storage: St
   const origin = { directoryName: nameOf(path) || context.payload.storageId, createdMs, hostName, version };
   const partial = (what: string) => joinPath(folder, `.isg-pro-mhl-${context.job.jobId}-${what}`);
   const manifest = await writeManifest(deps, context, { storage, origin, partialPath: partial('list') });
-  await storage.appendText(partial('chain'), chainOf(manifestName(origin), manifest.c4), 0);
+  await storage.writeText(partial('chain'), chainOf(manifestName(origin), manifest.c4), 0);
   await context.confirmLease();
   const manifestPath = joinPath(folder, manifestName(origin));
   // Of an earlier try that did not come to its chain.
@@ -108,7 +108,7 @@ async function writeManifest(
   const add = async (text: string) => {
     context.signal.throwIfAborted();
     sum.add(text);
-    offsetBytes = await storage.appendText(partialPath, text, offsetBytes);
+    offsetBytes = await storage.writeText(partialPath, text, offsetBytes);
   };
   const relative = (file: RecordedFile) => (path === '' ? file.path : file.path.slice(path.length + 1));
   let files = 0;
