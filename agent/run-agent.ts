@@ -6,9 +6,10 @@ import { type FileLock, lockDataFolder } from './cache/data-folder-lock.ts';
 import { loadInstallation } from './cache/installation.ts';
 import { DuplicateRefusedError } from './cluster-node.ts';
 import { parseFlags } from './config/flags.ts';
-import { loadConfig, type NodeConfig } from './config/load-config.ts';
+import { loadConfig, locateFiles, type NodeConfig } from './config/load-config.ts';
 import { EXIT } from './contract/index.ts';
-import { runDoctor } from './doctor/run-doctor.ts';
+import { diagnoseNode, runDoctor } from './doctor/run-doctor.ts';
+import { runSupportBundle } from './doctor/support-bundle/run-support-bundle.ts';
 import { startBeatThread } from './link/beat-thread.ts';
 import type { ParentLink } from './link/parent-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
@@ -56,8 +57,13 @@ export async function runAgent(link: ParentLink | null): Promise<never> {
 
 async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {
   const loaded = loadConfig(argv, process.env);
-  if (loaded.kind === 'ok' && loaded.config.doctor)
-    return { code: await runDoctor(loaded.config), reason: 'The diagnosis has ended.' };
+  const { flags } = parseFlags(argv);
+  if (flags.doctor) return { code: await runDoctor(loaded, flags), reason: 'The diagnosis has ended.' };
+  if (flags.supportBundle !== undefined) {
+    const files = locateFiles(argv, process.env);
+    const order = { ...flags, ...files, file: flags.supportBundle, loaded, signal: stop.signal };
+    return { code: await runSupportBundle(order), reason: 'The support bundle has ended.' };
+  }
   if (loaded.kind === 'ok') return run(loaded.config, loaded.warnings, stop, link);
   if (link && isConfigAbsent(argv)) return waitForSetUp(link, argv, stop.signal);
   const problems = loaded.problems.map((problem) => `- ${problem}\n`).join('');
@@ -136,6 +142,7 @@ function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog
     lookBack: agentLog.lookBack,
     identity: { ...bareIdentity(), storageGatewayId, dataDir, iconikUrl },
     httpsProxy,
+    diagnose: (embeddedUri) => diagnoseNode(config, embeddedUri),
     first: {
       phase: 'waiting-for-iconik',
       reason: 'The node is starting: it asks iconik for its settings.',

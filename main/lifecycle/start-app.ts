@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { app, powerMonitor, session } from 'electron';
 import type { AgentCallName, AgentParams } from '../../agent/contract/index.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
+import type { ErrandStart } from '../agent-host/agent-errand.ts';
 import { type AgentHost, createAgentHost } from '../agent-host/agent-host.ts';
 import { nodeAdapter } from '../agent-host/node-adapter.ts';
 import { utilityProcessAdapter } from '../agent-host/utility-process-adapter.ts';
@@ -20,8 +21,10 @@ import type { AppLocations } from './app-locations.ts';
 import { type AppStateStore, createAppStateStore } from './app-state-store.ts';
 import { startAppTray } from './app-tray.ts';
 import { createConfigFollower } from './config-follower.ts';
+import { createFullCheck } from './full-check.ts';
 import { createMainCalls } from './main-calls.ts';
 import { quitOrderly } from './quit.ts';
+import { createSupportBundle } from './support-bundle.ts';
 
 /** What a run of the application is made of besides itself. */
 export interface AppParts {
@@ -43,7 +46,15 @@ export function startApp(parts: AppParts): RunningApp {
   const { locations, config, log } = parts;
   const window = createAppWindow({ preloadPath: PROGRAM_FILES.preload, isPackaged: app.isPackaged, log });
   const store = createAppStateStore(initialState(parts));
-  const host = createHost(parts, store, window);
+  const program = programOf(parts);
+  const host = createHost(parts, { program, store, window });
+  const check = createFullCheck({ store, host, errand: program, log });
+  const bundle = createSupportBundle({
+    store,
+    errand: program,
+    temporaryFolder: tmpdir(),
+    versions: process.versions,
+  });
   const followConfig = createConfigFollower({ config, store, host, log });
   guardSession(session.defaultSession, log);
   serveApp(session.defaultSession, PROGRAM_FILES.rendererFolder);
@@ -53,6 +64,8 @@ export function startApp(parts: AppParts): RunningApp {
       config,
       logFolder: locations.logFolder,
       restartAgent: () => host.restart(),
+      check,
+      bundle,
       followConfig,
       window: () => window.native(),
     }),
@@ -66,7 +79,14 @@ export function startApp(parts: AppParts): RunningApp {
   else window.showFirst(() => host.start());
   setAppMenu({ isMac: process.platform === 'darwin', isPackaged: app.isPackaged });
   store.subscribe((state) => window.send('app-state', state));
-  const stopTray = startAppTray({ store, window, host, iconFolder: trayIconFolder(app.isPackaged), log });
+  const stopTray = startAppTray({
+    store,
+    window,
+    host,
+    runCheck: () => void check.run(),
+    iconFolder: trayIconFolder(app.isPackaged),
+    log,
+  });
   const stopWatching = watchConfig(locations.configPath, () => void followConfig());
   powerMonitor.on('resume', () => host.resumed());
   powerMonitor.on('shutdown', () => app.quit());
@@ -75,6 +95,8 @@ export function startApp(parts: AppParts): RunningApp {
     stopAgent: () => host.stop().finally(stopTray),
     onQuitting: () => {
       stopWatching();
+      check.stop();
+      bundle.cancel();
       window.allowClosing();
     },
     log,
@@ -91,20 +113,34 @@ function initialState({ locations, config, firstCheck }: AppParts): AppState {
     snapshot: null,
     config: { path: config.path, ...firstCheck },
     logFolder: locations.logFolder,
+    check: { runningSinceMs: null, last: null, failure: '' },
+    bundle: null,
     updateReady: null,
   };
 }
 
-function createHost(parts: AppParts, store: AppStateStore, window: AppWindow): AgentHost {
-  const { locations, isTestBuild, log } = parts;
+/** How the agent's program is started, as the node or for an errand. */
+function programOf({ locations, isTestBuild }: AppParts): ErrandStart {
   const nodePath = agentNodePath({ env: process.env, isPackaged: app.isPackaged, isTestBuild });
-  return createAgentHost({
+  return {
     spawn: nodePath === null ? utilityProcessAdapter : nodeAdapter(nodePath),
     entry: PROGRAM_FILES.agentEntry,
     configPath: locations.configPath,
     dataDir: locations.dataDir,
-    temporaryFolder: tmpdir(),
     environment: process.env,
+  };
+}
+
+interface HostParts {
+  program: ErrandStart;
+  store: AppStateStore;
+  window: AppWindow;
+}
+
+function createHost({ log }: AppParts, { program, store, window }: HostParts): AgentHost {
+  return createAgentHost({
+    ...program,
+    temporaryFolder: tmpdir(),
     log,
     onState: (agent) => store.update({ agent }),
     onSnapshot: (snapshot) => store.update({ snapshot }),

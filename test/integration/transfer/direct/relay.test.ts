@@ -97,7 +97,10 @@ async function cleanUps(fileSetId: unknown) {
 describe('a relay', () => {
   it('brings a file through the cloud to the other gateway by parts, and leaves nothing there', async () => {
     const file = await bench.ingest('relay/big.mov', randomBytes(2 * PART_BYTES + 5));
-    await bench.runToEnd(firstLeg(), await order(file), await bench.memory('relay-upload'));
+    const memoryOfFirst = await bench.memory('relay-upload');
+    await bench.runToEnd(firstLeg(), await order(file), memoryOfFirst);
+    // Nothing has to be read once more for a digest that the order has.
+    expect(memoryOfFirst.checkpoint).toMatchObject({ upload: { md5: file.md5 } });
     const [record, ...more] = queued(file.assetId);
     expect(more).toEqual([]);
     expect(record).toMatchObject({ temporary_file_set_source: true, destination_filename: 'big.mov' });
@@ -113,6 +116,15 @@ describe('a relay', () => {
     expect([state.temporaryFileSets, state.temporaryFiles, bench.standIn.objects()]).toEqual([[], [], []]);
     expect(state.violations).toEqual([]);
     expect(state.answerFaults).toEqual([]);
+  });
+
+  it('names the copy as ordered, and hands on what the order wanted and it cannot do', async () => {
+    const file = await bench.ingest('relay/own.mov', randomBytes(1000));
+    const more = { destinationFilename: 'ordered', includeOriginalExtension: true, warning: 'the source was kept' };
+    const payload = { ...(await order(file)), ...more };
+    const outcome = await bench.runOnce(firstLeg(), payload, await bench.memory('relay-upload'));
+    expect(outcome).toMatchObject({ kind: 'done', result: { warning: 'the source was kept' } });
+    expect(queued(file.assetId)).toMatchObject([{ destination_filename: 'ordered.mov' }]);
   });
 
   it('is ordered once, with one file set and one file, whichever call of the first leg its node dies at', async () => {
