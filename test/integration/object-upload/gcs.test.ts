@@ -213,7 +213,7 @@ describe('where iconik or the store offers no parallel uploads', () => {
   it('the file goes through a session: what would be composed lies elsewhere than the record says', async () => {
     const cloud = await cloudUpload();
     const { files } = cloud.api;
-    const asked = files.gcsComposeUrl;
+    const asked = files.gcsComposeUrl.bind(files);
     files.gcsComposeUrl = async (...args) => {
       const composition = await asked(...args);
       return { ...composition, composeUrl: composition.composeUrl.replace('clip%201.mov', 'other.mov') };
