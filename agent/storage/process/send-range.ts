@@ -191,7 +191,7 @@ async function sendBody(source: Source, sending: Sending): Promise<http.Incoming
   const { request, watch, context } = sending;
   const { offsetBytes, lengthBytes, path } = source.send;
   const size = Math.max(1, Math.min(CHUNK_BYTES, lengthBytes));
-  const buffers = [takeBuffer(size), takeBuffer(size)] as const;
+  const buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] as const;
   let onItsWay: Promise<unknown> = Promise.resolve();
   let sentBytes = 0;
   for (let turn = 0; sentBytes < lengthBytes; turn += 1) {
@@ -211,25 +211,8 @@ async function sendBody(source: Source, sending: Sending): Promise<http.Incoming
   }
   const early = await Promise.race([onItsWay, sending.answered, sending.failure]);
   if (isAnswer(early) && !request.writableFinished && request.writableLength > 0) return early;
-  if (!isAnswer(early)) giveBack(buffers);
   request.end();
   return null;
-}
-
-/**
- * Buffers of parts that are sent, for the next ones: made anew for each part, those of the last parts would lie beside them until
- * they are collected, which for memory outside of the heap is late. Only what the connection has taken comes back here, never
- * what one that broke may still hold.
- */
-const spare: Buffer[] = [];
-const MOST_SPARE = 32;
-
-function takeBuffer(size: number): Buffer {
-  return (size === CHUNK_BYTES ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(size);
-}
-
-function giveBack(buffers: readonly Buffer[]): void {
-  for (const buffer of buffers) if (buffer.length === CHUNK_BYTES && spare.length < MOST_SPARE) spare.push(buffer);
 }
 
 function isAnswer(value: unknown): value is http.IncomingMessage {
