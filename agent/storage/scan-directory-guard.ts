@@ -66,13 +66,9 @@ export function withinScanDirectories(access: StorageAccess, settings: () => Acc
       check(receive.path);
       return await access.receiveFile(receive, options);
     },
-    writeText: async (path, text) => {
+    writeText: async (path, text, offsetBytes) => {
       check(path);
-      return await access.writeText(path, text);
-    },
-    appendText: async (path, text, offsetBytes) => {
-      check(path);
-      return await access.appendText(path, text, offsetBytes);
+      return await access.writeText(path, text, offsetBytes);
     },
     commitFile: async (from, to) => {
       check(to);

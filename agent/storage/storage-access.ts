@@ -229,10 +229,11 @@ export interface StorageAccess {
   sendRange(send: SendRange, options: CallOptions): Promise<HttpAnswer>;
   /** Downloads into a partial file and digests it; throws `download-refused` for an answer other than 200/206. */
   receiveFile(receive: ReceiveFile, options: CallOptions): Promise<DigestResult>;
-  /** Writes a small text into a partial file and digests it; whatever was in it is replaced. */
-  writeText(path: string, text: string): Promise<DigestResult>;
-  /** Writes text into a partial file from an offset on, dropping what was there from then on; answers the length. */
-  appendText(path: string, text: string, offsetBytes: number): Promise<number>;
+  /**
+   * Writes text into a partial file from an offset on, dropping what was there from then on; answers the length. Durable with
+   * the commit.
+   */
+  writeText(path: string, text: string, offsetBytes: number): Promise<number>;
   /** Moves a finished partial file into place, durably; `file-exists` as `content-differs` error when `to` exists already. */
   commitFile(from: string, to: string): Promise<FileFacts>;
   /** Removes a file only if it still is what was recorded. */

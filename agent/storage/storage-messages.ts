@@ -174,9 +174,8 @@ export const operations = {
     request: z.object({ url: z.string(), path, sizeBytes: count, promisedBytes: count }),
     result: digestResult,
   },
-  'write-text': { request: z.object({ path, text: z.string() }), result: digestResult },
   /** Answers the length of the file. */
-  'append-text': { request: z.object({ path, text: z.string(), offsetBytes: count }), result: count },
+  'write-text': { request: z.object({ path, text: z.string(), offsetBytes: count }), result: count },
   'commit-file': { request: z.object({ from: path, to: path }), result: fileFacts },
   'remove-file': {
     request: z.object({ path, expected: expectedFacts }),

@@ -27,7 +27,6 @@ export function createUnusableAccess(storageId: string, mountPoint: string, erro
     sendRange: refuse,
     receiveFile: refuse,
     writeText: refuse,
-    appendText: refuse,
     commitFile: refuse,
     removeFile: refuse,
     removeDirectory: refuse,

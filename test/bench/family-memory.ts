@@ -14,10 +14,13 @@ function family(pid: number): number[] {
   return [pid, ...children.flatMap(family)];
 }
 
-function megabytes(pid: number, from: 'status' | 'smaps_rollup', field: 'VmRSS' | 'Pss'): number {
-  const [, kilobytes] =
-    new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/${from}`, 'utf8')) ?? [];
-  return Number(kilobytes ?? 0) / 1_024;
+function residentMb(pid: number): number {
+  return megabytesIn(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmRSS');
+}
+
+function megabytesIn(text: string, ...fields: string[]): number {
+  const kilobytes = fields.map((field) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0));
+  return kilobytes.reduce((sum, one) => sum + one, 0) / 1_024;
 }
 
 /** What a process is: its title, or the name of its program. */
@@ -35,12 +38,18 @@ export interface MemoryPeak {
 
 /**
  * Watches the memory of a process and all below it. `rss`: resident pages, those that processes share counted in each of
- * them. `pss`: a shared page counted once, divided among those that share it (also with processes outside of the family).
+ * them. `pss`: a shared page counted once, divided among those that share it (also with processes outside of the family, so
+ * that it is smaller where other programs run on the same Node). `once`: what each has alone, and the shared pages of the one
+ * that shares most: close to what the family would take on a machine of its own.
  */
 export class FamilyMemory {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;
-  readonly #peaks = { rss: { sum: 0, each: [] as string[] }, pss: { sum: 0, each: [] as string[] } };
+  readonly #peaks: Record<'rss' | 'pss' | 'once', MemoryPeak> = {
+    rss: { sum: 0, each: [] },
+    pss: { sum: 0, each: [] },
+    once: { sum: 0, each: [] },
+  };
   #looks = 0;
 
   constructor(pid: number) {
@@ -48,7 +57,7 @@ export class FamilyMemory {
     this.#timer = setInterval(() => this.#look(), EVERY_MS).unref();
   }
 
-  get peaksMb(): { rss: MemoryPeak; pss: MemoryPeak } {
+  get peaksMb(): Record<'rss' | 'pss' | 'once', MemoryPeak> {
     return this.#peaks;
   }
 
@@ -60,16 +69,29 @@ export class FamilyMemory {
     this.#looks += 1;
     try {
       const members = family(this.#pid);
-      this.#compare('rss', members, (pid) => megabytes(pid, 'status', 'VmRSS'));
-      if (this.#looks % PSS_EVERY === 0) this.#compare('pss', members, (pid) => megabytes(pid, 'smaps_rollup', 'Pss'));
+      this.#compare(
+        'rss',
+        members.map((pid) => ({ pid, mb: residentMb(pid) })),
+      );
+      if (this.#looks % PSS_EVERY === 0) this.#lookAtPages(members);
     } catch {
       // One of them has just ended; the next look is at the others.
     }
   }
 
-  #compare(what: 'rss' | 'pss', members: number[], measure: (pid: number) => number): void {
-    const sizes = members.map((pid) => ({ pid, mb: measure(pid) }));
-    const sum = Math.round(sizes.reduce((total, { mb }) => total + mb, 0));
+  #lookAtPages(members: number[]): void {
+    const pages = members.map((pid) => ({ pid, text: readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8') }));
+    this.#compare(
+      'pss',
+      pages.map(({ pid, text }) => ({ pid, mb: megabytesIn(text, 'Pss') })),
+    );
+    const shared = Math.max(...pages.map(({ text }) => megabytesIn(text, 'Shared_Clean', 'Shared_Dirty')));
+    const own = pages.map(({ pid, text }) => ({ pid, mb: megabytesIn(text, 'Private_Clean', 'Private_Dirty') }));
+    this.#compare('once', own, shared);
+  }
+
+  #compare(what: 'rss' | 'pss' | 'once', sizes: readonly { pid: number; mb: number }[], besidesMb = 0): void {
+    const sum = Math.round(sizes.reduce((total, { mb }) => total + mb, besidesMb));
     if (sum <= this.#peaks[what].sum) return;
     this.#peaks[what] = { sum, each: sizes.map(({ pid, mb }) => `${titleOf(pid)} ${Math.round(mb)}`) };
   }

@@ -67,12 +67,19 @@ async function offeredPlaces(
   try {
     const places = new ComponentPlaces(deps, upload, session);
     await places.of(1);
-    await composition(deps, upload, null);
-    return places;
+    const { composeUrl } = await composition(deps, upload, null);
+    // That no group means the object itself is inferred: only a URL for the very place of the record's upload URL bears it out.
+    return isSamePlace(composeUrl, upload.source.args.target.upload_url) ? places : null;
   } catch (thrown) {
     if (NOT_OFFERED.test(coerceError(thrown).code)) return null;
     throw thrown;
   }
+}
+
+function isSamePlace(one: string, other: string | null): boolean {
+  if (!URL.canParse(one) || other === null || !URL.canParse(other)) return false;
+  const [a, b] = [new URL(one), new URL(other)];
+  return a.origin === b.origin && a.pathname === b.pathname;
 }
 
 function composition(

@@ -144,7 +144,7 @@ async function writeNew(
 ): Promise<Record<string, unknown>> {
   const { partials, manifestPath, chainPath, origin } = place;
   const { c4, ...listed } = await writeManifest(deps, context, { storage, place });
-  await storage.appendText(partials.chain, chainOf(nameOf(manifestPath), c4), 0);
+  await storage.writeText(partials.chain, chainOf(nameOf(manifestPath), c4), 0);
   await context.saveCheckpoint({ createdMs: origin.createdMs, listed });
   await context.confirmLease();
   // Of an earlier try that did not come to its chain.
@@ -184,7 +184,7 @@ async function writeManifest(
   const add = async (text: string) => {
     context.signal.throwIfAborted();
     sum.add(text);
-    offsetBytes = await storage.appendText(place.partials.list, text, offsetBytes);
+    offsetBytes = await storage.writeText(place.partials.list, text, offsetBytes);
   };
   // By segments: of another file the directory may be spelled with another number of characters.
   const depth = path === '' ? 0 : path.split('/').length;

@@ -78,7 +78,8 @@ async function bring(receiving: Receiving, item: DownloadItem): Promise<DigestRe
   if (item.from !== 'metadata') return await receive(receiving, item);
   // Values may have changed since an earlier attempt wrote them.
   delete receiving.checkpoint.received[item.recordId];
-  return await receiving.storage.writeText(item.partialPath, await receiving.textOf(item));
+  await receiving.storage.writeText(item.partialPath, await receiving.textOf(item), 0);
+  return await receiving.storage.digest(item.partialPath, optionsOf(receiving));
 }
 
 /**

@@ -10,7 +10,6 @@ import {
   type ResultOf,
   toProcessSchema,
 } from '../storage-messages.ts';
-import { appendText } from './append-text.ts';
 import type { CallContext } from './call-context.ts';
 import { cancelled } from './cancellation.ts';
 import { commitFile } from './commit-file.ts';
@@ -69,10 +68,6 @@ const handlers: Handlers = {
   'write-text': async (request, context) => {
     await assertRootPresent(context);
     return writeText(request, context);
-  },
-  'append-text': async (request, context) => {
-    await assertRootPresent(context);
-    return appendText(request, context);
   },
   'commit-file': async (request, context) => {
     await assertRootPresent(context);

@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { buildBenchAgent } from '../built-agent.ts';
 import { cpuSecondsOf, FamilyMemory, familyCpuSeconds } from '../family-memory.ts';
 import { median, rounded } from '../statistics.ts';
+import { startSink } from './start-sink.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const GIBIBYTE = 1024 * MEBIBYTE;
@@ -51,7 +50,7 @@ export async function benchTransfer({ isShort }: { isShort: boolean }) {
   const sizeBytes = isShort ? FILE_BYTES / 8 : FILE_BYTES;
   const program = await buildBenchAgent('transfer', 'transfer-agent');
   const root = mkdtempSync(join(process.env.ISG_PRO_BENCH_DIR ?? tmpdir(), 'isg-pro-bench-transfer-'));
-  const sink = await startSink(sizeBytes);
+  const sink = await startSink({ sizeBytes, count: FILES });
   try {
     const names = Array.from({ length: FILES }, (_, at) => `file-${at}`);
     mkdirSync(join(root, 'up'));
@@ -71,16 +70,6 @@ export async function benchTransfer({ isShort }: { isShort: boolean }) {
     sink.stop();
     rmSync(root, { recursive: true, force: true });
   }
-}
-
-async function startSink(sizeBytes: number) {
-  const path = fileURLToPath(new URL('./sink.ts', import.meta.url));
-  const child = spawn(process.execPath, [path, String(sizeBytes), String(FILES)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  const { port, md5 } = JSON.parse(line) as { port: number; md5: string };
-  return { url: `http://127.0.0.1:${port}`, md5, stop: () => child.stdin.end() };
 }
 
 async function measure(bench: Bench): Promise<Record<`${'agent' | 'rclone'}-${Direction}`, Run[]>> {

@@ -209,11 +209,11 @@ describe('an ASC MHL history', () => {
   it('leaves nothing of a list that fails for good half way', async () => {
     await record('reel/a.mov');
     const full = new IsgError('disk-full', 'EFBIG', { retry: 'permanent' });
-    const appendText: StorageAccess['appendText'] = async (path, text, offset) => {
+    const writeText: StorageAccess['writeText'] = async (path, text, offset) => {
       if (offset > 0) throw full;
-      return await storage.appendText(path, text, offset);
+      return await storage.writeText(path, text, offset);
     };
-    const broken = Object.assign(Object.create(storage) as StorageAccess, { appendText });
+    const broken = Object.assign(Object.create(storage) as StorageAccess, { writeText });
     expect(await writeMhl('reel', broken)).toMatchObject({ kind: 'failed', error: { code: 'disk-full' } });
     expect(readdirSync(at('reel/ascmhl'))).toEqual([]);
   });

@@ -210,6 +210,21 @@ describe('where iconik or the store offers no parallel uploads', () => {
     expectWhole(cloud);
   });
 
+  it('the file goes through a session: what would be composed lies elsewhere than the record says', async () => {
+    const cloud = await cloudUpload();
+    const { files } = cloud.api;
+    const asked = files.gcsComposeUrl.bind(files);
+    files.gcsComposeUrl = async (...args) => {
+      const composition = await asked(...args);
+      return { ...composition, composeUrl: composition.composeUrl.replace('clip%201.mov', 'other.mov') };
+    };
+    await cloud.upload();
+    files.gcsComposeUrl = asked;
+    expect(cloud.sent.length).toBeGreaterThan(0);
+    expect(cloud.sent.filter(isPart)).toEqual([]);
+    expectWhole(cloud);
+  });
+
   it('the components that were sent are removed, and the next file is not tried so again', async () => {
     const cloud = await cloudUpload();
     const refused = { status: 403, headers: {}, body: '<Error><Code>SignatureDoesNotMatch</Code></Error>' };

@@ -43,7 +43,6 @@ function folderWith({ names = [], texts = {} }: { names?: string[]; texts?: Reco
     digest: refuse,
     digestMany: refuse,
     digestRange: refuse,
-    appendText: refuse,
     readText: async (path) => texts[path] ?? null,
     readPart: refuse,
     sendRange: refuse,
