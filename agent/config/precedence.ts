@@ -89,3 +89,22 @@ export function resolveVisibilityTimeout(
   const value = cluster?.visibility_timeout;
   return resolve('visibility_timeout', VISIBILITY_TIMEOUT, [{ tier: 'cluster', value }]);
 }
+
+/** Why a setting of the cluster may stand in no stronger tier. */
+const CLUSTER_ONLY: Readonly<Record<string, string>> = {
+  visibility_timeout: 'all nodes must use one lease time',
+  db_connection_uri: 'all nodes must use one database',
+};
+
+/**
+ * Settings that the node's tier says although only the cluster may, in words; they have no effect. (config.ini is refused for
+ * `visibility-timeout` as a whole, and may hold `db-connection-uri` only to start while iconik is away.) Pure.
+ */
+export function clusterOnlyInNode(node: Readonly<Record<string, unknown>> | null | undefined): string[] {
+  return Object.entries(CLUSTER_ONLY).flatMap(([name, why]) => {
+    const value = node?.[name];
+    return value === undefined || value === null
+      ? []
+      : [`${name} of node is refused and has no effect: ${why}, so it is set on the cluster only`];
+  });
+}

@@ -5,7 +5,10 @@ import type { AppState } from '../../preload/contract/app-state.ts';
 import { type AgentHost, createAgentHost } from '../agent-host/agent-host.ts';
 import { nodeAdapter } from '../agent-host/node-adapter.ts';
 import { utilityProcessAdapter } from '../agent-host/utility-process-adapter.ts';
-import type { ConfigStatus, ConfigStore } from '../config-file/config-store.ts';
+import { type ConfigDesk, createConfigDesk } from '../config-file/config-desk.ts';
+import type { ConfigStatus } from '../config-file/config-files.ts';
+import type { ConfigStore } from '../config-file/config-store.ts';
+import type { TokenVault } from '../config-file/token-vault.ts';
 import { watchConfig } from '../config-file/watch-config.ts';
 import { openGuardedIpc } from '../ipc/guarded-ipc.ts';
 import type { Log } from '../logging/main-log.ts';
@@ -27,6 +30,8 @@ import { quitOrderly } from './quit.ts';
 export interface AppParts {
   locations: AppLocations;
   config: ConfigStore;
+  /** Where the token is when it does not stand in config.ini. */
+  vault: TokenVault;
   /** What the store said of config.ini at the start. */
   firstCheck: ConfigStatus;
   isTestBuild: boolean;
@@ -43,14 +48,15 @@ export function startApp(parts: AppParts): RunningApp {
   const { locations, config, log } = parts;
   const window = createAppWindow({ preloadPath: PROGRAM_FILES.preload, isPackaged: app.isPackaged, log });
   const store = createAppStateStore(initialState(parts));
-  const host = createHost(parts, store, window);
+  const desk = createConfigDesk(config, parts.vault);
+  const host = createHost(parts, store, { window, desk });
   const followConfig = createConfigFollower({ config, store, host, log });
   guardSession(session.defaultSession, log);
   serveApp(session.defaultSession, PROGRAM_FILES.rendererFolder);
   openGuardedIpc({
     handlers: createMainCalls({
       store,
-      config,
+      desk,
       logFolder: locations.logFolder,
       restartAgent: () => host.restart(),
       followConfig,
@@ -84,19 +90,24 @@ export function startApp(parts: AppParts): RunningApp {
 
 function initialState({ locations, config, firstCheck }: AppParts): AppState {
   const { platform } = process;
+  const { status, problems } = firstCheck;
   return {
     appVersion: app.getVersion(),
     platform: platform === 'win32' || platform === 'darwin' ? platform : 'linux',
     agent: { state: 'stopped', reason: '', sinceMs: Date.now(), nextStartMs: null, lastExitCode: null, lastWords: [] },
     snapshot: null,
-    config: { path: config.path, ...firstCheck },
+    config: { path: config.path, status, problems },
     logFolder: locations.logFolder,
     updateReady: null,
   };
 }
 
-function createHost(parts: AppParts, store: AppStateStore, window: AppWindow): AgentHost {
-  const { locations, isTestBuild, log } = parts;
+function createHost(
+  parts: AppParts,
+  store: AppStateStore,
+  { window, desk }: { window: AppWindow; desk: ConfigDesk },
+): AgentHost {
+  const { locations, vault, isTestBuild, log } = parts;
   const nodePath = agentNodePath({ env: process.env, isPackaged: app.isPackaged, isTestBuild });
   return createAgentHost({
     spawn: nodePath === null ? utilityProcessAdapter : nodeAdapter(nodePath),
@@ -105,8 +116,12 @@ function createHost(parts: AppParts, store: AppStateStore, window: AppWindow): A
     dataDir: locations.dataDir,
     temporaryFolder: tmpdir(),
     environment: process.env,
+    keptToken: vault,
     log,
-    onState: (agent) => store.update({ agent }),
+    onState: (agent) => {
+      if (agent.state === 'starting') void desk.noteAgentStart();
+      store.update({ agent });
+    },
     onSnapshot: (snapshot) => store.update({ snapshot }),
     onLogLines: (lines) => window.send('log-lines', lines),
     onOutput: (stream, line) => log.debug(`agent ${stream}: ${line}`),

@@ -11,7 +11,7 @@ import {
   type IsgBridge,
 } from '../../preload/contract/bridge.ts';
 import {
-  configEntries,
+  configFile,
   jobAt,
   jobCount,
   lineAt,
@@ -146,8 +146,9 @@ function sceneHandlers(scene: Scene, state: () => AppState | null, nowMs: () => 
     'app.export-text': () => ({ saved: true }),
     'app.choose-folder': () => ({ path: '/mnt/nas-post' }),
     'agent.restart': () => ({}),
-    'config.read': () => ({ path: '/home/post/.config/isg-pro/config.ini', entries: configEntries() }),
-    'config.write': () => ({ problems: [] }),
+    'config.read': () => configFile(scene),
+    'config.write': () => ({ problems: [], conflicts: [] }),
+    'config.restore': () => ({}),
     'logs.read-files': (params) => readLines(scene, params, nowMs()),
   };
 }

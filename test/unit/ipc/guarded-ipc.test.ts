@@ -33,7 +33,8 @@ function open(
     'app.choose-folder': () => ({ path: '/media' }),
     'agent.restart': () => ({}),
     'config.read': unused,
-    'config.write': () => ({ problems: [] }),
+    'config.write': () => ({ problems: [], conflicts: [] }),
+    'config.restore': () => ({}),
     'logs.read-files': () => ({ lines: [], nextCursor: null }),
     ...over.handlers,
   };

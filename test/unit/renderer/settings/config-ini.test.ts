@@ -21,6 +21,8 @@ const entry = (key: string): ConfigEntry => ({
   value: null,
   isSecret: false,
   isSet: false,
+  revision: '',
+  effect: 'restart',
   explanation: '',
   default: '',
 });
@@ -150,7 +152,7 @@ async function save(changes: Change[], calls: Partial<SettingsCalls>) {
     {
       writeConfig: async (params) => {
         made.push(`config ${JSON.stringify(params.changes)}`);
-        return (await calls.writeConfig?.(params)) ?? { problems: [] };
+        return (await calls.writeConfig?.(params)) ?? { problems: [], conflicts: [] };
       },
       writeSetting: async (params) => {
         made.push(`${params.tier} ${params.value}`);
@@ -172,7 +174,7 @@ describe('saving', () => {
 
   it('a refused config.ini sends nothing to iconik', async () => {
     const { outcome, made, told } = await save([configChange, tierChange('node')], {
-      writeConfig: async () => ({ problems: ['line 1: log-level is wrong'] }),
+      writeConfig: async () => ({ problems: ['line 1: log-level is wrong'], conflicts: [] }),
     });
     expect(made).toHaveLength(1);
     expect(told).toEqual(['config-refused']);
@@ -198,7 +200,8 @@ describe('saving', () => {
 });
 
 describe('the sentence of the settings', () => {
-  const config = { path: '/c.ini', entries: [] };
+  const token = { place: 'file' as const, canUseKeyStore: true, why: '' };
+  const config = { path: '/c.ini', entries: [], warnings: [], waiting: [], lastGoodMs: null, token };
 
   it('counts what is set, and what is set more than once', () => {
     const sentence = settingsSentence({ rows: settingRows(), config, isLoading: false });

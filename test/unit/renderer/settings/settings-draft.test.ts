@@ -21,12 +21,15 @@ const row: SettingRow = {
   max: 64,
   unit: 'jobs',
   tiers: ['config.ini', 'node', 'cluster', 'default'],
+  remarks: [],
 };
 const entry = (key: string, value: string | null, rest: Partial<ConfigEntry> = {}): ConfigEntry => ({
   key,
   value,
   isSecret: false,
   isSet: value !== null,
+  revision: String(value),
+  effect: 'restart',
   explanation: '',
   default: 'info',
   ...rest,

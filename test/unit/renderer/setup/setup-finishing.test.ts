@@ -6,7 +6,14 @@ describe('the last steps', () => {
   it('shows every line that will be written, the token masked, and what it replaces', async () => {
     const opened = open();
     await mount(opened);
-    const entry = { isSecret: false, isSet: true, explanation: '', default: '' };
+    const entry = {
+      isSecret: false,
+      isSet: true,
+      revision: '',
+      effect: 'restart' as const,
+      explanation: '',
+      default: '',
+    };
     const lines = configLines(opened.setup.get(), [
       { ...entry, key: 'app-id', value: 'old-app' },
       { ...entry, key: 'auth-token', value: null, isSecret: true },
