@@ -70,6 +70,19 @@ describe('what is unsaved', () => {
     ]);
   });
 
+  it('a key that somebody else changed keeps its edit, says what stands there, and is overwritten only when saved again', () => {
+    const typed = draftOf(typedKey(logLevel, 'debug'));
+    expect(typed.seen).toEqual({ 'log-level': logLevel.revision });
+    const conflict = { key: 'log-level', value: 'warn', isSet: true, revision: 'theirs' };
+    const told = nextDraft(typed, { type: 'config-conflict', conflicts: [conflict] });
+    expect(told.config).toEqual({ 'log-level': 'debug' });
+    expect(told.problems.byKey.get('log-level')?.[0]).toContain('it says warn now. Save again to overwrite');
+    expect(told.seen).toEqual({ 'log-level': 'theirs' });
+    // typing on does not take the newer revision back
+    expect(nextDraft(told, typedKey(logLevel, 'error')).seen).toEqual({ 'log-level': 'theirs' });
+    expect(nextDraft(told, { type: 'config-reverted', key: 'log-level' }).seen).toEqual({});
+  });
+
   it('a refused text is counted and is no change yet', () => {
     const draft = draftOf(typedTier('cluster', '900'));
     expect(countWrong(draft, saved)).toBe(1);
