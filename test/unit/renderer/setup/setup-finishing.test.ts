@@ -27,6 +27,16 @@ describe('the last steps', () => {
     expect(JSON.stringify(lines)).not.toContain('tok"');
   });
 
+  it('shows and writes no line for a token that goes into the key store', async () => {
+    const opened = open();
+    await mount(opened);
+    opened.setup.tell({ type: 'token-place-chosen', place: 'key-store' });
+    expect(configLines(opened.setup.get(), []).map(({ key }) => key)).not.toContain('auth-token');
+    await opened.setup.continue();
+    const write = opened.calls.find(({ name }) => name === 'config.write');
+    expect(write?.params).toMatchObject({ tokenPlace: 'key-store', changes: { 'auth-token': 'tok' } });
+  });
+
   it('writes exactly those keys, restarts the agent and forgets the token', async () => {
     const opened = open();
     await mount(opened);
@@ -41,6 +51,7 @@ describe('the last steps', () => {
             'auth-token': 'tok',
             'storage-gateway-id': 'gw-1',
           },
+          tokenPlace: 'file',
         },
       },
       { name: 'agent.restart', params: {} },
