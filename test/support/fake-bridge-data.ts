@@ -221,7 +221,7 @@ export function configFile(scene: Scene): BridgeAnswer<'config.read'> {
         ]
       : [],
     waiting: isBad ? ['stall-ms', 'auth-token'] : [],
-    lastGoodMs: isBad ? 1_799_990_000_000 : null,
+    lastGoodMs: scene === 'invalid-config' ? 1_799_990_000_000 : null,
     token: isBad
       ? { place: 'key-store', canUseKeyStore: true, why: '' }
       : {

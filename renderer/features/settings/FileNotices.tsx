@@ -6,7 +6,6 @@ import { useAppState } from '../../state/use-app-state.ts';
 import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
 import { plural } from '../../ui/format.ts';
 import { RestartAgentButton } from '../../ui/RestartAgentButton.tsx';
-import { withoutPath } from './config-problems.ts';
 import { waitingWords } from './settings-summary.ts';
 
 type ConfigRead = BridgeAnswer<'config.read'>;
@@ -51,40 +50,29 @@ function RestoreButton({ lastGoodMs, onRestored }: { lastGoodMs: number; onResto
   );
 }
 
-function BrokenFile({ config, onRestored }: { config: ConfigRead; onRestored: () => Promise<void> }) {
+/** What is wrong stands in the banner above every screen, and at the fields; here is the way back. */
+function LastGood({ lastGoodMs, onRestored }: { lastGoodMs: number | null; onRestored: () => Promise<void> }) {
   const state = useAppState();
-  if (state?.config.status !== 'invalid') return null;
-  const problems = withoutPath(state.config.problems, config.path);
-  const { lastGoodMs } = config;
+  if (state?.config.status !== 'invalid' || lastGoodMs === null) return null;
   return (
-    <div data-testid="broken-config">
+    <div data-testid="last-good-config">
       <ErrorNotice
-        cause={`config.ini has ${plural(problems.length, 'problem')}.`}
-        consequence="A running agent goes on with the last good settings; a new start of it would fail."
-        remedy={
-          lastGoodMs === null
-            ? 'Correct the fields or lines that say so.'
-            : 'Correct the lines, or go back to the last good copy; the present file is kept beside it (.broken).'
-        }
-        action={lastGoodMs === null ? undefined : <RestoreButton lastGoodMs={lastGoodMs} onRestored={onRestored} />}
-      >
-        <ul className="isg-problem-list">
-          {problems.map((problem) => (
-            <li key={problem}>{problem}</li>
-          ))}
-        </ul>
-      </ErrorNotice>
+        status="warning"
+        cause="config.ini can be put back as it was last good."
+        consequence="What was written into it since then is lost to the settings; the present file is kept beside it (config.ini.broken)."
+        action={<RestoreButton lastGoodMs={lastGoodMs} onRestored={onRestored} />}
+      />
     </div>
   );
 }
 
 /** What there is to say of config.ini as a file: what waits for a restart, what is wrong, what is doubtful. */
 export function FileNotices({ config, reload }: { config: ConfigRead; reload: () => Promise<void> }) {
-  const { waiting, warnings } = config;
+  const { waiting, warnings, lastGoodMs } = config;
   return (
     <>
       <RestartHint waiting={waiting} onRestarted={() => void reload()} />
-      <BrokenFile config={config} onRestored={reload} />
+      <LastGood lastGoodMs={lastGoodMs} onRestored={reload} />
       {warnings.length === 0 ? null : (
         <div data-testid="config-warnings">
           <ErrorNotice
