@@ -26,6 +26,7 @@ const agentEntries = [
   'storage/process/digest-thread-main.ts',
   'link/beat-thread-main.ts',
   'cluster/pulse/thread/pulse-thread-main.ts',
+  'cluster/log-shipping/thread/log-thread-main.ts',
 ].map((file) => inRoot('agent', file));
 
 /** Puts the migrations beside the module that reads them. */
@@ -100,7 +101,8 @@ export default defineConfig({
     }),
     main: nodeProgram('out/main', {
       input: { main: inRoot('main/main.ts') },
-      external: (id: string) => isFromNode(id) || /^(electron|electron-log)(\/|$)/.test(id),
+      // whole: what lies outside the archive has no integrity check
+      external: (id: string) => isFromNode(id) || id === 'electron',
       output: { format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
     }),
     preload: nodeProgram('out/preload', {

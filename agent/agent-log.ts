@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogStore, type LogFilter, type LogLook, type StoredLogRecord } from './cache/log-store.ts';
 import type { NodeConfig } from './config/load-config.ts';
+import { LOG_LEVELS } from './contract/index.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
   createConsoleSink,
@@ -9,8 +10,12 @@ import {
   createLevelFilter,
   createLineRing,
   createRedactor,
+  createStormGuard,
+  createTextRedactor,
+  TEXT_PACE,
 } from './runtime/log-sinks.ts';
-import { createLogger, type Logger } from './runtime/logger.ts';
+import { createLogger, type Logger, type LogLevel, type LogRecord, type LogSink } from './runtime/logger.ts';
+import { createRepeatCounter } from './runtime/repeat-counter.ts';
 import { createSubjectLineRing } from './runtime/subject-line-ring.ts';
 
 /** The agent's log: text file and SQLite cache in the data folder, standard error, and the newest lines for telemetry. */
@@ -30,6 +35,15 @@ export interface AgentLog {
   close: () => void;
 }
 
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // ignored because a password with a stray % is meant as it stands
+    return text;
+  }
+}
+
 /** Limits of what travels with telemetry and report (reference C.5, C.6). */
 const RING = { lines: 50, errorLines: 10, maxChars: 2_000 };
 
@@ -42,7 +56,12 @@ export function createAgentLog(
   onWritten: (records: readonly StoredLogRecord[]) => void = () => undefined,
 ): AgentLog {
   const secrets = new Set([config.authToken.reveal()]);
-  if (config.dbConnectionUri) secrets.add(config.dbConnectionUri.reveal());
+  if (config.dbConnectionUri) {
+    const uri = config.dbConnectionUri.reveal();
+    secrets.add(uri);
+    const password = URL.canParse(uri) ? decoded(new URL(uri).password) : '';
+    if (password !== '') secrets.add(password);
+  }
   if (config.httpsProxy) secrets.add(config.httpsProxy);
   const redacted = createRedactor(() => [...secrets]);
   const ring = createLineRing(RING);
@@ -56,28 +75,53 @@ export function createAgentLog(
     onTrouble: (words) => process.stderr.write(`${words}\n`),
     onWritten,
   });
-  const filtered = (sink: Parameters<typeof redacted>[0]) => createLevelFilter(() => config.logLevel, redacted(sink));
+  const paced = (sink: LogSink) => createStormGuard(sink, TEXT_PACE, () => systemClock.monotonicMs());
+  const configured = (sink: LogSink) => createLevelFilter(() => config.logLevel, sink);
   const sinks = [
-    filtered(createFileSink({ folder: join(config.dataDir, 'logs') })),
-    filtered((record) => store.sink(record)),
-    filtered(createConsoleSink(process.stderr)),
-    createLevelFilter(() => 'info', redacted(ring.sink)),
-    createLevelFilter(() => 'info', redacted(byStorage.sink)),
+    configured(paced(createFileSink({ folder: join(config.dataDir, 'logs') }))),
+    configured((record) => store.sink(record)),
+    configured(paced(createConsoleSink(process.stderr))),
+    createLevelFilter(() => 'info', ring.sink),
+    createLevelFilter(() => 'info', byStorage.sink),
   ];
+  const { sink, close: closeRepeats } = countRepeats((record) => {
+    for (const each of sinks) each(record);
+  });
   return {
-    log: createLogger(sinks, () => systemClock.wallMs()),
+    // redacted once for all sinks, and only what one of them wants
+    log: createLogger([createLevelFilter(() => lower(config.logLevel, 'info'), redacted(sink))], () =>
+      systemClock.wallMs(),
+    ),
     lines: () => ring.lines(),
     errorLines: () => ring.errorLines(),
     linesAbout: (storageId) => byStorage.about(storageId),
     hide: (secret) => secrets.add(secret),
-    redact: (text) => {
-      let clean = text;
-      redacted((record) => {
-        clean = record.message;
-      })({ level: 'info', message: text, fields: {}, atMs: 0 });
-      return clean;
-    },
+    redact: createTextRedactor(() => [...secrets]),
     lookBack: (beforeSeq, limit, filter) => store.lookBack(beforeSeq, limit, filter),
-    close: () => store.close(),
+    close: () => {
+      closeRepeats();
+      store.close();
+    },
+  };
+}
+
+const lower = (a: LogLevel, b: LogLevel): LogLevel => (LOG_LEVELS.indexOf(a) < LOG_LEVELS.indexOf(b) ? a : b);
+
+/** How often it is looked whether a repeated failure is to be told of. */
+const TELL_EVERY_MS = 10_000;
+
+/** A sink that counts repeated failures instead of passing them on (runtime/repeat-counter.ts). */
+function countRepeats(onward: LogSink): { sink: LogSink; close: () => void } {
+  const repeats = createRepeatCounter();
+  const pass = (records: readonly LogRecord[]) => {
+    for (const record of records) onward(record);
+  };
+  const timer = setInterval(() => pass(repeats.tell(systemClock.monotonicMs())), TELL_EVERY_MS).unref();
+  return {
+    sink: (record) => pass(repeats.take(record, systemClock.monotonicMs())),
+    close: () => {
+      clearInterval(timer);
+      pass(repeats.end());
+    },
   };
 }

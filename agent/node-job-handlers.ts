@@ -2,6 +2,7 @@ import { enqueueJobs } from './db/queries/job.ts';
 import type { IconikApi } from './iconik/api.ts';
 import type { CreateOnce } from './iconik/creation/create-once.ts';
 import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
+import { createLookAtCopy } from './iconik/object-upload/look-at-copy.ts';
 import type { AbandonedUpload, UploadObject } from './iconik/object-upload/upload-object.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
 import type { NodeRolesOptions } from './node-roles-options.ts';
@@ -107,7 +108,13 @@ export function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHand
       uploadTemporary: uploaderOf(options, withTemporaryParts(api)),
     }),
     createClearRemainsHandler({ sql: database, storageOf }),
-    createDeleteCopyHandler({ api, sql: database, storageOf, mayDelete }),
+    createDeleteCopyHandler({
+      api,
+      sql: database,
+      storageOf,
+      mayDelete,
+      lookAtCopy: createLookAtCopy({ proxyUrl: host.config.httpsProxy }),
+    }),
     createDeleteHandler({ database, storage: storageOf, mayDelete }),
   ] as JobHandler[];
 }
@@ -145,7 +152,7 @@ function gatewayHandlers(
     createDirectDownloadHandler({ ...downloads, probe: (origin, signal) => probeGateway(origin, line, signal) }),
     createRelayUploadHandler({ api, ...tools }),
     createRelayDownloadHandler({ ...downloads, enqueueJobs }),
-    createRelayCleanUpHandler({ api }),
+    createRelayCleanUpHandler({ api, sql: downloads.sql }),
   ];
 }
 

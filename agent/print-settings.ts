@@ -26,7 +26,7 @@ interface Tiers {
  * `--print-settings`: prints each setting that several tiers may hold with the value that counts, who says it and whom it
  * beats (as one line of JSON with `--json`), by the resolver of the running node. Answers the exit code.
  */
-export async function runPrintSettings(config: NodeConfig): Promise<number> {
+export async function runPrintSettings(config: NodeConfig, { json }: { json: boolean }): Promise<number> {
   const tiers = await look(config);
   const settings = {
     ...resolveTunables({ configIni: config.tunables, node: tiers.node, cluster: tiers.cluster?.settings }),
@@ -34,7 +34,7 @@ export async function runPrintSettings(config: NodeConfig): Promise<number> {
   };
   const notes = clusterOnlyInNode(tiers.node);
   process.stdout.write(
-    config.json
+    json
       ? `${JSON.stringify({ settings, notes, unknown: tiers.unknown })}\n`
       : settingsText(settings, [...notes, ...(tiers.unknown === null ? [] : [tiers.unknown])]),
   );

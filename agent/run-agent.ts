@@ -7,9 +7,10 @@ import { loadInstallation } from './cache/installation.ts';
 import { DuplicateRefusedError } from './cluster-node.ts';
 import { type ConfigFollower, followConfigFile } from './config/config-follower.ts';
 import { parseFlags } from './config/flags.ts';
-import { type LoadedConfig, loadConfig, type NodeConfig } from './config/load-config.ts';
+import { type LoadedConfig, loadConfig, locateFiles, type NodeConfig } from './config/load-config.ts';
 import { EXIT } from './contract/index.ts';
-import { runDoctor } from './doctor/run-doctor.ts';
+import { diagnoseNode, runDoctor } from './doctor/run-doctor.ts';
+import { runSupportBundle } from './doctor/support-bundle/run-support-bundle.ts';
 import { startBeatThread } from './link/beat-thread.ts';
 import type { ParentLink } from './link/parent-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
@@ -60,13 +61,17 @@ export async function runAgent(link: ParentLink | null): Promise<never> {
 }
 
 async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {
-  const { tokenByParent, printSettings } = parseFlags(argv).flags;
-  const keptToken = (tokenByParent ? await link?.token(TOKEN_LIMIT_MS) : undefined) ?? undefined;
+  const { flags } = parseFlags(argv);
+  const keptToken = (flags.tokenByParent ? await link?.token(TOKEN_LIMIT_MS) : undefined) ?? undefined;
   const loaded = loadConfig(argv, process.env, undefined, keptToken);
-  if (loaded.kind === 'ok' && loaded.config.doctor)
-    return { code: await runDoctor(loaded.config), reason: 'The diagnosis has ended.' };
-  if (loaded.kind === 'ok' && printSettings)
-    return { code: await runPrintSettings(loaded.config), reason: 'The settings have been printed.' };
+  if (flags.doctor) return { code: await runDoctor(loaded, flags), reason: 'The diagnosis has ended.' };
+  if (flags.supportBundle !== undefined) {
+    const files = locateFiles(argv, process.env);
+    const order = { ...flags, ...files, file: flags.supportBundle, loaded, signal: stop.signal };
+    return { code: await runSupportBundle(order), reason: 'The support bundle has ended.' };
+  }
+  if (loaded.kind === 'ok' && flags.printSettings)
+    return { code: await runPrintSettings(loaded.config, flags), reason: 'The settings have been printed.' };
   if (loaded.kind === 'ok') return run(loaded, argv, stop, link);
   if (link && isConfigAbsent(argv)) return waitForSetUp(link, argv, stop.signal);
   const problems = loaded.problems.map((problem) => `- ${problem}\n`).join('');
@@ -145,6 +150,7 @@ function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog
     lookBack: agentLog.lookBack,
     identity: { ...bareIdentity(), storageGatewayId, dataDir, iconikUrl },
     httpsProxy,
+    diagnose: (embeddedUri) => diagnoseNode(config, embeddedUri),
     first: {
       phase: 'waiting-for-iconik',
       reason: 'The node is starting: it asks iconik for its settings.',

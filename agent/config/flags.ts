@@ -12,6 +12,10 @@ export interface Flags {
   printSettings: boolean;
   /** Diagnose and end. */
   doctor: boolean;
+  /** Write a support bundle to this file and end. */
+  supportBundle?: string;
+  /** File with the desktop application's own state (JSON), which goes into the support bundle. */
+  appState?: string;
   /** Machine-readable output. */
   json: boolean;
   /** Values that win over config.ini, by config key. */
@@ -19,7 +23,7 @@ export interface Flags {
 }
 
 const SETTING_FLAGS = ['iconik-url', 'app-id', 'auth-token', 'storage-gateway-id'] as const;
-const VALUE_FLAGS = ['config', 'data-dir', 'beat-socket', ...SETTING_FLAGS] as const;
+const VALUE_FLAGS = ['config', 'data-dir', 'beat-socket', 'support-bundle', 'app-state', ...SETTING_FLAGS] as const;
 const SWITCHES = ['no-wait', 'doctor', 'json', 'token-by-parent', 'print-settings'] as const;
 
 function includes<Word extends string>(words: readonly Word[], text: string): text is Word {
@@ -57,11 +61,15 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
   const config = values.get('config');
   const dataDir = values.get('data-dir');
   const beatSocket = values.get('beat-socket');
+  const supportBundle = values.get('support-bundle');
+  const appState = values.get('app-state');
   return {
     flags: {
       ...(config === undefined ? {} : { config }),
       ...(dataDir === undefined ? {} : { dataDir }),
       ...(beatSocket === undefined ? {} : { beatSocket }),
+      ...(supportBundle === undefined ? {} : { supportBundle }),
+      ...(appState === undefined ? {} : { appState }),
       noWait: switches.has('no-wait'),
       tokenByParent: switches.has('token-by-parent'),
       printSettings: switches.has('print-settings'),

@@ -80,8 +80,6 @@ export interface NodeConfig {
   /** The file that was read; undefined when flags said all. */
   configPath: string | undefined;
   noWait: boolean;
-  doctor: boolean;
-  json: boolean;
 }
 
 /** What loading came to. */
@@ -208,8 +206,6 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     dataDir: resolve(flags.dataDir ?? values['data-dir'] ?? defaultDataDir(host)),
     configPath: file.path,
     noWait: flags.noWait,
-    doctor: flags.doctor,
-    json: flags.json,
   };
 }
 
@@ -218,6 +214,22 @@ const KEY_STORE = "the system's key store";
 
 function isLoopback(href: string): boolean {
   return /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(href).hostname);
+}
+
+/**
+ * Where config.ini and the data folder are (absolute), and the file's text (null when absent), however wrong
+ * the file is. `configText` throws when it cannot be read.
+ */
+export function locateFiles(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): { configPath: string; dataDir: string; configText: () => string | null } {
+  const host = thisHost(env);
+  const { flags } = parseFlags(argv);
+  const { entries, path = defaultConfigPath(host) } = readConfigFile(flags, host);
+  const said = entries.findLast(({ key }) => key === 'data-dir')?.value;
+  const dataDir = resolve(flags.dataDir ?? (said || defaultDataDir(host)));
+  return { configPath: path, dataDir, configText: () => host.readText(path) };
 }
 
 /**

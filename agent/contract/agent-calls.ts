@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errorDetailSchema } from './error-detail.ts';
+import { diagnosisSchema } from './finding.ts';
 import { jobStateSchema } from './job.ts';
 import { roleSchema } from './role-schema.ts';
 
@@ -133,6 +134,8 @@ export const AGENT_CALLS = {
   },
   /** Sends this node's log files to iconik, where they are kept for 30 days. Answers under which name. */
   'logs.send': { params: none, answer: z.object({ filename: z.string() }) },
+  /** Looks once at everything the node depends on, beside its work; within 5 s, also while it waits for iconik or the database. */
+  'doctor.run': { params: none, answer: diagnosisSchema },
   /** Stops taking jobs and leading; running jobs finish. Lasts until resumed or restarted. */
   'node.pause': { params: none, answer: done },
   'node.resume': { params: none, answer: done },

@@ -5,6 +5,7 @@ import { z } from 'zod';
  * cause. The README's troubleshooting table has one row for each.
  */
 export const FINDING_CODES = [
+  'config-invalid',
   'clock-off',
   'iconik-dns',
   'iconik-proxy',

@@ -1,5 +1,6 @@
 import { chooseDatabase } from '../cluster/cluster-database.ts';
 import type { NodeConfig } from '../config/load-config.ts';
+import { resolveVisibilityTimeout } from '../config/precedence.ts';
 import type { Diagnosis, Finding } from '../contract/index.ts';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -16,6 +17,8 @@ export interface DiagnosisOptions {
   config: NodeConfig;
   guard: ChildGuard;
   clock?: Clock;
+  /** The embedded database, where this process runs one: only it knows the way to it. A secret. */
+  embeddedUri?: string | undefined;
   /** Longest time for the whole; default 4.8 s. */
   limitMs?: number;
 }
@@ -72,13 +75,13 @@ const unchecked = (what: string, why: string): Finding => ({
 /** What only iconik's answer leads to: switches, database, cluster and storages. */
 async function lookBehind(
   { entities, nodes }: Found,
-  { config, guard, clock }: DiagnosisOptions & { clock: Clock },
+  { config, guard, clock, embeddedUri }: DiagnosisOptions & { clock: Clock },
   within: <T>(what: string, looking: Promise<T>, otherwise: T) => Promise<T>,
 ): Promise<Finding[]> {
   const { cluster, gateway } = entities;
   const none: DatabaseLook = { findings: [], cluster: null };
   const [database, storages] = await Promise.all([
-    within('the database and the cluster', databaseOf({ entities, nodes }, clock), none),
+    within('the database and the cluster', databaseOf({ entities, nodes }, { clock, embeddedUri }), none),
     within('the storages', lookAtStorages(entities, config, guard), []),
   ]);
   const inUse = database.cluster?.storages_in_use;
@@ -86,12 +89,11 @@ async function lookBehind(
     explainStorage({ ...look, isInUse: inUse === undefined ? null : inUse.includes(look.storageId) }),
   );
   const ofCluster =
-    database.cluster === null || cluster === null
+    database.cluster === null
       ? []
       : explainCluster(database.cluster, {
-          clusterName: cluster.name,
           nodes,
-          visibilityTimeoutS: cluster.visibility_timeout,
+          visibilityTimeoutS: resolveVisibilityTimeout({ visibility_timeout: cluster?.visibility_timeout }).value,
           heartbeatLapseMs: config.heartbeatLapseMs,
           leaderTtlMs: config.leaderTtlMs,
           requestsPerSecond: config.iconikRequestsPerSecond,
@@ -118,10 +120,16 @@ function switches(cluster: Found['entities']['cluster'], gateway: Found['entitie
   ];
 }
 
-async function databaseOf({ entities, nodes }: Found, clock: Clock): Promise<DatabaseLook> {
+async function databaseOf(
+  { entities, nodes }: Found,
+  { clock, embeddedUri }: { clock: Clock; embeddedUri: string | undefined },
+): Promise<DatabaseLook> {
   const choice = chooseDatabase(entities, nodes);
-  if (choice.kind === 'cluster') return lookAtDatabase(choice.uri, entities.cluster?.id ?? entities.gateway.id, clock);
-  if (choice.kind === 'embedded') return { findings: [], cluster: null };
+  const owner = entities.cluster?.id ?? entities.gateway.id;
+  if (choice.kind === 'cluster') return lookAtDatabase(choice.uri, owner, clock);
+  // Not reached, it is not wrong: it runs only while its node does, and only that knows the way.
+  if (choice.kind === 'embedded')
+    return embeddedUri === undefined ? { findings: [], cluster: null } : lookAtDatabase(embeddedUri, owner, clock);
   const remedy = 'Enter the URI of a PostgreSQL that all nodes reach at the cluster in iconik.';
   const cause = 'The cluster has several nodes but no database, so none of them can lead.';
   return {

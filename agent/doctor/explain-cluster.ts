@@ -6,7 +6,6 @@ import type { ClusterLook } from '../db/queries/doctor.ts';
 
 /** What iconik says of the cluster, and by which limits its nodes live. */
 export interface ClusterTerms {
-  clusterName: string;
   nodes: readonly { name: string; roles: readonly Role[]; enabled: boolean }[];
   visibilityTimeoutS: number;
   heartbeatLapseMs: number;

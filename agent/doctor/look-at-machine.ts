@@ -16,10 +16,10 @@ const PROBE_MS = 3_500;
 /** After this nobody waits for ffmpeg any more. */
 const FFMPEG_MS = 30_000;
 
-async function warningOf(code: Finding['code'], check: HealthCheck): Promise<Finding[]> {
+async function warningOf(code: Finding['code'], cause: string, check: HealthCheck): Promise<Finding[]> {
   const { status, reason, remedy } = (await check.ask()).result;
   if (status === 'ok') return [];
-  return [{ code, severity: 'warning', cause: reason, evidence: reason, remedy }];
+  return [{ code, severity: 'warning', cause, evidence: reason, remedy }];
 }
 
 /** ffmpeg and the room in the data folder. */
@@ -27,8 +27,12 @@ export async function lookAtMachine(config: NodeConfig, guard: ChildGuard): Prom
   const { ffmpegPath, ffprobePath, dataDir } = config;
   const search = () => findFfmpeg({ ffmpegPath, ffprobePath, guard, signal: AbortSignal.timeout(FFMPEG_MS) });
   const found = [
-    warningOf('ffmpeg-missing', createFfmpegCheck(search)),
-    warningOf('disk-low', createDiskCheck(dataDir)),
+    warningOf(
+      'ffmpeg-missing',
+      'There is no usable ffmpeg, so this node makes no proxies and keyframes.',
+      createFfmpegCheck(search),
+    ),
+    warningOf('disk-low', 'The disk of the data folder runs full.', createDiskCheck(dataDir)),
   ];
   return (await Promise.all(found)).flat();
 }

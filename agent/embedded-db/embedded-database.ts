@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { nodeProgram } from '../runtime/node-program.ts';
 import { makeDatabaseFolder, readPassword } from './database-folder.ts';
 import { type KeeperMessage, keeperAddress, keeperMessageSchema, NAME } from './keeper-link.ts';
 
@@ -31,16 +32,17 @@ const RESPAWN_MS = 2_000;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Starts a keeper that lives on without us. Electron's own binary is told to be Node. */
+/** Starts a keeper that lives on without us. */
 function spawnKeeper(folder: string, lingerMs: number): void {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const program = fileURLToPath(new URL(`./keeper.${extension}`, import.meta.url));
-  const child = spawn(process.execPath, [program, folder, String(lingerMs)], {
+  const node = nodeProgram();
+  const child = spawn(node.path, [program, folder, String(lingerMs)], {
     cwd: folder,
     detached: true,
     stdio: 'ignore',
     windowsHide: true,
-    env: { ...process.env, ...(process.versions.electron === undefined ? {} : { ELECTRON_RUN_AS_NODE: '1' }) },
+    env: { ...process.env, ...node.env },
   });
   child.on('error', () => undefined);
   child.unref();

@@ -168,6 +168,24 @@ export interface B2UploadPlace {
   authorizationToken: string;
 }
 
+/** A component of an object on GCS: where it is sent, read and removed. All URLs are secrets. */
+export interface GcsPart {
+  number: number;
+  url: string;
+  /** Its name in the bucket. */
+  key: string;
+  deleteUrl: string | null;
+  downloadUrl: string | null;
+}
+
+/** Where components on GCS are put together. All URLs are secrets. */
+export interface GcsComposition {
+  composeUrl: string;
+  /** Name in the bucket of what is made. */
+  key: string;
+  deleteUrl: string | null;
+}
+
 export interface FileRecord extends Entity, UploadTarget {
   name: string | null;
   original_name: string | null;
@@ -459,6 +477,27 @@ export interface IconikApi {
     ): Promise<void>;
     /** B2: drops a large file that is not finished. */
     cancelB2(assetId: string, fileId: string, uploadFileId: string, limits?: CallLimits): Promise<void>;
+    /** GCS: the components 1…partsNum of an upload in parallel parts (all pages). */
+    gcsPartUrls(
+      assetId: string,
+      fileId: string,
+      upload: { partsNum: number; temporary?: boolean },
+      limits?: CallLimits,
+    ): Promise<GcsPart[]>;
+    /** GCS: where components become a group, or (null) the object itself. The store expects that very content type. */
+    gcsComposeUrl(
+      assetId: string,
+      fileId: string,
+      composition: { group: number | null; contentType: string; temporary?: boolean },
+      limits?: CallLimits,
+    ): Promise<GcsComposition>;
+    /** GCS: has iconik remove the components 1…parts and the groups 1…groups (null: there are none). */
+    gcsCleanUp(
+      assetId: string,
+      fileId: string,
+      upload: { parts: number; groups: number | null; temporary?: boolean },
+      limits?: CallLimits,
+    ): Promise<void>;
     /** S3: signed URLs of parts 1…partsNum (all pages). */
     multipartPartUrls(
       assetId: string,

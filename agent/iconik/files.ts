@@ -1,5 +1,6 @@
 import type { IconikApi } from './api.ts';
 import { createB2Files } from './b2-files.ts';
+import { createGcsFiles } from './gcs-files.ts';
 import { servicePath } from './http-call.ts';
 import { keysetList } from './paging.ts';
 import { readBoundPartUrl, readPartUrls } from './part-urls.ts';
@@ -74,6 +75,7 @@ export function createFiles(requests: ServiceRequests): IconikApi['files'] {
     multipartBoundPartUrl: (assetId, fileId, part, limits) =>
       readBoundPartUrl(requests, pathOf(assetId, 'files', fileId, 'multipart_url', 's3', 'part'), part, limits),
     ...createB2Files(requests, (assetId, fileId, call) => pathOf(assetId, 'files', fileId, 'multipart', 'b2', call)),
+    ...createGcsFiles(requests, (assetId, fileId, ...call) => pathOf(assetId, 'files', fileId, ...call)),
     multipartPartUrls: (assetId, fileId, upload, limits) =>
       readPartUrls(requests, pathOf(assetId, 'files', fileId, 'multipart_url', 'part'), upload, limits),
   };

@@ -402,6 +402,26 @@ export const multipartUrlsSchema = z.looseObject({
 /** S3: signed URLs of parts. */
 export const partUrlsSchema = z.looseObject({ objects: list(z.looseObject({ number: z.number(), url: z.string() })) });
 
+/** GCS: signed URLs of the components of an object, which become parts of it by their `key`. */
+export const gcsPartUrlsSchema = z.looseObject({
+  objects: list(
+    z.looseObject({
+      number: z.number(),
+      url: z.string(),
+      key: z.string().min(1),
+      delete_url: text,
+      download_url: text,
+    }),
+  ),
+});
+
+/** GCS: where components are put together. */
+export const gcsComposeUrlSchema = z.looseObject({
+  compose_url: z.string().min(1),
+  key: z.string().min(1),
+  delete_url: text,
+});
+
 /** S3: part URLs bound to MD5s. */
 export const boundPartUrlsSchema = z.looseObject({
   parts: list(z.looseObject({ part_number: z.number(), url: z.string() })),

@@ -1,5 +1,5 @@
 import type { LogFilter, LogLook } from '../cache/log-store.ts';
-import type { AgentCallHandlers } from '../contract/index.ts';
+import type { AgentCallHandlers, Diagnosis } from '../contract/index.ts';
 import { createDatabase } from '../db/database.ts';
 import type { ParentLink } from '../link/parent-link.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -26,6 +26,8 @@ export interface OperatorOptions {
   /** The stored log; absent while there is none (set-up). */
   lookBack?: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook;
   httpsProxy: string | undefined;
+  /** Diagnoses the node (agent/doctor), given the way to an embedded database that it runs; absent during set-up. */
+  diagnose?: (embeddedUri: string | undefined) => Promise<Diagnosis>;
   first: IdleNode;
 }
 
@@ -154,13 +156,20 @@ export class Operator implements NodeObserver {
   }
 
   #handlers(): Partial<AgentCallHandlers> {
-    const { log, httpsProxy, lookBack } = this.#options;
-    const always = { ...setupCalls({ log, httpsProxy }), ...(lookBack ? logCalls(lookBack) : {}) };
+    const { log, httpsProxy, lookBack, diagnose } = this.#options;
+    const always = {
+      ...setupCalls({ log, httpsProxy }),
+      ...(lookBack ? logCalls(lookBack) : {}),
+      ...(diagnose ? { 'doctor.run': () => diagnose(this.#running?.parts.databaseUri) } : {}),
+    };
     return this.#running === null ? always : { ...always, ...runningCalls(this.#running) };
   }
 }
 
 /** What only a running node can answer. A call without handler does not compile. */
-function runningCalls({ parts, database }: Running): Omit<AgentCallHandlers, `setup.${string}` | 'logs.read'> {
+function runningCalls({
+  parts,
+  database,
+}: Running): Omit<AgentCallHandlers, `setup.${string}` | 'logs.read' | 'doctor.run'> {
   return { ...jobCalls(database), ...fileCalls(database), ...nodeCalls(parts), ...settingsCalls(parts) };
 }

@@ -1,42 +1,18 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import log from 'electron-log/node';
+import { safeFields, safeText } from '../contract/index.ts';
 import type { LogLevel, LogRecord, LogSink } from './logger.ts';
+import { calm, type StormLimits, takeLine } from './storm-state.ts';
+import { withoutUrlSecrets } from './url-secrets.ts';
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** Nested fields are shown and redacted to this depth; deeper ones are replaced, so that a cycle ends. */
-const MAX_DEPTH = 6;
-
-/** A copy of a field that is plain data, with every string passed through `onText`. Errors keep name, code and message. */
-function plain(value: unknown, onText: (text: string) => string, depth = 0): unknown {
-  if (typeof value === 'string') return onText(value);
-  if (typeof value === 'bigint') return value.toString();
-  if (typeof value !== 'object' || value === null) return typeof value === 'function' ? undefined : value;
-  if (depth >= MAX_DEPTH) return '[deeper]';
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString();
-  if (value instanceof URL) return onText(value.href);
-  if (value instanceof Error) {
-    const { name, message, cause } = value;
-    const shown = { name, ...Object.fromEntries(Object.entries(value)), message, cause };
-    return plain(shown, onText, depth);
-  }
-  if ('toJSON' in value && typeof value.toJSON === 'function') return plain(value.toJSON(), onText, depth + 1);
-  if (Array.isArray(value)) return value.map((item) => plain(item, onText, depth + 1));
-  const entries = value instanceof Map ? [...value] : Object.entries(value);
-  if (value instanceof Set) return [...value].map((item) => plain(item, onText, depth + 1));
-  return Object.fromEntries(
-    entries
-      .filter(([, item]) => item !== undefined)
-      .map(([key, item]) => [onText(String(key)), plain(item, onText, depth + 1)]),
-  );
-}
-
 /** One line: time (UTC), level, message, fields as JSON. Never contains a line break. */
 export function formatLogLine(record: LogRecord): string {
-  const fields = plain(record.fields, (text) => text);
+  const fields = safeFields(record.fields);
   const isEmpty = Object.keys(record.fields).length === 0;
-  const message = record.message.replaceAll(/[\r\n]+/g, ' ⏎ ');
+  const message = safeText(record.message).replaceAll(/[\r\n]+/g, ' ⏎ ');
   const level = record.level.toUpperCase().padEnd(5);
   return `${new Date(record.atMs).toISOString()} ${level} ${message}${isEmpty ? '' : ` ${JSON.stringify(fields)}`}`;
 }
@@ -69,11 +45,30 @@ export interface LogFileOptions {
   maxBytes?: number;
   /** Rotated files that are kept; default 4. */
   keep?: number;
+  /** Rotated files older than this go when the next line is rotated out, and at the start; default 30 days. */
+  maxAgeMs?: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Removes rotated files that were last written too long ago. What cannot be removed now is tried again at the next rotation. */
+function removeOld(folder: string, name: string, maxAgeMs: number): void {
+  try {
+    for (const file of readdirSync(folder)) {
+      const isRotated = file.startsWith(`${name}.`) && /^\d+\.log$/.test(file.slice(name.length + 1));
+      if (!isRotated) continue;
+      const path = join(folder, file);
+      if (Date.now() - statSync(path).mtimeMs > maxAgeMs) rmSync(path, { force: true });
+    }
+  } catch {
+    // ignored because the folder may not be there yet, and a log must never be the reason for the agent to stop
+  }
 }
 
 /** Writes lines to a rotating text file by electron-log. A full or vanished disk loses lines but never throws. */
 export function createFileSink(options: LogFileOptions): LogSink {
-  const { folder, name = 'agent', maxBytes = 5_000_000, keep = 4 } = options;
+  const { folder, name = 'agent', maxBytes = 5_000_000, keep = 4, maxAgeMs = 30 * DAY_MS } = options;
+  removeOld(folder, name, maxAgeMs);
   const logger = log.create({ logId: `file:${join(folder, name)}` });
   for (const transport of Object.values(logger.transports)) if (transport) transport.level = false;
   const file = logger.transports.file;
@@ -83,6 +78,7 @@ export function createFileSink(options: LogFileOptions): LogSink {
   file.archiveLogFn = () => {
     const rotated = (n: number) => join(folder, n === 0 ? `${name}.log` : `${name}.${n}.log`);
     for (let n = keep - 1; n >= 0; n -= 1) if (existsSync(rotated(n))) renameSync(rotated(n), rotated(n + 1));
+    removeOld(folder, name, maxAgeMs);
   };
   // our lines are finished; electron-log's own formatting would read "%" in them
   file.transforms = [({ data }) => data];
@@ -128,25 +124,53 @@ export function createLineRing(limits: { lines: number; errorLines: number; maxC
 const SHORTEST_SECRET = 4;
 
 /**
- * Wraps sinks so that no known secret gets out: every occurrence of a value that `secrets()` lists at that moment, plain or
- * percent-encoded, becomes `***`, in messages and in fields at any depth. List a database password by itself as well as in
- * its URI. Values shorter than 4 characters are not looked for.
+ * Strikes secrets out of texts: every occurrence of a value that `secrets()` lists at that moment, plain or percent-encoded,
+ * becomes `***`, and so do passwords and signatures of URLs that nobody listed. List a database password by itself as well
+ * as in its URI. Values shorter than 4 characters are not looked for.
  */
-export function createRedactor(secrets: () => readonly string[]): (sink: LogSink) => LogSink {
-  const redact = (text: string, values: readonly string[]): string => {
-    let result = text;
-    for (const value of values) result = result.replaceAll(value, '***');
-    return result;
-  };
+export function createTextRedactor(secrets: () => readonly string[]): (text: string) => string {
   const forms = (): string[] =>
     secrets()
       .filter((value) => value.length >= SHORTEST_SECRET)
       .flatMap((value) => [value, encodeURIComponent(value)])
       .sort((a, b) => b.length - a.length);
+  return (text) => {
+    let result = text;
+    for (const value of forms()) result = result.replaceAll(value, '***');
+    return withoutUrlSecrets(result);
+  };
+}
+
+/**
+ * Wraps sinks so that no secret gets out (`createTextRedactor`), in messages and in fields at any depth. What comes out is
+ * harmless besides (contract: safe-text): plain data of bounded size without control characters.
+ */
+export function createRedactor(secrets: () => readonly string[]): (sink: LogSink) => LogSink {
+  const onText = createTextRedactor(secrets);
   return (sink) => (record) => {
-    const values = forms();
-    const onText = (text: string) => redact(text, values);
-    const fields = plain(record.fields, onText) as LogRecord['fields'];
-    sink({ ...record, message: onText(record.message), fields });
+    const fields = safeFields(record.fields, onText) as LogRecord['fields'];
+    sink({ ...record, message: safeText(onText(record.message)), fields });
+  };
+}
+
+/** What a text file or stream takes: a thousand lines a second is more than anyone reads, and 25 MB a minute at most. */
+export const TEXT_PACE: StormLimits = { burst: 5_000, perSecond: 1_000 };
+
+/**
+ * Keeps a storm of lines from a sink: what is beyond the pace is left out, counted, and said in a line of its own as soon as
+ * the sink takes lines again. Errors get through longer than others.
+ */
+export function createStormGuard(sink: LogSink, limits: StormLimits, monotonicMs: () => number): LogSink {
+  let state = calm(limits, monotonicMs());
+  return (record) => {
+    const step = takeLine(state, limits, monotonicMs(), record.level === 'error');
+    state = step.state;
+    if (!step.isTaken) return;
+    if (step.tell !== null) {
+      const { count, seconds } = step.tell;
+      const message = `${count} lines of the last ${seconds} s were left out here: more were written than a text log takes. The log of the node has them.`;
+      sink({ level: 'warn', message, fields: { leftOut: count }, atMs: record.atMs });
+    }
+    sink(record);
   };
 }

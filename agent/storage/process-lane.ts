@@ -26,6 +26,8 @@ interface Waiter {
 
 /** Killed processes normally die in milliseconds; those still there after this are stuck. */
 const DEATH_WAIT_MS = 500;
+/** How often a call that waits for its turn shows life. */
+const SIGN_MS = 10_000;
 
 function stoppedError(): IsgError {
   return new IsgError('stopped', 'The node is stopping; the call was not finished.', { retry: 'transient' });
@@ -71,7 +73,7 @@ export class ProcessLane {
       if (this.#stopped) throw stoppedError();
       if (handling.signal?.aborted) throw cancellationError(handling.signal);
       const process = this.#findFree();
-      if (process === 'full') await this.#turn(handling.signal);
+      if (process === 'full') await this.#turn(handling);
       else if (process === 'abandoned') await this.#awaitDeath();
       else return await this.#runIn(process, operation, { request, handling });
     }
@@ -160,10 +162,12 @@ export class ProcessLane {
     this.#waiters[0]?.begin();
   }
 
-  /** Waits until a process may be free. */
-  #turn(signal: AbortSignal | undefined): Promise<void> {
+  /** Waits until a process may be free; meanwhile the caller gets signs of life, for the calls before it have watches of their own. */
+  #turn({ signal, onProgress }: CallHandling): Promise<void> {
     return new Promise((resolve, reject) => {
+      const signs = setInterval(() => onProgress?.(0), SIGN_MS).unref();
       const leave = (settle: () => void) => {
+        clearInterval(signs);
         signal?.removeEventListener('abort', onAbort);
         const at = this.#waiters.indexOf(waiter);
         if (at >= 0) this.#waiters.splice(at, 1);

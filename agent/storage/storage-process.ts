@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { ChildGuard } from '../runtime/child-guard/child-guard.ts';
 import { IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { nodeProgram } from '../runtime/node-program.ts';
 import type { Bandwidth } from './bandwidth/bandwidth.ts';
 import { type CallHandling, StorageCall } from './storage-call.ts';
 import {
@@ -62,18 +63,19 @@ function entryPath(): string {
 /** The environment of a storage process. */
 export function storageProcessEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...rest } = process.env;
-  const electron = 'electron' in process.versions ? { ELECTRON_RUN_AS_NODE: '1' } : {};
-  return { ...rest, ...electron, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE, MALLOC_ARENA_MAX: MALLOC_ARENAS };
+  return { ...rest, ...nodeProgram().env, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE, MALLOC_ARENA_MAX: MALLOC_ARENAS };
 }
 
 function forkProcess(): ChildProcess {
+  const node = nodeProgram();
   return fork(entryPath(), [], {
+    execPath: node.path,
     execArgv: STORAGE_PROCESS_ARGV,
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: storageProcessEnvironment(),
     // Never a directory of a storage, wherever the agent was started.
-    cwd: dirname(process.execPath),
+    cwd: dirname(node.path),
   });
 }
 

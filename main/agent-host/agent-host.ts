@@ -16,6 +16,7 @@ import { childEnvironment } from './child-environment.ts';
 import type { HostCommand, HostEvent, HostState, RunEnd } from './host-situation.ts';
 import { hasChild, initialHost, nextHost, waitToJudge } from './host-state.ts';
 import { agentStateOf } from './host-words.ts';
+import type { KeptToken } from './kept-token.ts';
 import { createRunOutput, type RunOutput } from './run-output.ts';
 import { createTicker } from './ticker.ts';
 
@@ -41,7 +42,7 @@ export interface AgentHostOptions {
   /** Main's own environment; the agent gets the allowed part of it. */
   environment: Readonly<Record<string, string | undefined>>;
   /** The token that is kept for the agent; it goes over the link, never into its arguments or environment. */
-  keptToken?: { has(): boolean; read(): string | null };
+  keptToken?: KeptToken;
   log: HostLog;
   /** At each change. */
   onState(state: AgentState): void;

@@ -15,7 +15,13 @@ export const utilityProcessAdapter: SpawnAgent = (request, events) => {
   let hasExited = false;
   child.stdout?.on('data', (chunk: Buffer) => events.output('stdout', chunk));
   child.stderr?.on('data', (chunk: Buffer) => events.output('stderr', chunk));
-  child.stderr?.once('close', () => events.silent());
+  let openStreams = 2;
+  const closed = () => {
+    openStreams -= 1;
+    if (openStreams === 0) events.silent();
+  };
+  child.stdout?.once('close', closed);
+  child.stderr?.once('close', closed);
   child.on('message', (value: unknown) => events.message(value));
   child.once('exit', (code) => {
     hasExited = true;

@@ -10,7 +10,7 @@ const FOLDER_MODE = 0o700;
 const OWNER_MAY_WRITE = 0o200;
 
 /** A file that its owner has marked as not to be written. */
-export class ReadOnlyFileError extends Error {
+class ReadOnlyFileError extends Error {
   readonly code = 'READ-ONLY';
 }
 

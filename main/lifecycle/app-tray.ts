@@ -12,6 +12,8 @@ export interface AppTrayOptions {
   store: AppStateStore;
   window: AppWindow;
   host: AgentHost;
+  /** Starts a full check; its outcome stands in the state. */
+  runCheck: () => void;
   iconFolder: string;
   log: Log;
 }
@@ -55,13 +57,17 @@ function tryTray(options: AppTrayOptions): SystemTray | null {
   }
 }
 
-function perform(action: TrayAction, { window, host, log }: AppTrayOptions): void {
+function perform(action: TrayAction, { window, host, runCheck, log }: AppTrayOptions): void {
   const isCalled = (called: Promise<unknown>) =>
     void called.catch((thrown: unknown) => log.warn('The agent did not do what the tray asked', { error: thrown }));
   switch (action.do) {
     case 'open':
       if (action.screen === null) window.show();
       else window.navigate(action.screen);
+      break;
+    case 'check':
+      runCheck();
+      window.navigate('diagnostics');
       break;
     case 'pause':
       isCalled(host.call('node.pause', {}));

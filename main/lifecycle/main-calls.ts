@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { app, type BaseWindow, clipboard, dialog, shell } from 'electron';
 import type { ConfigDesk } from '../config-file/config-desk.ts';
@@ -6,6 +7,8 @@ import type { MainCallHandlers } from '../ipc/guarded-ipc.ts';
 import { readLogFiles } from '../logging/read-log-files.ts';
 import { AppError } from '../support/app-error.ts';
 import type { AppStateStore } from './app-state-store.ts';
+import type { FullCheck } from './full-check.ts';
+import { bundleName, type SupportBundle } from './support-bundle.ts';
 
 /** What main's own calls work on. */
 export interface MainCallParts {
@@ -13,6 +16,8 @@ export interface MainCallParts {
   desk: ConfigDesk;
   logFolder: string;
   restartAgent: () => void;
+  check: FullCheck;
+  bundle: SupportBundle;
   /** Reads config.ini anew after a change of ours. */
   followConfig: () => Promise<void>;
   /** Parent of dialogs. */
@@ -31,6 +36,15 @@ export function createMainCalls(parts: MainCallParts): MainCallHandlers {
     },
     'app.export-text': ({ suggestedName, text }) => exportText(parts.window(), suggestedName, text),
     'app.choose-folder': ({ title }) => chooseFolder(parts.window(), title),
+    'app.run-check': async () => {
+      await parts.check.run();
+      return {};
+    },
+    'app.save-support-bundle': () => saveBundle(parts.window(), parts.bundle),
+    'app.cancel-support-bundle': () => {
+      parts.bundle.cancel();
+      return {};
+    },
     'agent.restart': () => {
       parts.restartAgent();
       return {};
@@ -72,6 +86,20 @@ async function exportText(window: BaseWindow | null, suggestedName: string, text
     const words = `${filePath} could not be written${why}. Choose another folder, or free some space.`;
     throw new AppError('export-failed', words, 'transient', thrown);
   }
+}
+
+async function saveBundle(window: BaseWindow | null, bundle: SupportBundle): Promise<{ path: string | null }> {
+  const options = {
+    title: 'Save the support bundle',
+    defaultPath: join(app.getPath('downloads'), bundleName(hostname(), new Date())),
+    filters: [{ name: 'Zip archive', extensions: ['zip'] }],
+  };
+  const { canceled, filePath } = await (window === null
+    ? dialog.showSaveDialog(options)
+    : dialog.showSaveDialog(window, options));
+  if (canceled || filePath === '' || !(await bundle.make(filePath))) return { path: null };
+  shell.showItemInFolder(filePath);
+  return { path: filePath };
 }
 
 async function chooseFolder(window: BaseWindow | null, title: string): Promise<{ path: string | null }> {

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { app, powerMonitor, session } from 'electron';
 import type { AgentCallName, AgentParams } from '../../agent/contract/index.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
+import type { ErrandStart } from '../agent-host/agent-errand.ts';
 import { type AgentHost, createAgentHost } from '../agent-host/agent-host.ts';
 import { nodeAdapter } from '../agent-host/node-adapter.ts';
 import { utilityProcessAdapter } from '../agent-host/utility-process-adapter.ts';
@@ -23,8 +24,10 @@ import type { AppLocations } from './app-locations.ts';
 import { type AppStateStore, createAppStateStore } from './app-state-store.ts';
 import { startAppTray } from './app-tray.ts';
 import { createConfigFollower } from './config-follower.ts';
+import { createFullCheck } from './full-check.ts';
 import { createMainCalls } from './main-calls.ts';
 import { quitOrderly } from './quit.ts';
+import { createSupportBundle } from './support-bundle.ts';
 
 /** What a run of the application is made of besides itself. */
 export interface AppParts {
@@ -49,7 +52,15 @@ export function startApp(parts: AppParts): RunningApp {
   const window = createAppWindow({ preloadPath: PROGRAM_FILES.preload, isPackaged: app.isPackaged, log });
   const store = createAppStateStore(initialState(parts));
   const desk = createConfigDesk(config, parts.vault);
-  const host = createHost(parts, store, { window, desk });
+  const program = programOf(parts);
+  const host = createHost(parts, { program, store, window, desk });
+  const check = createFullCheck({ store, host, errand: program, log });
+  const bundle = createSupportBundle({
+    store,
+    errand: program,
+    temporaryFolder: tmpdir(),
+    versions: process.versions,
+  });
   const followConfig = createConfigFollower({ config, store, host, log });
   guardSession(session.defaultSession, log);
   serveApp(session.defaultSession, PROGRAM_FILES.rendererFolder);
@@ -59,6 +70,8 @@ export function startApp(parts: AppParts): RunningApp {
       desk,
       logFolder: locations.logFolder,
       restartAgent: () => host.restart(),
+      check,
+      bundle,
       followConfig,
       window: () => window.native(),
     }),
@@ -72,7 +85,14 @@ export function startApp(parts: AppParts): RunningApp {
   else window.showFirst(() => host.start());
   setAppMenu({ isMac: process.platform === 'darwin', isPackaged: app.isPackaged });
   store.subscribe((state) => window.send('app-state', state));
-  const stopTray = startAppTray({ store, window, host, iconFolder: trayIconFolder(app.isPackaged), log });
+  const stopTray = startAppTray({
+    store,
+    window,
+    host,
+    runCheck: () => void check.run(),
+    iconFolder: trayIconFolder(app.isPackaged),
+    log,
+  });
   const stopWatching = watchConfig(locations.configPath, () => void followConfig());
   powerMonitor.on('resume', () => host.resumed());
   powerMonitor.on('shutdown', () => app.quit());
@@ -81,6 +101,8 @@ export function startApp(parts: AppParts): RunningApp {
     stopAgent: () => host.stop().finally(stopTray),
     onQuitting: () => {
       stopWatching();
+      check.stop();
+      bundle.cancel();
       window.allowClosing();
     },
     log,
@@ -98,25 +120,36 @@ function initialState({ locations, config, firstCheck }: AppParts): AppState {
     snapshot: null,
     config: { path: config.path, status, problems },
     logFolder: locations.logFolder,
+    check: { runningSinceMs: null, last: null, failure: '' },
+    bundle: null,
     updateReady: null,
   };
 }
 
-function createHost(
-  parts: AppParts,
-  store: AppStateStore,
-  { window, desk }: { window: AppWindow; desk: ConfigDesk },
-): AgentHost {
-  const { locations, vault, isTestBuild, log } = parts;
+/** How the agent's program is started, as the node or for an errand. */
+function programOf({ locations, vault, isTestBuild }: AppParts): ErrandStart {
   const nodePath = agentNodePath({ env: process.env, isPackaged: app.isPackaged, isTestBuild });
-  return createAgentHost({
+  return {
     spawn: nodePath === null ? utilityProcessAdapter : nodeAdapter(nodePath),
     entry: PROGRAM_FILES.agentEntry,
     configPath: locations.configPath,
     dataDir: locations.dataDir,
-    temporaryFolder: tmpdir(),
     environment: process.env,
     keptToken: vault,
+  };
+}
+
+interface HostParts {
+  program: ErrandStart;
+  store: AppStateStore;
+  window: AppWindow;
+  desk: ConfigDesk;
+}
+
+function createHost({ log }: AppParts, { program, store, window, desk }: HostParts): AgentHost {
+  return createAgentHost({
+    ...program,
+    temporaryFolder: tmpdir(),
     log,
     onState: (agent) => {
       if (agent.state === 'starting') void desk.noteAgentStart();

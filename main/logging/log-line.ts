@@ -1,4 +1,4 @@
-import type { LogLine } from '../../agent/contract/index.ts';
+import { type LogLine, safeFields, safeText } from '../../agent/contract/index.ts';
 
 /** Severity of a log record. */
 export type LogLevel = LogLine['level'];
@@ -12,14 +12,17 @@ export const LEVEL_RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2
 
 const LINE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (DEBUG|INFO|WARN|ERROR) +(.*)$/s;
 
-/** Error objects show nothing of themselves as JSON. */
-const plainValue = (_: string, value: unknown) =>
-  value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
+/** Of an error, main's log keeps the place too. */
+const withPlace = (value: unknown): unknown =>
+  value instanceof Error
+    ? { name: value.name, ...Object.fromEntries(Object.entries(value)), message: value.message, stack: value.stack }
+    : value;
 
 /** One line as the agent writes it too: time (UTC), level, message, fields as JSON. Contains no line break. */
 export function formatLogLine(level: LogLevel, message: string, fields: LogFields, atMs: number): string {
-  const text = message.replaceAll(/[\r\n]+/g, ' ⏎ ');
-  const facts = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields, plainValue)}`;
+  const text = safeText(message).replaceAll(/[\r\n]+/g, ' ⏎ ');
+  const shown = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, withPlace(value)]));
+  const facts = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(safeFields(shown))}`;
   return `${new Date(atMs).toISOString()} ${level.toUpperCase().padEnd(5)} ${text}${facts}`;
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import electronLog from 'electron-log/node.js';
 import { formatLogLine, LEVEL_RANK, type LogFields, type LogLevel } from './log-line.ts';
@@ -9,6 +9,8 @@ export type Log = Record<LogLevel, (message: string, fields?: LogFields) => void
 /** Size at which a new file is begun, and how many older ones are kept: 25 MB at most. */
 const MAX_BYTES = 5_000_000;
 const KEPT_FILES = 4;
+/** Rotated files that were last written longer ago go. */
+const KEPT_MS = 30 * 86_400_000;
 
 /** Writes main.log in the folder (rotated to main.1.log and up) and, when not packaged, standard error. */
 export function createMainLog(options: { folder: string; least: LogLevel; echo: boolean }): Log {
@@ -33,8 +35,13 @@ function createFileWriter(folder: string): (line: string) => void {
   file.resolvePathFn = () => nameOf(0);
   file.maxSize = MAX_BYTES;
   file.writeOptions = { flag: 'a', mode: 0o640, encoding: 'utf8' };
+  const removeOld = () => {
+    for (let n = 1; n <= KEPT_FILES; n += 1) if (ageMs(nameOf(n)) > KEPT_MS) rmSync(nameOf(n), { force: true });
+  };
+  removeOld();
   file.archiveLogFn = () => {
     for (let n = KEPT_FILES - 1; n >= 0; n -= 1) if (existsSync(nameOf(n))) renameSync(nameOf(n), nameOf(n + 1));
+    removeOld();
   };
   // our lines are finished; electron-log's own formatting would read "%" in them
   file.transforms = [({ data }) => data];
@@ -47,4 +54,14 @@ function createFileWriter(folder: string): (line: string) => void {
       // ignored because a full or vanished disk must not end the application
     }
   };
+}
+
+/** Since a file was last written, milliseconds; 0 when there is none. */
+function ageMs(path: string): number {
+  try {
+    return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+  } catch {
+    // ignored because a folder that cannot be looked at must not keep the application from starting
+    return 0;
+  }
 }

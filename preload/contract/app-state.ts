@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nodeSnapshotSchema } from '../../agent/contract/index.ts';
+import { diagnosisSchema, nodeSnapshotSchema } from '../../agent/contract/index.ts';
 
 /**
  * What the window and the tray are drawn from: main's own state and the agent's last snapshot. Main is its only writer;
@@ -23,6 +23,21 @@ export const agentStateSchema = z.object({
 /** State of the supervised agent. */
 export type AgentState = z.infer<typeof agentStateSchema>;
 
+/** The full check (the agent's doctor): whether one runs, and what the last one found. */
+export const checkStateSchema = z.object({
+  /** Since when one runs, milliseconds since the epoch; null when none does. */
+  runningSinceMs: z.number().nullable(),
+  /** What the last one found; null before the first of this run of the application. */
+  last: z.object({ atMs: z.number(), tookMs: z.number(), diagnosis: diagnosisSchema }).nullable(),
+  /** Why the newest one could not be made, in words; empty when it was. */
+  failure: z.string(),
+});
+/** The full check. */
+export type CheckState = z.infer<typeof checkStateSchema>;
+
+/** A support bundle that is being made: what it does now, and how much of it is done, from 0 to 1. */
+const bundleStateSchema = z.object({ doing: z.string(), share: z.number().min(0).max(1) });
+
 /** What the window and the tray are drawn from. */
 export const appStateSchema = z.object({
   appVersion: z.string(),
@@ -38,6 +53,9 @@ export const appStateSchema = z.object({
     problems: z.array(z.string()),
   }),
   logFolder: z.string(),
+  check: checkStateSchema,
+  /** Null while no support bundle is being made. */
+  bundle: bundleStateSchema.nullable(),
   /** Version of an update that is ready to install; null when none. */
   updateReady: z.string().nullable(),
 });

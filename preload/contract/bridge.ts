@@ -65,6 +65,11 @@ export const MAIN_CALLS = {
     params: z.object({ title: z.string().max(200) }),
     answer: z.object({ path: z.string().nullable() }),
   },
+  /** Runs a full check, or joins the one that runs; answers when it has ended. Its course and outcome stand in the state. */
+  'app.run-check': { params: none, answer: done },
+  /** Asks where to, and makes a support bundle there; `path` is null when the user cancels, also half-way. */
+  'app.save-support-bundle': { params: none, answer: z.object({ path: z.string().nullable() }) },
+  'app.cancel-support-bundle': { params: none, answer: done },
   'agent.restart': { params: none, answer: done },
   /** The keys that may be set, with their values, and what else there is to say of the file. */
   'config.read': {

@@ -124,7 +124,7 @@ test('Tab reaches the navigation, the connection lights and the main controls of
     storages: page.getByRole('tab').first(),
     logs: page.getByTestId('log-follow'),
     settings: page.getByRole('textbox', { name: 'Find a setting' }),
-    diagnostics: page.getByRole('button', { name: 'Run again' }),
+    diagnostics: page.getByRole('button', { name: 'Run a full check' }),
   };
   for (const screen of SCREENS) {
     await tabTo(page, page.getByRole('navigation').getByRole('link', { name: new RegExp(screen, 'i') }), 120);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { _electron, type ElectronApplication, type Page } from '@playwright/test';
 import type { Role } from '../../agent/contract/index.ts';
@@ -44,15 +44,17 @@ export interface DesktopPlace {
   userDataDir: string;
   /** Program that runs the agent; default: the Node that runs the tests. */
   agentNode?: string;
+  /** Executable of an installed application; default: the application as built, in a bare Electron. */
+  installed?: string;
 }
 
 /** How the built application is started. */
 export function desktopCommand(place: DesktopPlace) {
   const { ELECTRON_RUN_AS_NODE: _, ...env } = process.env;
   return {
-    executablePath: electronPath(),
-    args: ['--no-sandbox', `--user-data-dir=${place.userDataDir}`, ROOT],
-    cwd: ROOT,
+    executablePath: place.installed ?? electronPath(),
+    args: ['--no-sandbox', `--user-data-dir=${place.userDataDir}`, ...(place.installed === undefined ? [ROOT] : [])],
+    cwd: place.installed === undefined ? ROOT : dirname(place.installed),
     env: {
       ...(env as Record<string, string>),
       ISG_PRO_CONFIG: place.configPath,
@@ -91,10 +93,13 @@ export interface DesktopCluster {
 
 /** Starts database, stand-in and the application as node-a. */
 export async function openCluster(
-  options: Partial<MediaClusterOptions> & { beforeStart?: (cluster: MediaCluster) => Promise<void> } = {},
+  options: Partial<MediaClusterOptions> & {
+    beforeStart?: (cluster: MediaCluster) => Promise<void>;
+    installed?: string;
+  } = {},
 ): Promise<DesktopCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'isg-pro-e2e-'));
-  const { beforeStart, ...over } = options;
+  const { beforeStart, installed, ...over } = options;
   const cluster = await MediaCluster.create({
     dir,
     nodes: [{ name: 'node-a', roles: EVERYTHING }],
@@ -109,6 +114,7 @@ export async function openCluster(
       configPath: join(folder, 'config.ini'),
       dataDir: join(folder, 'data'),
       userDataDir: join(dir, 'electron'),
+      ...(installed === undefined ? {} : { installed }),
     };
     const desktop = await openDesktop(place);
     return {

@@ -8,6 +8,7 @@ import { controlRoutes } from './control-routes.ts';
 import { Faults } from './faults/fault-plan.ts';
 import { AzureBlocks } from './object-store/azure-blocks.ts';
 import { B2LargeFiles } from './object-store/b2-large-files.ts';
+import { GcsObjects } from './object-store/gcs-objects.ts';
 import { MultipartUploads } from './object-store/multipart-uploads.ts';
 import { ObjectDisk } from './object-store/object-disk.ts';
 import { mayContinue, type ObjectStore, objectRoutes } from './object-store/object-routes.ts';
@@ -39,6 +40,8 @@ export interface StandIn extends StandInControl {
   authToken: string;
   /** Puts a cluster with storages and nodes into the account. May be called again for another cluster. */
   seed(options: SeedOptions): SeededAccount;
+  /** How many objects, components of parallel uploads among them, were sent to GCS from outside. */
+  receivedByGcs(): number;
   /** The live records, for tests that must change what iconik's users would change. */
   records: IconikState;
   /** Ends every connection and pending late commit. May be called twice. */
@@ -62,6 +65,7 @@ export async function createStandIn(options: StandInOptions): Promise<StandIn> {
     sessions,
     azure: new AzureBlocks(disk, nowMs),
     b2: new B2LargeFiles(disk),
+    gcs: new GcsObjects(disk),
     urls,
     faults,
     baseUrl: () => url,
@@ -91,6 +95,7 @@ export async function createStandIn(options: StandInOptions): Promise<StandIn> {
     appId: account.appId,
     authToken: account.authToken,
     seed: (seed) => seedInto(state, seed),
+    receivedByGcs: () => store.gcs.received,
     records: state,
     close: async () => {
       for (const timer of context.lateTimers) clearTimeout(timer);

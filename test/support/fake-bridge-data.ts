@@ -173,7 +173,7 @@ export function problemAt(at: number): ProblemFile {
 export const problemCount = (scene: Scene): number => (scene === 'problems' ? 59 : scene === 'large' ? 10_000 : 0);
 
 /** The keys of config.ini. */
-export function configEntries(): ConfigEntry[] {
+function configEntries(): ConfigEntry[] {
   const entry = (
     key: string,
     value: string | null,

@@ -1,6 +1,7 @@
 import type { NodeSnapshot } from '../../agent/contract/index.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
 import { calmSnapshot, HOUR, MINUTE, SECOND } from './scenes/calm-studio.ts';
+import { checkClean, checkFailed, checkFound, checkFull, checkRunning, neverChecked } from './scenes/check-scenes.ts';
 import { emptySnapshot, followerSnapshot, largeSnapshot } from './scenes/healthy-scenes.ts';
 import { choosingSnapshot, disabledSnapshot, problemsSnapshot, waitingSnapshot } from './scenes/troubled-scenes.ts';
 
@@ -40,6 +41,8 @@ function around(snapshot: NodeSnapshot | null, nowMs: number): AppState {
     snapshot,
     config: { path: '/home/post/.config/isg-pro/config.ini', status: 'ok', problems: [] },
     logFolder: '/home/post/.local/share/isg-pro/logs',
+    check: neverChecked,
+    bundle: null,
     updateReady: null,
   };
 }
@@ -50,13 +53,16 @@ function withAgent(state: AppState, agent: Partial<AppState['agent']>): AppState
 
 const BUILD: Record<Scene, (nowMs: number) => AppState | null> = {
   calm: (nowMs) => around(calmSnapshot(nowMs), nowMs),
-  problems: (nowMs) => around(problemsSnapshot(nowMs), nowMs),
+  problems: (nowMs) => ({ ...around(problemsSnapshot(nowMs), nowMs), check: checkFound(nowMs) }),
   empty: (nowMs) => around(emptySnapshot(nowMs), nowMs),
-  large: (nowMs) => around(largeSnapshot(nowMs), nowMs),
-  follower: (nowMs) => around(followerSnapshot(nowMs), nowMs),
-  disabled: (nowMs) => around(disabledSnapshot(nowMs), nowMs),
+  large: (nowMs) => ({ ...around(largeSnapshot(nowMs), nowMs), check: checkFull(nowMs) }),
+  follower: (nowMs) => ({ ...around(followerSnapshot(nowMs), nowMs), check: checkClean(nowMs) }),
+  disabled: (nowMs) => ({
+    ...around(disabledSnapshot(nowMs), nowMs),
+    bundle: { doing: 'Packing logs/agent.2.log', share: 0.72 },
+  }),
   choosing: (nowMs) => around(choosingSnapshot(nowMs), nowMs),
-  waiting: (nowMs) => around(waitingSnapshot(nowMs), nowMs),
+  waiting: (nowMs) => ({ ...around(waitingSnapshot(nowMs), nowMs), check: checkRunning(nowMs) }),
   offline: (nowMs) =>
     withAgent(around(calmSnapshot(nowMs - 4 * MINUTE), nowMs), {
       state: 'backing-off',
@@ -76,12 +82,14 @@ const BUILD: Record<Scene, (nowMs: number) => AppState | null> = {
       reason: 'First start after the application was opened.',
       sinceMs: nowMs - 600,
     }),
-  unresponsive: (nowMs) =>
-    withAgent(around(calmSnapshot(nowMs - 7 * SECOND), nowMs), {
+  unresponsive: (nowMs) => ({
+    ...withAgent(around(calmSnapshot(nowMs - 7 * SECOND), nowMs), {
       state: 'unresponsive',
       reason: 'No beat of its main loop for 7 s. It is replaced after 15 s of silence.',
       sinceMs: nowMs - 4 * SECOND,
     }),
+    check: checkFailed,
+  }),
   'invalid-config': (nowMs) => ({
     ...withAgent(around(null, nowMs), { state: 'stopped', reason: 'config.ini is wrong.', lastExitCode: 2 }),
     config: {

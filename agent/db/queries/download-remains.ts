@@ -9,7 +9,7 @@ const TIDY = `
 , ended AS MATERIALIZED (
   SELECT job_id, storage_id, payload, checkpoint FROM job
   WHERE state = ANY (ARRAY['failed', 'cancelled']) AND role = 'TRANSFER' AND finished_at > now() - interval '2 days'
-    AND kind = 'download' AND checkpoint ? 'remains' AND EXISTS (SELECT 1 FROM fence)
+    AND kind = ANY (ARRAY['download', 'direct-download', 'relay-download']) AND checkpoint ? 'remains' AND EXISTS (SELECT 1 FROM fence)
   ORDER BY job_id LIMIT 100 FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE job SET checkpoint = job.checkpoint - 'remains' FROM ended WHERE job.job_id = ended.job_id

@@ -43,7 +43,7 @@ const reportRow = z
       lastScanEndedAt: row.last_scan_ended_at,
       /** Why the storage cannot be scanned, in words; null when it can. */
       problem: row.problem,
-      /** Upload jobs waiting or running. */
+      /** Upload jobs waiting or running, relays to other gateways among them. */
       waitingUploads: row.uploads,
       /** Transcode jobs waiting or running. */
       waitingTranscodes: row.transcodes,
@@ -75,7 +75,8 @@ SELECT
   (SELECT count(*) FROM storage_file WHERE storage_id = $1 AND error ->> 'code' = 'exported' AND state = 'skipped')::float8
     AS exported,
   (SELECT count(*) FROM storage_file WHERE storage_id = $1 AND error ->> 'code' = 'sidecar-invalid')::float8 AS bad_sidecars,
-  ${waiting('TRANSFER', 'upload')} AS uploads, ${waiting('TRANSCODE', 'transcode')} AS transcodes,
+  ${waiting('TRANSFER', 'upload')} + ${waiting('TRANSFER', 'relay-upload')} AS uploads,
+  ${waiting('TRANSCODE', 'transcode')} AS transcodes,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('path', path, 'message', message)), '[]') FROM (
     SELECT path, error ->> 'message' AS message FROM storage_file
     WHERE storage_id = $1 AND state IN ('faulty', 'skipped') AND error IS NOT NULL

@@ -1,5 +1,6 @@
 import type { IconikApi } from '../api.ts';
 import { cancelSavedUpload } from './b2-session.ts';
+import { removeSavedComponents } from './gcs-clean-up.ts';
 import { cancelSavedSession } from './gcs-resumable.ts';
 import type { StoreDeps } from './object-store-http.ts';
 import { abortSavedUpload } from './s3-session.ts';
@@ -14,6 +15,7 @@ export function createAbandonUpload(deps: StoreDeps & { api: IconikApi }) {
     const tries = [
       abortSavedUpload(deps, upload),
       cancelSavedSession(deps, upload),
+      removeSavedComponents(deps, upload),
       cancelSavedUpload(deps.api, upload),
     ];
     // Ignored because nothing depends on it: the store's own rules clean up.

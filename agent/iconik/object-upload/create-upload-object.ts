@@ -8,7 +8,7 @@ import { uploadLargeToB2 } from './b2-large.ts';
 import { uploadToB2 } from './b2-small.ts';
 import { createAbandonUpload } from './create-abandon-upload.ts';
 import { FreshTarget } from './fresh-target.ts';
-import { uploadResumably } from './gcs-resumable.ts';
+import { createGcsUpload } from './gcs-upload.ts';
 import { createMd5Wish, type Md5Wish } from './md5-wish.ts';
 import { type ObjectSource, pinSource } from './object-source.ts';
 import { assertUsableUrl } from './object-store-http.ts';
@@ -25,11 +25,11 @@ export interface UploadObjectDeps {
   random?: () => number;
   /** `https-proxy`, for all requests but those with the file's bytes, which the storage's processes send; default: the environment's. */
   proxyUrl?: string | undefined;
-  /** Bytes per part on S3, Azure and B2; smaller files go in one request. Default 100 MB (reference C.9). */
+  /** Bytes per part on S3, GCS, Azure and B2; smaller files go in one request. Default 100 MB (reference C.9). */
   partSizeBytes?: number;
   /** Parts of one file sent at once; default 4. */
   partsAtOnce?: number;
-  /** Bytes per request on GCS; default 32 MiB, what is lost at most when a connection breaks. */
+  /** Bytes per request of a session of GCS; default 32 MiB, what is lost at most when a connection breaks. */
   chunkSizeBytes?: number;
   /** Tries of one request within a call; default 5. */
   attempts?: number;
@@ -58,9 +58,10 @@ export function createUploadObject(given: UploadObjectDeps): UploadObject {
   const dispatcher = createDispatcher({ proxyUrl, callTimeoutMs: CALL_TIMEOUT_MS });
   const deps: Deps = { ...DEFAULTS, ...rest, dispatcher };
   const md5Wish = createMd5Wish(deps);
+  const gcsUpload = createGcsUpload(deps);
   const upload = async (args: UploadObjectArgs): Promise<void> => {
     args.signal.throwIfAborted();
-    const send = sendFor(deps, args.target, md5Wish);
+    const send = sendFor(deps, args.target, { md5Wish, gcsUpload });
     await send(await pinSource(args));
   };
   return Object.assign(upload, { abandon: createAbandonUpload(deps) });
@@ -68,7 +69,13 @@ export function createUploadObject(given: UploadObjectDeps): UploadObject {
 
 type Send = (source: ObjectSource) => Promise<void>;
 
-function sendFor(deps: Deps, target: UploadTarget, md5Wish: Md5Wish): Send {
+/** What is remembered from upload to upload. */
+interface Memory {
+  md5Wish: Md5Wish;
+  gcsUpload: ReturnType<typeof createGcsUpload>;
+}
+
+function sendFor(deps: Deps, target: UploadTarget, { md5Wish, gcsUpload }: Memory): Send {
   const store = target.storage_method?.toUpperCase() ?? '';
   const method = target.upload_method?.toUpperCase() ?? '';
   if (store === 'S3') return (source) => sendToS3(deps, source, md5Wish);
@@ -76,7 +83,7 @@ function sendFor(deps: Deps, target: UploadTarget, md5Wish: Md5Wish): Send {
   if (store === 'B2') return (source) => sendToB2(deps, source);
   // A GCS record whose URL is signed for PUT takes the whole file at once (keyframes without resumable upload).
   if (store === 'GCS' && method !== 'PUT') {
-    return async (source) => uploadResumably(deps, source, urlOf(target));
+    return async (source) => gcsUpload(source, urlOf(target));
   }
   if (store === 'GCS' || (store === '' && method === 'PUT')) {
     return async (source) => uploadByPut(deps, source, { url: urlOf(target), wantsMd5: false });

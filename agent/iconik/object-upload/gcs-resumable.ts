@@ -53,6 +53,11 @@ export async function uploadResumably(deps: GcsDeps, source: ObjectSource, start
   throw new IsgError('upload-refused', message, { retry: 'transient' });
 }
 
+/** Whether an earlier attempt has begun a session for this file, which is to go on then. */
+export function hasSavedSession(source: ObjectSource, startUrl: string): boolean {
+  return savedSessionUrl(source, startUrl) !== null;
+}
+
 function placeOf(url: string): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;

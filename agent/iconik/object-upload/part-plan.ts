@@ -17,6 +17,10 @@ export const B2_MAX_SINGLE_BYTES = 5_000_000_000;
 export const B2_MIN_PART_BYTES = 5_000_000;
 /** Part numbers of a B2 large file run from 1 to this. */
 export const B2_MAX_PARTS = 10_000;
+/** Components that one compose request of GCS may name. */
+export const GCS_MAX_COMPONENTS = 32;
+/** Parts of a parallel upload to GCS: one level of groups. */
+export const GCS_MAX_PARTS = GCS_MAX_COMPONENTS * GCS_MAX_COMPONENTS;
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -49,6 +53,22 @@ export function b2PartSizeFor(sizeBytes: number, preferredBytes: number): number
   const allowedBytes = Math.max(preferredBytes, B2_MIN_PART_BYTES);
   if (sizeBytes <= allowedBytes * B2_MAX_PARTS) return allowedBytes;
   return Math.ceil(sizeBytes / B2_MAX_PARTS / MEBIBYTE) * MEBIBYTE;
+}
+
+/** Bytes per component on GCS: the preferred size unless the file would need more of them than two levels of composing take. */
+export function gcsPartSizeFor(sizeBytes: number, preferredBytes: number): number {
+  if (sizeBytes <= preferredBytes * GCS_MAX_PARTS) return preferredBytes;
+  return Math.ceil(sizeBytes / GCS_MAX_PARTS / MEBIBYTE) * MEBIBYTE;
+}
+
+/** How components become an object on GCS: in one request (no groups), or in groups of neighbours that are composed in turn. */
+export function planGroups<T>(components: readonly T[]): T[][] {
+  if (components.length <= GCS_MAX_COMPONENTS) return [];
+  const groups: T[][] = [];
+  for (let first = 0; first < components.length; first += GCS_MAX_COMPONENTS) {
+    groups.push(components.slice(first, first + GCS_MAX_COMPONENTS));
+  }
+  return groups;
 }
 
 /** All parts of a file, without gap or overlap; only the last may be shorter. */

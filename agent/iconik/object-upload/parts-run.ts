@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts';
+import { coerceError } from '../../runtime/errors.ts';
 import type { StoreDeps } from './object-store-http.ts';
 import type { PlannedPart } from './part-plan.ts';
 import type { UploadObjectArgs } from './upload-object.ts';
@@ -84,7 +85,10 @@ export async function runParts(deps: PartsDeps, args: UploadObjectArgs, run: Par
   return end;
 }
 
-/** Saves now and then, in turn, so that an older state never overwrites a newer one. */
+/**
+ * Saves now and then, in turn, so that an older state never overwrites a newer one. A database that is away for a while ends no
+ * upload: parts go on while the lease holds, and a later save makes good for the one that was missed.
+ */
 function createSparingSave(clock: Clock, { save, saveEveryMs }: PartsRun): () => Promise<void> {
   let savedAtMs = clock.monotonicMs();
   let saving: Promise<void> = Promise.resolve();
@@ -92,7 +96,10 @@ function createSparingSave(clock: Clock, { save, saveEveryMs }: PartsRun): () =>
     const nowMs = clock.monotonicMs();
     if (nowMs - savedAtMs < saveEveryMs) return;
     savedAtMs = nowMs;
-    saving = saving.then(save);
+    saving = saving.then(save).catch((thrown: unknown) => {
+      const { code, retry } = coerceError(thrown);
+      if (retry === 'permanent' || !code.startsWith('database-')) throw thrown;
+    });
     await saving;
   };
 }

@@ -22,15 +22,30 @@ export interface MhlOrigin {
 /** Without fractions: `2026-01-31T10:00:00Z`. */
 const isoSeconds = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
+/** Of the directory's name as much is used as leaves the list's within the 255 bytes of most file systems. */
+const MOST_NAME_BYTES = 200;
+
+/** The name of a directory as part of a file name: cut, and without what XML cannot hold. */
+function shortName(name: string): string {
+  let short = '';
+  for (const character of name) {
+    if (Buffer.byteLength(short + character) > MOST_NAME_BYTES) break;
+    short += isSayable(character) && character >= ' ' ? character : '_';
+  }
+  return short;
+}
+
 /** Name of the first manifest of a directory. */
 export function manifestName({ directoryName, createdMs }: MhlOrigin): string {
   const at = isoSeconds(createdMs).replace('T', '_').replaceAll(':', '');
-  return `0001_${directoryName}_${at}.mhl`;
+  return `0001_${shortName(directoryName)}_${at}.mhl`;
 }
 
-/** Whether XML 1.0 can hold a text: not with most control characters. */
+/** Whether XML 1.0 can hold a text: not with most control characters, halves of pairs, U+FFFE and U+FFFF. */
 export function isSayable(text: string): boolean {
-  return Array.from(text).every((character) => character >= ' ' || '\t\n\r'.includes(character));
+  const isCharacter = (character: string) =>
+    (character >= ' ' || '\t\n\r'.includes(character)) && character !== '\ufffe' && character !== '\uffff';
+  return text.isWellFormed() && Array.from(text).every(isCharacter);
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
@@ -68,6 +83,11 @@ export function manifestEntry(relativePath: string, file: Recorded): string {
 
 /** What comes after the hashes. */
 export const MANIFEST_TAIL = '  </hashes>\n</hashlist>\n';
+
+/** Whether a chain is the one that `chainOf` writes for a manifest. */
+export function isChainOf(chain: string, manifest: string): boolean {
+  return chain.includes(`<path>${escaped(manifest)}</path>`);
+}
 
 /** The chain of a directory with one manifest. */
 export function chainOf(manifest: string, c4: string): string {

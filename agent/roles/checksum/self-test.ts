@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IsgError } from '../../runtime/errors.ts';
@@ -12,7 +12,8 @@ const SIZE_BYTES = 1_000_000;
  */
 export function createChecksumSelfTest(temp: Pick<StorageAccess, 'digest' | 'mountPoint'>) {
   return async (signal: AbortSignal): Promise<void> => {
-    const name = `checksum-self-test-${randomUUID()}`;
+    // One name: what a killed run left is overwritten, and goes, with the next.
+    const name = 'checksum-self-test';
     const path = join(temp.mountPoint, name);
     const content = randomBytes(SIZE_BYTES);
     try {

@@ -74,8 +74,17 @@ function creationOf(
   };
 }
 
-/** Makes the record ready for these bytes: right size, and open, because a closed one may name no place to upload to. */
-async function openRecord(rendition: PublishedRendition, shelf: Shelf, id: string): Promise<RenditionRecord> {
+/**
+ * Makes the record ready for these bytes: right size, and open, because a closed one may name no place to upload to. Only
+ * while the lease is ours: a node that was stopped for a while would open, and overwrite, what its successor has closed.
+ */
+async function openRecord(
+  rendition: PublishedRendition,
+  shelf: Shelf,
+  id: string,
+  confirmLease: () => Promise<void>,
+): Promise<RenditionRecord> {
+  await confirmLease();
   const record = await shelf.get(id);
   const isOpen = record.status !== 'CLOSED' && record.status !== 'FAILED';
   if (isOpen && record.size === rendition.sizeBytes) return record;
@@ -156,12 +165,13 @@ export async function publishRendition(
   publication: Publication,
 ): Promise<string> {
   const { signal, payload } = publication.context;
+  const confirmLease = () => publication.context.confirmLease();
   const shelf = shelfOf(deps.api, rendition.kind, payload.assetId, signal);
   const id = await deps.createOnce(creationOf(rendition, deps, publication, shelf));
   const found = await shelf.get(id);
   if (found.status !== 'CLOSED' || found.size !== rendition.sizeBytes) {
-    await upload(rendition, deps, publication, () => openRecord(rendition, shelf, id));
-    await publication.context.confirmLease();
+    await upload(rendition, deps, publication, () => openRecord(rendition, shelf, id, confirmLease));
+    await confirmLease();
     await shelf.patch(id, { status: 'CLOSED', size: rendition.sizeBytes });
   }
   publication.checkpoint.finished[rendition.filename] = id;

@@ -94,11 +94,20 @@ function gone(path: string): IsgError {
   );
 }
 
+/** ffmpeg follows links; what stands there now must be what the index means. */
+function notAFile(path: string): IsgError {
+  return new IsgError(
+    'file-unreadable',
+    `"${path}" is not a regular file any more; links, pipes and devices are not read. Put the file back to try again.`,
+    { retry: 'permanent', fields: { path } },
+  );
+}
+
 /** Throws `file-changed` when the original is not the one that was probed: its renditions would show something else. */
 async function assertUnchanged(work: Work): Promise<void> {
   const { path } = work.context.payload;
   const now = await work.storage.stat(path);
-  if (now && now.sizeBytes === work.facts.sizeBytes && now.mtimeNs === work.facts.mtimeNs) return;
+  if (now?.kind === 'file' && now.sizeBytes === work.facts.sizeBytes && now.mtimeNs === work.facts.mtimeNs) return;
   throw new IsgError('file-changed', `The file "${path}" changed while its proxy was made; it is made again.`, {
     retry: 'transient',
     fields: { path },
@@ -299,6 +308,7 @@ async function transcode(deps: TranscodeDeps, context: JobContext<TranscodePaylo
   if (!storage) return snooze(STORAGE_AWAY_MS, 'This node does not serve the storage of the file (yet).');
   const found = await storage.stat(path);
   if (!found) return failed(gone(path));
+  if (found.kind !== 'file') return failed(notAFile(path));
   const facts = { sizeBytes: found.sizeBytes, mtimeNs: found.mtimeNs };
   if (facts.sizeBytes === 0) return { kind: 'done', result: { skipped: 'empty' } };
   if (isForeignByName(path)) return { kind: 'done', result: { skipped: 'not media' } };

@@ -5,6 +5,7 @@ import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.
 import type { Sql } from '../../runtime/sql.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
 import { nameOf, pathKey } from '../../storage/storage-path.ts';
+import { remainSchema } from './download-remains.ts';
 import { postponement, storageAway } from './postponed.ts';
 
 const id = z.string().min(1);
@@ -15,7 +16,7 @@ const payloadSchema = z.object({
   assetId: id,
   /** The download. */
   jobId: id,
-  remains: z.array(z.object({ partialPath: id, finalPath: id })),
+  remains: z.array(remainSchema),
 });
 type Payload = z.infer<typeof payloadSchema>;
 
@@ -28,8 +29,8 @@ export interface ClearRemainsDeps {
 
 /**
  * Kind `clear-remains`: removes the partial files of a download that ended without its handler (cancelled while it waited, or
- * given up after its last attempt), and its rows of files that never came into place. Leaves everything alone when the download
- * was ordered again meanwhile.
+ * given up after its last attempt), and its rows of files that never came into place. A partial file for which another was
+ * removed already takes its place. Leaves everything alone when the download was ordered again meanwhile.
  */
 export function createClearRemainsHandler(deps: ClearRemainsDeps): JobHandler<Payload> {
   return {
@@ -59,12 +60,13 @@ async function clear(
   const { storageId, assetId, jobId, remains } = context.payload;
   const absent: string[] = [];
   let removed = 0;
-  for (const { partialPath, finalPath } of remains) {
+  for (const { partialPath, finalPath, replaces } of remains) {
     const facts = nameOf(partialPath).startsWith('.isg-pro-part-') ? await storage.stat(partialPath) : null;
     await context.confirmLease();
     if (await isUnfinished(deps.sql, jobId)) return { kind: 'done', result: { removed, resumed: true } };
+    if (facts && replaces && !(await storage.stat(finalPath))) await storage.commitFile(partialPath, finalPath);
     // Only what was looked at: a run that began in this instant has made it longer.
-    if (facts && (await storage.removeFile(partialPath, facts)) === 'removed') removed += 1;
+    else if (facts && (await storage.removeFile(partialPath, facts)) === 'removed') removed += 1;
     if (!(await storage.stat(finalPath))) absent.push(pathKey(finalPath));
   }
   return {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { NewJob } from '../../contract/index.ts';
 import { removeFileRow } from '../../db/queries/deletion.ts';
 import type { FileRecord, IconikApi } from '../../iconik/api.ts';
+import type { LookAtCopy } from '../../iconik/object-upload/look-at-copy.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { coerceError, IsgError } from '../../runtime/errors.ts';
 import type { Sql } from '../../runtime/sql.ts';
@@ -44,6 +45,7 @@ export interface DeleteCopyDeps {
   sql: Sql;
   /** The storage as this node reaches it; null when it does not (not mounted here, just removed). */
   storageOf(storageId: string): StorageAccess | null;
+  lookAtCopy: LookAtCopy;
   /** Whether the storage's settings allow deleting (`delete`). */
   mayDelete(storageId: string): boolean;
 }
@@ -58,8 +60,8 @@ export function deleteCopyJob(payload: DeleteCopyPayload): NewJob {
 
 /**
  * Kind `delete-copy`: deletes a copy after the transfer that made another one. Proof comes first, at each attempt: iconik
- * shows a closed file of the kept copy for every file, with its MD5 and size, elsewhere than what is deleted; files on this
- * storage are still what the transfer saw (size and mtime). What cannot be proven stays, and the job fails with the reason.
+ * shows a closed file of the kept copy for every file, with its MD5 and size, elsewhere than what is deleted, and an object
+ * store has it in that size; files on this storage are still what the transfer saw (size and mtime). What cannot be proven stays, and the job fails with the reason.
  */
 export function createDeleteCopyHandler(deps: DeleteCopyDeps): JobHandler<DeleteCopyPayload> {
   return {
@@ -88,10 +90,13 @@ async function deleteCopy(deps: DeleteCopyDeps, context: Context, storage: Stora
   const { assetId, fileSetId, storageId } = payload;
   const limits = { signal: context.signal };
   if (payload.fileSetId === payload.keptFileSetId) throw kept('it is the only copy that iconik shows');
-  assertKept(payload, await deps.api.files.fileSetFiles(assetId, payload.keptFileSetId, limits));
+  const copies = keptCopies(payload, await deps.api.files.fileSetFiles(assetId, payload.keptFileSetId, limits));
   assertAllCopied(payload, await filesOfDoomed(deps, context));
   if (payload.where === 'elsewhere') await assertHere(payload, storage);
-  else await removeHere(deps, context, storage);
+  else {
+    await assertStored(deps, context, copies);
+    await removeHere(deps, context, storage);
+  }
   await context.confirmLease();
   await deps.api.files.deleteFileSet(assetId, fileSetId, { keepSource: payload.where === 'here' }, limits);
   context.log.info('Deleted a copy after its transfer, as ordered.', { storageId, fileSetId, where: payload.where });
@@ -100,9 +105,9 @@ async function deleteCopy(deps: DeleteCopyDeps, context: Context, storage: Stora
   return { kind: 'done', result, alongside: (sql) => forgetRows(sql, payload) };
 }
 
-/** Throws unless each file has a closed file of the same content in the kept copy, which must not be the one to be deleted. */
-function assertKept(payload: DeleteCopyPayload, records: readonly FileRecord[]): void {
-  for (const { path, md5, sizeBytes } of payload.files) {
+/** The closed file of the same content that each file has in the kept copy. Throws when one has none. */
+function keptCopies(payload: DeleteCopyPayload, records: readonly FileRecord[]): FileRecord[] {
+  return payload.files.map(({ path, md5, sizeBytes }) => {
     const copy = records.find(
       (record) =>
         record.status === 'CLOSED' &&
@@ -110,7 +115,20 @@ function assertKept(payload: DeleteCopyPayload, records: readonly FileRecord[]):
         record.size === sizeBytes &&
         (record.storage_id === payload.storageId) === (payload.where === 'elsewhere'),
     );
-    if (!copy) throw kept(`iconik shows no closed copy of ${path} with MD5 ${md5} in the file set that was made`);
+    if (copy) return copy;
+    throw kept(`iconik shows no closed copy of ${path} with MD5 ${md5} in the file set that was made`);
+  });
+}
+
+/** Throws when an object store does not have what iconik's record says. Where iconik gives no way to look, its word stands. */
+async function assertStored(deps: DeleteCopyDeps, context: Context, copies: readonly FileRecord[]): Promise<void> {
+  for (const [at, { path, sizeBytes, md5 }] of context.payload.files.entries()) {
+    const url = copies[at]?.url;
+    if (!url) continue;
+    const seen = await deps.lookAtCopy({ url, sizeBytes, md5, signal: context.signal });
+    if (seen === 'absent') throw kept(`iconik says that there is a copy of ${path}, but the object store has none`);
+    if (seen === 'differs') throw kept(`what the object store has as the copy of ${path} is something else`);
+    context.progress(0);
   }
 }
 
@@ -148,12 +166,26 @@ async function assertHere(payload: DeleteCopyPayload, storage: StorageAccess): P
 async function removeHere(deps: DeleteCopyDeps, context: Context, storage: StorageAccess): Promise<void> {
   const { payload } = context;
   if (!deps.mayDelete(payload.storageId)) throw kept('deleting is switched off in the settings of the storage');
+  await assertUnchangedHere(context, storage);
   for (const { path, sizeBytes, mtimeNs } of payload.files) {
     await context.confirmLease();
     const removal = await storage.removeFile(path, { sizeBytes, mtimeNs });
-    if (removal === 'differs') throw kept(`${path} has changed since it was transferred`);
+    if (removal === 'differs') throw changedHere(path);
+    context.progress(1);
   }
 }
+
+/** Before the first of several is removed: what is kept is to be kept whole. One that is gone already is no hindrance. */
+async function assertUnchangedHere(context: Context, storage: StorageAccess): Promise<void> {
+  for (const { path, sizeBytes, mtimeNs } of context.payload.files) {
+    const facts = await storage.stat(path);
+    if (facts && (facts.kind !== 'file' || facts.sizeBytes !== sizeBytes || facts.mtimeNs !== mtimeNs))
+      throw changedHere(path);
+    context.progress(0);
+  }
+}
+
+const changedHere = (path: string): IsgError => kept(`${path} has changed since it was transferred`);
 
 async function forgetRows(sql: Sql, { storageId, files }: DeleteCopyPayload): Promise<void> {
   for (const file of files) await removeFileRow(sql, storageId, { ...file, pathKey: pathKey(file.path) });

@@ -19,18 +19,12 @@ import { pathKey } from '../../storage/storage-path.ts';
 import { nameOfCopy } from './copy-name.ts';
 import { deleteCopyJob } from './delete-copy-handler.ts';
 import { closeFile, ensureFile, ensureFileSet } from './destination-record.ts';
-import { assertUsable, type DownloadItem, planDownload } from './download-plan.ts';
+import { assertUsable, type DownloadItem, filesToFetch, planDownload } from './download-plan.ts';
+import { clearRemains, markReplacing, rememberRemains } from './download-remains.ts';
 import { planExtras, textOfMetadata, urlOfExtra } from './export-extras.ts';
 import { markFreshRoot } from './fresh-root.ts';
 import { postponement, storageAway } from './postponed.ts';
-import {
-  adoptExisting,
-  downloadCheckpointSchema,
-  type ReceivedItem,
-  type Receiving,
-  receiveItem,
-  removePartial,
-} from './receive-item.ts';
+import { adoptExisting, type ReceivedItem, type Receiving, receiveItem } from './receive-item.ts';
 
 const id = z.string().min(1);
 
@@ -155,7 +149,7 @@ async function prepare(deps: DownloadDeps, context: Context, storage: StorageAcc
     storage,
     items,
     absent: extras.absent,
-    checkpoint: await rememberedRemains(context, items),
+    checkpoint: await rememberRemains(context, items),
     urlOf,
     textOf: (item) => textOfMetadata(deps.api, context, item),
     assertReplaceable: payload.overwrite ? (item, there) => assertReplaceable(deps, context, { item, there }) : null,
@@ -163,25 +157,12 @@ async function prepare(deps: DownloadDeps, context: Context, storage: StorageAcc
   };
 }
 
-/** The checkpoint, with the names of all that this run may leave behind: whoever ends the job elsewhere removes that. */
-async function rememberedRemains(context: Context, items: readonly DownloadItem[]): Promise<Receiving['checkpoint']> {
-  const saved = downloadCheckpointSchema.safeParse(context.job.checkpoint);
-  const checkpoint = saved.success ? saved.data : { received: {}, mismatches: 0 };
-  const known = new Set(checkpoint.remains?.map(({ partialPath }) => partialPath));
-  const fresh = items.filter(({ partialPath }) => !known.has(partialPath));
-  if (fresh.length === 0) return checkpoint;
-  const remains = fresh.map(({ partialPath, finalPath }) => ({ partialPath, finalPath }));
-  checkpoint.remains = [...(checkpoint.remains ?? []), ...remains];
-  await context.saveCheckpoint(checkpoint);
-  return checkpoint;
-}
-
 /** What the extras of an export are named after. */
 function nameOfOriginal(payload: DownloadPayload, records: readonly FileRecord[], originals: readonly DownloadItem[]) {
   const [only] = originals;
   if (only && originals.length === 1) return only.name;
-  const [record] = records.filter(({ type }) => type !== 'DIRECTORY');
-  const own = records.length === 1 ? (record?.original_name ?? record?.name) : null;
+  const [record, ...more] = filesToFetch(records);
+  const own = more.length === 0 ? (record?.original_name ?? record?.name) : null;
   return own ? nameOfCopy(own, payload.destinationFilename ?? null, true) : payload.destinationFileSetName;
 }
 
@@ -219,11 +200,12 @@ async function download(run: Run): Promise<JobOutcome> {
   for (const one of received) {
     await makeRoom(run, one);
     await register(run, one);
+    // Here and below: of thousands of files this takes longer than a job may be silent.
+    context.progress(1);
   }
   const copies = received.filter(({ item }) => isCopy(payload, item));
   const fileSetId = copies.length === 0 ? null : await ensureFileSet(deps, context, fileSetOf(payload));
-  const placed: PlacedFile[] = [];
-  if (fileSetId) for (const one of copies) placed.push(await place(run, one, fileSetId));
+  const placed = fileSetId === null ? [] : await placeAll(run, copies, fileSetId);
   for (const one of received) if (!isCopy(payload, one.item)) await placeExport(run, one);
   const warning = [payload.warning, ...run.absent.map((words) => `iconik has ${words} of this asset.`)].filter(Boolean);
   return {
@@ -268,6 +250,8 @@ async function makeRoom(run: Run, { item, isInPlace }: ReceivedItem): Promise<vo
   const there = await run.storage.stat(item.finalPath);
   if (!there) return;
   await run.assertReplaceable(item, there);
+  // Before the removal: from then on the partial file is all that there is.
+  await markReplacing(run, item, true);
   await run.context.confirmLease();
   const removal = await run.storage.removeFile(item.finalPath, there);
   if (removal !== 'differs') return;
@@ -304,6 +288,15 @@ async function register(run: Run, received: ReceivedItem): Promise<void> {
   throw new IsgError('content-differs', message, { retry: 'permanent', fields: { path } });
 }
 
+async function placeAll(run: Run, copies: readonly ReceivedItem[], fileSetId: string): Promise<PlacedFile[]> {
+  const placed: PlacedFile[] = [];
+  for (const one of copies) {
+    placed.push(await place(run, one, fileSetId));
+    run.context.progress(1);
+  }
+  return placed;
+}
+
 async function place(run: Run, received: ReceivedItem, fileSetId: string): Promise<PlacedFile> {
   const { deps, context } = run;
   const { item, md5 } = received;
@@ -336,11 +329,15 @@ async function moveIntoPlace(run: Run, received: ReceivedItem): Promise<FileFact
     return await run.storage.commitFile(item.partialPath, item.finalPath);
   } catch (thrown) {
     run.context.signal.throwIfAborted();
-    if (coerceError(thrown).code !== 'content-differs') throw thrown;
-    // Somebody was faster: same content is as good as ours, other content is refused by the adoption.
+    const { code } = coerceError(thrown);
+    if (code !== 'content-differs' && code !== 'file-not-found') throw thrown;
+    // Somebody was faster, perhaps a run of this job that had lost its lease: same content is as good as ours, other content is
+    // refused by the adoption.
     const there = await run.storage.stat(item.finalPath);
-    if (!there) throw thrown;
-    return (await adoptExisting(run, item, there)).facts;
+    if (there) return (await adoptExisting(run, item, there)).facts;
+    if (code === 'content-differs') throw thrown;
+    const message = `${item.partialPath} vanished before it got its name; the file is received anew.`;
+    throw new IsgError('file-changed', message, { retry: 'transient', cause: thrown });
   }
 }
 
@@ -351,7 +348,7 @@ async function moveIntoPlace(run: Run, received: ReceivedItem): Promise<FileFact
 async function giveUp(run: Run, error: IsgError): Promise<JobOutcome> {
   // The partial files have the same names for whoever holds the job now.
   await run.context.confirmLease();
-  const withdrawn = await removeRemains(run);
+  const withdrawn = await withdrawnFiles(run);
   return { kind: 'failed', error: errorRecord(error), alongside: (sql) => withdrawDownload(sql, withdrawn) };
 }
 
@@ -361,24 +358,14 @@ function isCancelled({ signal }: Context): boolean {
 
 /** A cancelled order is nobody's any more, whoever holds the job: without this its partial files would stay for ever. */
 async function dropCancelled(run: Run): Promise<JobOutcome> {
-  await withdrawDownload(run.deps.sql, await removeRemains(run));
+  await withdrawDownload(run.deps.sql, await withdrawnFiles(run));
   return { kind: 'cancelled' };
 }
 
-/** Removes the partial files; answers which files never came into place. */
-async function removeRemains({ context, storage, items }: Run) {
-  const { storageId, assetId } = context.payload;
-  const pathKeys: string[] = [];
-  for (const item of items) {
-    try {
-      if (!(await storage.stat(item.finalPath))) pathKeys.push(pathKey(item.finalPath));
-      await removePartial(storage, item);
-    } catch (thrown) {
-      const fields = { path: item.partialPath, error: errorRecord(thrown) };
-      context.log.warn('Could not remove the partial file of an ended download; it may be deleted by hand.', fields);
-    }
-  }
-  return { storageId, pathKeys, assetId };
+/** Clears what is left; answers the files that never came into place, as the index is to forget them. */
+async function withdrawnFiles(run: Run) {
+  const { storageId, assetId } = run.context.payload;
+  return { storageId, assetId, pathKeys: await clearRemains(run) };
 }
 
 function ownerOf(payload: DownloadPayload) {

@@ -1,6 +1,6 @@
 import type { FileRecord } from '../../iconik/api.ts';
 import { IsgError } from '../../runtime/errors.ts';
-import { pathKey, unwritableName } from '../../storage/storage-path.ts';
+import { directoryOf, isIndexable, nameOf, pathKey, unwritableName } from '../../storage/storage-path.ts';
 import { nameOfCopy } from './copy-name.ts';
 
 /** One file to be downloaded. Paths are relative to the mount point. */
@@ -40,7 +40,7 @@ export function planDownload(
   records: readonly FileRecord[],
   platform: NodeJS.Platform = process.platform,
 ): DownloadItem[] {
-  const files = records.filter((record) => record.type !== 'DIRECTORY');
+  const files = filesToFetch(records);
   if (files.length === 0) throw refused('The source file set has no files; there is nothing to download.');
   const sources = files.map((record) => sourceOf(record));
   const shared = sharedDirectory(sources.map((source) => source.directory));
@@ -64,7 +64,12 @@ export function planDownload(
   return items;
 }
 
-/** Throws (permanent) `download-refused` when two items would become one file, or this platform cannot keep a name. */
+/** The files among the records of a file set: no directories, and nothing that is deleted. */
+export function filesToFetch(records: readonly FileRecord[]): FileRecord[] {
+  return records.filter((record) => record.type !== 'DIRECTORY' && record.status !== 'DELETED');
+}
+
+/** Throws (permanent) `download-refused` when two items would become one file, or a name cannot be kept here. */
 export function assertUsable(items: readonly DownloadItem[], platform: NodeJS.Platform = process.platform): void {
   assertDistinct(items);
   for (const item of items) assertWritable(item.finalPath, platform);
@@ -109,10 +114,19 @@ function assertDistinct(items: readonly DownloadItem[]): void {
   }
 }
 
-/** Before a byte is fetched: the disk would refuse the name, or keep the file under another one. */
+/**
+ * Before a byte is fetched: the disk would refuse the name, or keep the file under another one, or it is a name of our own files:
+ * no scan would see it, and one of them tells which storage this is.
+ */
 function assertWritable(path: string, platform: NodeJS.Platform): void {
+  const directory = directoryOf(path);
+  if (!isIndexable(Buffer.byteLength(directory), directory, nameOf(path)))
+    throw refused(
+      `${JSON.stringify(path.slice(0, 200))}… is longer than this node can keep. Choose a shorter directory.`,
+    );
   for (const name of path.split('/')) {
-    const why = unwritableName(name, platform);
+    const isOurs = name.toLowerCase().startsWith('.isg-pro-');
+    const why = isOurs ? 'is a name that the node keeps for files of its own' : unwritableName(name, platform);
     if (why === null) continue;
     throw refused(
       `${JSON.stringify(path)} cannot be kept on this node: ${JSON.stringify(name)} ${why}. Rename it in iconik.`,

@@ -1,23 +1,13 @@
-import { z } from 'zod';
 import type { JobContext } from '../../jobs/job-handler.ts';
 import { coerceError, IsgError } from '../../runtime/errors.ts';
 import type { DigestResult, FileFacts, StorageAccess } from '../../storage/storage-access.ts';
 import type { DownloadItem } from './download-plan.ts';
+import { type DownloadCheckpoint, markReplacing, removePartial } from './download-remains.ts';
 
-/** What is kept between attempts of a download. */
-export const downloadCheckpointSchema = z.object({
-  /** Digests of what was received, by source record: tells our own file from a stranger's when iconik knows no MD5. */
-  received: z.record(z.string(), z.string()),
-  /** Transfers whose bytes did not fit their record. */
-  mismatches: z.number().int().min(0),
-  /** Every name under which this job may have left something, for whoever tidies up after it. */
-  remains: z.array(z.object({ partialPath: z.string(), finalPath: z.string() })).optional(),
-});
-/** What is kept between attempts of a download. */
-type DownloadCheckpoint = z.infer<typeof downloadCheckpointSchema>;
-
-/** A second transfer that does not fit its record shows that the record, not the line, is wrong. */
+/** A second transfer of a file that does not fit its record shows that the record, not the line, is wrong. */
 const MAX_MISMATCHES = 2;
+/** Keeps tries within an attempt from being endless for a file of any size, without a pause between them. */
+const WORTH_A_TRY_BYTES = 16 * 1024 * 1024;
 
 /** What receiving one file needs. */
 export interface Receiving {
@@ -56,9 +46,18 @@ export async function receiveItem(receiving: Receiving, item: DownloadItem): Pro
   if (adopted) return adopted;
   const digest = (await digestOfWholePartial(receiving, item)) ?? (await bring(receiving, item));
   if (!fits(digest, item, expectedMd5(receiving, item))) return await rejectPartial(receiving, item, digest);
-  receiving.checkpoint.received[item.recordId] = digest.md5;
-  await receiving.context.saveCheckpoint(receiving.checkpoint);
+  await rememberReceived(receiving, item, digest.md5);
   return { item, isInPlace: false, md5: digest.md5, xxh128: digest.xxh128, facts: digest.facts };
+}
+
+/** Saves what a later attempt cannot know otherwise: of thousands of files whose MD5 iconik names, nothing. */
+async function rememberReceived({ checkpoint, context }: Receiving, item: DownloadItem, md5: string): Promise<void> {
+  const isNews = checkpoint.mismatches > 0 || (item.md5 === null && checkpoint.received[item.recordId] !== md5);
+  if (!isNews) return;
+  // The misfits of one file say nothing about the next.
+  checkpoint.mismatches = 0;
+  if (item.md5 === null) checkpoint.received[item.recordId] = md5;
+  await context.saveCheckpoint(checkpoint);
 }
 
 /** null: something else stands there, and it may be replaced. Looked at before a byte is fetched. */
@@ -74,6 +73,8 @@ async function adoptOrRefuse(receiving: Receiving, item: DownloadItem, there: Fi
 
 /** Brings the bytes under the partial name, from wherever they are. */
 async function bring(receiving: Receiving, item: DownloadItem): Promise<DigestResult> {
+  // An earlier attempt had it whole and made room for it. From here on it is not: nobody may take it for that.
+  await markReplacing(receiving, item, false);
   if (item.from !== 'metadata') return await receive(receiving, item);
   // Values may have changed since an earlier attempt wrote them.
   delete receiving.checkpoint.received[item.recordId];
@@ -115,14 +116,29 @@ async function digestOfWholePartial(receiving: Receiving, item: DownloadItem): P
   return null;
 }
 
+/**
+ * Signed URLs run out, and lines break, during long downloads. A refusal is answered with one fresh URL; after that each try that
+ * got a good deal further than all before is worth another, so that a large file over a bad line does not use up the job's
+ * attempts.
+ */
 async function receive(receiving: Receiving, item: DownloadItem): Promise<DigestResult> {
-  try {
-    return await receiveFrom(receiving, item, await receiving.urlOf(item, false));
-  } catch (thrown) {
-    receiving.context.signal.throwIfAborted();
-    if (coerceError(thrown).code !== 'download-refused') throw thrown;
-    // Signed URLs run out during long downloads; one with a fresh signature settles whether that was it.
-    return await receiveFrom(receiving, item, await receiving.urlOf(item, true));
+  let bestBytes = 0;
+  for (let isFirst = true; ; isFirst = false) {
+    const url = await receiving.urlOf(item, !isFirst);
+    let triedBytes = 0;
+    const onProgress = (doneBytes: number) => {
+      triedBytes = Math.max(triedBytes, doneBytes);
+      receiving.onProgress(doneBytes);
+    };
+    try {
+      return await receiveFrom({ ...receiving, onProgress }, item, url);
+    } catch (thrown) {
+      receiving.context.signal.throwIfAborted();
+      if (coerceError(thrown).code !== 'download-refused') throw thrown;
+      const isFurther = triedBytes - bestBytes >= WORTH_A_TRY_BYTES && expectedMd5(receiving, item) !== null;
+      if (!isFirst && !isFurther) throw thrown;
+      bestBytes = Math.max(bestBytes, triedBytes);
+    }
   }
 }
 
@@ -152,22 +168,7 @@ async function rejectPartial(receiving: Receiving, item: DownloadItem, digest: D
 
 /** Removes what gathered under the partial name. It has the same name for whoever holds the job now: only under the lease. */
 async function discardPartial({ storage, context }: Receiving, item: DownloadItem): Promise<void> {
-  await removePartial(storage, item, () => context.confirmLease());
-}
-
-/**
- * Removes what gathered under the partial name, if anything did; `confirm` is asked between the look at it and the removal,
- * which takes only what was looked at.
- */
-export async function removePartial(
-  storage: StorageAccess,
-  item: DownloadItem,
-  confirm?: () => Promise<void>,
-): Promise<void> {
-  const facts = await storage.stat(item.partialPath);
-  if (!facts) return;
-  await confirm?.();
-  await storage.removeFile(item.partialPath, { sizeBytes: facts.sizeBytes, mtimeNs: facts.mtimeNs });
+  await removePartial(storage, item.partialPath, () => context.confirmLease());
 }
 
 function expectedMd5(receiving: Receiving, item: DownloadItem): string | null {

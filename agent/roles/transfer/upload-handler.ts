@@ -9,6 +9,7 @@ import { derivedContext } from '../../jobs/derived-context.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { StorageAccess } from '../../storage/storage-access.ts';
+import { isClosedCopy, outcomeOfConflict } from './closed-copy.ts';
 import { nameOfCopy } from './copy-name.ts';
 import { deleteCopyJob } from './delete-copy-handler.ts';
 import { closeFile, type DestinationFile, ensureFile, ensureFileSet, openForUpload } from './destination-record.ts';
@@ -101,14 +102,12 @@ async function runUpload(deps: UploadDeps, context: Context): Promise<JobOutcome
       return withOrderedEnd(context.payload, await uploadSet(deps, remembering, source));
     }
     await assertSourceUnchanged(source, context.payload);
-    return withOrderedEnd(context.payload, await upload(deps, remembering, source));
+    return withOrderedEnd(context.payload, await uploadUnlessThere(deps, remembering, { source, fileSetId: null }));
   } catch (thrown) {
     if (isCancelled(context)) await dropSentBytes(deps, remembering);
     context.signal.throwIfAborted();
     const postponed = await postponement(source, thrown);
     if (postponed) return postponed;
-    if (coerceError(thrown).code === 'iconik-conflict')
-      return withOrderedEnd(context.payload, await outcomeOfConflict(deps, context, thrown));
     const { retry, code } = coerceError(thrown);
     // Who has the lease now goes on with the upload.
     if (retry === 'permanent' && code !== 'lease-lost') await dropSentBytes(deps, remembering);
@@ -186,22 +185,42 @@ async function uploadSet(deps: UploadDeps, context: Context, source: StorageAcce
   const parts = partsOfSet(context);
   for (const part of parts) await assertSourceUnchanged(source, part.payload);
   const fileIds: unknown[] = [];
-  let fileSetId: unknown = null;
+  let fileSetId: string | null = null;
   for (const part of parts) {
-    const outcome = await upload(deps, part, source);
+    const outcome = await uploadUnlessThere(deps, part, { source, fileSetId });
     if (outcome.kind !== 'done') return outcome;
     fileIds.push(outcome.result.fileId);
-    fileSetId = outcome.result.fileSetId;
+    if (typeof outcome.result.fileSetId === 'string') fileSetId = outcome.result.fileSetId;
+    // Thousands that are there already take longer than a job may be silent.
+    part.progress(1);
   }
   return { kind: 'done', result: { fileSetId, fileIds } };
 }
 
-async function upload(deps: UploadDeps, context: Context, source: StorageAccess): Promise<JobOutcome> {
+/** From where to where. */
+interface UploadWay {
+  source: StorageAccess;
+  /** File set at the destination; null = not known yet. */
+  fileSetId: string | null;
+}
+
+/** iconik answers 409 when the destination has this very file already. Believed once the copy can be seen. */
+async function uploadUnlessThere(deps: UploadDeps, context: Context, way: UploadWay): Promise<JobOutcome> {
+  try {
+    return await upload(deps, context, way);
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    if (coerceError(thrown).code !== 'iconik-conflict') throw thrown;
+    return await outcomeOfConflict(deps.api, context, thrown);
+  }
+}
+
+async function upload(deps: UploadDeps, context: Context, { source, ...way }: UploadWay): Promise<JobOutcome> {
   const { payload } = context;
   const place = destinationOf(payload);
   const baseDir = plainDirectory(payload.baseDirectory ?? payload.destinationDirectoryPath);
   const set = { ...place, baseDir, name: payload.destinationFileSetName || place.name };
-  const fileSetId = await ensureFileSet(deps, context, set);
+  const fileSetId = way.fileSetId ?? (await ensureFileSet(deps, context, set));
   const file: DestinationFile = {
     ...place,
     fileSetId,
@@ -272,28 +291,6 @@ async function markFailed(
     const fields = { error: errorRecord(thrown), fileId: failure.fileId };
     context.log.warn('Could not mark the file record of a failed upload as failed in iconik.', fields);
   }
-}
-
-/** iconik answers 409 when the destination has the copy already. Believed once the copy can be seen, closed and equal. */
-async function outcomeOfConflict(deps: UploadDeps, context: Context, thrown: unknown): Promise<JobOutcome> {
-  const { payload } = context;
-  const records = await deps.api.files.assetFiles(payload.assetId, { signal: context.signal });
-  const copy = records.find(
-    (record) =>
-      record.storage_id === payload.destinationStorageId &&
-      record.format_id === payload.formatId &&
-      isClosedCopy(record, payload),
-  );
-  if (copy) return { kind: 'done', result: { fileId: copy.id, fileSetId: copy.file_set_id, alreadyThere: true } };
-  const why = coerceError(thrown).message;
-  const message = `iconik says that the destination already has this copy, but shows no closed file of it yet (${why}); it will be looked at again.`;
-  return { kind: 'retry', error: { code: 'iconik-conflict', message, retry: 'transient' } };
-}
-
-function isClosedCopy(record: FileRecord, payload: UploadPayload): boolean {
-  if (record.status !== 'CLOSED') return false;
-  const isSameSize = record.size === null || record.size === payload.sizeBytes;
-  return isSameSize && (!record.checksum || record.checksum.toLowerCase() === payload.md5.toLowerCase());
 }
 
 function destinationOf(payload: UploadPayload) {

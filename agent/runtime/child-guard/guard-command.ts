@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeProgram } from '../node-program.ts';
 import { GUARD_SCRIPT } from './guard-script.ts';
 
 /** How a guard process is started. */
@@ -30,12 +31,13 @@ export function shellGuard(mark: string, command = SHELL): GuardCommand {
 /** The guard as a Node program: for Windows, and for a system without a shell. */
 export function nodeGuard(mark: string): GuardCommand {
   const { NODE_OPTIONS: _, ...env } = process.env;
+  const node = nodeProgram();
   return {
-    command: process.execPath,
+    command: node.path,
     args: [entryPath(), mark],
-    cwd: dirname(process.execPath),
-    // Electron's binary behaves as Node only when told to; options meant for the agent are not the guard's.
-    env: 'electron' in process.versions ? { ...env, ELECTRON_RUN_AS_NODE: '1' } : env,
+    cwd: dirname(node.path),
+    // Options meant for the agent are not the guard's.
+    env: { ...env, ...node.env },
   };
 }
 

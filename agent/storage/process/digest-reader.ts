@@ -15,7 +15,7 @@ import {
   systemCode,
   uncountable,
 } from './local-filesystem.ts';
-import { nextReadMs } from './read-pace-plan.ts';
+import { nextReadMs, pieceBytesAt } from './read-pace-plan.ts';
 
 /** How long a thread waits for the other one before it looks whether it is to stop. */
 const LOOK_EVERY_MS = 100;
@@ -43,11 +43,13 @@ interface Sink {
 class PacedReader {
   readonly #control: DigestControl;
   readonly #bytesPerSecond: number | null;
+  readonly #pieceBytes: number;
   #dueMs = 0;
 
   constructor(task: { control: SharedArrayBuffer; bytesPerSecond: number | null }) {
     this.#control = new DigestControl(task.control);
     this.#bytesPerSecond = task.bytesPerSecond;
+    this.#pieceBytes = pieceBytesAt(task.bytesPerSecond);
   }
 
   /** Reads at most `lengthBytes`, from the start; answers how many there were. */
@@ -57,7 +59,8 @@ class PacedReader {
       this.#control.assertGoing();
       const room = sink.room();
       const startedMs = this.#await();
-      const got = readSync(fd, room, 0, Math.min(room.length, lengthBytes - readBytes), readBytes);
+      const wanted = Math.min(room.length, this.#pieceBytes, lengthBytes - readBytes);
+      const got = readSync(fd, room, 0, wanted, readBytes);
       if (got === 0) break;
       sink.take(got === room.length ? room : room.subarray(0, got));
       readBytes += got;

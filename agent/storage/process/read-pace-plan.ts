@@ -1,4 +1,4 @@
-/** When the next piece may be read, so that no second sees more than the allowed bytes. Pure. */
+/** How much is read at a time, and when the next piece may be read, so that no second sees more than the allowed bytes. Pure. */
 
 /**
  * The instant at which the piece after this one may be read. `dueMs` is what the call before answered (0 at first),
@@ -11,4 +11,17 @@ export function nextReadMs(
   bytesPerSecond: number,
 ): number {
   return Math.max(dueMs, startedMs) + (bytes * 1000) / bytesPerSecond;
+}
+
+const SMALLEST_PIECE_BYTES = 4_096;
+/** Part of a second that one piece may stand for. */
+const PIECE_SECONDS = 0.25;
+
+/**
+ * Most bytes of one piece at a rate (null = any number). At a low rate whole pieces would come minutes apart: nobody would see
+ * progress, and the silence would be taken for a hung storage.
+ */
+export function pieceBytesAt(bytesPerSecond: number | null): number {
+  if (bytesPerSecond === null) return Number.POSITIVE_INFINITY;
+  return Math.max(SMALLEST_PIECE_BYTES, Math.floor(bytesPerSecond * PIECE_SECONDS));
 }

@@ -204,7 +204,9 @@ async function acceptAnswer(download: Download, { response, url, offset }: Answe
     if (total !== '*' && Number(total) !== sizeBytes) throw otherLength(url, Number(total), sizeBytes);
     return offset;
   }
-  if (status !== 200) throw refusedAnswer(url, status, 'instead of the file', isTransientStatus(status));
+  // A signature that ran out is no word on the file: a fresh URL may be let in.
+  const mayPass = isTransientStatus(status) || status === 401 || status === 403;
+  if (status !== 200) throw refusedAnswer(url, status, 'instead of the file', mayPass);
   const length = response.headers['content-length'];
   if (length !== undefined && Number(length) !== sizeBytes) throw otherLength(url, Number(length), sizeBytes);
   if (offset > 0) await restart(download);

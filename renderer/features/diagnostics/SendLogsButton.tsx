@@ -26,7 +26,13 @@ export function SendLogsButton({ isRunning, onSaid }: { isRunning: boolean; onSa
     }
   };
   return (
-    <Button variant="default" leftSection={<IconSend size={16} />} loading={isBusy} onClick={() => void send()}>
+    <Button
+      size="compact-sm"
+      variant="default"
+      leftSection={<IconSend size={14} />}
+      loading={isBusy}
+      onClick={() => void send()}
+    >
       Send logs to iconik
     </Button>
   );

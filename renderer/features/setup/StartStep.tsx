@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core';
 import { useEffect, useRef } from 'react';
+import { callBridge } from '../../bridge/call.ts';
 import { navigate } from '../../state/navigation.ts';
 import { useAppState } from '../../state/use-app-state.ts';
 import { useNow } from '../../state/use-now.ts';
@@ -24,6 +25,12 @@ function leave(screen: 'overview' | 'diagnostics' | 'logs') {
   endSetup();
 }
 
+/** What a full check finds stands on the screen that opens. */
+function findOut() {
+  callBridge('app.run-check', {}).catch(() => undefined);
+  leave('diagnostics');
+}
+
 function WaysOn({ isRunning, offersHelp }: { isRunning: boolean; offersHelp: boolean }) {
   const { setup } = useSetup();
   if (isRunning) {
@@ -43,8 +50,8 @@ function WaysOn({ isRunning, offersHelp }: { isRunning: boolean; offersHelp: boo
       </Button>
       <span className="isg-spacer" />
       <RestartAgentButton />
-      <Button variant="default" onClick={() => leave('diagnostics')}>
-        Open diagnostics
+      <Button variant="default" onClick={findOut}>
+        Find out what is wrong
       </Button>
     </>
   );

@@ -33,7 +33,7 @@ const LIMITS: Record<TunableName, number> = {
 function reference(name: TunableName, layers: readonly (Record<string, unknown> | undefined)[]) {
   const names = ['config.ini', 'node', 'cluster'];
   const column: [string, unknown][] = [];
-  for (let at = 0; at < 3; at += 1) column.push([names[at] ?? '', (layers[at] ?? {})[name]]);
+  for (let at = 0; at < 3; at += 1) column.push([names[at] ?? '', layers[at]?.[name]]);
   const standing: { tier: string; value: number }[] = [];
   let crossedOut = 0;
   for (const [tier, value] of column) {

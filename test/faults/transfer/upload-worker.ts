@@ -1,12 +1,25 @@
-/** Stands for a worker that uploads one file: what it would ask of iconik it asks of its parent, its checkpoint is a file. */
+/**
+ * Stands for a worker that uploads one file, its checkpoint a file. What it would ask of iconik it asks of its parent, or of the
+ * stand-in that it is told of.
+ */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { FileRecord, IconikApi } from '../../../agent/iconik/api.ts';
+import { createIconikApi } from '../../../agent/iconik/iconik-client.ts';
 import { createUploadObject } from '../../../agent/iconik/object-upload/create-upload-object.ts';
 import { createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
+import { systemClock } from '../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import { createStorageAccess } from '../../../agent/storage/create-storage-access.ts';
 
 const [mountPoint = '', checkpointPath = '', partBytes = ''] = process.argv.slice(2);
+
+/** Account of a stand-in. */
+interface Account {
+  url: string;
+  appId: string;
+  authToken: string;
+}
+
 const waiting = new Map<number, (answer: unknown) => void>();
 let lastId = 0;
 let target: FileRecord | null = null;
@@ -36,13 +49,20 @@ function savedCheckpoint(): unknown {
   }
 }
 
-async function upload(record: FileRecord): Promise<void> {
+function apiOf(account: Account | undefined): IconikApi {
+  // An S3 storage that demands no MD5 with its parts.
+  if (!account) return { files, storages: { get: async () => ({ settings: {} }) } } as unknown as IconikApi;
+  const { url: baseUrl, appId, authToken } = account;
+  const parts = { clock: systemClock, random: Math.random, log: silentLogger };
+  return createIconikApi({ ...parts, baseUrl, appId, authToken, requestsPerSecond: 500 });
+}
+
+async function upload(record: FileRecord, account: Account | undefined): Promise<void> {
   const guard = await createChildGuard();
   const source = createStorageAccess({ storageId: 's', mountPoint, guard, log: silentLogger });
   const facts = await source.stat('clip.mov');
   const uploadObject = createUploadObject({
-    // An S3 storage that demands no MD5 with its parts.
-    api: { files, storages: { get: async () => ({ settings: {} }) } } as unknown as IconikApi,
+    api: apiOf(account),
     partSizeBytes: Number(partBytes),
   });
   await uploadObject({
@@ -65,7 +85,7 @@ async function upload(record: FileRecord): Promise<void> {
   await guard.stop();
 }
 
-process.on('message', (message: { record: FileRecord } | { id: number; answer: unknown }) => {
+process.on('message', (message: { record: FileRecord; account?: Account } | { id: number; answer: unknown }) => {
   if ('id' in message) {
     waiting.get(message.id)?.(message.answer);
     waiting.delete(message.id);
@@ -73,7 +93,7 @@ process.on('message', (message: { record: FileRecord } | { id: number; answer: u
   }
   if (target) return;
   target = message.record;
-  upload(message.record).then(
+  upload(message.record, message.account).then(
     () => process.exit(0),
     (thrown: unknown) => {
       process.stderr.write(`${String(thrown)}\n`);

@@ -7,6 +7,7 @@ import { fileCalls } from '../../../agent/operator/calls/file-calls.ts';
 import { createMhlHandler } from '../../../agent/roles/checksum/mhl-handler.ts';
 import { C4Sum } from '../../../agent/roles/checksum/mhl-plan.ts';
 import { createVerifyHandler } from '../../../agent/roles/checksum/verify-handler.ts';
+import { IsgError } from '../../../agent/runtime/errors.ts';
 import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { useStorages } from '../storage/storage-fixture.ts';
@@ -131,10 +132,10 @@ it('is ordered once, however often it is asked for', async () => {
 });
 
 describe('an ASC MHL history', () => {
-  const writeMhl = (path: string) => {
+  const writeMhl = (path: string, access: StorageAccess = storage) => {
     const handler = createMhlHandler({
       sql: db.database,
-      storageOf: () => storage,
+      storageOf: () => access,
       mayWrite: () => true,
       hostName: 'node-a',
       version: '1.0',
@@ -165,6 +166,8 @@ describe('an ASC MHL history', () => {
     const sum = new C4Sum();
     sum.add(readFileSync(at(`reel/ascmhl/${name}`), 'utf8'));
     expect(parse('reel/ascmhl/ascmhl_chain.xml').ascmhldirectory.hashlist).toMatchObject({ path: name, c4: sum.id() });
+    // The next order is a new one.
+    memory.checkpoint = null;
     expect(await writeMhl('reel')).toMatchObject({
       kind: 'failed',
       error: { message: expect.stringMatching(/already/) },
@@ -176,6 +179,42 @@ describe('an ASC MHL history', () => {
       kind: 'failed',
       error: { message: expect.stringMatching(/nothing to list/) },
     });
-    expect(readdirSync(storage.mountPoint).filter((name) => name === 'ascmhl/ascmhl_chain.xml')).toEqual([]);
+    await record('reel/a.mov');
+    expect(await writeMhl('reel/typo')).toMatchObject({ kind: 'failed' });
+    const left = readdirSync(storage.mountPoint, { recursive: true }).filter(
+      (name) => !name.toString().startsWith('.'),
+    );
+    expect(left.toSorted()).toEqual(['reel', 'reel/a.mov']);
+  });
+
+  it('is done when an attempt that was killed after its chain is made again', async () => {
+    await record('reel/a.mov');
+    expect(await writeMhl('reel')).toMatchObject({ kind: 'done', result: { files: 1 } });
+    const before = readFileSync(at('reel/ascmhl/ascmhl_chain.xml'), 'utf8');
+    // The job goes on from what it saved.
+    expect(await writeMhl('reel')).toMatchObject({ kind: 'done', result: { files: 1, unsayable: 0 } });
+    expect(readFileSync(at('reel/ascmhl/ascmhl_chain.xml'), 'utf8')).toBe(before);
+  });
+
+  it('goes into the directory as the disk spells it, whose files it names right', async () => {
+    const decomposed = 'caf\u0065\u0301';
+    await record(`${decomposed}/a.mov`);
+    await db.database.execute('UPDATE storage_file SET path_key = normalize(path_key, NFC)', []);
+    expect(await writeMhl('caf\u00e9')).toMatchObject({ kind: 'done', result: { files: 1 } });
+    expect(readdirSync(storage.mountPoint).filter((name) => !name.startsWith('.'))).toEqual([decomposed]);
+    const [name = ''] = readdirSync(at(`${decomposed}/ascmhl`)).filter((entry) => entry.endsWith('.mhl'));
+    expect(parse(`${decomposed}/ascmhl/${name}`).hashlist.hashes.hash.path['#text']).toBe('a.mov');
+  });
+
+  it('leaves nothing of a list that fails for good half way', async () => {
+    await record('reel/a.mov');
+    const full = new IsgError('disk-full', 'EFBIG', { retry: 'permanent' });
+    const appendText: StorageAccess['appendText'] = async (path, text, offset) => {
+      if (offset > 0) throw full;
+      return await storage.appendText(path, text, offset);
+    };
+    const broken = Object.assign(Object.create(storage) as StorageAccess, { appendText });
+    expect(await writeMhl('reel', broken)).toMatchObject({ kind: 'failed', error: { code: 'disk-full' } });
+    expect(readdirSync(at('reel/ascmhl'))).toEqual([]);
   });
 });

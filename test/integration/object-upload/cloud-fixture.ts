@@ -56,6 +56,8 @@ export interface CloudUploadOptions {
   settings?: Record<string, unknown>;
   /** Whose bytes go up; default: a file record. */
   kind?: 'file' | 'proxy';
+  /** Bytes per part; default: the least that S3 takes. */
+  partSizeBytes?: number;
 }
 
 interface World {
@@ -70,7 +72,9 @@ interface World {
 export const URL_LIFETIME_MS = 3_600_000;
 
 /** One stand-in for the tests of a file, its cloud storages of one kind; makes uploads with records of their own. */
-export function useCloud(method: 'S3' | 'AZURE' | 'B2'): (options?: CloudUploadOptions) => Promise<CloudUpload> {
+export function useCloud(
+  method: 'S3' | 'AZURE' | 'B2' | 'GCS',
+): (options?: CloudUploadOptions) => Promise<CloudUpload> {
   let world: World | null = null;
   beforeAll(async () => {
     world = await startWorld(method);
@@ -91,7 +95,7 @@ export function useCloud(method: 'S3' | 'AZURE' | 'B2'): (options?: CloudUploadO
   };
 }
 
-async function startWorld(method: 'S3' | 'AZURE' | 'B2'): Promise<World> {
+async function startWorld(method: 'S3' | 'AZURE' | 'B2' | 'GCS'): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'cloud-upload-'));
   const clock = { aheadMs: 0 };
   const standIn = await createStandIn({
@@ -135,7 +139,7 @@ async function cloudUpload(world: World, options: CloudUploadOptions): Promise<C
       api,
       clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms > 30_000 ? ms : 0, signal) },
       random: () => 0,
-      partSizeBytes: PART_BYTES,
+      partSizeBytes: options.partSizeBytes ?? PART_BYTES,
       attempts: 3,
     }),
     checkpoint: undefined,

@@ -76,7 +76,7 @@ describe('a list of files', () => {
     const files = await storage.digestMany(['vanishes', 'replaced'], {
       withMd5: false,
       maxBytesPerSecond: 400_000,
-      onProgress: once(2 * 256 * 1024, () => {
+      onProgress: once(200_000, () => {
         unlinkSync(at('vanishes'));
         writeFileSync(at('other'), 'x');
         renameSync(at('other'), at('replaced'));

@@ -281,7 +281,8 @@ describe('receiving a file', () => {
   });
 
   it.each([
-    [403, 'permanent'],
+    [401, 'transient'],
+    [403, 'transient'],
     [404, 'permanent'],
     [503, 'transient'],
     [429, 'transient'],

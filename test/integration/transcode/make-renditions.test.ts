@@ -106,6 +106,27 @@ describe('video proxies', () => {
   });
 });
 
+describe('pictures of a clip', () => {
+  it.each([
+    ['bt709', 'HD'],
+    ['smpte170m', 'SD'],
+  ])('in the matrix %s (%s) have its colours', async (matrix, name) => {
+    const size = name === 'HD' ? '1280x720' : '640x480';
+    const picture = `color=red:size=${size}:rate=10:duration=2,scale=out_color_matrix=${matrix},format=yuv420p`;
+    const codec = ['-c:v', 'libx264', '-preset', 'ultrafast', '-colorspace', matrix];
+    const source = await generate(`red-${name}.mp4`, ['-f', 'lavfi', '-i', picture, ...codec]);
+    const poster = join(fixture.dir, `red-${name}.jpg`);
+    await fixture.ffmpeg.makePoster(source, poster, { width: 320, height: 320 }, { signal });
+    const sheet = join(fixture.dir, `red-${name}-sheet.jpg`);
+    await fixture.ffmpeg.makeScrubSheet(source, sheet, { signal });
+    for (const path of [poster, sheet]) {
+      const [red = 0, green = 255, blue = 255] = pixel(path, 60, 40);
+      expect(red, path).toBeGreaterThan(245);
+      expect(Math.max(green, blue), path).toBeLessThan(12);
+    }
+  });
+});
+
 describe('other proxies', () => {
   it('of sound are AAC in MP4', async () => {
     const proxy = await proxyOf(await clip('audio/Atmo.wav'));

@@ -128,7 +128,8 @@ async function makeDeps(parts: {
 export async function createTranscodeFixture(): Promise<TranscodeFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'isg-transcode-job-'));
   const mountPoint = join(dir, 'media');
-  const tempDir = join(dir, 'temp');
+  // No program may read the percent sign as a pattern.
+  const tempDir = join(dir, 'temp 50%d');
   await mkdir(mountPoint);
   await mkdir(tempDir);
   const standIn = await createStandIn({ dataDir: join(dir, 'iconik') });

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_PROXY_SETTINGS } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
@@ -129,7 +129,8 @@ describe('a video', () => {
     let confirmed = 0;
     const confirmLease = () => {
       confirmed += 1;
-      if (confirmed > 2) throw lost;
+      // Those before it are for the media info, the opening and the upload.
+      if (confirmed > 3) throw lost;
     };
     await expect(fixture.run(payload, { confirmLease })).rejects.toBe(lost);
     expect(published(payload.assetId).proxies).toMatchObject([{ status: 'OPEN' }]);
@@ -167,6 +168,23 @@ describe('a video', () => {
     expect(others).toEqual([]);
     expect(proxy).toMatchObject({ id, status: 'CLOSED', resolution: { width: 320, height: 180 } });
     expect(objectSize(proxy)).toBe(proxy?.size);
+  });
+
+  it('that another node has published meanwhile stays closed when the one that lost its lease goes on', async () => {
+    const payload = await fixture.order(CLIP, { wantKeyframes: false });
+    await fixture.run(payload);
+    const [done] = published(payload.assetId).proxies;
+    const smaller = { ...DEFAULT_PROXY_SETTINGS, videoBox: { width: 320, height: 180 } };
+    const lost = new IsgError('lease-lost', 'another node runs it', { retry: 'transient' });
+    let confirmed = 0;
+    const confirmLease = () => {
+      confirmed += 1;
+      // The first one is for the media info.
+      if (confirmed > 1) throw lost;
+    };
+    const late = fixture.run(payload, { confirmLease, deps: { settings: () => smaller } });
+    await expect(late).rejects.toBe(lost);
+    expect(published(payload.assetId).proxies).toEqual([done]);
   });
 
   it('that is cancelled stops with the reason and closes nothing', async () => {
@@ -322,6 +340,20 @@ describe('trouble', () => {
       message: expect.stringContaining('moov atom not found'),
     });
     expect((await stat(join(fixture.mountPoint, payload.path))).size).toBeGreaterThan(0);
+  });
+
+  it('a link that stands where the original was is not followed out of the storage', async () => {
+    const secret = join(fixture.dir, 'secret.wav');
+    const path = join(fixture.mountPoint, 'swapped.wav');
+    await writeFile(secret, 'not of this storage');
+    await symlink(secret, path);
+    const payload = await fixture.order('swapped.wav');
+    expect(await fixture.run(payload)).toMatchObject({
+      kind: 'failed',
+      error: { code: 'file-unreadable', retry: 'permanent', message: expect.stringContaining('not a regular file') },
+    });
+    expect(published(payload.assetId).proxies).toEqual([]);
+    await rm(path);
   });
 
   it('a file that is gone fails with the reason', async () => {

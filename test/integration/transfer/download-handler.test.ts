@@ -28,6 +28,9 @@ let storage: StorageAccess;
 let createOnce: CreateOnce;
 let payload: DownloadPayload;
 let memory: JobMemory;
+let onProgress: (fraction: number) => void;
+/** Checkpoints written since the world was made. */
+let saves: number;
 
 beforeAll(async () => {
   db = await createTestDatabase();
@@ -57,6 +60,8 @@ async function freshWorld(): Promise<void> {
   iconik.methods.set('cloud', 'S3');
   for (const [name, bytes] of Object.entries(contents)) addSource(name, bytes);
   createOnce = createOnceDouble();
+  onProgress = () => undefined;
+  saves = 0;
   storage = createFolderStorage('local', folder);
   memory = { ...(await insertLeasedJob(db.database, 'download')), checkpoint: null, confirmations: 0 };
   payload = {
@@ -104,7 +109,15 @@ async function run(killSwitch?: KillSwitch, signal?: AbortSignal, confirmLease?:
     ...(killSwitch ? { killSwitch } : {}),
     ...(signal ? { signal } : {}),
   });
-  const context = confirmLease ? { ...plain, confirmLease } : plain;
+  const watched = {
+    ...plain,
+    progress: (fraction: number) => onProgress(fraction),
+    saveCheckpoint: (value: unknown) => {
+      saves += 1;
+      return plain.saveCheckpoint(value);
+    },
+  };
+  const context = confirmLease ? { ...watched, confirmLease } : watched;
   const outcome = await settle(handler.run(context));
   if (!killSwitch?.isDead && 'alongside' in outcome && outcome.alongside)
     await db.database.transaction(outcome.alongside);
@@ -239,6 +252,28 @@ describe('a download job', () => {
     expect(errorOf(await run())).toMatchObject({ code: 'file-changed', retry: 'transient' });
   });
 
+  it('is done when a run that had lost its lease moves the file into place first, and tries again when it is nowhere', async () => {
+    const { commitFile } = storage;
+    const gone = new IsgError('file-not-found', 'There is no partial file.', { retry: 'permanent' });
+    storage = {
+      ...storage,
+      commitFile: async (from) => {
+        await rm(join(folder, from));
+        throw gone;
+      },
+    };
+    expect(errorOf(await run())).toMatchObject({ code: 'file-changed', retry: 'transient' });
+    storage = {
+      ...storage,
+      commitFile: async (from, to) => {
+        await commitFile(from, to);
+        throw gone;
+      },
+    };
+    expect(await run()).toMatchObject({ kind: 'done' });
+    await expectDownloaded();
+  });
+
   it('takes a file of the same content for its own, whoever put it there', async () => {
     await mkdir(join(folder, 'in'));
     await writeFile(join(folder, 'in', 'clip.mov'), contents['clip.mov']);
@@ -301,6 +336,32 @@ describe('a download job', () => {
     expect(store.count('get')).toBe(2);
   });
 
+  it('counts misfits of each file by itself', async () => {
+    const receiveFile = storage.receiveFile.bind(storage);
+    const torn = new Set<string>();
+    storage = {
+      ...storage,
+      receiveFile: async (receive, options) => {
+        const digest = await receiveFile(receive, options);
+        if (torn.has(receive.path)) return digest;
+        torn.add(receive.path);
+        return { ...digest, md5: 'f'.repeat(32) };
+      },
+    };
+    expect(errorOf(await run())).toMatchObject({ code: 'content-differs', retry: 'transient' });
+    expect(errorOf(await run())).toMatchObject({ code: 'content-differs', retry: 'transient' });
+    expect(await run()).toMatchObject({ kind: 'done' });
+    await expectDownloaded();
+  });
+
+  it('writes no checkpoint for files whose MD5 iconik knows, and shows life for each that it puts in place', async () => {
+    const told: number[] = [];
+    onProgress = (fraction) => told.push(fraction);
+    expect(await run()).toMatchObject({ kind: 'done' });
+    expect(saves).toBe(1);
+    expect(told).toEqual([1, 1, 1, 1]);
+  });
+
   it('asks for a fresh URL when the signature has run out', async () => {
     const receiveFile = storage.receiveFile.bind(storage);
     let calls = 0;
@@ -312,6 +373,29 @@ describe('a download job', () => {
         return await receiveFile(receive, options);
       },
     };
+    expect(await run()).toMatchObject({ kind: 'done' });
+    await expectDownloaded();
+  });
+
+  it('tries on within one attempt while a breaking line brings it further, and only then', async () => {
+    const receiveFile = storage.receiveFile.bind(storage);
+    const broken = new IsgError('download-refused', 'The connection failed.', { retry: 'transient' });
+    let calls = 0;
+    const breaking = (breaks: number, stepBytes: number): StorageAccess => ({
+      ...storage,
+      receiveFile: async (receive, options) => {
+        calls += 1;
+        if (calls > breaks) return await receiveFile(receive, options);
+        options.onProgress?.(calls * stepBytes);
+        throw broken;
+      },
+    });
+    const whole = storage;
+    storage = breaking(Number.POSITIVE_INFINITY, 1_000_000);
+    expect(errorOf(await run())).toBe(broken);
+    expect(calls).toBe(2);
+    calls = 0;
+    storage = { ...whole, ...breaking(12, 20 * 1024 * 1024) };
     expect(await run()).toMatchObject({ kind: 'done' });
     await expectDownloaded();
   });

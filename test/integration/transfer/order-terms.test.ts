@@ -7,23 +7,26 @@ import { z } from 'zod';
 import { orderTidying } from '../../../agent/db/queries/download-remains.ts';
 import { filesOfFileSets } from '../../../agent/db/queries/ordered-file.ts';
 import type { Keyframe, Proxy as ProxyRecord } from '../../../agent/iconik/api.ts';
+import { createLookAtCopy } from '../../../agent/iconik/object-upload/look-at-copy.ts';
 import type { JobHandler, JobOutcome } from '../../../agent/jobs/job-handler.ts';
 import { findUploadSource } from '../../../agent/roles/main/queues/upload-source.ts';
 import { createClearRemainsHandler } from '../../../agent/roles/transfer/clear-remains-handler.ts';
 import { createDeleteCopyHandler, type DeleteCopyPayload } from '../../../agent/roles/transfer/delete-copy-handler.ts';
 import { createDownloadHandler, type DownloadPayload } from '../../../agent/roles/transfer/download-handler.ts';
 import { createUploadHandler } from '../../../agent/roles/transfer/upload-handler.ts';
+import { IsgError } from '../../../agent/runtime/errors.ts';
 import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
 import { isLong } from '../../support/long-version.ts';
 import { ObjectStoreDouble } from '../../support/object-store-double.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { createFolderStorage } from './folder-storage.ts';
 import { createOnceDouble, IconikDouble } from './iconik-double.ts';
-import { jobContext, settle } from './job-context.ts';
+import { type JobMemory, jobContext, settle } from './job-context.ts';
 import { indexRows, insertLeasedJob } from './job-row.ts';
 import { KillSwitch } from './kill-switch.ts';
 
 const original = randomBytes(40_000);
+const lookAtCopy = createLookAtCopy({ attempts: 1 });
 const md5Of = (bytes: Buffer | string) => createHash('md5').update(bytes).digest('hex');
 
 let db: TestDatabase;
@@ -107,7 +110,12 @@ function addExtras(): void {
 const storageOf = (storageId: string) => (storageId === 'local' ? storage : null);
 
 /** Runs one job once, its end committed as the runner does it. */
-async function runOnce(kind: string, payload: Record<string, unknown>, killSwitch?: KillSwitch) {
+async function runOnce(
+  kind: string,
+  payload: Record<string, unknown>,
+  killSwitch?: KillSwitch,
+  more: { signal?: AbortSignal; earlier?: JobMemory } = {},
+) {
   const wrap = <T extends object>(target: T): T => killSwitch?.wrap(target) ?? target;
   const api = { ...iconik.api(), files: wrap(iconik.api().files) };
   const sql = wrap({ query: db.database.query.bind(db.database), execute: db.database.execute.bind(db.database) });
@@ -117,17 +125,19 @@ async function runOnce(kind: string, payload: Record<string, unknown>, killSwitc
   const handlers = [
     createDownloadHandler({ api, createOnce, sql, storageOf: reach }),
     createUploadHandler({ api, createOnce, uploadObject, storageOf }),
-    createDeleteCopyHandler({ api, sql, storageOf: reach, mayDelete: () => mayDelete }),
+    createDeleteCopyHandler({ api, sql, storageOf: reach, mayDelete: () => mayDelete, lookAtCopy }),
     createClearRemainsHandler({ sql, storageOf: reach }),
   ] as unknown as JobHandler[];
   const handler = handlers.find((one) => one.kind === kind);
   if (!handler) throw new Error(`no handler of ${kind}`);
-  const memory = { ...(await insertLeasedJob(db.database, kind)), checkpoint: null as unknown, confirmations: 0 };
+  const fresh = { checkpoint: null, confirmations: 0 };
+  const memory: JobMemory = more.earlier ?? { ...(await insertLeasedJob(db.database, kind)), ...fresh };
   const context = jobContext({
     payload: handler.payload.parse(payload),
     memory,
     kind,
     ...(killSwitch ? { killSwitch } : {}),
+    ...(more.signal ? { signal: more.signal } : {}),
   });
   const outcome = await settle(handler.run(context));
   if (!killSwitch?.isDead && 'alongside' in outcome && outcome.alongside)
@@ -193,6 +203,69 @@ describe('an order to overwrite', () => {
       expect((await content('in/clip.mov')).equals(before)).toBe(true);
       expect(await readdir(join(folder, 'in'))).toEqual(['clip.mov']);
     }
+  });
+
+  it('leaves the new file when it fails for good, or is cancelled, after the old one was removed', async () => {
+    const refused = new IsgError('iconik-forbidden', 'iconik says no', { retry: 'permanent' });
+    for (const end of ['failed', 'cancelled'] as const) {
+      await freshWorld();
+      await download();
+      replaceSource();
+      iconik.fileSets.clear();
+      createOnce = () => Promise.reject(refused);
+      const stop = new AbortController();
+      if (end === 'cancelled') {
+        const removeFile = storage.removeFile.bind(storage);
+        storage = {
+          ...storage,
+          removeFile: async (path, expected) => {
+            const removal = await removeFile(path, expected);
+            stop.abort(new IsgError('cancelled', 'a user', { retry: 'transient' }));
+            return removal;
+          },
+        };
+      }
+      const run = await runOnce('download', { ...order, overwrite: true }, undefined, { signal: stop.signal });
+      expect(run.outcome).toMatchObject({ kind: end });
+      expect(await readdir(join(folder, 'in'))).toEqual(['clip.mov']);
+      expect((await content('in/clip.mov')).equals(rewritten)).toBe(true);
+    }
+  });
+
+  it('leaves the new file also when its node dies for good after the old one was removed', async () => {
+    await download();
+    replaceSource();
+    storage = { ...storage, commitFile: () => Promise.reject(new Error('the node dies')) };
+    const { memory } = await runOnce('download', { ...order, overwrite: true });
+    storage = createFolderStorage('local', folder);
+    expect(await readdir(join(folder, 'in'))).toEqual([`.isg-pro-part-${memory.jobId}-0`]);
+    const remains = (memory.checkpoint as { remains: unknown }).remains;
+    await db.database.execute(`UPDATE job SET state = 'failed' WHERE job_id = $1`, [memory.jobId]);
+    const tidying = { storageId: 'local', assetId: 'asset', jobId: memory.jobId, remains };
+    expect((await runOnce('clear-remains', tidying)).outcome).toMatchObject({ kind: 'done' });
+    expect(await readdir(join(folder, 'in'))).toEqual(['clip.mov']);
+    expect((await content('in/clip.mov')).equals(rewritten)).toBe(true);
+    expect(await indexRows(db.database, 'local')).toMatchObject([{ asset_id: 'asset', md5: md5Of(rewritten) }]);
+  });
+
+  it('never moves a part into place that is no good any more', async () => {
+    await download();
+    replaceSource();
+    storage = { ...storage, commitFile: () => Promise.reject(new Error('the node dies')) };
+    const { memory } = await runOnce('download', { ...order, overwrite: true });
+    storage = createFolderStorage('local', folder);
+    await writeFile(join(folder, 'in', `.isg-pro-part-${memory.jobId}-0`), randomBytes(rewritten.length));
+    const refused = new IsgError('download-refused', 'answered 404', { retry: 'permanent' });
+    storage = {
+      ...storage,
+      receiveFile: async (receive) => {
+        await writeFile(join(folder, receive.path), 'half of it');
+        throw refused;
+      },
+    };
+    const again = await runOnce('download', { ...order, overwrite: true }, undefined, { earlier: memory });
+    expect(again.outcome).toMatchObject({ kind: 'failed' });
+    expect(await readdir(join(folder, 'in'))).toEqual([]);
   });
 
   it('leaves the file where nothing says to overwrite', async () => {
@@ -362,6 +435,8 @@ describe('a deletion after an upload', () => {
       },
     ],
     ['the file has changed', () => writeFile(join(folder, 'src', 'clip.mov'), randomBytes(original.length))],
+    ['the object store has no object behind the record', () => store.objects.clear()],
+    ['the object store has a cut one', () => put('cloud/remote/clip.mov', original.subarray(1))],
     [
       'the copy in the cloud is not closed',
       () => {
@@ -379,9 +454,33 @@ describe('a deletion after an upload', () => {
   });
 });
 
+describe('a deletion of several files after an upload', () => {
+  it('removes none of them when one has changed', async () => {
+    const files: DeleteCopyPayload['files'] = [];
+    for (const name of ['a.mov', 'b.mov']) {
+      await writeFile(join(folder, name), name);
+      const facts = await storage.stat(name);
+      const content = { md5: md5Of(name), sizeBytes: name.length };
+      iconik.add({ ...sourceFields(), name, size: name.length, checksum: md5Of(name) });
+      put(`cloud/remote/${name}`, Buffer.from(name));
+      iconik.add({
+        ...sourceFields(),
+        ...{ storage_id: 'local', file_set_id: 'local-set', name, checksum: md5Of(name) },
+      });
+      files.push({ path: name, ...content, mtimeNs: facts?.mtimeNs ?? '', iconikFileId: null });
+    }
+    for (const file of iconik.files.values()) if (file.storage_id === 'local') file.size = 5;
+    await writeFile(join(folder, 'b.mov'), 'later');
+    const payload = { storageId: 'local', assetId: 'asset', fileSetId: 'local-set', keptFileSetId: 'source-set' };
+    const { outcome } = await runOnce('delete-copy', { ...payload, where: 'here', files });
+    expect(errorOf(outcome)).toMatchObject({ message: expect.stringContaining('b.mov has changed') });
+    expect((await readdir(folder)).sort()).toEqual(['a.mov', 'b.mov']);
+  });
+});
+
 describe('a download that ended without its handler', () => {
   /** Dies in the middle of its second file; its checkpoint is stored as the runner stores it. */
-  async function leaveRemains(state: string): Promise<string> {
+  async function leaveRemains(state: string, kind = 'download'): Promise<string> {
     const receiveFile = storage.receiveFile.bind(storage);
     const dying = { ...storage };
     dying.receiveFile = async (receive, options) => {
@@ -393,9 +492,9 @@ describe('a download that ended without its handler', () => {
     const { memory } = await runOnce('download', order);
     storage = whole;
     await db.database.execute(
-      `UPDATE job SET state = $2, checkpoint = $3::jsonb, finished_at = now(), storage_id = 'local', payload = $4::jsonb
-       WHERE job_id = $1`,
-      [memory.jobId, state, JSON.stringify(memory.checkpoint), JSON.stringify(order)],
+      `UPDATE job SET state = $2, checkpoint = $3::jsonb, finished_at = now(), storage_id = 'local', payload = $4::jsonb,
+         kind = $5 WHERE job_id = $1`,
+      [memory.jobId, state, JSON.stringify(memory.checkpoint), JSON.stringify(order), kind],
     );
     expect(await readdir(join(folder, 'in'))).toEqual([`.isg-pro-part-${memory.jobId}-0`]);
     return memory.jobId;
@@ -413,8 +512,13 @@ describe('a download that ended without its handler', () => {
     return { term: row?.term ?? 0, runId, assertTrusted: () => undefined };
   }
 
-  it.each(['cancelled', 'failed'])('leaves no partial file once it is %s', async (state) => {
-    await leaveRemains(state);
+  it.each([
+    ['cancelled', 'download'],
+    ['failed', 'download'],
+    ['cancelled', 'direct-download'],
+    ['cancelled', 'relay-download'],
+  ])('leaves no partial file once it is %s: %s', async (state, kind) => {
+    await leaveRemains(state, kind);
     const leader = await lead();
     expect(await orderTidying(db.database, leader)).toBe(1);
     expect(await orderTidying(db.database, leader)).toBe(0);
@@ -477,8 +581,13 @@ describe('an upload order for a file set of several files', () => {
       md5Of('x'),
     ]);
     expect(await source()).toMatchObject({ kind: 'unusable', why: expect.stringContaining('checksum differs') });
-    // A part of the file set in the index is not the file set.
+    // A part of the file set in the index is not the file set, though it be a single file.
     await db.database.execute(`DELETE FROM storage_file WHERE path = 'card/c'`, []);
     expect((await source()).kind).not.toBe('found');
+    await db.database.execute(`DELETE FROM storage_file WHERE path = 'card/b'`, []);
+    expect((await source()).kind).not.toBe('found');
+    // What iconik does not list at all is what the index says.
+    iconik.files.clear();
+    expect((await source()).kind).toBe('found');
   });
 });

@@ -8,6 +8,7 @@ import { createIntentStore } from '../../../agent/db/queries/intent.ts';
 import { createCreateOnce } from '../../../agent/iconik/creation/intended-creation.ts';
 import { createIconikApi, type IconikClient } from '../../../agent/iconik/iconik-client.ts';
 import { createUploadObject } from '../../../agent/iconik/object-upload/create-upload-object.ts';
+import { createLookAtCopy } from '../../../agent/iconik/object-upload/look-at-copy.ts';
 import type { JobHandler } from '../../../agent/jobs/job-handler.ts';
 import { createDeleteCopyHandler } from '../../../agent/roles/transfer/delete-copy-handler.ts';
 import { createDownloadHandler } from '../../../agent/roles/transfer/download-handler.ts';
@@ -66,7 +67,13 @@ beforeAll(async () => {
   handlers = {
     upload: createUploadHandler({ api, createOnce, uploadObject, storageOf }) as JobHandler,
     download: createDownloadHandler({ api, createOnce, sql: db.database, storageOf }) as JobHandler,
-    'delete-copy': createDeleteCopyHandler({ api, sql: db.database, storageOf, mayDelete: () => true }) as JobHandler,
+    'delete-copy': createDeleteCopyHandler({
+      api,
+      sql: db.database,
+      storageOf,
+      mayDelete: () => true,
+      lookAtCopy: createLookAtCopy({}),
+    }) as JobHandler,
   };
 });
 

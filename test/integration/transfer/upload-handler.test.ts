@@ -27,6 +27,9 @@ let source: StorageAccess;
 let createOnce: CreateOnce;
 let payload: UploadPayload;
 let memory: JobMemory;
+let conflictsWith: (body: Record<string, unknown>) => boolean;
+let onFileSetFiles: (setId: string) => void;
+let onProgress: (fraction: number) => void;
 const content = randomBytes(SIZE);
 const md5 = createHash('md5').update(content).digest('hex');
 
@@ -51,6 +54,9 @@ async function freshWorld(method: string): Promise<void> {
   iconik = new IconikDouble(store);
   iconik.methods.set('cloud', method);
   createOnce = createOnceDouble();
+  conflictsWith = () => false;
+  onFileSetFiles = () => undefined;
+  onProgress = () => undefined;
   source = createFolderStorage('local', folder);
   memory = { jobId: '1', leaseToken: '10', checkpoint: null, confirmations: 0 };
   payload = {
@@ -71,7 +77,19 @@ async function freshWorld(method: string): Promise<void> {
 /** One run of the job; with a kill switch, what it calls ends with it. */
 async function run(killSwitch?: KillSwitch, signal?: AbortSignal) {
   const wrap = <T extends object>(target: T): T => killSwitch?.wrap(target) ?? target;
-  const api = { ...iconik.api(), files: wrap(iconik.api().files) };
+  const { files } = iconik.api();
+  const watched: typeof files = {
+    ...files,
+    createFile: async (assetId, body, limits) => {
+      if (conflictsWith(body)) throw new IsgError('iconik-conflict', 'there already', { retry: 'permanent' });
+      return await files.createFile(assetId, body, limits);
+    },
+    fileSetFiles: async (assetId, setId, limits) => {
+      onFileSetFiles(setId);
+      return await files.fileSetFiles(assetId, setId, limits);
+    },
+  };
+  const api = { ...iconik.api(), files: wrap(watched) };
   const storage = wrap(source);
   const handler = createUploadHandler({
     api,
@@ -85,17 +103,14 @@ async function run(killSwitch?: KillSwitch, signal?: AbortSignal) {
     }),
     storageOf: (storageId) => (storageId === 'local' ? storage : null),
   });
-  return await settle(
-    handler.run(
-      jobContext({
-        payload,
-        memory,
-        kind: 'upload',
-        ...(killSwitch ? { killSwitch } : {}),
-        ...(signal ? { signal } : {}),
-      }),
-    ),
-  );
+  const context = jobContext({
+    payload,
+    memory,
+    kind: 'upload',
+    ...(killSwitch ? { killSwitch } : {}),
+    ...(signal ? { signal } : {}),
+  });
+  return await settle(handler.run({ ...context, progress: (fraction) => onProgress(fraction) }));
 }
 
 function expectUploaded(): void {
@@ -151,6 +166,16 @@ describe('an upload job', () => {
     memory.checkpoint = null;
     expect(await run()).toMatchObject({ kind: 'done', result: { alreadyThere: true } });
     expect(store.receivedBytes).toBe(sent);
+  });
+
+  it('does not take a closed record for the copy that says nothing of its content', async () => {
+    await run();
+    const [file] = iconik.files.values();
+    if (file) file.checksum = null;
+    store.objects.clear();
+    memory = { ...memory, jobId: '2', checkpoint: null };
+    expect(await run()).toMatchObject({ kind: 'done' });
+    expectUploaded();
   });
 
   it('sends new content over a closed copy of the old one', async () => {
@@ -331,6 +356,40 @@ describe('an upload of several files', () => {
       expect(await run()).toMatchObject({ kind: 'done' });
       expectAll(at);
     }
+  });
+
+  it('counts a 409 for one of them as done for that one alone', async () => {
+    await order();
+    const createFile = iconik.api().files.createFile;
+    conflictsWith = (body) => body.name === '2.mov';
+    expect(await run()).toMatchObject({ kind: 'retry', error: { code: 'iconik-conflict' } });
+    const [second] = payload.otherFiles ?? [];
+    await createFile('asset', {
+      name: '2.mov',
+      directory_path: 'archive',
+      status: 'CLOSED',
+      size: second?.sizeBytes,
+      checksum: second?.md5,
+      storage_id: 'cloud',
+      format_id: 'format',
+    });
+    createOnce = createOnceDouble();
+    expect(await run()).toMatchObject({ kind: 'done', result: { fileIds: [1, 2, 3].map(() => expect.any(String)) } });
+    expect([...store.objects.keys()].sort()).toEqual(['cloud/archive/a/1.mov', 'cloud/archive/b/3.xml']);
+  });
+
+  it('shows life at each file that is there already, and asks for their file set once', async () => {
+    await order();
+    await run();
+    memory = { ...memory, checkpoint: null };
+    const told: (number | undefined)[] = [];
+    onProgress = (fraction) => told.push(fraction);
+    const asked: string[] = [];
+    onFileSetFiles = (setId) => asked.push(setId);
+    expect(await run()).toMatchObject({ kind: 'done' });
+    expect(told.length).toBeGreaterThanOrEqual(3);
+    expect(told.at(-1)).toBe(1);
+    expect(asked).toHaveLength(1);
   });
 
   it('sends nothing when one of them is not what was ordered', async () => {

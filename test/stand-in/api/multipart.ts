@@ -4,6 +4,7 @@ import type { Row } from '../state/table.ts';
 import { type Answer, ApiError, type Call, type Handlers } from './call.ts';
 import { proxyOf } from './derivatives.ts';
 import { fileOf } from './files.ts';
+import { cleanUpGcs, componentUrls, composeUrl, isOnGcs } from './gcs-parts.ts';
 import { temporaryFileOf } from './relays.ts';
 import { derivativeKey, fileKey, needsMd5 } from './upload-fields.ts';
 
@@ -45,19 +46,23 @@ function uploadUrls(call: Call, key: string): Answer {
   };
 }
 
-/** Signed URLs of parts 1…parts_num, page by page. */
-function partUrls(call: Call, key: string, storage: Row | undefined): Answer {
-  const { upload_id: uploadId, parts_num: partsNum, per_page: perPage = 10, page = 1 } = call.query;
-  if (typeof uploadId !== 'string')
-    throw new ApiError(501, 'The stand-in has no parallel uploads to GCS: upload_id is needed');
+/** Numbers of the parts on the page that is asked for, out of 1…parts_num. */
+function numbersOfPage(call: Call): number[] {
+  const { parts_num: partsNum, per_page: perPage = 10, page = 1 } = call.query;
   if (Number(partsNum) < 1 || Number(partsNum) > MAX_PARTS)
     throw new ApiError(400, { parts_num: `Must be between 1 and ${MAX_PARTS}.` });
   if (Number(perPage) < 1) throw new ApiError(400, { per_page: 'Must be at least 1.' });
   const first = (Number(page) - 1) * Number(perPage) + 1;
   const last = Math.min(Number(partsNum), first + Number(perPage) - 1);
-  const numbers = Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+}
+
+/** Signed URLs of parts 1…parts_num, page by page. */
+function partUrls(call: Call, key: string, storage: Row | undefined): Answer {
+  const uploadId = call.query.upload_id;
+  if (typeof uploadId !== 'string') throw new ApiError(400, { upload_id: 'Is needed.' });
   const bound = needsMd5(storage);
-  const objects = numbers.map((number) => ({
+  const objects = numbersOfPage(call).map((number) => ({
     number,
     key,
     url: call.urls.sign({ operation: 's3-part', key, uploadId, partNumber: number, ...bound }),
@@ -133,12 +138,16 @@ const PROXY = '/API/files/v1/assets/{asset_id}/proxies/{proxy_id}/';
 /** URLs for S3 multipart uploads, and large files on B2 (reference C.9). */
 export const multipartHandlers: Handlers = {
   [`GET ${FILE}multipart_url/`]: (call) => uploadUrls(call, keyOfFile(call)),
-  [`GET ${FILE}multipart_url/part/`]: (call) => partUrls(call, keyOfFile(call), storageOf(call, recordOf(call))),
+  [`GET ${FILE}multipart_url/part/`]: (call) =>
+    isOnGcs(call)
+      ? componentUrls(call, numbersOfPage(call))
+      : partUrls(call, keyOfFile(call), storageOf(call, recordOf(call))),
+  [`POST ${FILE}multipart/gcs/compose_url/`]: composeUrl,
   [`POST ${FILE}multipart_url/s3/part/`]: boundPartUrls,
   [`POST ${FILE}multipart/b2/start/`]: startB2,
   [`POST ${FILE}multipart/b2/finish/`]: finishB2,
   [`POST ${FILE}multipart/b2/cancel/`]: cancelB2,
-  [`POST ${FILE}multipart/cleanup/`]: (call) => cleanup(call, keyOfFile(call)),
+  [`POST ${FILE}multipart/cleanup/`]: (call) => (isOnGcs(call) ? cleanUpGcs(call) : cleanup(call, keyOfFile(call))),
   [`GET ${PROXY}multipart_url/`]: (call) => uploadUrls(call, keyOfProxy(call)),
   [`GET ${PROXY}multipart_url/part/`]: (call) => partUrls(call, keyOfProxy(call), storageOf(call, proxyOf(call))),
   [`POST ${PROXY}multipart/cleanup/`]: (call) => cleanup(call, keyOfProxy(call)),

@@ -6,6 +6,8 @@ import { serveAzure } from './azure-routes.ts';
 import { B2Error } from './b2-error.ts';
 import type { B2LargeFiles } from './b2-large-files.ts';
 import { checkedB2Grant, serveB2 } from './b2-routes.ts';
+import type { GcsObjects } from './gcs-objects.ts';
+import { serveGcs } from './gcs-routes.ts';
 import type { MultipartUploads } from './multipart-uploads.ts';
 import type { ObjectDisk } from './object-disk.ts';
 import { ObjectStoreError } from './object-store-error.ts';
@@ -20,6 +22,7 @@ export interface ObjectStore {
   sessions: ResumableSessions;
   azure: AzureBlocks;
   b2: B2LargeFiles;
+  gcs: GcsObjects;
   urls: SignedUrls;
   faults: Faults;
   baseUrl: () => string;
@@ -84,7 +87,12 @@ async function serve(store: ObjectStore, request: FastifyRequest, reply: Fastify
   const grant = checkedGrant(store.urls, request.method, url);
   if (grant.operation === 'azure-blob') return serveAzure(store, request, grant, send);
   if (grant.operation === 'get') return download(store, request, reply, grant.key);
-  return isS3(grant) ? serveS3(store, request, grant, send) : serveGcs(store, request, grant, send);
+  if (isS3(grant)) return serveS3(store, request, grant, send);
+  return serveGcs(store, request, grant, {
+    receive: () => receive(store, request, grant),
+    text: () => textOf(request),
+    send,
+  });
 }
 
 type Send = (status: number, headers: Record<string, string>, body?: string) => Promise<void>;
@@ -149,19 +157,6 @@ async function serveS3(store: ObjectStore, request: FastifyRequest, grant: Grant
   return send(200, XML, partsXml(key, uploadId, { parts, isTruncated: after.length > parts.length }));
 }
 
-async function serveGcs(store: ObjectStore, request: FastifyRequest, grant: Grant, send: Send): Promise<void> {
-  if (grant.operation === 'gcs-put') {
-    const object = await store.disk.commit(grant.key, await receive(store, request, grant), contentType(request));
-    return send(200, { etag: `"${object.md5}"` });
-  }
-  if (request.headers['x-goog-resumable'] !== 'start')
-    throw new ObjectStoreError(400, 'InvalidArgument', 'x-goog-resumable: start is needed');
-  const id = store.sessions.start(grant.key, contentType(request));
-  return send(201, {
-    location: `${store.baseUrl()}/_objects/${grant.key.split('/').map(encodeURIComponent).join('/')}?session=${id}`,
-  });
-}
-
 async function putChunk(store: ObjectStore, request: FastifyRequest, session: string, send: Send): Promise<void> {
   if (request.method === 'DELETE') {
     await store.sessions.cancel(session);
@@ -177,6 +172,7 @@ async function download(store: ObjectStore, request: FastifyRequest, reply: Fast
   const object = store.disk.find(key);
   if (!object) throw new ObjectStoreError(404, 'NoSuchKey', 'there is no such object');
   reply.headers({ 'accept-ranges': 'bytes', etag: `"${object.md5}"`, 'content-type': object.contentType });
+  reply.headers(store.gcs.headers(key));
   const fileId = store.b2.fileId(key);
   if (fileId) reply.header('x-bz-file-id', fileId);
   const match = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? '');

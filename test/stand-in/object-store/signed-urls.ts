@@ -11,6 +11,9 @@ const OPERATIONS = {
   's3-list': 'GET',
   'gcs-put': 'PUT',
   'gcs-start': 'POST',
+  'gcs-part': 'PUT',
+  'gcs-compose': 'PUT',
+  'gcs-delete': 'DELETE',
   'azure-blob': 'PUT GET',
   'b2-part': 'POST',
   'b2-file': 'POST',
@@ -33,6 +36,8 @@ export interface Grant {
   needsMd5?: boolean;
   /** Azure: blob and block list may be read, too. */
   mayRead?: boolean;
+  /** GCS: the Content-Type that the request must have. */
+  contentType?: string;
   /** Tells apart URLs that otherwise are the same: an upload URL of B2 serves one sender. */
   nonce?: string;
 }
@@ -72,6 +77,7 @@ export function createSignedUrls(options: {
           grant.md5,
           grant.needsMd5,
           grant.mayRead,
+          grant.contentType,
           grant.nonce,
           expiresAtMs,
         ]),
@@ -88,6 +94,7 @@ export function createSignedUrls(options: {
       if (grant.md5 !== undefined) query.set('content-md5', grant.md5);
       if (grant.needsMd5) query.set('needs-md5', 'true');
       if (grant.mayRead) query.set('may-read', 'true');
+      if (grant.contentType !== undefined) query.set('content-type', grant.contentType);
       if (grant.nonce !== undefined) query.set('nonce', grant.nonce);
       query.set('signature', signature(grant, expiresAtMs));
       return `${options.baseUrl()}${pathOfKey(grant.key)}?${query.toString()}`;
@@ -111,6 +118,7 @@ function grantOf(url: URL): Grant | undefined {
   const partNumber = url.searchParams.get('partNumber');
   const marker = url.searchParams.get('part-number-marker');
   const md5 = url.searchParams.get('content-md5');
+  const contentType = url.searchParams.get('content-type');
   const nonce = url.searchParams.get('nonce');
   return {
     operation: operation as ObjectOperation,
@@ -121,6 +129,7 @@ function grantOf(url: URL): Grant | undefined {
     ...(md5 === null ? {} : { md5 }),
     ...(url.searchParams.get('needs-md5') === 'true' ? { needsMd5: true } : {}),
     ...(url.searchParams.get('may-read') === 'true' ? { mayRead: true } : {}),
+    ...(contentType === null ? {} : { contentType }),
     ...(nonce === null ? {} : { nonce }),
   };
 }

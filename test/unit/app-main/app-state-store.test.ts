@@ -13,6 +13,8 @@ const INITIAL: AppState = {
   snapshot: null,
   config: { path: '/c.ini', status: 'ok', problems: [] },
   logFolder: '/logs',
+  check: { runningSinceMs: null, last: null, failure: '' },
+  bundle: null,
   updateReady: null,
 };
 

@@ -31,5 +31,16 @@ describe('ASC MHL', () => {
     expect(entry).toContain('size="7" lastmodificationdate="2017-07-14T02:40:00Z"');
     expect(entry).not.toContain('xxh128');
     expect([isSayable('a\nb'), isSayable('a\u0001b'), isSayable('é')]).toEqual([true, false, true]);
+    // Not characters of XML 1.0: one of them would make the whole list unreadable.
+    expect(['\ufffe', '\uffff', '\ud800'].map((odd) => isSayable(`a${odd}b`))).toEqual([false, false, false]);
+    expect(isSayable('🎬')).toBe(true);
+  });
+
+  it('keeps the name of the list within what file systems take', () => {
+    const origin = { createdMs: 0, hostName: 'h', version: '1' };
+    const name = manifestName({ ...origin, directoryName: 'é'.repeat(125) });
+    expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255);
+    expect(name).toMatch(/^0001_é{20,}_1970-01-01_000000Z\.mhl$/);
+    expect(manifestName({ ...origin, directoryName: 'a\u0001b' })).toBe('0001_a_b_1970-01-01_000000Z.mhl');
   });
 });

@@ -4,7 +4,6 @@ import { diagnosisOf } from '../../../agent/doctor/diagnosis.ts';
 import { type ClusterTerms, explainCluster } from '../../../agent/doctor/explain-cluster.ts';
 
 const TERMS: ClusterTerms = {
-  clusterName: 'Post',
   nodes: [{ name: 'node-a', roles: ['MAIN', 'CHECKSUM', 'TRANSCODE', 'TRANSFER'], enabled: true }],
   visibilityTimeoutS: 3_600,
   heartbeatLapseMs: 6_000,

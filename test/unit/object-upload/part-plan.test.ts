@@ -7,9 +7,13 @@ import {
   b2PartSizeFor,
   blockSizeFor,
   GCS_CHUNK_UNIT_BYTES,
+  GCS_MAX_COMPONENTS,
+  GCS_MAX_PARTS,
   gcsChunkSize,
+  gcsPartSizeFor,
   heldBytes,
   partSizeFor,
+  planGroups,
   planParts,
   S3_MAX_PARTS,
   S3_MIN_PART_BYTES,
@@ -66,6 +70,33 @@ describe('the plan of parts', () => {
 });
 
 describe('GCS', () => {
+  it('never needs more components than two levels of composing take', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 * 1024 ** 4 }),
+        fc.integer({ min: 1, max: 10 ** 9 }),
+        (size, preferred) => {
+          const partSize = gcsPartSizeFor(size, preferred);
+          expect(partSize).toBeGreaterThanOrEqual(preferred);
+          expect(Math.ceil(size / partSize)).toBeLessThanOrEqual(GCS_MAX_PARTS);
+        },
+      ),
+    );
+  });
+
+  it('composes groups of neighbours, none larger than one request takes, and none when one request does', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: GCS_MAX_PARTS }), (count) => {
+        const numbers = Array.from({ length: count }, (_, index) => index + 1);
+        const groups = planGroups(numbers);
+        expect(groups.length === 0).toBe(count <= GCS_MAX_COMPONENTS);
+        if (groups.length > 0) expect(groups.flat()).toEqual(numbers);
+        expect(groups.length).toBeLessThanOrEqual(GCS_MAX_COMPONENTS);
+        for (const group of groups) expect(group.length).toBeLessThanOrEqual(GCS_MAX_COMPONENTS);
+      }),
+    );
+  });
+
   it('takes chunks in multiples of its unit, at least one', () => {
     expect(gcsChunkSize(1)).toBe(GCS_CHUNK_UNIT_BYTES);
     expect(gcsChunkSize(GCS_CHUNK_UNIT_BYTES * 3 + 17)).toBe(GCS_CHUNK_UNIT_BYTES * 3);

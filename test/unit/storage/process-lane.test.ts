@@ -58,6 +58,29 @@ it('has at most two processes that were killed and do not die, and starts anothe
   expect(started).toHaveLength(3);
 });
 
+it('shows life for a call that waits for its turn, until it has it', async () => {
+  const busy = stuckProcess();
+  const start = () => busy as unknown as StorageProcess;
+  const lane = new ProcessLane({ maxProcesses: 1, callsPerProcess: 1, idleMs: null, maxAbandoned: 2, start });
+  const signs: string[] = [];
+  const call = (name: string) =>
+    lane
+      .run(
+        'probe',
+        { testWrite: false },
+        { markerExpected: false, killAfterCancel: false, onProgress: (bytes) => signs.push(`${name} ${bytes}`) },
+      )
+      .catch(() => undefined);
+  const calls = [call('first'), call('second')];
+  await vi.advanceTimersByTimeAsync(35_000);
+  expect(signs).toEqual(['second 0', 'second 0', 'second 0']);
+  const stopped = lane.stop(0);
+  busy.die();
+  await vi.advanceTimersByTimeAsync(30_000);
+  await Promise.all([...calls, stopped]);
+  expect(signs).toHaveLength(3);
+});
+
 it('gives calls to idle processes, then to new ones, then to the least busy, and lets the rest wait', async () => {
   const started: ReturnType<typeof stuckProcess>[] = [];
   const lane = new ProcessLane({

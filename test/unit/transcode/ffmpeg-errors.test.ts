@@ -28,6 +28,36 @@ describe('ffmpegError', () => {
     expect(ffmpegError({ ...RUN, lines: [line] })).toMatchObject({ code, retry: 'transient' });
   });
 
+  it('does not blame the storage for a damaged Matroska file', () => {
+    const lines = ['[matroska,webm @ 0x5] File ended prematurely', 'file:/mnt/a.mkv: Input/output error'];
+    const error = ffmpegError({ ...RUN, path: '/mnt/a.mkv', lines });
+    expect(error).toMatchObject({ code: 'media-unreadable', retry: 'permanent' });
+    expect(error.message).not.toMatch(/storage/i);
+    expect(() => assertNoReadError({ ...RUN, path: '/mnt/a.mkv', lines })).not.toThrow();
+  });
+
+  it('leaves open whose fault a read error is that nothing else explains', () => {
+    const error = ffmpegError({ ...RUN, lines: ['file:/mnt/a.mp4: Input/output error'] });
+    expect(error.message).toMatch(/storage .* or the file is damaged/);
+  });
+
+  it.each(['Input/output error.mp4', 'No space left on device/a.mp4', 'Unknown encoder.mov'])(
+    'does not take the name of a file for a reason: %s',
+    (name) => {
+      const path = `/mnt/${name}`;
+      const lines = [`file:${path}: Invalid data found when processing input`, `${path}: error while decoding`];
+      expect(ffmpegError({ ...RUN, path, lines })).toMatchObject({ code: 'media-unreadable', retry: 'permanent' });
+      expect(() => assertNoReadError({ ...RUN, path, lines })).not.toThrow();
+    },
+  );
+
+  it('holds what a file refers to against the file, not against ffmpeg or the rights of this node', () => {
+    for (const line of ["[concat @ 0x5] Unsafe file name '/etc/passwd'", 'foo://a/b: Protocol not found']) {
+      const lines = [line, 'file:/mnt/a.mp4: Operation not permitted'];
+      expect(ffmpegError({ ...RUN, lines })).toMatchObject({ code: 'media-unreadable', retry: 'permanent' });
+    }
+  });
+
   it('blames the disk and the storage before the clip', () => {
     const lines = [
       'Error while decoding stream #0:0: Invalid data found',

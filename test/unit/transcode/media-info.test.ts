@@ -33,7 +33,8 @@ describe('mediaInfoOf', () => {
   it('reads the turn from the display matrix and from the older tag alike', () => {
     const matrix = infoOf('mov', [{ ...VIDEO, side_data_list: [{ rotation: -90 }] }]);
     const tag = infoOf('mov', [{ ...VIDEO, tags: { rotate: '90' } }]);
-    expect([matrix.video?.rotation, tag.video?.rotation]).toEqual([90, 90]);
+    const none = infoOf('mov', [{ ...VIDEO, side_data_list: [{ rotation: -(2 ** 63) }] }]);
+    expect([matrix.video?.rotation, tag.video?.rotation, none.video?.rotation]).toEqual([90, 90, 0]);
   });
 
   it('uses the average rate when the nominal one is a time base or the field rate', () => {

@@ -19,7 +19,8 @@ describe('mediaSource', () => {
       options: ['-protocol_whitelist', 'file'],
       address: 'file:/m/-x:y.mov',
     });
-    expect(mediaSource('/m/shot%03d.png').options).toContain('-pattern_type');
+    for (const extension of ['png', 'jp2', 'pgm', 'sgi', 'CIN'])
+      expect(mediaSource(`/m/shot%03d.${extension}`).options, extension).toContain('-pattern_type');
     expect(mediaSource('/m/50%.mov').options).not.toContain('-pattern_type');
   });
 });

@@ -53,6 +53,22 @@ describe('the plan of a download', () => {
     expect(renamed?.finalPath).toBe('in/here/other.mov');
   });
 
+  it('leaves out what is deleted', () => {
+    const items = planDownload(order, [record({}), record({ id: 'f2', original_name: 'b.mov', status: 'DELETED' })]);
+    expect(items.map(({ finalPath }) => finalPath)).toEqual(['in/here/clip.mov']);
+    expect(codeOf(() => planDownload(order, [record({ status: 'DELETED' })]))).toBe('download-refused');
+  });
+
+  it('refuses names of our own files, and paths that the index has no room for, before a byte is fetched', () => {
+    const marker = [record({ original_name: '.isg-pro-storage' })];
+    expect(codeOf(() => planDownload({ ...order, destinationDirectoryPath: '' }, marker))).toBe('download-refused');
+    expect(codeOf(() => planDownload({ ...order, destinationDirectoryPath: 'a/.ISG-Pro-x/b' }, [record({})]))).toBe(
+      'download-refused',
+    );
+    const deep = { ...order, destinationDirectoryPath: Array(30).fill('d'.repeat(99)).join('/') };
+    expect(codeOf(() => planDownload(deep, [record({})]))).toBe('download-refused');
+  });
+
   it('keeps the directories in which the files of a set differ', () => {
     const items = planDownload(order, [
       record({ id: 'f1', directory_path: 'card/CLIP/A' }),

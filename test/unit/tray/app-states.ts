@@ -114,6 +114,8 @@ export function appState(over: Partial<AppState> = {}, node: Partial<NodeSnapsho
     snapshot: snapshot(node),
     config: { path: '/c/config.ini', status: 'ok', problems: [] },
     logFolder: '/l',
+    check: { runningSinceMs: null, last: null, failure: '' },
+    bundle: null,
     updateReady: null,
     ...over,
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TRAY_ICONS } from '../../../main/tray/tray-icon.ts';
 import { type TrayModel, trayModel } from '../../../main/tray/tray-model.ts';
-import { appStateSchema } from '../../../preload/contract/app-state.ts';
+import { type AppState, appStateSchema } from '../../../preload/contract/app-state.ts';
 import { agentIn, appState, CASES, NOW_MS, snapshot } from './app-states.ts';
 
 /** The model as one reads it on screen. */
@@ -34,6 +34,15 @@ describe('the tray', () => {
     );
     expect(tooltip.length).toBeLessThanOrEqual(127);
     expect(tooltip).toContain('Primary · term 42');
+  });
+
+  it('offers a full check whatever the agent does, and says when one runs', () => {
+    const check = (state: AppState) => trayModel(state, NOW_MS).items.find(({ id }) => id === 'check');
+    for (const state of Object.values(CASES)) {
+      expect(check(state)).toMatchObject({ label: 'Run a check…', enabled: true, action: { do: 'check' } });
+    }
+    const running = appState({ check: { runningSinceMs: NOW_MS, last: null, failure: '' } });
+    expect(check(running)).toMatchObject({ label: 'A check is running…' });
   });
 
   it('says nothing of leader and health while the agent is down, for it does not know', () => {

@@ -1,4 +1,5 @@
 import { orderTidying } from '../../../db/queries/download-remains.ts';
+import { orderRelayTidying } from '../../../db/queries/relay-remains.ts';
 import type { LeaderWork } from '../../../leader/leadership.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { coerceError } from '../../../runtime/errors.ts';
@@ -14,7 +15,7 @@ export interface DownloadTidyingDeps {
 
 const EVERY_MS = 30_000;
 
-/** Leader work: orders the removal of what downloads left that ended without their handler. */
+/** Leader work: orders the removal of what downloads and relays left that ended without their handler. */
 export function createDownloadTidying({ database, clock, log }: DownloadTidyingDeps): LeaderWork {
   return {
     name: 'download-tidying',
@@ -22,6 +23,7 @@ export function createDownloadTidying({ database, clock, log }: DownloadTidyingD
       while (!leadership.signal.aborted) {
         try {
           await orderTidying(database, leadership);
+          await orderRelayTidying(database, leadership);
         } catch (thrown) {
           if (!leadership.signal.aborted)
             log.warn('Could not look for what ended downloads left', { error: coerceError(thrown).message });

@@ -1,6 +1,6 @@
 import type { RecordJob } from '../../../db/queries/job-origin.ts';
 import { addRecordJobs, cancelRecordJobs, forgetOrigins, originsOfQueue } from '../../../db/queries/job-origin.ts';
-import { fileAtPath, filesByIconikId } from '../../../db/queries/ordered-file.ts';
+import { fileAtPath, filesByIconikId, type OrderedFile } from '../../../db/queries/ordered-file.ts';
 import type { IconikApi } from '../../../iconik/api.ts';
 import type { Leadership } from '../../../leader/leadership.ts';
 import type { Clock } from '../../../runtime/clock.ts';
@@ -10,7 +10,7 @@ import type { Sql } from '../../../runtime/sql.ts';
 import type { ProfileOf } from '../transcoders/transcoder-plan.ts';
 import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
 import { AbsentRecords } from './absent-records.ts';
-import type { QueuePlace, QueueRecord } from './record-plan.ts';
+import type { QueuePlace, QueueRecord, UploadSource } from './record-plan.ts';
 import {
   edgeRecordSchema,
   failedJob,
@@ -23,8 +23,9 @@ import {
   planUpload,
   uploadRecordSchema,
 } from './record-plan.ts';
+import { forEachLimited } from './storage-loops.ts';
 import { routeDownload, routeUpload } from './transfer-route.ts';
-import { findUploadSource, indexedFileSets } from './upload-source.ts';
+import { findUploadSource, indexedFileSets, type UploadRecord } from './upload-source.ts';
 
 /** What reading queues needs. */
 export interface ReconcileDeps {
@@ -47,6 +48,9 @@ export const FORGET_MS = 60_000;
 
 /** Records that become jobs in one statement; small, so that the fence's row lock is held for milliseconds. */
 const BATCH = 100;
+
+/** Orders whose files are asked for at once; iconik answers in 50 ms or so. */
+const SOURCES_AT_ONCE = 8;
 
 /** One queue of one storage during one leadership. */
 export interface QueueReconciler {
@@ -200,28 +204,36 @@ async function planUploads(
   const parsed = records.map((record) => ({ record, order: parseRecord(uploadRecordSchema, record) }));
   const orders = parsed.flatMap(({ order }) => (order.ok ? [order.value] : []));
   const bySet = await indexedFileSets(deps.database, place.storageId, orders);
+  const sources = new Map<string, UploadSource>();
+  await forEachLimited(orders, SOURCES_AT_ONCE, async (order) => {
+    sources.set(order.id, await sourceOf(deps, place.storageId, { order, bySet, signal }));
+  });
   for (const { record, order } of parsed) {
-    if (!order.ok) {
-      jobs.push(failedJob(place, record, order.why));
-      continue;
-    }
-    const indexed = bySet.get(order.value.original_file_set_id) ?? [];
-    const source = await findUploadSource(
-      deps,
-      { storageId: place.storageId, record: order.value, indexed },
-      signal,
-    ).catch((thrown: unknown) => {
-      const error = coerceError(thrown);
-      // One order that iconik refuses to explain must not hold up the others; it ends with iconik's reason.
-      if (error.retry === 'permanent') return { kind: 'unusable' as const, why: error.message };
-      return { kind: 'wait' as const, why: error.message };
-    });
-    if (source.kind === 'found')
+    const source = order.ok ? sources.get(order.value.id) : undefined;
+    if (!order.ok) jobs.push(failedJob(place, record, order.why));
+    else if (source?.kind === 'found')
       jobs.push(routeUpload(planUpload(place.storageId, order.value, source.file, source.others), order.value));
-    else if (source.kind === 'unusable') jobs.push(failedJob(place, record, source.why));
-    else waits.set(record.id, source.why);
+    else if (source?.kind === 'unusable') jobs.push(failedJob(place, record, source.why));
+    else waits.set(record.id, source?.why ?? 'it is looked at next time');
   }
   return { jobs, waits };
+}
+
+/** Where the files of one order are. Never throws: one order that iconik refuses to explain must not hold up the others. */
+async function sourceOf(
+  deps: ReconcileDeps,
+  storageId: string,
+  about: { order: UploadRecord; bySet: Map<string, OrderedFile[]>; signal: AbortSignal },
+): Promise<UploadSource> {
+  const { order: record, bySet, signal } = about;
+  const indexed = bySet.get(record.original_file_set_id) ?? [];
+  try {
+    return await findUploadSource(deps, { storageId, record, indexed }, signal);
+  } catch (thrown) {
+    const error = coerceError(thrown);
+    // What is refused for good ends with iconik's reason.
+    return { kind: error.retry === 'permanent' ? 'unusable' : 'wait', why: error.message };
+  }
 }
 
 async function addJobs(

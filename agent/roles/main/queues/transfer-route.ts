@@ -22,9 +22,29 @@ const uploadFields = z.object({ destination_storage_method: z.string().nullish()
 export function routeUpload(planned: RecordJob, record: { id: string }): RecordJob {
   const { destination_storage_method: method } = uploadFields.parse(record);
   if (method?.toUpperCase() !== 'FILE') return planned;
-  const { iconikJobId } = planned.job.origin;
-  return onRoute(planned, 'relay-upload', { relayId: record.id, ...(iconikJobId ? { iconikJobId } : {}) });
+  const { origin, payload } = planned.job;
+  const { otherFiles, deleteLocal } = relayedTerms.parse(payload);
+  if (!planned.failure && otherFiles.length > 0)
+    return { ...planned, failure: { code: 'job-payload-invalid', message: ONE_FILE_ONLY, retry: 'permanent' } };
+  const { iconikJobId } = origin;
+  return onRoute(planned, 'relay-upload', {
+    relayId: record.id,
+    ...(iconikJobId ? { iconikJobId } : {}),
+    ...(deleteLocal ? { warning: SOURCE_KEPT } : {}),
+  });
 }
+
+/** What of an upload's payload a relay cannot do. */
+const relayedTerms = z.looseObject({
+  otherFiles: z.array(z.unknown()).default([]),
+  deleteLocal: z.boolean().optional(),
+});
+
+const SOURCE_KEPT =
+  'The file was sent on its way, but the source was kept: this node does not see the copy that the other gateway makes. Delete it in iconik once it is there.';
+
+const ONE_FILE_ONLY =
+  'The file set holds several files, and a transfer through the cloud to another gateway takes one: nothing was sent. Order the files one by one, or give the gateway that holds them a Direct Transfer Address in iconik.';
 
 function onRoute(planned: RecordJob, kind: string, more: Record<string, unknown>): RecordJob {
   if (planned.failure) return planned;

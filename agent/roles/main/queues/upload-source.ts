@@ -13,7 +13,8 @@ export interface UploadSourceDeps {
   database: Sql;
 }
 
-type UploadRecord = z.infer<typeof uploadRecordSchema>;
+/** An upload order as it was parsed. */
+export type UploadRecord = z.infer<typeof uploadRecordSchema>;
 
 /** Files of the index by file set, for many orders at once. */
 export async function indexedFileSets(
@@ -27,7 +28,7 @@ export async function indexedFileSets(
 }
 
 /**
- * The files that an upload order means: the index's by file set when it is one; else what iconik lists in the file set, found
+ * The files that an upload order means: the index's by file set when it is one and iconik lists no more; else what iconik lists, found
  * in the index by path, when its content is the one iconik knows. Of several, all or none. Transient troubles of iconik or the
  * database are thrown.
  */
@@ -37,10 +38,10 @@ export async function findUploadSource(
   signal: AbortSignal,
 ): Promise<UploadSource> {
   const { indexed, record, storageId } = order;
-  const [only] = indexed;
-  if (only && indexed.length === 1) return judgeUploadFile(only);
-  // What the index has of a larger file set need not be all of it.
+  // What the index has of a file set need not be all of it: others may not be scanned or ingested yet.
   const listed = await filesIconikLists(deps, record, signal);
+  const [only] = indexed;
+  if (only && indexed.length === 1 && listed.length <= 1) return judgeUploadFile(only);
   if (listed.length === 0) return unusable('iconik lists no file in the file set that is to be uploaded.');
   if (listed.length > MOST_FILES)
     return unusable(`The file set holds ${listed.length} files; at most ${MOST_FILES} are uploaded by one order.`);

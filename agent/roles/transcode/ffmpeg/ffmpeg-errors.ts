@@ -17,10 +17,19 @@ const RULES: readonly Rule[] = [
     meaning: 'The disk for temporary files is full; make room, the job is tried again.',
   },
   {
+    // A Matroska reader calls a file that ends in the middle of an element an input/output error, too; of the storage's it says
+    // "Read error". What a file refers to elsewhere is never opened, in whatever words a reader says so.
+    pattern: /file ended prematurely|unsafe file name|protocol not found|not on whitelist/i,
+    code: 'media-unreadable',
+    retry: 'permanent',
+    meaning: 'The clip is cut short, damaged, or a list of other files; replace the file to try again.',
+  },
+  {
     pattern: /input\/output error|stale file handle|transport endpoint|connection timed out|host is down/i,
     code: 'storage-unavailable',
     retry: 'transient',
-    meaning: 'The storage stopped answering while the file was read; the job is tried again.',
+    meaning:
+      'The storage stopped answering while the file was read, or the file is damaged; the job is tried again as long as the storage may be the cause.',
   },
   {
     pattern: /cannot allocate memory|resource temporarily unavailable/i,
@@ -41,7 +50,7 @@ const RULES: readonly Rule[] = [
     meaning: 'The file went away; if it comes back, it is tried again.',
   },
   {
-    pattern: /unknown encoder|unrecognized option|option .* not found|no such filter|protocol not found/i,
+    pattern: /unknown encoder|unrecognized option|option .* not found|no such filter/i,
     code: 'ffmpeg-missing',
     retry: 'transient',
     meaning: 'This ffmpeg lacks something that is needed; install a complete one or set ffmpeg-path.',
@@ -83,9 +92,20 @@ export interface FailedRun {
   lines: readonly string[];
 }
 
+/** How much of a path is looked for in a line that may have been cut within it. */
+const PATH_HEAD = 400;
+
+/** A line without the name of the file: names can read like reasons. */
+function withoutPath(line: string, path: string): string {
+  const plain = path === '' ? line : line.replaceAll(path, '');
+  const cutAt = path.length > PATH_HEAD ? plain.indexOf(path.slice(0, PATH_HEAD)) : -1;
+  return cutAt === -1 ? plain : plain.slice(0, cutAt);
+}
+
 /** The rule that the lines of a run match, by order of the rules. */
-function matchingRule(lines: readonly string[]): Rule | undefined {
-  return RULES.find((rule) => lines.some((line) => rule.pattern.test(line)));
+function matchingRule({ lines, path }: Pick<FailedRun, 'lines' | 'path'>): Rule | undefined {
+  const plain = lines.map((line) => withoutPath(line, path));
+  return RULES.find((rule) => plain.some((line) => rule.pattern.test(line)));
 }
 
 /**
@@ -99,7 +119,7 @@ export function ffmpegError(run: FailedRun): IsgError {
     const message = `${run.program} was ended by ${run.signalName} before it was done (${words}). The job is tried again.`;
     return new IsgError('ffmpeg-failed', message, { retry: 'transient', fields });
   }
-  const rule = matchingRule(run.lines);
+  const rule = matchingRule(run);
   if (rule) return new IsgError(rule.code, `${run.program}: ${words}. ${rule.meaning}`, { retry: rule.retry, fields });
   const message = `${run.program} failed with exit code ${run.exitCode}: ${words}. The job is tried again.`;
   return new IsgError('ffmpeg-failed', message, { retry: 'transient', fields });
@@ -110,7 +130,7 @@ export function ffmpegError(run: FailedRun): IsgError {
  * ended well tell of one, so that a proxy cut short by a failing storage is not published.
  */
 export function assertNoReadError(run: Omit<FailedRun, 'exitCode' | 'signalName'>): void {
-  const rule = matchingRule(run.lines);
+  const rule = matchingRule(run);
   if (rule?.code === 'storage-unavailable' || rule?.code === 'disk-full') {
     throw ffmpegError({ ...run, exitCode: 0, signalName: null });
   }

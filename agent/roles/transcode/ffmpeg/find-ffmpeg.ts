@@ -1,6 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { IsgError } from '../../../runtime/errors.ts';
+import { packagedResources } from '../../../runtime/node-program.ts';
 import { programMissing } from './ffmpeg-errors.ts';
 import { createLineSplitter } from './output-tail.ts';
 import { type ChildWatch, runProgram } from './run-program.ts';
@@ -28,8 +29,8 @@ export interface FfmpegSearch {
   ffmpegPath?: string | undefined;
   /** `ffprobe-path` of config.ini. */
   ffprobePath?: string | undefined;
-  /** Folder of the programs shipped with the app. */
-  packagedDir?: string | undefined;
+  /** Folder of the programs shipped with the app; absent = `ffmpeg` among its resources, if this is an installed one. */
+  packagedDir?: string | null | undefined;
   /** Value of PATH; absent = this process's. */
   searchPath?: string | undefined;
   guard: ChildWatch;
@@ -65,12 +66,18 @@ async function npmProgram(name: Name): Promise<string | null> {
   }
 }
 
+function shippedPrograms(): string | null {
+  const resources = packagedResources();
+  return resources === null ? null : join(resources, 'ffmpeg');
+}
+
 async function* candidates(
   name: Name,
   search: FfmpegSearch,
 ): AsyncGenerator<{ path: string; from: FoundProgram['from'] }> {
   const file = process.platform === 'win32' ? `${name}.exe` : name;
-  if (search.packagedDir) yield { path: join(search.packagedDir, file), from: 'packaged' };
+  const packaged = search.packagedDir === undefined ? shippedPrograms() : search.packagedDir;
+  if (packaged !== null) yield { path: join(packaged, file), from: 'packaged' };
   for (const directory of (search.searchPath ?? process.env.PATH ?? '').split(delimiter)) {
     if (isAbsolute(directory)) yield { path: join(directory, file), from: 'path' };
   }

@@ -176,6 +176,8 @@ function said(text: string | number | undefined): string | null {
 function rotationOf(stream: Stream): number {
   const matrix = stream.side_data_list?.find((entry) => entry.rotation !== undefined)?.rotation;
   const clockwise = matrix === undefined ? (toNumber(stream.tags?.rotate) ?? 0) : -matrix;
+  // Of a matrix that is no turn ffprobe prints whatever its number overflows to.
+  if (Math.abs(clockwise) > 360) return 0;
   return (((Math.round(clockwise / 90) * 90) % 360) + 360) % 360;
 }
 

@@ -1,20 +1,13 @@
 import { extname } from 'node:path';
 
 /** Extensions that ffmpeg opens with its numbered-sequence reader. */
-const STILL_EXTENSIONS = new Set([
-  '.jpg',
-  '.jpeg',
-  '.png',
-  '.tif',
-  '.tiff',
-  '.bmp',
-  '.gif',
-  '.webp',
-  '.tga',
-  '.dpx',
-  '.exr',
-  '.psd',
-]);
+const STILL_EXTENSIONS = new Set(
+  (
+    '.jpg .jpeg .png .tif .tiff .bmp .webp .tga .dpx .exr .psd .jp2 .j2k .j2c .jpc .jls .jxl .mpo .jps .pns .phm .pgm .pgmyuv ' +
+    '.ppm .pnm .pbm .pam .pfm .sgi .xwd .xbm .xpm .pcx .pct .pict .pic .dds .ras .rs .im1 .im8 .im24 .im32 .sun .sunras .pix ' +
+    '.qoi .img .ximg .timg .cin .cri .ptx .txd .vbn .xface .svg .svgz .y'
+  ).split(' '),
+);
 
 /**
  * Most pixels of a picture that ffmpeg decodes: twelve times 4K UHD and more than any camera's, so that a header of a few
@@ -31,7 +24,7 @@ export const MAX_ALLOC_BYTES = 1_073_741_824;
  */
 export function mediaSource(path: string): { options: string[]; address: string } {
   const extension = extname(path).toLowerCase();
-  const literal = path.includes('%') && STILL_EXTENSIONS.has(extension) && extension !== '.gif';
+  const literal = path.includes('%') && STILL_EXTENSIONS.has(extension);
   const still = literal ? ['-f', 'image2', '-pattern_type', 'none'] : [];
   return { options: ['-protocol_whitelist', 'file', ...still], address: `file:${path}` };
 }

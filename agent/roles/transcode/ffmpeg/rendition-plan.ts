@@ -83,7 +83,8 @@ export function proxyFrameRate({ frameRate, isVariableRate }: VideoTrack): strin
   return STANDARD_RATES.find((rate) => (fractionValue(rate) ?? 0) >= average) ?? '60';
 }
 
-const isRgb = ({ pixelFormat }: VideoTrack): boolean =>
+/** Whether the numbers of a picture are red, green and blue. */
+export const isRgb = ({ pixelFormat }: VideoTrack): boolean =>
   /^(?:gbr|rgb|bgr|0rgb|0bgr|argb|abgr|pal8)/.test(pixelFormat ?? '');
 
 /** RGB becomes BT.709, which ffmpeg would not choose by itself; all others keep their colours, within the range of video. */

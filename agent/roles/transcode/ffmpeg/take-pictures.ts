@@ -1,6 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { IsgError } from '../../../runtime/errors.ts';
 import type { FfmpegInput, FfmpegOutput } from './ffmpeg-command.ts';
+import { jpegFilters } from './jpeg-colours.ts';
 import type { Size, VideoTrack } from './media-info.ts';
 import {
   JPEG_OUTPUT,
@@ -45,7 +46,8 @@ function inputOf(source: MediaSource, { seconds }: WantedPicture): FfmpegInput {
 
 /** JPEG knows neither HDR nor wide colours; what is not mapped looks pale. */
 function movingFilters({ source, box }: PictureOrder, video: VideoTrack): string {
-  return `${videoFilters(video, box, { toneMapping: source.toneMapping ?? null })},format=yuvj420p`;
+  const toneMapping = source.toneMapping ?? null;
+  return `${videoFilters(video, box, { toneMapping })},${jpegFilters(video, toneMapping)}`;
 }
 
 function outputOf(order: PictureOrder, input: number, { path }: WantedPicture): FfmpegOutput {

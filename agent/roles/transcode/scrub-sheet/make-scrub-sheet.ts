@@ -1,5 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { IsgError } from '../../../runtime/errors.ts';
+import { jpegFilters } from '../ffmpeg/jpeg-colours.ts';
 import {
   JPEG_OUTPUT,
   type MakeOptions,
@@ -24,7 +25,8 @@ export async function makeScrubSheet(
   const plan = video ? planSheet(video, durationSeconds) : null;
   if (!video || !plan) return null;
   const part = `${path}.part`;
-  const picture = ['-map', `0:${video.streamIndex}`, '-vf', sheetFilters(plan), '-q:v', '5', '-map_metadata', '-1'];
+  const filters = `${sheetFilters(plan)},${jpegFilters(video)}`;
+  const picture = ['-map', `0:${video.streamIndex}`, '-vf', filters, '-q:v', '5', '-map_metadata', '-1'];
   // Whole pictures are enough where the clip has one per interval or more (our proxies have one every 2 s).
   const skipping = plan.intervalSeconds >= 4 ? ['-skip_frame', 'nokey'] : [];
   try {

@@ -51,9 +51,9 @@ export function sheetSize({ columns, rows, tile }: SheetPlan): Size {
 
 /**
  * Filters that make the sheet in one pass: the picture at each multiple of the interval, in a tile's size, laid out. `round=up`
- * takes the first picture at or after the instant.
+ * takes the first picture at or after the instant. `jpegFilters` come after them.
  */
 export function sheetFilters({ intervalSeconds, columns, rows, tile }: SheetPlan): string {
   const scale = `scale=${tile.width}:${tile.height}:flags=bilinear,setsar=1`;
-  return `fps=1/${intervalSeconds}:start_time=0:round=up,${scale},tile=${columns}x${rows},format=yuvj420p`;
+  return `fps=1/${intervalSeconds}:start_time=0:round=up,${scale},tile=${columns}x${rows}`;
 }

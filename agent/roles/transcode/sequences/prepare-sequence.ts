@@ -102,7 +102,8 @@ export async function prepareSequence(sequence: Sequence, options: SequenceOptio
   const inputOptions = ['-f', 'image2', '-pattern_type', 'sequence', '-start_number', '0', '-framerate', frameRate];
   return {
     source: {
-      path: join(folder, `frame-%07d${extension}`),
+      // A percent sign in the name of a folder is none of the pattern.
+      path: join(folder.replaceAll('%', '%%'), `frame-%07d${extension}`),
       info: clipOf(frame, sequence.frames.length, frameRate),
       inputOptions: [...inputOptions, ...linear],
     },

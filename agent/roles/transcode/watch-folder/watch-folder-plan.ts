@@ -59,8 +59,8 @@ function inside(folder: string, name: string): string | null {
 const plain = (text: string) =>
   text
     .replace(/[^\w.\- ]/g, '_')
-    .replace(/^[. -]+/, '_')
-    .slice(-120);
+    .slice(-120)
+    .replace(/^[. -]+/, '_');
 
 /**
  * The watch folder of an original by a transcoder of iconik; null when the transcoder is of another type. A string says what is

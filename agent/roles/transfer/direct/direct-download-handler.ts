@@ -3,6 +3,7 @@ import { derivedContext } from '../../../jobs/derived-context.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../../jobs/job-handler.ts';
 import { IsgError } from '../../../runtime/errors.ts';
 import { createDownloadHandler, type DownloadDeps } from '../download-handler.ts';
+import { filesToFetch } from '../download-plan.ts';
 import { atOtherGateway, directOrigin } from './direct-source.ts';
 import type { GatewayReach } from './probe-gateway.ts';
 
@@ -47,8 +48,7 @@ async function runDirect(deps: DirectDownloadDeps, context: JobContext<DirectPay
   const reach = await deps.probe(origin, signal);
   signal.throwIfAborted();
   if (reach.kind === 'reachable') return await downloadBy({ ...deps, api: atOtherGateway(deps.api, payload) }, context);
-  const records = await deps.api.files.fileSetFiles(payload.assetId, payload.sourceFileSetId, { signal });
-  const files = records.filter((record) => record.type !== 'DIRECTORY');
+  const files = filesToFetch(await deps.api.files.fileSetFiles(payload.assetId, payload.sourceFileSetId, { signal }));
   if (files.length > 0 && files.every((record) => record.url !== null)) {
     context.log.info('The gateway that holds the files does not answer; they are fetched from the cloud.', { origin });
     return await downloadBy(deps, context);

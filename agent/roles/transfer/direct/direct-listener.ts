@@ -90,10 +90,16 @@ export class DirectListener implements Service {
   /** Closes the port and cuts what is being sent: receivers go on elsewhere, or here when it is back. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#server?.close();
-    this.#server?.closeAllConnections();
+    this.#close();
     await this.#running;
     this.#running = null;
+    // It may have begun to listen in the meantime.
+    this.#close();
+  }
+
+  #close(): void {
+    this.#server?.close();
+    this.#server?.closeAllConnections();
     this.#server = null;
   }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { NewJob } from '../../../contract/index.ts';
+import { isUnfinished } from '../../../db/queries/download-remains.ts';
 import type { IconikApi } from '../../../iconik/api.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../../jobs/job-handler.ts';
 import type { Sql } from '../../../runtime/sql.ts';
@@ -61,11 +62,17 @@ function withCleanUp(deps: RelayDownloadDeps, context: JobContext<RelayDownload>
   };
 }
 
-const cleanUpSchema = z.looseObject({ assetId: id, fileSetId: id });
+const cleanUpSchema = z.looseObject({
+  assetId: id,
+  fileSetId: id,
+  /** The leg that ended without removing the set; while it runs again the set is its own. */
+  jobId: id.optional(),
+});
 
 /** Kind `relay-cleanup`: removes a temporary file set with its objects in the cloud. Repeating it changes nothing. */
 export function createRelayCleanUpHandler(deps: {
   api: Pick<IconikApi, 'transfers'>;
+  sql: Sql;
 }): JobHandler<z.infer<typeof cleanUpSchema>> {
   return {
     role: 'TRANSFER',
@@ -74,6 +81,8 @@ export function createRelayCleanUpHandler(deps: {
     run: async (context) => {
       const { payload, signal } = context;
       await context.confirmLease();
+      if (payload.jobId && (await isUnfinished(deps.sql, payload.jobId)))
+        return { kind: 'done', result: { resumed: true } };
       await deps.api.transfers.deleteTemporaryFileSet(payload.assetId, payload.fileSetId, { signal });
       return { kind: 'done', result: {} };
     },

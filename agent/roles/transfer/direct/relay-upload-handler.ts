@@ -7,6 +7,7 @@ import type { UploadObject } from '../../../iconik/object-upload/upload-object.t
 import type { JobContext, JobHandler, JobOutcome } from '../../../jobs/job-handler.ts';
 import { coerceError, errorRecord, IsgError } from '../../../runtime/errors.ts';
 import type { StorageAccess } from '../../../storage/storage-access.ts';
+import { nameOfCopy } from '../copy-name.ts';
 import { leaseRight } from '../lease-right.ts';
 import { postponement, storageAway } from '../postponed.ts';
 import { exportBody, relayDirectory, temporaryFileBody, temporaryFileSetBody } from './relay-plan.ts';
@@ -32,6 +33,9 @@ const relayUploadSchema = z.looseObject({
   destinationDirectoryPath: z.string(),
   destinationFileSetName: z.string().nullish(),
   destinationFilename: z.string().nullish(),
+  includeOriginalExtension: z.boolean().optional(),
+  /** Something of the order that cannot be done, for the people who gave it. */
+  warning: z.string().optional(),
 });
 type RelayPayload = z.infer<typeof relayUploadSchema>;
 type Context = JobContext<RelayPayload>;
@@ -78,6 +82,12 @@ export function withTemporaryParts(api: IconikApi): IconikApi {
         files.startB2(assetId, fileId, { ...upload, temporary: true }, limits),
       finishB2: (assetId, fileId, upload, limits) =>
         files.finishB2(assetId, fileId, { ...upload, temporary: true }, limits),
+      gcsPartUrls: (assetId, fileId, upload, limits) =>
+        files.gcsPartUrls(assetId, fileId, { ...upload, temporary: true }, limits),
+      gcsComposeUrl: (assetId, fileId, composition, limits) =>
+        files.gcsComposeUrl(assetId, fileId, { ...composition, temporary: true }, limits),
+      gcsCleanUp: (assetId, fileId, upload, limits) =>
+        files.gcsCleanUp(assetId, fileId, { ...upload, temporary: true }, limits),
       // A large file that is not finished goes with its file set.
       cancelB2: async () => undefined,
     },
@@ -111,7 +121,9 @@ async function runRelay(deps: RelayUploadDeps, context: Context): Promise<JobOut
   if (!source) return storageAway('This node does not reach the source storage now.');
   const saved = checkpointSchema.safeParse(job.checkpoint);
   const kept = saved.success ? saved.data : { cloudStorageId: null, fileSetId: null, isOrdering: false, upload: null };
-  const run: Run = { deps, context, source, kept, name: payload.destinationFilename || basename(payload.path) };
+  const { destinationFilename, includeOriginalExtension = false } = payload;
+  const name = nameOfCopy(basename(payload.path), destinationFilename || null, includeOriginalExtension);
+  const run: Run = { deps, context, source, kept, name };
   try {
     return await relay(run);
   } catch (thrown) {
@@ -157,7 +169,8 @@ async function relay(run: Run): Promise<JobOutcome> {
 }
 
 function finished({ context }: Run, temporaryFileSetId: string): JobOutcome {
-  return { kind: 'done', result: { temporaryFileSetId, sizeBytes: context.payload.sizeBytes } };
+  const { sizeBytes, warning } = context.payload;
+  return { kind: 'done', result: { temporaryFileSetId, sizeBytes, ...(warning ? { warning } : {}) } };
 }
 
 async function keep(run: Run, changes: Partial<Checkpoint>): Promise<void> {
@@ -233,6 +246,8 @@ function sendBytes(run: Run, target: FileRecord): Promise<void> {
     path: payload.path,
     sizeBytes: payload.sizeBytes,
     mtimeNs: payload.mtimeNs,
+    // Else a store that wants it has the whole file read once more, without a sign of life.
+    md5: payload.md5.toLowerCase(),
     contentType: 'application/octet-stream',
     target,
     multipart: { assetId: payload.assetId, fileId: target.id },
@@ -274,6 +289,8 @@ async function orderSecondLeg(run: Run, fileSetId: string): Promise<void> {
 async function removeTemporary({ deps, context, kept }: Run): Promise<void> {
   if (!kept.fileSetId) return;
   const { assetId } = context.payload;
+  // Parts that are no object yet do not go with the set.
+  await deps.uploadTemporary.abandon({ assetId, checkpoint: kept.upload, signal: AbortSignal.timeout(CLEAN_UP_MS) });
   const limits = { signal: AbortSignal.timeout(CLEAN_UP_MS) };
   await deps.api.transfers.deleteTemporaryFileSet(assetId, kept.fileSetId, limits).catch((thrown: unknown) => {
     const fields = { fileSetId: kept.fileSetId, error: errorRecord(thrown) };

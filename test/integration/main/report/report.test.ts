@@ -61,7 +61,9 @@ describe('the report of a storage', () => {
       [bench.storageId],
     );
     await bench.database.execute(
-      `INSERT INTO job (role, kind, storage_id, payload, dedupe_key) VALUES ('TRANSCODE', 'transcode', $1, '{}', 'k')`,
+      `INSERT INTO job (role, kind, storage_id, payload, dedupe_key) VALUES ('TRANSCODE', 'transcode', $1, '{}', 'k'),
+         ('TRANSFER', 'upload', $1, '{}', 'upload'), ('TRANSFER', 'relay-upload', $1, '{}', 'relay'),
+         ('TRANSFER', 'relay-download', $1, '{}', 'second leg')`,
       [bench.storageId],
     );
     health = { check: `storage:${bench.storageId}`, status: 'ok', reason: '', remedy: '' };
@@ -78,6 +80,7 @@ describe('the report of a storage', () => {
       await_checksum_files_number: 1,
       empty_files_number: 1,
       waiting_transcode_jobs_number: 1,
+      ingested_files_uploads_number: 2,
       last_scan_time: 12,
     });
     expect(storage()).toMatchObject({ status: 'ACTIVE', last_scanned: '2026-07-01T10:00:00.000000+00:00' });

@@ -233,6 +233,19 @@ describe('the listener', () => {
       .toMatch(/protocol|version/i);
   });
 
+  it('leaves no port open when it is stopped while it begins to listen', async () => {
+    const first = (await bench.listen()).listener;
+    const port = first.port ?? 0;
+    await first.stop();
+    const address = { host: '127.0.0.1', port, ...bench.certificate };
+    const hasty = bench.makeListener({ address });
+    const starting = hasty.start();
+    await hasty.stop();
+    await starting;
+    const next = await bench.listen({ address });
+    expect(next.listener.port).toBe(port);
+  });
+
   it('hands nothing out while the node is not at work, and opens no port without an address', async () => {
     const { origin } = await bench.listen({ isOpen: () => false });
     const file = await bench.ingest('in/closed.mov', randomBytes(10));

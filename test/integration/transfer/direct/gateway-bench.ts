@@ -106,6 +106,13 @@ export class GatewayBench implements AsyncDisposable {
 
   /** A listener of the source gateway on a free port; `options` replace parts of it. */
   async listen(options: Partial<DirectListenerOptions> = {}): Promise<{ listener: DirectListener; origin: string }> {
+    const listener = this.makeListener(options);
+    await listener.start();
+    return { listener, origin: `https://127.0.0.1:${listener.port}` };
+  }
+
+  /** The same, not yet started. */
+  makeListener(options: Partial<DirectListenerOptions> = {}): DirectListener {
     const port = Number(new URL(options.address ? `https://x:${options.address.port}` : 'https://x:0').port);
     const listener = new DirectListener({
       iconik: this.api,
@@ -118,8 +125,7 @@ export class GatewayBench implements AsyncDisposable {
       address: { host: '127.0.0.1', port, ...this.certificate },
     });
     this.#openListeners.push(listener);
-    await listener.start();
-    return { listener, origin: `https://127.0.0.1:${listener.port}` };
+    return listener;
   }
 
   /** A file on the source's disk, in iconik and in the index. */

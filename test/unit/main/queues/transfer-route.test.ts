@@ -38,6 +38,23 @@ describe('the way of a transfer', () => {
     expect(first.job).toMatchObject({ kind: 'relay-upload', payload: { relayId: 'r', iconikJobId: 'j' } });
   });
 
+  it('fails the relay of a file set of several files, of which it would carry the first alone', () => {
+    const { job, failure } = planned();
+    const several = { job: { ...job, payload: { ...job.payload, otherFiles: [{ path: 'b' }] } }, failure };
+    const routed = routeUpload(several, withMore({ destination_storage_method: 'FILE' }));
+    expect(routed).toMatchObject({
+      failure: { retry: 'permanent', message: expect.stringContaining('several files') },
+    });
+    expect(routeUpload(several, withMore({ destination_storage_method: 'S3' }))).toEqual(several);
+  });
+
+  it('says of a relay that the source is kept, though the order wanted it deleted', () => {
+    const { job, failure } = planned();
+    const order = { job: { ...job, payload: { ...job.payload, deleteLocal: true } }, failure };
+    const { payload } = routeUpload(order, withMore({ destination_storage_method: 'FILE' })).job;
+    expect(payload.warning).toContain('the source was kept');
+  });
+
   it('leaves an order that cannot become work as it is', () => {
     const failed = planDownload('nas', { id: 'r' });
     expect(routeDownload(failed, withMore({ original_url: 'https://h' }))).toEqual(failed);

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { folderSize, judgeSizes, SIZE_BUDGETS } from './package/folder-size.ts';
+import { readFuses } from './package/fuses.ts';
+import { layOutRuntime } from './package/runtime-files.ts';
+import { hostTarget, targetName } from './package/target.ts';
+import { unpackedApp } from './package/unpacked-app.ts';
+
+/**
+ * `npm run package -- [--dir] [--ffmpeg FOLDER] [--release]`: builds the application for the platform this runs on into
+ * out/package. First unpacked, with sizes and fuses looked at and a list of parts (CycloneDX), then its installers.
+ * `--dir` stops before the installers. `--release` demands all of them, ffmpeg from a folder and signatures; without it an
+ * installer whose tools cannot be had is named and passed over.
+ */
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const OUT = join(ROOT, 'out/package');
+const INSTALLERS = { linux: ['AppImage', 'deb'], darwin: ['dmg', 'pkg', 'zip'], win32: ['nsis'] } as const;
+const OS_FLAG = { linux: '--linux', darwin: '--mac', win32: '--win' } as const;
+
+const { values: flags } = parseArgs({
+  options: {
+    dir: { type: 'boolean', default: false },
+    release: { type: 'boolean', default: false },
+    ffmpeg: { type: 'string' },
+  },
+});
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+/** Runs a program of node_modules with this Node; throws with its name when it fails. */
+function runTool(script: string, args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [join(ROOT, 'node_modules', script), ...args], { cwd: ROOT, stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${script} ended with ${code}.`))));
+  });
+}
+
+/** An Electron that lies on this machine is taken instead of a download; its own version is then the truth. */
+async function electronOptions(): Promise<string[]> {
+  const dist = process.env.ELECTRON_OVERRIDE_DIST_PATH;
+  if (!dist) return [];
+  if (flags.release)
+    throw new Error('A release is built on the Electron of package.json: unset ELECTRON_OVERRIDE_DIST_PATH.');
+  const version = (await readFile(join(dist, 'version'), 'utf8')).trim().replace(/^v/, '');
+  say(`electron: ${version} of ${dist}`);
+  return [`-c.electronDist=${dist}`, `-c.electronVersion=${version}`];
+}
+
+const target = hostTarget();
+
+async function buildTarget(kind: string, more: readonly string[]): Promise<void> {
+  const options = ['--config', 'electron-builder.yml', '--publish', 'never', ...(await electronOptions()), ...more];
+  const signing = flags.release ? ['-c.forceCodeSigning=true'] : [];
+  await runTool('electron-builder/cli.js', [
+    OS_FLAG[target.platform],
+    kind,
+    `--${target.arch}`,
+    ...options,
+    ...signing,
+  ]);
+}
+
+async function lookAtResult(): Promise<void> {
+  const app = unpackedApp(OUT, target);
+  const sizes = new Map<string, number>();
+  for (const { part } of SIZE_BUDGETS)
+    sizes.set(part, await folderSizeOrFile(part === '.' ? app.folder : join(app.resources, part)));
+  const { lines, isWithin } = judgeSizes(sizes);
+  for (const line of lines) say(line);
+  if (!isWithin)
+    throw new Error('A part is above its size budget (build/package/folder-size.ts): look at what came in.');
+  for (const [name, state] of await readFuses(app.executable)) say(`fuse ${name}: ${state}`);
+}
+
+async function folderSizeOrFile(path: string): Promise<number> {
+  if (path.endsWith('.asar')) return (await readFile(path)).byteLength;
+  return await folderSize(path);
+}
+
+async function buildInstallers(): Promise<string[]> {
+  const missing: string[] = [];
+  for (const kind of INSTALLERS[target.platform]) {
+    try {
+      await buildTarget(kind, [`--prepackaged=${unpackedApp(OUT, target).folder}`]);
+    } catch (thrown) {
+      if (flags.release) throw thrown;
+      missing.push(kind);
+    }
+  }
+  return missing;
+}
+
+await runTool('vite/bin/vite.js', ['build', '--app', '--logLevel', 'warn']);
+const runtime = join(ROOT, 'out/runtime', targetName(target));
+if (flags.release && flags.ffmpeg === undefined)
+  throw new Error('A release brings a current ffmpeg: name its folder with --ffmpeg.');
+for (const line of await layOutRuntime({ target, folder: runtime, ffmpegFolder: flags.ffmpeg ?? null })) say(line);
+await buildTarget('dir', []);
+await lookAtResult();
+await runTool('@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js', [
+  '--omit',
+  'dev',
+  '--package-lock-only',
+  '--output-reproducible',
+  '--output-file',
+  join(OUT, 'sbom.cdx.json'),
+]);
+const missing = flags.dir ? [] : await buildInstallers();
+await writeFile(join(OUT, 'not-built.txt'), missing.map((kind) => `${kind}\n`).join(''));
+say(`built: ${unpackedApp(OUT, target).folder}`);
+if (missing.length > 0) say(`NOT built, because their tools could not be had (see above): ${missing.join(', ')}`);
