@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { clusterOnlyInNode, resolveTunable, type SettingsTiers } from '../../../agent/config/precedence.ts';
+import { clusterOnlyInNode, resolveTunable } from '../../../agent/config/precedence.ts';
 import { keyChanges, tierChange } from '../../../agent/config/setting-changes.ts';
 import { SettingsJournal } from '../../../agent/config/settings-journal.ts';
-import { collectSettings, parseConfigFile } from '../../../agent/contract/index.ts';
+import { collectSettings, parseConfigFile, type SettingsTiers } from '../../../agent/contract/index.ts';
 
 const NAME = 'max_transcoding_jobs';
 const said = (tiers: Partial<Record<keyof SettingsTiers, unknown>>) =>
