@@ -115,16 +115,16 @@ test('a key that needs a restart says so until the agent is restarted', async ()
 
 test('a key that somebody else changed meanwhile is not overwritten without being told', async () => {
   const { page } = all.desktop;
-  const level = page.getByTestId('key-log-level');
-  await level.getByRole('combobox').selectOption('debug');
+  const order = page.getByTestId('key-priority-order');
+  await order.getByRole('combobox').selectOption('smaller-first');
   const path = join(all.dir, 'node-a/config.ini');
-  writeFileSync(path, configText().replace('[main]\n', '[main]\nlog-level = warn\n'));
+  writeFileSync(path, configText().replace('[main]\n', '[main]\npriority-order = larger-first\n'));
   await save();
-  await expect(level).toContainText('it says warn now');
-  expect(configText()).toContain('log-level = warn');
+  await expect(order).toContainText('it says larger-first now');
+  expect(configText()).toContain('priority-order = larger-first');
   await save();
   await expect(page.getByTestId('unsaved-bar')).toHaveCount(0);
-  expect(configText()).toContain('log-level = debug');
+  expect(configText()).toContain('priority-order = smaller-first');
 });
 
 test('a wrong value is refused as it is typed, with its reason beside the field', async () => {

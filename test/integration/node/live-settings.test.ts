@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ChildAgent } from '../link/child-agent.ts';
+import { z } from 'zod';
+import { AGENT, type ChildAgent } from '../link/child-agent.ts';
 import { ALL_ROLES, OperatedCluster } from '../operator/operated-cluster.ts';
 
 // One cluster and one agent for all of them, in order: starting these is what takes the time here.
@@ -87,6 +90,21 @@ describe('settings that change while the node runs', () => {
     gateway().settings = { max_transcoding_jobs: 3, checksum_max_workers: 5 };
     await untilRow('checksum_max_workers', { value: 5, wonBy: 'node' });
     await untilLogged(/max_transcoding_jobs stays 8, said by config\.ini, which beats node \(3\)/);
+  });
+
+  it('--print-settings says the same as the running node, and no secret', async () => {
+    gateway().settings = { max_transcoding_jobs: 3, checksum_max_workers: 5 };
+    await untilRow('checksum_max_workers', { value: 5 });
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      AGENT,
+      ...['--config', configPath, '--print-settings', '--json'],
+    ]);
+    const printed = z
+      .object({ settings: z.record(z.string(), z.unknown()), unknown: z.null() })
+      .parse(JSON.parse(stdout));
+    for (const { name, value, wonBy, beaten } of (await agent.call('settings.read', {})).rows)
+      expect(printed.settings[name]).toMatchObject({ value, wonBy, beaten });
+    expect(stdout).not.toContain(target.media.standIn.authToken);
   });
 
   it('a role that is taken away in iconik is left, and one that is given starts', async () => {
