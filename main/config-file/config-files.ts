@@ -20,7 +20,7 @@ export type ReadText = { kind: 'text'; text: string } | { kind: 'absent' } | { k
 /** Where the last good copy lies. */
 export const backupOf = (path: string): string => `${path}.bak`;
 /** Where a file goes that was replaced by its last good copy. */
-const brokenOf = (path: string): string => `${path}.broken`;
+export const brokenOf = (path: string): string => `${path}.broken`;
 
 /** Reads a config.ini; never throws. */
 export async function readConfig(path: string): Promise<ReadText> {

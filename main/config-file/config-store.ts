@@ -14,6 +14,7 @@ import { AppError } from '../support/app-error.ts';
 import {
   backupOf,
   backupTime,
+  brokenOf,
   type ConfigStatus,
   readConfig,
   replaceConfig,
@@ -113,10 +114,11 @@ class FileStore implements ConfigStore {
   removeFromCopies(key: ConfigKey): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#lastGood !== null) this.#lastGood = editConfigText(this.#lastGood, { [key]: null });
-      const backup = await readConfig(backupOf(this.path));
-      if (backup.kind !== 'text') return;
-      const text = editConfigText(backup.text, { [key]: null });
-      if (text !== backup.text) await replaceConfig(backupOf(this.path), text);
+      for (const copy of [backupOf(this.path), brokenOf(this.path)]) {
+        const read = await readConfig(copy);
+        const text = editConfigText(textOf(read), { [key]: null });
+        if (read.kind === 'text' && text !== read.text) await replaceConfig(copy, text);
+      }
     });
   }
 
