@@ -39,12 +39,14 @@ import { systemClock } from './runtime/clock.ts';
 import { stallWindows } from './stall-windows.ts';
 import { withinScanDirectories } from './storage/scan-directory-guard.ts';
 import type { StorageAccess } from './storage/storage-access.ts';
+import type { WatchFolders } from './storage/watch-folder-access.ts';
 import { VERSION } from './version.ts';
 /** What the handlers share. */
 export interface JobTools {
   createOnce: CreateOnce;
   tempStorage: StorageAccess;
   tempDir: string;
+  watchFolders: WatchFolders;
   guard: ChildGuard;
   ffmpeg(): Ffmpeg | null;
   tools(): Promise<Tools>;

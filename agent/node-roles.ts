@@ -34,6 +34,7 @@ import { systemClock } from './runtime/clock.ts';
 import type { Service } from './runtime/service.ts';
 import { stallWindows } from './stall-windows.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
+import { createWatchFolders } from './storage/watch-folder-access.ts';
 import { VERSION } from './version.ts';
 
 /** The work of this node: handlers of jobs, leader-only work, and telemetry. */
@@ -83,6 +84,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     extraCa: options.extraCa,
     ...stallWindows(config.stallMs).storage,
   });
+  const watchFolders = createWatchFolders({ guard, log });
   const ffmpeg = createFfmpegFinder(options);
   const scan = createScan(options);
   const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
@@ -92,6 +94,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
         createOnce,
         tempStorage,
         tempDir,
+        watchFolders,
         guard,
         ffmpeg: ffmpeg.current,
         tools: createToolFinder(guard),
@@ -123,7 +126,9 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     logUpload: logUploadOf(options),
     cleanUp: () => cleanTemp(tempDir),
     findFfmpeg: ffmpeg.find,
-    stop: () => tempStorage.stop(),
+    stop: async () => {
+      await Promise.all([tempStorage.stop(), watchFolders.stop()]);
+    },
   };
 }
 

@@ -183,6 +183,26 @@ export const operations = {
     result: z.enum(['removed', 'absent', 'differs']),
   },
   'remove-directory': { request: z.object({ path }), result: z.enum(['removed', 'absent', 'not-empty', 'differs']) },
+  /** Of watch folders (`watch-folder-access.ts`): absolute paths. `target` as bytes where it is no text. */
+  'place-original': {
+    request: z.object({
+      folder: path,
+      makeFolder: z.boolean(),
+      name: z.string(),
+      target: z.union([z.string(), z.instanceof(Uint8Array)]),
+      useSymlink: z.boolean(),
+    }),
+    result: z.enum(['symlink', 'hard-link', 'copy', 'kept']),
+  },
+  'look-for-results': {
+    request: z.object({ folders: z.array(path), prefix: z.string().min(1) }),
+    result: z.array(z.object({ folder: path, name: z.string(), sizeBytes: count, mtimeMs: z.number().int() })),
+  },
+  'take-result': {
+    request: z.object({ from: path, to: path, sizeBytes: count, mtimeMs: z.number().int() }),
+    result: z.null(),
+  },
+  'clear-results': { request: z.object({ files: z.array(path), folders: z.array(path) }), result: z.null() },
 } as const;
 
 /** Name of an operation. */

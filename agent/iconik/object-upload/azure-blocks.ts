@@ -15,7 +15,7 @@ import {
 } from './azure-session.ts';
 import { base64OfHex, digestOfRange, md5OfWhole, sendRangeRepeatedly } from './object-source.ts';
 import { refusal, sendRepeatedly } from './object-store-http.ts';
-import { AZURE_MAX_SINGLE_PUT_BYTES } from './part-plan.ts';
+import { AZURE_MAX_SINGLE_PUT_BYTES, blockSizeFor } from './part-plan.ts';
 import { runParts, SAVE_EVERY_MS, type SendEnd } from './parts-run.ts';
 import { errorCodeOf } from './s3-answers.ts';
 
@@ -35,7 +35,7 @@ type RoundEnd = 'done' | 'blocks-lost' | 'foreign-blocks' | 'no-blocks-allowed';
  */
 export async function uploadToAzure(deps: AzureDeps, upload: AzureUpload): Promise<void> {
   const { args } = upload.source;
-  if (args.sizeBytes <= deps.partSizeBytes) return await putWhole(deps, upload);
+  if (args.sizeBytes <= blockSizeFor(args.sizeBytes, deps.partSizeBytes)) return await putWhole(deps, upload);
   const session = openSession(deps, upload);
   await askWhatIsHeld(deps, upload, session);
   for (let round = 1; round <= MAX_ROUNDS; round += 1) {

@@ -9,9 +9,11 @@ export const GCS_CHUNK_UNIT_BYTES = 256 * 1024;
 
 /** Blocks that one Azure blob may have. */
 export const AZURE_MAX_BLOCKS = 50_000;
+/** Largest block of an Azure blob (service version 2019-12-12 and later). */
+const AZURE_MAX_BLOCK_BYTES = 4_000 * 1024 * 1024;
 /** Largest Azure blob that one Put Blob may carry (service version 2019-12-12 and later). */
 export const AZURE_MAX_SINGLE_PUT_BYTES = 5_000 * 1024 * 1024;
-/** Largest file that one B2 upload may carry. */
+/** Largest file that one B2 upload may carry, and largest part of a large file. */
 export const B2_MAX_SINGLE_BYTES = 5_000_000_000;
 /** Smallest part of a B2 large file, but for the last; there must be at least two. */
 export const B2_MIN_PART_BYTES = 5_000_000;
@@ -42,15 +44,16 @@ export function partSizeFor(sizeBytes: number, preferredBytes: number): number {
   return Math.ceil(sizeBytes / S3_MAX_PARTS / MEBIBYTE) * MEBIBYTE;
 }
 
-/** Bytes per block on Azure: the preferred size unless the file would need more than 50,000 of them. */
+/** Bytes per block on Azure: the preferred size unless a block may not be so large, or the file would need more than 50,000 of them. */
 export function blockSizeFor(sizeBytes: number, preferredBytes: number): number {
-  if (sizeBytes <= preferredBytes * AZURE_MAX_BLOCKS) return preferredBytes;
+  const allowedBytes = Math.min(preferredBytes, AZURE_MAX_BLOCK_BYTES);
+  if (sizeBytes <= allowedBytes * AZURE_MAX_BLOCKS) return allowedBytes;
   return Math.ceil(sizeBytes / AZURE_MAX_BLOCKS / MEBIBYTE) * MEBIBYTE;
 }
 
-/** Bytes per part of a B2 large file: the preferred size, not less than B2 takes, nor so little that 10,000 parts are too few. */
+/** Bytes per part of a B2 large file: the preferred size, not less or more than B2 takes, nor so little that 10,000 parts are too few. */
 export function b2PartSizeFor(sizeBytes: number, preferredBytes: number): number {
-  const allowedBytes = Math.max(preferredBytes, B2_MIN_PART_BYTES);
+  const allowedBytes = Math.min(Math.max(preferredBytes, B2_MIN_PART_BYTES), B2_MAX_SINGLE_BYTES);
   if (sizeBytes <= allowedBytes * B2_MAX_PARTS) return allowedBytes;
   return Math.ceil(sizeBytes / B2_MAX_PARTS / MEBIBYTE) * MEBIBYTE;
 }

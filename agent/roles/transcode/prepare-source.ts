@@ -147,7 +147,11 @@ function isGuess(path: string, info: MediaInfo): boolean {
  */
 export async function prepareSource(path: string, options: PrepareOptions): Promise<Prepared> {
   const byName = routeByName(path);
-  if (byName?.kind === 'convert') return await prepareConverted(byName, path, options);
+  if (byName?.kind === 'convert') {
+    // ffprobe's view of a document counts for nothing; it only tells whether the name is to be taken for bytes.
+    const at = typeof pathBytes(path) === 'string' ? path : (await probe(path, options)).at;
+    return await prepareConverted(byName, at, options);
+  }
   if (isForeignByName(path)) return { kind: 'skipped', why: 'not media' };
   const { at, verdict } = await probe(path, options);
   if (verdict.kind === 'read' && isGuess(path, verdict.info)) return { kind: 'skipped', why: 'not media' };

@@ -3,6 +3,8 @@ import type { Transcoder } from '../../iconik/api.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { ProxySettings, Scaler } from './ffmpeg/rendition-plan.ts';
 
+/** The type whose settings are for stills. */
+const STILLS = 'IMAGEMAGICK';
 /** Types whose settings are for the web proxy that this role makes; all others describe programs of their own. */
 const OURS = new Set(['FFMPEG', 'ICONIK_EDGE_TRANSCODER']);
 
@@ -34,6 +36,9 @@ const HONOURED = {
   enable_multi_channel_audio: z.boolean(),
   merge_multichannel_audio_tracks: z.boolean(),
 } as const;
+/** Those of IMAGEMAGICK. */
+const HONOURED_OF_STILLS = { width: z.int().min(1).max(16_000), height: z.int().min(1).max(16_000) } as const;
+type HonouredOfStills = { [Name in keyof typeof HONOURED_OF_STILLS]?: number };
 type Honoured = { [Name in keyof typeof HONOURED]?: z.output<(typeof HONOURED)[Name]> };
 
 /** Settings without effect, and why. */
@@ -45,17 +50,31 @@ const IDLE: Readonly<Record<string, string>> = {
 const isSaid = (value: unknown): boolean => value !== undefined && value !== null && value !== '';
 
 /** What a transcoder says, value by value; what is out of its range is left out and told. */
-function readChoices(said: Readonly<Record<string, unknown>>): { choices: Honoured; remarks: string[] } {
+function readChoices<Choices>(
+  said: Readonly<Record<string, unknown>>,
+  honoured: Readonly<Record<string, z.ZodType>>,
+): { choices: Choices; remarks: string[] } {
   const choices: Record<string, unknown> = {};
   const remarks: string[] = [];
-  for (const [name, schema] of Object.entries(HONOURED)) {
+  for (const [name, schema] of Object.entries(honoured)) {
     if (!isSaid(said[name])) continue;
     const parsed = schema.safeParse(said[name]);
     if (parsed.success) choices[name] = parsed.data;
     else remarks.push(`${name} is not a value that this node knows, so it has no effect`);
   }
   for (const [name, why] of Object.entries(IDLE)) if (isSaid(said[name])) remarks.push(`${name} has no effect: ${why}`);
-  return { choices, remarks };
+  return { choices: choices as Choices, remarks };
+}
+
+/** config.ini's settings with stills no larger than an ImageMagick transcoder says. */
+function withStills(config: ProxySettings, said: Readonly<Record<string, unknown>>) {
+  const { choices, remarks } = readChoices<HonouredOfStills>(said, HONOURED_OF_STILLS);
+  const { width, height } = config.imageBox;
+  const imageBox = {
+    width: Math.min(width, choices.width ?? width),
+    height: Math.min(height, choices.height ?? height),
+  };
+  return { settings: { ...config, imageBox }, remarks };
 }
 
 /**
@@ -66,8 +85,9 @@ export function settingsWith(
   config: ProxySettings,
   transcoder: Transcoder | null,
 ): { settings: ProxySettings; remarks: string[] } {
+  if (transcoder?.type === STILLS) return withStills(config, { ...transcoder.settings });
   if (transcoder === null || !OURS.has(transcoder.type)) return { settings: config, remarks: [] };
-  const { choices, remarks } = readChoices({ ...transcoder.settings });
+  const { choices, remarks } = readChoices<Honoured>({ ...transcoder.settings }, HONOURED);
   const { videoBox, sound, toneMapping: tone } = config;
   const settings: ProxySettings = {
     ...config,

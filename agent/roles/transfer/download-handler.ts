@@ -1,12 +1,5 @@
 import { z } from 'zod';
-import {
-  type DownloadedFile,
-  finishDownload,
-  isReplaceable,
-  registerDownload,
-  registerExport,
-  withdrawDownload,
-} from '../../db/queries/download-registration.ts';
+import { finishDownload, withdrawDownload } from '../../db/queries/download-registration.ts';
 import { enqueueJobs } from '../../db/queries/job.ts';
 import type { FileRecord, IconikApi } from '../../iconik/api.ts';
 import type { CreateOnce } from '../../iconik/creation/create-once.ts';
@@ -14,17 +7,27 @@ import { plainDirectory } from '../../iconik/record-path.ts';
 import type { JobContext, JobHandler, JobOutcome } from '../../jobs/job-handler.ts';
 import { coerceError, errorRecord, IsgError } from '../../runtime/errors.ts';
 import type { Sql } from '../../runtime/sql.ts';
-import type { FileFacts, StorageAccess } from '../../storage/storage-access.ts';
-import { pathKey } from '../../storage/storage-path.ts';
+import type { StorageAccess } from '../../storage/storage-access.ts';
 import { nameOfCopy } from './copy-name.ts';
 import { deleteCopyJob } from './delete-copy-handler.ts';
-import { closeFile, ensureFile, ensureFileSet } from './destination-record.ts';
+import { ensureFileSet } from './destination-record.ts';
 import { assertUsable, type DownloadItem, filesToFetch, planDownload } from './download-plan.ts';
-import { clearRemains, markReplacing, rememberRemains } from './download-remains.ts';
+import { clearRemains, rememberRemains } from './download-remains.ts';
 import { planExtras, textOfMetadata, urlOfExtra } from './export-extras.ts';
 import { markFreshRoot } from './fresh-root.ts';
+import {
+  assertReplaceable,
+  isCopy,
+  makeRoom,
+  ownerOf,
+  type PlacedFile,
+  type Placing,
+  placeAll,
+  placeExport,
+  register,
+} from './place-download.ts';
 import { postponement, storageAway } from './postponed.ts';
-import { adoptExisting, type ReceivedItem, type Receiving, receiveItem } from './receive-item.ts';
+import { type ReceivedItem, receiveItem } from './receive-item.ts';
 
 const id = z.string().min(1);
 
@@ -73,18 +76,12 @@ export interface DownloadDeps {
 type Context = JobContext<DownloadPayload>;
 
 /** One run of a download. */
-interface Run extends Receiving {
+interface Run extends Placing {
   deps: DownloadDeps;
   context: Context;
   items: DownloadItem[];
   /** Extras of an export that iconik does not have, in words. */
   absent: string[];
-}
-
-/** A file in place, with its record. */
-interface PlacedFile {
-  file: DownloadedFile;
-  iconikFileId: string;
 }
 
 /**
@@ -171,23 +168,6 @@ function nothingToExport(absent: readonly string[]): IsgError {
   return new IsgError('download-refused', message, { retry: 'permanent' });
 }
 
-/** Throws unless what stands under the final name is, by size and time, what the index knows as this asset's. */
-async function assertReplaceable(
-  deps: DownloadDeps,
-  context: Context,
-  { item, there }: { item: DownloadItem; there: FileFacts },
-): Promise<void> {
-  const { storageId, assetId } = context.payload;
-  const file = { storageId, assetId, pathKey: pathKey(item.finalPath), asCopy: isCopy(context.payload, item) };
-  const { sizeBytes, mtimeNs } = there;
-  if (there.kind === 'file' && (await isReplaceable(deps.sql, { ...file, sizeBytes, mtimeNs }))) return;
-  const message = `${item.finalPath} was not overwritten: the node cannot prove that it is a file of this asset as the node last saw it. Nothing was downloaded. Move it away or choose another destination.`;
-  throw new IsgError('content-differs', message, { retry: 'permanent', fields: { path: item.finalPath } });
-}
-
-/** Whether a file becomes a copy of the asset in iconik; what an export adds never does. */
-const isCopy = (payload: DownloadPayload, item: DownloadItem) => item.from === 'file' && !payload.withoutFileSet;
-
 function sourceFiles(deps: DownloadDeps, context: Context): Promise<FileRecord[]> {
   const { assetId, sourceFileSetId } = context.payload;
   return deps.api.files.fileSetFiles(assetId, sourceFileSetId, { signal: context.signal });
@@ -241,24 +221,6 @@ function deletionOfSource(payload: DownloadPayload, fileSetId: string, placed: r
   });
 }
 
-/**
- * Removes what the order overwrites. Last, when the new content is here and verified, so that a kill loses neither: the next
- * attempt finds the place free and the new file whole under its partial name.
- */
-async function makeRoom(run: Run, { item, isInPlace }: ReceivedItem): Promise<void> {
-  if (isInPlace || !run.assertReplaceable) return;
-  const there = await run.storage.stat(item.finalPath);
-  if (!there) return;
-  await run.assertReplaceable(item, there);
-  // Before the removal: from then on the partial file is all that there is.
-  await markReplacing(run, item, true);
-  await run.context.confirmLease();
-  const removal = await run.storage.removeFile(item.finalPath, there);
-  if (removal !== 'differs') return;
-  const message = `${item.finalPath} changed while it was to be overwritten; it was left as it is.`;
-  throw new IsgError('content-differs', message, { retry: 'transient', fields: { path: item.finalPath } });
-}
-
 async function receiveAll(run: Run): Promise<ReceivedItem[]> {
   const totalBytes = run.items.reduce((sum, item) => sum + item.sizeBytes, 0);
   const received: ReceivedItem[] = [];
@@ -270,75 +232,6 @@ async function receiveAll(run: Run): Promise<ReceivedItem[]> {
     doneBytes += item.sizeBytes;
   }
   return received;
-}
-
-async function register(run: Run, received: ReceivedItem): Promise<void> {
-  run.context.signal.throwIfAborted();
-  const { jobId, leaseToken } = run.context.job;
-  const file = downloadedFile(run, received, received.facts);
-  const enter = isCopy(run.context.payload, received.item) ? registerDownload : registerExport;
-  const answer = await enter(run.deps.sql, { jobId, leaseToken }, file);
-  if (answer === 'registered') return;
-  const path = received.item.finalPath;
-  if (answer === 'busy') {
-    const message = `${path} is just being ingested as an asset of its own; the download waits for the end of that.`;
-    throw new IsgError('content-differs', message, { retry: 'transient' });
-  }
-  const message = `${path} belongs to another asset on this storage; nothing was put in place. Choose another destination.`;
-  throw new IsgError('content-differs', message, { retry: 'permanent', fields: { path } });
-}
-
-async function placeAll(run: Run, copies: readonly ReceivedItem[], fileSetId: string): Promise<PlacedFile[]> {
-  const placed: PlacedFile[] = [];
-  for (const one of copies) {
-    placed.push(await place(run, one, fileSetId));
-    run.context.progress(1);
-  }
-  return placed;
-}
-
-async function place(run: Run, received: ReceivedItem, fileSetId: string): Promise<PlacedFile> {
-  const { deps, context } = run;
-  const { item, md5 } = received;
-  const { assetId } = context.payload;
-  const record = await ensureFile(deps, context, {
-    ...ownerOf(context.payload),
-    fileSetId,
-    directoryPath: item.directoryPath,
-    name: item.name,
-    originalName: item.name,
-    sizeBytes: item.sizeBytes,
-    md5,
-    onForeign: 'replace',
-  });
-  await context.confirmLease();
-  const facts = received.isInPlace ? received.facts : await moveIntoPlace(run, received);
-  await context.confirmLease();
-  await closeFile(deps, context, { assetId, fileId: record.id, sizeBytes: item.sizeBytes, md5 });
-  return { file: downloadedFile(run, received, facts), iconikFileId: record.id };
-}
-
-async function placeExport(run: Run, received: ReceivedItem): Promise<void> {
-  await run.context.confirmLease();
-  if (!received.isInPlace) await moveIntoPlace(run, received);
-}
-
-async function moveIntoPlace(run: Run, received: ReceivedItem): Promise<FileFacts> {
-  const { item } = received;
-  try {
-    return await run.storage.commitFile(item.partialPath, item.finalPath);
-  } catch (thrown) {
-    run.context.signal.throwIfAborted();
-    const { code } = coerceError(thrown);
-    if (code !== 'content-differs' && code !== 'file-not-found') throw thrown;
-    // Somebody was faster, perhaps a run of this job that had lost its lease: same content is as good as ours, other content is
-    // refused by the adoption.
-    const there = await run.storage.stat(item.finalPath);
-    if (there) return (await adoptExisting(run, item, there)).facts;
-    if (code === 'content-differs') throw thrown;
-    const message = `${item.partialPath} vanished before it got its name; the file is received anew.`;
-    throw new IsgError('file-changed', message, { retry: 'transient', cause: thrown });
-  }
 }
 
 /**
@@ -366,24 +259,4 @@ async function dropCancelled(run: Run): Promise<JobOutcome> {
 async function withdrawnFiles(run: Run) {
   const { storageId, assetId } = run.context.payload;
   return { storageId, assetId, pathKeys: await clearRemains(run) };
-}
-
-function ownerOf(payload: DownloadPayload) {
-  const { assetId, formatId, storageId } = payload;
-  return { assetId, formatId, storageId, versionId: payload.versionId ?? null };
-}
-
-function downloadedFile(run: Run, received: ReceivedItem, facts: FileFacts): DownloadedFile {
-  const { item, md5, xxh128 } = received;
-  return {
-    ...ownerOf(run.context.payload),
-    pathKey: pathKey(item.finalPath),
-    path: item.finalPath,
-    directory: pathKey(item.directoryPath),
-    sizeBytes: facts.sizeBytes,
-    mtimeNs: facts.mtimeNs,
-    fileId: facts.fileId,
-    md5,
-    xxh128,
-  };
 }

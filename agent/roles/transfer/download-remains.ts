@@ -29,6 +29,10 @@ export const downloadCheckpointSchema = z.object({
 /** What is kept between attempts of a download. */
 export type DownloadCheckpoint = z.infer<typeof downloadCheckpointSchema>;
 
+/** A file set that was changed in iconik gives the partial names of one attempt to other files in the next. */
+const pairOf = ({ partialPath, finalPath }: { partialPath: string; finalPath: string }): string =>
+  JSON.stringify([partialPath, finalPath]);
+
 interface Kept {
   context: Pick<JobContext<unknown>, 'saveCheckpoint'>;
   checkpoint: DownloadCheckpoint;
@@ -41,8 +45,8 @@ export async function rememberRemains(
 ): Promise<DownloadCheckpoint> {
   const saved = downloadCheckpointSchema.safeParse(context.job.checkpoint);
   const checkpoint = saved.success ? saved.data : { received: {}, mismatches: 0 };
-  const known = new Set(checkpoint.remains?.map(({ partialPath }) => partialPath));
-  const fresh = items.filter(({ partialPath }) => !known.has(partialPath));
+  const known = new Set(checkpoint.remains?.map(pairOf));
+  const fresh = items.filter((item) => !known.has(pairOf(item)));
   if (fresh.length === 0) return checkpoint;
   const remains = fresh.map(({ partialPath, finalPath }) => ({ partialPath, finalPath }));
   checkpoint.remains = [...(checkpoint.remains ?? []), ...remains];
@@ -50,15 +54,18 @@ export async function rememberRemains(
   return checkpoint;
 }
 
-/** Keeps whether a partial file stands for what was removed for it. */
+/** Keeps whether the partial file of an item stands for what was removed for it; of whatever else had its name, it does not. */
 export async function markReplacing(
   { checkpoint, context }: Kept,
-  { partialPath }: DownloadItem,
+  item: DownloadItem,
   replaces: boolean,
 ): Promise<void> {
-  const remain = checkpoint.remains?.find((one) => one.partialPath === partialPath);
-  if (!remain || (remain.replaces ?? false) === replaces) return;
-  remain.replaces = replaces;
+  const wanted = (one: { partialPath: string; finalPath: string }) => replaces && pairOf(one) === pairOf(item);
+  const wrong = (checkpoint.remains ?? []).filter(
+    (one) => one.partialPath === item.partialPath && (one.replaces ?? false) !== wanted(one),
+  );
+  if (wrong.length === 0) return;
+  for (const one of wrong) one.replaces = wanted(one);
   await context.saveCheckpoint(checkpoint);
 }
 
@@ -73,12 +80,13 @@ export async function clearRemains(run: {
   checkpoint: DownloadCheckpoint;
 }): Promise<string[]> {
   const { context, storage, items, checkpoint } = run;
-  const replacing = new Set(checkpoint.remains?.filter((one) => one.replaces).map((one) => one.partialPath));
+  const replacing = new Set(checkpoint.remains?.filter((one) => one.replaces).map(pairOf));
   const pathKeys: string[] = [];
-  for (const { partialPath, finalPath } of items) {
+  for (const item of items) {
+    const { partialPath, finalPath } = item;
     try {
       const isFree = !(await storage.stat(finalPath));
-      const isAll = isFree && replacing.has(partialPath) && (await storage.stat(partialPath)) !== null;
+      const isAll = isFree && replacing.has(pairOf(item)) && (await storage.stat(partialPath)) !== null;
       if (isAll) await storage.commitFile(partialPath, finalPath);
       else {
         if (isFree) pathKeys.push(pathKey(finalPath));

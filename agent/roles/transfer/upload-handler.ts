@@ -135,7 +135,8 @@ function withOrderedEnd(payload: UploadPayload, outcome: JobOutcome): JobOutcome
   const keptFileSetId = outcome.result.fileSetId;
   if (!payload.deleteLocal) return { ...outcome, result };
   if (!payload.fileSetId || typeof keptFileSetId !== 'string') {
-    const warning = 'The copy was made, but the source was kept: iconik named no file set of it. Delete it in iconik.';
+    const kept = 'The copy was made, but the source was kept: iconik named no file set of it. Delete it in iconik.';
+    const warning = [payload.warning, kept].filter(Boolean).join(' ');
     return { ...outcome, result: { ...result, warning } };
   }
   const { storageId, assetId, fileSetId } = payload;

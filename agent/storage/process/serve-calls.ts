@@ -88,6 +88,10 @@ const handlers: Handlers = {
     if (outcome === 'absent') await assertRootPresent(context);
     return outcome;
   },
+  'place-original': async (request, context) => (await import('./watch-folder.ts')).placeOriginal(request, context),
+  'look-for-results': async (request) => (await import('./watch-folder.ts')).lookForResults(request),
+  'take-result': async (request, context) => (await import('./watch-folder.ts')).takeResult(request, context),
+  'clear-results': async (request) => (await import('./watch-folder.ts')).clearResults(request),
 };
 
 async function carryOut<O extends Operation>(

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../agent/runtime/logger.ts';
+import { createWatchFolderAccess } from '../../../agent/storage/watch-folder-access.ts';
 import { until, useStorages, withCode } from '../../integration/storage/storage-fixture.ts';
 import { assertCanMount, SharedMount } from '../../support/shared-mount.ts';
 
@@ -92,6 +95,30 @@ describe('a hung mount', () => {
     expect((await later).status).toBe(200);
     server.closeAllConnections();
     server.close();
+  });
+
+  it('with a watch folder on it ends the looks of jobs in words, holds up nothing else here, and is looked at again', async () => {
+    const { path, freeze, thaw } = await mount();
+    const stallMs = Math.max(3_000, 4 * (await coldAnswerMs()));
+    const access = createWatchFolderAccess({ folder: path, guard: storages.guard(), log: silentLogger, stallMs });
+    const look = () =>
+      access.lookForResults({ folders: [path], prefix: 'clip' }, AbortSignal.timeout(60_000)).then(
+        (found) => found.map(({ name }) => name),
+        (thrown: unknown) => thrown,
+      );
+    expect(await look()).toEqual(['clip.mov']);
+    freeze();
+    const pause = await longestPause(async () => {
+      const looks = [look(), look()];
+      expect(await readFile(new URL(import.meta.url), 'utf8')).toContain('longestPause');
+      for (const end of await Promise.all(looks)) {
+        expect(end).toMatchObject({ code: 'storage-hung', retry: 'transient', fields: { watchFolder: path } });
+      }
+    });
+    expect(pause).toBeLessThan(2_000);
+    thaw();
+    await until(async () => Array.isArray(await look()), 30_000);
+    await access.stop();
   });
 
   it('gets its verdict in time, blocks nothing here, delays no other storage, and stop is quick', async () => {

@@ -16,6 +16,7 @@ import { createChildGuard } from '../../../agent/runtime/child-guard/child-guard
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import { createStorageAccess } from '../../../agent/storage/create-storage-access.ts';
+import { createWatchFolders } from '../../../agent/storage/watch-folder-access.ts';
 import { nodePlanSchema, orderSchema } from './node-plan.ts';
 
 const plan = nodePlanSchema.parse(JSON.parse(process.argv[2] ?? ''));
@@ -44,6 +45,7 @@ const handler = createTranscodeHandler({
   tempStorage: createStorageAccess({ storageId: 'temp', mountPoint: tempDir, guard, log }),
   storageOf: () => storage,
   tempDir,
+  watchFolders: createWatchFolders({ guard, log }),
   ffmpeg: () => ffmpeg,
   settings: () => ({ ...DEFAULT_PROXY_SETTINGS, videoBitRate: 400_000 }),
 });

@@ -184,7 +184,7 @@ describe('an ASC MHL history', () => {
     const left = readdirSync(storage.mountPoint, { recursive: true }).filter(
       (name) => !name.toString().startsWith('.'),
     );
-    expect(left.toSorted()).toEqual(['reel', 'reel/a.mov']);
+    expect(new Set(left)).toEqual(new Set(['reel', 'reel/a.mov']));
   });
 
   it('is done when an attempt that was killed after its chain is made again', async () => {

@@ -1,4 +1,4 @@
-import { copyFile, lstat, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Transcoder } from '../../../agent/iconik/api.ts';
@@ -139,15 +139,20 @@ describe('A watch folder', () => {
     ]);
   });
 
-  it('from which nothing comes fails the job in words after the timeout, and keeps no link', async () => {
+  it('from which nothing but a link to another file comes fails the job in words after the timeout', async () => {
     const payload = await orderRaw('A003.braw');
     const transcoder = transcoderWith({});
     fixture.saved.checkpoint = null;
     await attempt(payload, transcoder);
+    const [link = ''] = await readdir(watchDir);
+    await mkdir(join(watchDir, 'Proxy'));
+    await symlink(clip, join(watchDir, 'Proxy', link.replace(/braw$/, 'mp4')));
+    expect(await attempt(payload, transcoder)).toMatchObject({ kind: 'snooze' });
     nowMs += 60_000;
     const failure = attempt(payload, transcoder);
     await expect(failure).rejects.toMatchObject({ retry: 'permanent', message: expect.stringMatching(/within 60 s/) });
-    expect(await readdir(watchDir)).toEqual([]);
+    expect(proxiesOf(payload)).toEqual([]);
+    expect(await readdir(watchDir)).toEqual(['Proxy']);
   });
 
   it('holds one link and gives one proxy, wherever attempts break off', async () => {

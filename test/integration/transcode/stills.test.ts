@@ -237,6 +237,16 @@ describe('Documents', () => {
   });
 });
 
+describe('A document', () => {
+  it.skipIf(process.platform === 'darwin')('whose name is no UTF-8 is opened by its bytes', async () => {
+    const folder = pathOf('odd documents');
+    await mkdir(folder);
+    await writeFile(Buffer.concat([Buffer.from(`${folder}/caf`), Buffer.from([0xe9]), Buffer.from('.pdf')]), pdfPage());
+    const shown = await proxyOf(`${folder}/caf⟦e9⟧.pdf`);
+    expect([shown.width, shown.height]).toEqual([48, 32]);
+  });
+});
+
 describe('A tool', () => {
   it('that hangs is ended after its time with all that it started, and the file is told to be at fault', async () => {
     const stuck = pathOf('stuck');
@@ -252,6 +262,14 @@ describe('A tool', () => {
     });
     const child = Number(await readFile(join(dir, 'child.pid'), 'utf8'));
     await expect.poll(() => isRunning(child), { timeout: 10_000 }).toBe(false);
+  });
+
+  it.skipIf(process.platform !== 'linux')('gets no more memory than any picture needs', async () => {
+    const dir = pathOf('memory-job');
+    await mkdir(dir);
+    const shell = { path: '/bin/sh', name: 'sh' };
+    const lines = await runTool({ guard, signal, dir }, { tool: shell, args: ['-c', 'ulimit -v'], path: '' });
+    expect(Number(lines[0])).toBeLessThanOrEqual(6 * 1024 * 1024);
   });
 
   it('sees nothing of the environment of the agent but what programs need', async () => {

@@ -9,13 +9,15 @@ import type { JobContext, JobOutcome } from '../../../agent/jobs/job-handler.ts'
 import { createFfmpeg } from '../../../agent/roles/transcode/ffmpeg/ffmpeg.ts';
 import { findFfmpeg } from '../../../agent/roles/transcode/ffmpeg/find-ffmpeg.ts';
 import { DEFAULT_PROXY_SETTINGS } from '../../../agent/roles/transcode/ffmpeg/rendition-plan.ts';
-import { createTranscodeHandler, type TranscodeDeps } from '../../../agent/roles/transcode/transcode-handler.ts';
+import { createTranscodeHandler } from '../../../agent/roles/transcode/transcode-handler.ts';
 import type { TranscodePayload } from '../../../agent/roles/transcode/transcode-payload.ts';
+import type { TranscodeDeps } from '../../../agent/roles/transcode/transcode-work.ts';
 import { type ChildGuard, createChildGuard } from '../../../agent/runtime/child-guard/child-guard.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import { createStorageAccess } from '../../../agent/storage/create-storage-access.ts';
 import type { StorageAccess } from '../../../agent/storage/storage-access.ts';
+import { createWatchFolders, type WatchFolders } from '../../../agent/storage/watch-folder-access.ts';
 import { createStandIn, type StandIn } from '../../stand-in/stand-in.ts';
 
 /** Creates once within this process: remembers ids by key, and looks before it tries again. */
@@ -108,7 +110,7 @@ async function makeDeps(parts: {
   guard: ChildGuard;
   storage: StorageAccess;
   tempDir: string;
-}): Promise<TranscodeDeps> {
+}): Promise<TranscodeDeps & { watchFolders: WatchFolders }> {
   const { api, guard, storage, tempDir } = parts;
   const programs = await findFfmpeg({ guard, signal: AbortSignal.timeout(20_000) });
   const ffmpeg = createFfmpeg({ programs, guard });
@@ -119,6 +121,7 @@ async function makeDeps(parts: {
     tempStorage: createStorageAccess({ storageId: 'temp', mountPoint: tempDir, guard, log: silentLogger }),
     storageOf: (id) => (id === storage.storageId ? storage : null),
     tempDir,
+    watchFolders: createWatchFolders({ guard, log: silentLogger }),
     ffmpeg: () => ffmpeg,
     settings: () => DEFAULT_PROXY_SETTINGS,
   };
@@ -163,6 +166,7 @@ export async function createTranscodeFixture(): Promise<TranscodeFixture> {
     async close() {
       await storage.stop();
       await deps.tempStorage.stop();
+      await deps.watchFolders.stop();
       await api.close();
       await guard.stop();
       await standIn.close();

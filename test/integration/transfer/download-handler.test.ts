@@ -253,7 +253,7 @@ describe('a download job', () => {
   });
 
   it('is done when a run that had lost its lease moves the file into place first, and tries again when it is nowhere', async () => {
-    const { commitFile } = storage;
+    const commitFile = storage.commitFile.bind(storage);
     const gone = new IsgError('file-not-found', 'There is no partial file.', { retry: 'permanent' });
     storage = {
       ...storage,

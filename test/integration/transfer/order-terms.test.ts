@@ -465,7 +465,10 @@ describe('a deletion of several files after an upload', () => {
       put(`cloud/remote/${name}`, Buffer.from(name));
       iconik.add({
         ...sourceFields(),
-        ...{ storage_id: 'local', file_set_id: 'local-set', name, checksum: md5Of(name) },
+        storage_id: 'local',
+        file_set_id: 'local-set',
+        name,
+        checksum: md5Of(name),
       });
       files.push({ path: name, ...content, mtimeNs: facts?.mtimeNs ?? '', iconikFileId: null });
     }

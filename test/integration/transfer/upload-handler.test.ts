@@ -360,11 +360,10 @@ describe('an upload of several files', () => {
 
   it('counts a 409 for one of them as done for that one alone', async () => {
     await order();
-    const createFile = iconik.api().files.createFile;
     conflictsWith = (body) => body.name === '2.mov';
     expect(await run()).toMatchObject({ kind: 'retry', error: { code: 'iconik-conflict' } });
     const [second] = payload.otherFiles ?? [];
-    await createFile('asset', {
+    await iconik.api().files.createFile('asset', {
       name: '2.mov',
       directory_path: 'archive',
       status: 'CLOSED',

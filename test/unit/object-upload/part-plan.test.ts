@@ -34,6 +34,15 @@ describe('the plan of parts', () => {
     );
   });
 
+  it('never makes a block or part larger than a store takes, though the configuration allows what S3 takes', () => {
+    const preferred = 5 * 1024 ** 3;
+    for (const size of [1, preferred, 10 ** 13]) {
+      expect(blockSizeFor(size, preferred)).toBeLessThanOrEqual(4_000 * 1024 ** 2);
+      expect(b2PartSizeFor(size, preferred)).toBeLessThanOrEqual(5_000_000_000);
+      expect(partSizeFor(size, preferred)).toBe(preferred);
+    }
+  });
+
   it('never needs more blocks than Azure takes, nor more or smaller parts than B2', () => {
     fc.assert(
       fc.property(

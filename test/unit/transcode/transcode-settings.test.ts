@@ -39,6 +39,12 @@ describe('the settings of a job', () => {
     });
   });
 
+  it('keep stills as small as an ImageMagick transcoder says, and videos as they are', () => {
+    const { settings, remarks } = of({ width: 800, height: 20_000, bitrate: 1 }, 'IMAGEMAGICK');
+    expect(settings).toEqual({ ...DEFAULT_PROXY_SETTINGS, imageBox: { width: 800, height: 2_048 } });
+    expect(remarks).toEqual([expect.stringContaining('height')]);
+  });
+
   it('take rates that can only be kilobits for kilobits, and keep AAC within what it is good for', () => {
     const { settings } = of({ bitrate: 2_000, audio_bitrate: 8_000_000 });
     expect(settings).toMatchObject({ videoBitRate: 2_000_000, sound: { audioBitRate: 512_000 } });

@@ -28,6 +28,7 @@ const SETTINGS = { watch_folder_location: '/srv/watch', proxy_folder_name: 'Prox
 describe('The plan of a watch folder', () => {
   it('names link and results after asset and version, so that every attempt means the same files', () => {
     expect(planOf(SETTINGS)).toEqual({
+      root: '/srv/watch',
       folder: '/srv/watch',
       isOwnFolder: false,
       linkName: 'isg-asset-v1.braw',

@@ -12,9 +12,20 @@ const downloadFields = z.object({
 /** The planned download of a `transfers_to` record as the kind of job that its source needs. */
 export function routeDownload(planned: RecordJob, record: { id: string }): RecordJob {
   const { original_url: originalUrl, temporary_file_set_source: isRelayed } = downloadFields.parse(record);
-  if (isRelayed) return onRoute(planned, 'relay-download', {});
+  if (isRelayed) return onRoute(withoutDeletion(planned), 'relay-download', {});
   return originalUrl ? onRoute(planned, 'direct-download', { transferId: record.id, originalUrl }) : planned;
 }
+
+/** The file set of the record is the temporary one, which goes in any case: of the source it says nothing. */
+function withoutDeletion(planned: RecordJob): RecordJob {
+  const { deleteSource, ...payload } = planned.job.payload;
+  if (!deleteSource) return planned;
+  const warning = [payload.warning, SOURCE_UNKNOWN].filter(Boolean).join(' ');
+  return { ...planned, job: { ...planned.job, payload: { ...payload, warning } } };
+}
+
+const SOURCE_UNKNOWN =
+  'The copy was made, but the source was kept: it came by a temporary file set, and the order does not say which file set it is of. Delete it in iconik.';
 
 const uploadFields = z.object({ destination_storage_method: z.string().nullish().catch(null) });
 

@@ -108,8 +108,9 @@ export function uploadTerms(terms: OrderTerms, isRelay: boolean): Terms {
   if (extras.length === 0 || isRelay) return { ok: true, payload: deletionAfterUpload(terms, isRelay) };
   const words = `${extras.join(', ')} of the asset cannot be uploaded: this storage holds its original alone, and iconik has the rest`;
   if (terms.export_original !== true) return refuse(`The order cannot be carried out: ${words}.`);
-  const warning = `The original was uploaded, but ${words}.`;
-  return { ok: true, payload: { warning, ...deletionAfterUpload(terms, isRelay) } };
+  const after = deletionAfterUpload(terms, isRelay);
+  const warning = [`The original was uploaded, but ${words}.`, after.warning].filter(Boolean).join(' ');
+  return { ok: true, payload: { ...after, warning } };
 }
 
 function deletionAfterUpload(terms: OrderTerms, isRelay: boolean): Record<string, unknown> {

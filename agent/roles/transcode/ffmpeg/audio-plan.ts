@@ -37,10 +37,14 @@ function kept(channels: number, settings: SoundSettings): number {
 
 const PICK_FIRST_TWO = 'pan=stereo|c0=c0|c1=c1';
 
+/** A header can claim any length: nothing is padded to one that no clip has, or silence would fill the disk. */
+const LONGEST_PADDED_SECONDS = 86_400;
+
 /** Mono tracks made one: padded to the length of the clip, because a join ends with its shortest part. */
 function joined(tracks: readonly AudioTrack[], durationSeconds: number | null): string {
+  const seconds = durationSeconds !== null && durationSeconds <= LONGEST_PADDED_SECONDS ? durationSeconds : 0;
   const padded = tracks.map(({ streamIndex, sampleRate }, index) => {
-    const samples = Math.ceil((durationSeconds ?? 0) * (sampleRate ?? 0));
+    const samples = Math.ceil(seconds * (sampleRate ?? 0));
     const pad = samples > 0 ? `apad=whole_len=${samples}` : 'anull';
     return { chain: `[0:${streamIndex}]${pad}[m${index}]`, label: `[m${index}]` };
   });

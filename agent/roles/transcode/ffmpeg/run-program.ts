@@ -16,6 +16,8 @@ export interface ChildWatch {
 export interface ProgramRun {
   /** Absolute path of the program. */
   program: string;
+  /** What it is called in messages; absent = the file name of `program`. */
+  name?: string;
   args: readonly string[];
   guard: ChildWatch;
   signal: AbortSignal;
@@ -101,7 +103,7 @@ function startChild(run: ProgramRun): ChildProcess {
 function stalledError(run: ProgramRun): IsgError {
   return new IsgError(
     'ffmpeg-failed',
-    `${run.program} made no progress for ${Math.round(run.stallMs / 1000)} s and was ended. The job is tried again.`,
+    `${run.name ?? run.program} made no progress for ${Math.round(run.stallMs / 1000)} s and was ended. The job is tried again.`,
     { retry: 'transient', fields: { program: run.program } },
   );
 }
@@ -110,7 +112,7 @@ function stalledError(run: ProgramRun): IsgError {
 function tooLongError(run: ProgramRun, limitMs: number): IsgError {
   return new IsgError(
     'media-unreadable',
-    `${basename(run.program)} was not done with this file after ${Math.round(limitMs / 1000)} s and was ended. It is damaged, or far larger than it says; replace the file to try again.`,
+    `${run.name ?? basename(run.program)} was not done with this file after ${Math.round(limitMs / 1000)} s and was ended. It is damaged, or far larger than it says; replace the file to try again.`,
     { retry: 'permanent', fields: { program: run.program } },
   );
 }

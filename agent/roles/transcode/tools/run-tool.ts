@@ -6,6 +6,7 @@ import { createLineSplitter } from '../ffmpeg/output-tail.ts';
 import { type ChildWatch, runProgram } from '../ffmpeg/run-program.ts';
 import type { FoundTool } from './find-tools.ts';
 import { writeMagickPolicy } from './magick-policy.ts';
+import { withinMemory } from './memory-limit.ts';
 
 /** Longest that one tool may work on one file: a single picture or a page, on a slow machine. */
 const TOOL_LIMIT_MS = 180_000;
@@ -50,7 +51,7 @@ async function environmentOf(dir: string): Promise<NodeJS.ProcessEnv> {
 }
 
 /**
- * Runs a tool in the job's folder, with a time limit, as a group that ends as a whole. Returns its standard output (first 100
+ * Runs a tool in the job's folder, with limits of time and (on Linux) memory, as a group that ends as a whole. Returns its standard output (first 100
  * lines). Throws `media-unreadable` (permanent) with the tool's own words when it fails, the transient ones of `ffmpegError`
  * when disk or memory are the cause, `ffmpeg-missing` when it cannot be started, and the reason of the signal.
  */
@@ -62,8 +63,8 @@ export async function runTool(runtime: ToolRuntime, run: ToolRun): Promise<strin
   const ticking = setInterval(() => runtime.alive?.(), ALIVE_MS);
   try {
     const end = await runProgram({
-      program: run.tool.path,
-      args: run.args,
+      ...(await withinMemory(run.tool.path, run.args)),
+      name: basename(run.tool.path),
       guard,
       signal,
       stallMs: limitMs * 2,

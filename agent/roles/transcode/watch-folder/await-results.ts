@@ -1,17 +1,17 @@
-import { copyFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Transcoder } from '../../../iconik/api.ts';
 import type { JobContext, JobOutcome } from '../../../jobs/job-handler.ts';
 import { IsgError } from '../../../runtime/errors.ts';
 import type { StorageAccess } from '../../../storage/storage-access.ts';
 import { nameOf } from '../../../storage/storage-path.ts';
+import type { WatchFolderAccess } from '../../../storage/watch-folder-access.ts';
 import type { Ffmpeg } from '../ffmpeg/ffmpeg.ts';
 import type { MediaInfo } from '../ffmpeg/media-info.ts';
 import type { MediaSource, Rendition, TakenPicture } from '../ffmpeg/rendition.ts';
 import { pathBytes } from '../private-link.ts';
 import type { TranscodeCheckpoint } from '../transcode-checkpoint.ts';
 import type { TranscodePayload } from '../transcode-payload.ts';
-import { clearWatchFolder, linkOriginal, lookForResults } from './watch-folder-files.ts';
+import { clearWatchFolder, lookForResults } from './watch-folder-files.ts';
 import { planWatchFolder, type WatchFolder } from './watch-folder-plan.ts';
 import { nextWatchStep, type SeenFile } from './watch-folder-state.ts';
 
@@ -34,6 +34,8 @@ export interface WatchedJob {
   checkpoint: TranscodeCheckpoint;
   /** Folder of this attempt. */
   dir: string;
+  /** The watch folder as this node reaches it. */
+  access: WatchFolderAccess;
   /** Wall clock, milliseconds. */
   nowMs: number;
 }
@@ -62,10 +64,13 @@ function waiting(afterMs: number, watch: WatchFolder): Awaited {
 
 /** The first look: what an earlier original of this version left goes, then the original is put in. */
 async function begin(job: WatchedJob, watch: WatchFolder): Promise<Awaited> {
-  const { context, storage, checkpoint, nowMs } = job;
+  const { context, storage, checkpoint, access, nowMs } = job;
   await context.confirmLease();
-  await clearWatchFolder(watch);
-  const linked = await linkOriginal(watch, pathBytes(storage.absolutePath(context.payload.path)));
+  const { folder, isOwnFolder: makeFolder, linkName: name, useSymlink } = watch;
+  await clearWatchFolder(access, watch, context.signal);
+  const original = pathBytes(storage.absolutePath(context.payload.path));
+  const target = typeof original === 'string' ? original : Uint8Array.from(original);
+  const linked = await access.placeOriginal({ folder, makeFolder, name, target, useSymlink }, context.signal);
   context.log.info('Put an original into a watch folder', { folder: watch.folder, linked });
   checkpoint.watch = { linkedAtMs: nowMs, seen: {} };
   await context.saveCheckpoint(checkpoint);
@@ -79,6 +84,13 @@ const isWebProxy = (path: string, { video, audio, container }: MediaInfo): boole
   video.pixelFormat === 'yuv420p' &&
   audio.every(({ codec }) => codec === 'aac');
 
+/** Copies a result into the job's folder. */
+async function takeFile({ access, context }: WatchedJob, file: SeenFile, to: string): Promise<void> {
+  const { path: from, sizeBytes, mtimeMs } = file;
+  const onProgress = () => context.progress(0, 'copying what the other program made');
+  await access.takeResult({ from, to, sizeBytes, mtimeMs }, { signal: context.signal, onProgress });
+}
+
 /** A picture of the other program, when it can be read. */
 async function takePicture(
   job: WatchedJob,
@@ -86,7 +98,7 @@ async function takePicture(
   place: { name: string; seconds: number },
 ): Promise<TakenPicture[]> {
   const path = join(job.dir, place.name);
-  await copyFile(file.path, path);
+  await takeFile(job, file, path);
   const info = await job.ffmpeg.probeMedia(path, job.context.signal).catch(() => null);
   job.context.signal.throwIfAborted();
   if (info?.kind !== 'image' || !info.video) return [];
@@ -99,9 +111,9 @@ async function collect(
   step: { proxy: SeenFile; keyframes: SeenFile[]; keyframeMap: SeenFile | null },
 ): Promise<WatchedResults> {
   const path = join(job.dir, `watched${extname(step.proxy.path).toLowerCase()}`);
-  await copyFile(step.proxy.path, path);
+  await takeFile(job, step.proxy, path);
   const info = await job.ffmpeg.probeMedia(path, job.context.signal);
-  const { size: sizeBytes } = await stat(path);
+  const { sizeBytes } = step.proxy;
   const proxy = isWebProxy(path, info) ? { path, sizeBytes, info, complaint: '' } : null;
   const keyframes: TakenPicture[] = [];
   for (const [index, file] of step.keyframes.entries()) {
@@ -123,7 +135,11 @@ async function collect(
 export async function awaitResults(job: WatchedJob, watch: WatchFolder): Promise<Awaited> {
   const { context, checkpoint, nowMs } = job;
   if (!checkpoint.watch) return await begin(job, watch);
-  const step = nextWatchStep(checkpoint.watch, { nowMs, files: await lookForResults(watch) }, watch);
+  const step = nextWatchStep(
+    checkpoint.watch,
+    { nowMs, files: await lookForResults(job.access, watch, context.signal) },
+    watch,
+  );
   switch (step.kind) {
     case 'wait':
       checkpoint.watch = step.state;
@@ -157,5 +173,5 @@ export async function endWatch(
   else delete checkpoint.watch;
   await context.confirmLease();
   await context.saveCheckpoint(checkpoint);
-  await clearWatchFolder(watch);
+  await clearWatchFolder(job.access, watch, context.signal);
 }

@@ -25,6 +25,8 @@ const settingsSchema = z.looseObject({
 
 /** One watch folder, as a job uses it. */
 export interface WatchFolder {
+  /** Absolute path of the folder that the transcoder names. */
+  root: string;
   /** Absolute path of the folder in which this job's link stands. */
   folder: string;
   /** Whether `folder` is this job's alone and goes with it. */
@@ -86,6 +88,7 @@ export function planWatchFolder(transcoder: Transcoder, original: WatchedOrigina
   if (folders.includes(null)) return 'a name of its folders leads out of the watch folder';
   const [proxies, keyframes, keyframeMaps] = folders;
   return {
+    root,
     folder,
     isOwnFolder,
     linkName,
@@ -100,19 +103,20 @@ export function planWatchFolder(transcoder: Transcoder, original: WatchedOrigina
 
 const VIDEOS = new Set('.mp4 .mov .m4v .mxf .mkv .avi'.split(' '));
 const PICTURES = new Set(['.jpg', '.jpeg']);
-const stem = (name: string) => name.slice(0, name.length - extname(name).length);
+/** A name up to its extension. */
+export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
 
 /** Whether a file of a results folder is a proxy of the link: its name up to the extension, alone or with `_proxy`. */
 export function isProxyOf(name: string, linkName: string): boolean {
   if (name === linkName || !VIDEOS.has(extname(name).toLowerCase())) return false;
-  const own = stem(linkName);
-  const rest = stem(name).startsWith(own) ? stem(name).slice(own.length) : null;
+  const own = stemOf(linkName);
+  const rest = stemOf(name).startsWith(own) ? stemOf(name).slice(own.length) : null;
   return rest === '' || rest === extname(linkName) || /^[_-]proxy$/i.test(rest ?? '');
 }
 
 /** Whether a file of a results folder is a picture of the link: its name begins with the link's, and no word goes on there. */
 export function isPictureOf(name: string, linkName: string): boolean {
-  const own = stem(linkName);
+  const own = stemOf(linkName);
   const isOwn = name.startsWith(own) && !/[a-z0-9]/i.test(name.charAt(own.length));
   return isOwn && PICTURES.has(extname(name).toLowerCase());
 }

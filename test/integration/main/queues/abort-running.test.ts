@@ -17,6 +17,7 @@ import { systemClock } from '../../../../agent/runtime/clock.ts';
 import { silentLogger } from '../../../../agent/runtime/logger.ts';
 import { createStorageAccess } from '../../../../agent/storage/create-storage-access.ts';
 import type { StorageAccess } from '../../../../agent/storage/storage-access.ts';
+import { createWatchFolders } from '../../../../agent/storage/watch-folder-access.ts';
 import { isLong } from '../../../support/long-version.ts';
 import type { Workbench } from '../workbench.ts';
 import { createLiveLeader, type LiveLeader } from './live-leader.ts';
@@ -85,6 +86,7 @@ async function slowTranscoder(bench: Workbench): Promise<JobHandler> {
     tempStorage: open('temp', tempDir),
     storageOf: () => storage,
     tempDir,
+    watchFolders: createWatchFolders({ guard, log: silentLogger }),
     ffmpeg: () => ffmpeg,
     settings: () => DEFAULT_PROXY_SETTINGS,
   }) as JobHandler;

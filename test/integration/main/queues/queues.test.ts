@@ -341,7 +341,7 @@ describe('telling iconik', () => {
     await bench.runUntil(queueWork(), async () => (await jobs()).length === 4);
     await endJobs('done');
     let overtaken = false;
-    await bench.runUntil(settleWork({ settleMs: 500 }), async () => {
+    await bench.runUntil(settleWork({ settleMs: 5_000 }), async () => {
       const job = iconikJob(orders.upload.jobId);
       if (!overtaken && job && (await openOrigins()) === 0) {
         job.status = 'STARTED';

@@ -38,6 +38,13 @@ describe('the way of a transfer', () => {
     expect(first.job).toMatchObject({ kind: 'relay-upload', payload: { relayId: 'r', iconikJobId: 'j' } });
   });
 
+  it('takes no temporary file set for the source that an order wants deleted', () => {
+    const wanted = withMore({ delete_remote_file_set_after_download: true, temporary_file_set_source: true });
+    const { payload } = routeDownload(planDownload('nas', wanted), wanted).job;
+    expect(payload).not.toHaveProperty('deleteSource');
+    expect(payload.warning).toContain('the source was kept');
+  });
+
   it('fails the relay of a file set of several files, of which it would carry the first alone', () => {
     const { job, failure } = planned();
     const several = { job: { ...job, payload: { ...job.payload, otherFiles: [{ path: 'b' }] } }, failure };

@@ -87,6 +87,10 @@ describe('terms of an upload', () => {
     expect(payload(uploadTerms({ export_original: true, export_posters: true }, false))).toEqual({
       warning: expect.stringContaining('posters'),
     });
+    const both = { export_original: true, export_posters: true, delete_source_file_set_after_download: true };
+    expect(payload(uploadTerms(both, false))).toEqual({
+      warning: expect.stringMatching(/posters of the asset cannot be uploaded.*source was kept/),
+    });
     expect(payload(uploadTerms({ export_original: true, export_proxy: true }, true))).toEqual({});
     expect(payload(uploadTerms({ export_original: true }, false))).toEqual({});
   });
