@@ -97,7 +97,10 @@ describe('settings that change while the node runs', () => {
     await untilRow('checksum_max_workers', { value: 5 });
     const { stdout } = await promisify(execFile)(process.execPath, [
       AGENT,
-      ...['--config', configPath, '--print-settings', '--json'],
+      '--config',
+      configPath,
+      '--print-settings',
+      '--json',
     ]);
     const printed = z
       .object({ settings: z.record(z.string(), z.unknown()), unknown: z.null() })
