@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { watch } from 'chokidar';
 
@@ -11,8 +12,8 @@ const LOOK_ANYWAY_MS = 700;
  * yet. Never throws. Returns the function that ends it.
  */
 export function watchConfig(path: string, onChange: () => void): () => void {
-  /** undefined until the first look, which tells nothing. */
-  let seen: string | null | undefined;
+  // at once: what is changed from now on is news, however late the first look comes
+  let seen = firstContent(path);
   let isReading = false;
   let isOver = false;
   let quiet: NodeJS.Timeout | undefined;
@@ -22,11 +23,10 @@ export function watchConfig(path: string, onChange: () => void): () => void {
     isReading = true;
     const now = await contentOf(path);
     isReading = false;
-    const isNews = seen !== undefined && now !== seen;
+    if (isOver || now === seen) return;
     seen = now;
-    if (isNews && !isOver) onChange();
+    onChange();
   };
-  void look();
   const watcher = watch(path, { ignoreInitial: true, atomic: false });
   watcher.on('all', () => {
     clearTimeout(quiet);
@@ -42,6 +42,15 @@ export function watchConfig(path: string, onChange: () => void): () => void {
     clearInterval(regular);
     void watcher.close();
   };
+}
+
+function firstContent(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    // ignored as below
+    return null;
+  }
 }
 
 /** Bytes as characters; null when there is no file to read. */
