@@ -14,6 +14,7 @@ import { createPgShareStore, credentialName } from './cluster/request-share/pg-s
 import { RequestShare } from './cluster/request-share/request-share.ts';
 import { ServedStorages } from './cluster/served-storages.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
+import { SettingsJournal } from './config/settings-journal.ts';
 import type { CheckResult } from './contract/index.ts';
 import type { WorkerIdentity, WorkerStatus } from './db/queries/worker.ts';
 import { readExtraCa } from './extra-ca.ts';
@@ -79,6 +80,8 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #drill: FailoverDrill;
   readonly #elector: Elector;
   readonly #checks: NodeChecks;
+  readonly #journal: SettingsJournal;
+  #unfollowConfig = (): void => undefined;
   #draining = false;
   #isPaused = false;
   #iconikReadMs: number | null = null;
@@ -86,6 +89,7 @@ export class ClusterNode implements Service, OperatedNode {
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
+    this.#journal = new SettingsJournal(options.host.log);
     this.#self = { ...options.self, version: VERSION };
     this.#recording = createNodeRecording(process.env.ISG_PRO_HISTORY, options.self);
     this.#bandwidth = nodeBandwidth(options.host.config, { clock: systemClock });
@@ -229,7 +233,6 @@ export class ClusterNode implements Service, OperatedNode {
       lanes: this.#lanes(),
       reach: () => this.#reach(),
       renewer: this.#pulse.leases,
-      priorityOrder: host.config.priorityOrder,
       ...stallWindows(host.config.stallMs).job,
       clock: systemClock,
       random: Math.random,
@@ -254,6 +257,7 @@ export class ClusterNode implements Service, OperatedNode {
 
   /** Starts everything; throws when the database is away at registration. */
   async start(): Promise<void> {
+    this.#unfollowConfig = this.#options.host.onConfigChange(() => this.#onSettings());
     await this.#roles.cleanUp();
     await this.#follow(this.#options.entities);
     if (!(await this.#startPulse())) return;
@@ -275,6 +279,7 @@ export class ClusterNode implements Service, OperatedNode {
   /** Stops in reverse order: leadership is handed over before jobs are given back and the heartbeat ends. */
   async stop(): Promise<void> {
     this.#draining = true;
+    this.#unfollowConfig();
     this.#drill.stop();
     for (const service of this.#started.toReversed()) {
       await service.stop().catch((thrown) => {
@@ -415,7 +420,21 @@ export class ClusterNode implements Service, OperatedNode {
     return { roles: facts.roles, availability, reason, health: facts.checks };
   }
 
+  // Slots are taken by what counts now: with more of them, work need not wait for the next look at the queue.
+  #onSettings(): void {
+    this.#tellSettings();
+    this.#runner.wake();
+    this.#options.host.observer?.changed();
+  }
+
+  #tellSettings(): void {
+    const { gateway, cluster } = this.#entities.current();
+    const visibility = resolveVisibilityTimeout(cluster ? { ...cluster } : null);
+    this.#journal.note({ ...this.#tunables(), visibility_timeout: visibility }, gateway.settings);
+  }
+
   async #follow(entities: Entities): Promise<void> {
+    this.#tellSettings();
     await this.#storages.follow(entities);
     await this.#checks.readMarkers();
   }
@@ -459,6 +478,7 @@ export class ClusterNode implements Service, OperatedNode {
       roles: workingRoles(this.#facts()),
       storageIds: healthy.filter((id) => this.#health.verdict(storageCheckName(id)).status === 'ok'),
       term: this.#elector.trustedTerm(),
+      priorityOrder: this.#options.host.config.priorityOrder,
       visibilityTimeoutS: resolveVisibilityTimeout(cluster ? { ...cluster } : null).value,
     };
   }

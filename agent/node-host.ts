@@ -6,6 +6,7 @@ import type { Logger } from './runtime/logger.ts';
 
 /** What a node gets from its entry point. */
 export interface NodeHost {
+  /** What may change while the node runs (config/live-config.ts) is read from it each time. */
   config: NodeConfig;
   installation: Installation;
   log: Logger;
@@ -14,6 +15,8 @@ export interface NodeHost {
   errorLines: () => string[];
   /** Newest log lines about a storage or about none, for its report. */
   linesAbout: (storageId: string) => { log: string[]; error: string[] };
+  /** Calls back after each change of config.ini that counts at once; the returned function ends it. */
+  onConfigChange: (listener: () => void) => () => void;
   /** Names a value that must never be logged. */
   hide: (secret: string) => void;
   /** A text without the values that must never get out. */

@@ -3,7 +3,7 @@ import type { IconikApi } from './iconik/api.ts';
 import type { CreateOnce } from './iconik/creation/create-once.ts';
 import { createUploadObject } from './iconik/object-upload/create-upload-object.ts';
 import { createLookAtCopy } from './iconik/object-upload/look-at-copy.ts';
-import type { UploadObject } from './iconik/object-upload/upload-object.ts';
+import type { AbandonedUpload, UploadObject } from './iconik/object-upload/upload-object.ts';
 import type { JobHandler } from './jobs/job-handler.ts';
 import type { NodeRolesOptions } from './node-roles-options.ts';
 import { createChecksumHandler } from './roles/checksum/checksum-handler.ts';
@@ -78,13 +78,13 @@ export function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHand
         storageOf,
         ...tools,
         settings: createTranscodeSettings({
-          ofConfig: {
+          ofConfig: () => ({
             ...DEFAULT_PROXY_SETTINGS,
             videoBox: config.proxyResolution,
             videoBitRate: config.proxyBitrate,
             imageBox: config.imageProxyResolution,
             mapsPictures: config.enableHdrToSdrKeyframeConversion,
-          },
+          }),
           transcoders,
           log: host.log,
         }),
@@ -121,14 +121,26 @@ export function jobHandlers(options: NodeRolesOptions, tools: JobTools): JobHand
   ] as JobHandler[];
 }
 
+// Size and number of parts may change while the node runs; an upload under way goes on as it began.
 function uploaderOf({ host: { config } }: NodeRolesOptions, api: IconikApi): UploadObject {
-  return createUploadObject({
-    api,
-    proxyUrl: config.httpsProxy,
-    ...stallWindows(config.stallMs).upload,
-    ...(config.uploadChunkBytes === undefined ? {} : { partSizeBytes: config.uploadChunkBytes }),
-    ...(config.uploadThreads === undefined ? {} : { partsAtOnce: config.uploadThreads }),
-  });
+  let made: { partSizeBytes: number | undefined; partsAtOnce: number | undefined; uploader: UploadObject } | null =
+    null;
+  const current = (): UploadObject => {
+    const { uploadChunkBytes: partSizeBytes, uploadThreads: partsAtOnce } = config;
+    if (made?.partSizeBytes !== partSizeBytes || made?.partsAtOnce !== partsAtOnce || made === null) {
+      const uploader = createUploadObject({
+        api,
+        proxyUrl: config.httpsProxy,
+        ...stallWindows(config.stallMs).upload,
+        ...(partSizeBytes === undefined ? {} : { partSizeBytes }),
+        ...(partsAtOnce === undefined ? {} : { partsAtOnce }),
+      });
+      made = { partSizeBytes, partsAtOnce, uploader };
+    }
+    return made.uploader;
+  };
+  const upload = (args: Parameters<UploadObject>[0]) => current()(args);
+  return Object.assign(upload, { abandon: (unfinished: AbandonedUpload) => current().abandon(unfinished) });
 }
 
 // Transfers from and to other gateways.

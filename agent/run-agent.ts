@@ -5,8 +5,9 @@ import { runNode } from './app.ts';
 import { type FileLock, lockDataFolder } from './cache/data-folder-lock.ts';
 import { loadInstallation } from './cache/installation.ts';
 import { DuplicateRefusedError } from './cluster-node.ts';
+import { type ConfigFollower, followConfigFile } from './config/config-follower.ts';
 import { parseFlags } from './config/flags.ts';
-import { loadConfig, locateFiles, type NodeConfig } from './config/load-config.ts';
+import { type LoadedConfig, loadConfig, locateFiles, type NodeConfig } from './config/load-config.ts';
 import { EXIT } from './contract/index.ts';
 import { diagnoseNode, runDoctor } from './doctor/run-doctor.ts';
 import { startBeatThread } from './link/beat-thread.ts';
@@ -14,6 +15,7 @@ import type { ParentLink } from './link/parent-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
 import { Operator } from './operator/operator.ts';
 import type { NodeIdentity } from './operator/snapshot.ts';
+import { runPrintSettings } from './print-settings.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import { createConsoleSink } from './runtime/log-sinks.ts';
@@ -28,6 +30,9 @@ const EXIT_OF_CODE: Partial<Record<string, number>> = {
   'other-cluster': EXIT.otherCluster,
   'config-invalid': EXIT.configInvalid,
 };
+
+/** The parent sends the token right after hello; an agent that waited for ever would look like a hung one. */
+const TOKEN_LIMIT_MS = 5_000;
 
 /** How a run ended. */
 interface End {
@@ -55,8 +60,9 @@ export async function runAgent(link: ParentLink | null): Promise<never> {
 }
 
 async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {
-  const loaded = loadConfig(argv, process.env);
   const { flags } = parseFlags(argv);
+  const keptToken = (flags.tokenByParent ? await link?.token(TOKEN_LIMIT_MS) : undefined) ?? undefined;
+  const loaded = loadConfig(argv, process.env, undefined, keptToken);
   if (flags.doctor) return { code: await runDoctor(loaded, flags), reason: 'The diagnosis has ended.' };
   if (flags.supportBundle !== undefined) {
     // A running node never needs what packs it.
@@ -65,7 +71,9 @@ async function runConfigured(argv: readonly string[], stop: StopOrder, link: Par
     const order = { ...flags, ...files, file: flags.supportBundle, loaded, signal: stop.signal };
     return { code: await runSupportBundle(order), reason: 'The support bundle has ended.' };
   }
-  if (loaded.kind === 'ok') return run(loaded.config, loaded.warnings, stop, link);
+  if (loaded.kind === 'ok' && flags.printSettings)
+    return { code: await runPrintSettings(loaded.config, flags), reason: 'The settings have been printed.' };
+  if (loaded.kind === 'ok') return run(loaded, argv, stop, link);
   if (link && isConfigAbsent(argv)) return waitForSetUp(link, argv, stop.signal);
   const problems = loaded.problems.map((problem) => `- ${problem}\n`).join('');
   process.stderr.write(`The configuration is wrong; nothing was started.\n${problems}`);
@@ -153,8 +161,8 @@ function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog
 }
 
 async function run(
-  config: NodeConfig,
-  warnings: readonly string[],
+  { config, warnings, text }: Extract<LoadedConfig, { kind: 'ok' }>,
+  argv: readonly string[],
   stop: StopOrder,
   link: ParentLink | null,
 ): Promise<End> {
@@ -167,9 +175,11 @@ async function run(
   stop.announce(log);
   for (const warning of warnings) log.warn(warning);
   const operator = link ? createOperator(link, config, agentLog) : undefined;
+  const follower = followConfigFile(config, { argv, text, env: process.env, log, hide: agentLog.hide });
   try {
-    return await runOnDataFolder(config, { agentLog, stop, operator });
+    return await runOnDataFolder(config, { agentLog, stop, operator, follower });
   } finally {
+    follower?.stop();
     await operator?.close();
     agentLog.close();
   }
@@ -179,9 +189,11 @@ interface Parts {
   agentLog: AgentLog;
   stop: StopOrder;
   operator: Operator | undefined;
+  /** null when no file is followed. */
+  follower: ConfigFollower | null;
 }
 
-async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator }: Parts): Promise<End> {
+async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator, follower }: Parts): Promise<End> {
   const { log } = agentLog;
   const lock = await holdDataFolder(config, { log, operator, signal: stop.signal });
   if (!lock) return stop.signal.aborted ? STOPPED : { code: EXIT.duplicateRefused, reason: folderTaken(config) };
@@ -195,7 +207,8 @@ async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator }:
         copiedFrom,
       });
     operator?.identify(workerId);
-    const host = { config, installation, ...agentLog, ...(operator && { observer: operator }) };
+    const onConfigChange = (listener: () => void) => follower?.subscribe(listener) ?? (() => undefined);
+    const host = { config, installation, onConfigChange, ...agentLog, ...(operator && { observer: operator }) };
     while (!stop.signal.aborted) {
       const again = new AbortController();
       const stopSignal = AbortSignal.any([stop.signal, again.signal]);

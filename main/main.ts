@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { app } from 'electron';
+import { app, safeStorage } from 'electron';
 import { createConfigStore } from './config-file/config-store.ts';
+import { openTokenVault } from './config-file/token-vault.ts';
 import { findLocations } from './lifecycle/app-locations.ts';
 import { type RunningApp, startApp } from './lifecycle/start-app.ts';
 import { createMainLog } from './logging/main-log.ts';
@@ -67,14 +68,15 @@ function begin(): void {
     if (!argv.includes('--hidden')) show();
   });
   app.on('activate', show);
-  const config = createConfigStore(locations.configPath);
+  const vault = openTokenVault(join(locations.dataDir, 'token.sealed'), safeStorage);
+  const config = createConfigStore(locations.configPath, () => (vault.has() ? ['auth-token'] : []));
   // read while Electron gets ready: the window waits for nothing then
   const firstCheck = config.check();
   log.info(`ISG Pro ${app.getVersion()} starts`, { electron: process.versions.electron, dataDir: locations.dataDir });
   app
     .whenReady()
     .then(async () => {
-      running = startApp({ locations, config, firstCheck: await firstCheck, isTestBuild, log });
+      running = startApp({ locations, config, vault, firstCheck: await firstCheck, isTestBuild, log });
       if (isWindowWanted) running.showWindow();
     })
     .catch(crash);

@@ -6,6 +6,10 @@ export interface Flags {
   beatSocket?: string;
   /** End instead of waiting when another run holds this storage gateway id. */
   noWait: boolean;
+  /** The parent sends the token over the link, because it keeps it in the system's key store. */
+  tokenByParent: boolean;
+  /** Print the settings that count, and end. */
+  printSettings: boolean;
   /** Diagnose and end. */
   doctor: boolean;
   /** Write a support bundle to this file and end. */
@@ -20,7 +24,7 @@ export interface Flags {
 
 const SETTING_FLAGS = ['iconik-url', 'app-id', 'auth-token', 'storage-gateway-id'] as const;
 const VALUE_FLAGS = ['config', 'data-dir', 'beat-socket', 'support-bundle', 'app-state', ...SETTING_FLAGS] as const;
-const SWITCHES = ['no-wait', 'doctor', 'json'] as const;
+const SWITCHES = ['no-wait', 'doctor', 'json', 'token-by-parent', 'print-settings'] as const;
 
 function includes<Word extends string>(words: readonly Word[], text: string): text is Word {
   return (words as readonly string[]).includes(text);
@@ -67,6 +71,8 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
       ...(supportBundle === undefined ? {} : { supportBundle }),
       ...(appState === undefined ? {} : { appState }),
       noWait: switches.has('no-wait'),
+      tokenByParent: switches.has('token-by-parent'),
+      printSettings: switches.has('print-settings'),
       doctor: switches.has('doctor'),
       json: switches.has('json'),
       settings,

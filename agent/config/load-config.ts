@@ -6,9 +6,11 @@ import {
   type ConfigFile,
   checkRelations,
   collectSettings,
+  decodeConfigBytes,
   defaultConfigPath,
   defaultDataDir,
   type HostFacts,
+  inOrder,
   parseConfigFile,
   parseSettings,
   type Resolution,
@@ -82,8 +84,8 @@ export interface NodeConfig {
 
 /** What loading came to. */
 export type LoadedConfig =
-  | { kind: 'ok'; config: NodeConfig; warnings: string[] }
-  | { kind: 'invalid'; problems: string[] };
+  /** `text` is what the file held; null when flags said all. */
+  { kind: 'ok'; config: NodeConfig; warnings: string[]; text: string | null } | { kind: 'invalid'; problems: string[] };
 
 /** The machine as `loadConfig` sees it; replaceable in tests. `readText` is null when there is no such file. */
 export interface ConfigHost extends HostFacts {
@@ -104,7 +106,9 @@ function thisHost(env: Readonly<Record<string, string | undefined>>): ConfigHost
     env,
     readText: (path) => {
       try {
-        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
+        const decoded = decodeConfigBytes(readFileSync(path));
+        if (decoded.kind === 'text') return decoded.text;
+        throw new Error(decoded.problem);
       } catch (thrown) {
         if (isMissing(thrown)) return null;
         throw thrown;
@@ -113,21 +117,26 @@ function thisHost(env: Readonly<Record<string, string | undefined>>): ConfigHost
   };
 }
 
+/** This machine, with another text in place of every config.ini. */
+export function hostWithText(env: Readonly<Record<string, string | undefined>>, text: string): ConfigHost {
+  return { ...thisHost(env), readText: () => text };
+}
+
 interface ReadFile extends ConfigFile {
   path: string | undefined;
+  text: string | null;
 }
 
 function readConfigFile(flags: Flags, host: ConfigHost): ReadFile {
   const path = flags.config === undefined ? defaultConfigPath(host) : resolve(flags.config);
-  const nothing = { entries: [], warnings: [], path: undefined };
+  const nothing = { entries: [], warnings: [], path: undefined, text: null };
   try {
     const text = host.readText(path);
-    if (text !== null) return { ...parseConfigFile(text), path };
+    if (text !== null) return { ...parseConfigFile(text), path, text };
     if (flags.config !== undefined) return { ...nothing, problems: ['there is no such file'], path };
     return { ...nothing, problems: [] };
   } catch (thrown) {
-    const why =
-      thrown instanceof TypeError ? 'it is not UTF-8 text' : thrown instanceof Error ? thrown.message : 'unknown';
+    const why = thrown instanceof Error ? thrown.message : 'unknown';
     return { ...nothing, problems: [`the file cannot be read: ${why}`], path };
   }
 }
@@ -200,6 +209,9 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
   };
 }
 
+/** Where a token is that the desktop application keeps. */
+const KEY_STORE = "the system's key store";
+
 function isLoopback(href: string): boolean {
   return /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(href).hostname);
 }
@@ -223,27 +235,28 @@ export function locateFiles(
 /**
  * Reads flags and config.ini into one checked configuration. A flag wins over the file. Without `--config` the vendor's
  * default location is read if there is a file. All problems are told at once, each with its place; none repeats a value.
- * Never throws. `host` is replaced only in tests.
+ * Never throws. `keptToken` is the token that the desktop application keeps in the system's key store: it counts when neither
+ * file nor flag says one.
  */
 export function loadConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   host: ConfigHost = thisHost(env),
+  keptToken?: string,
 ): LoadedConfig {
   const { flags, problems: flagProblems } = parseFlags(argv);
   const file = readConfigFile(flags, host);
   const path = file.path ?? defaultConfigPath(host);
   const { said, problems: fileProblems, warnings } = collectSettings(file);
   for (const [key, text] of Object.entries(flags.settings)) said.set(key, { text, where: `--${key}` });
-  const isFileUsable = file.problems.length === 0;
-  // without a readable file every required key would be "missing", which hides the one thing that is wrong
-  const values = isFileUsable ? parseSettings(said, fileProblems) : null;
+  if (keptToken !== undefined && !said.has('auth-token')) said.set('auth-token', { text: keptToken, where: KEY_STORE });
+  const values = parseSettings(said, fileProblems, { isReadable: file.problems.length === 0 });
   if (values !== null) fileProblems.push(...checkRelations(values));
-  const problems = [...flagProblems, ...fileProblems.map((problem) => `${path}: ${problem}`)];
+  const problems = [...flagProblems, ...inOrder(fileProblems).map((problem) => `${path}: ${problem}`)];
   if (values === null || problems.length > 0) return { kind: 'invalid', problems };
   const config = assemble(wrapSecrets(values), flags, file, host);
   if (config.iconikUrl.startsWith('http:') && !isLoopback(config.iconikUrl)) {
     warnings.push('iconik-url is not https: the auth token travels in the clear');
   }
-  return { kind: 'ok', config, warnings: warnings.map((warning) => `${path}: ${warning}`) };
+  return { kind: 'ok', config, warnings: warnings.map((warning) => `${path}: ${warning}`), text: file.text };
 }

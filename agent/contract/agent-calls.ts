@@ -63,6 +63,8 @@ export const settingRowSchema = z.object({
   unit: z.string(),
   /** Tiers that may hold it (visibility_timeout: only the cluster). */
   tiers: z.array(tierSchema),
+  /** What a tier says and may not say, and why it has no effect, in words. */
+  remarks: z.array(z.string()),
 });
 /** One setting with all its tiers. */
 export type SettingRow = z.infer<typeof settingRowSchema>;

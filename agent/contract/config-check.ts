@@ -1,3 +1,4 @@
+import { hasStrayBytes } from './config-bytes.ts';
 import {
   CONFIG_KEY_NAMES,
   CONFIG_KEYS,
@@ -8,6 +9,12 @@ import {
   REFUSED_KEYS,
 } from './config-keys.ts';
 import { type ConfigFile, parseConfigFile } from './config-text.ts';
+
+/** What else may be the matter when a key is missing. */
+const TOKEN_HINTS: Partial<Record<ConfigKey, string>> = {
+  'auth-token':
+    " (a token that the desktop application keeps in the system's key store cannot be read by any other program)",
+};
 
 /** The text that some place gives for a key. */
 export interface SaidSetting {
@@ -31,13 +38,21 @@ export function collectSettings(file: ConfigFile): {
     else if (Object.hasOwn(IDLE_KEYS, key)) warnings.push(`${where}: ${key} ${IDLE_KEYS[key]}`);
     else if (!Object.hasOwn(CONFIG_KEYS, key))
       warnings.push(`${where}: unknown key "${key}" is kept but has no effect`);
+    else if (hasStrayBytes(value)) problems.push(`${where}: ${key} holds bytes that are no UTF-8 text`);
     else if (value !== '') said.set(key, { text: value, where });
   }
   return { said, problems, warnings };
 }
 
-/** Parses each key's text. Pushes one sentence per problem and returns null then. Never repeats a text: it may be a secret. */
-export function parseSettings(said: ReadonlyMap<string, SaidSetting>, problems: string[]): PlainConfigValues | null {
+/**
+ * Parses each key's text. Pushes one sentence per problem and returns null then. Never repeats a text: it may be a secret.
+ * Of a file with lines that cannot be read nothing is called missing: it may stand in one of them.
+ */
+export function parseSettings(
+  said: ReadonlyMap<string, SaidSetting>,
+  problems: string[],
+  { isReadable }: { isReadable: boolean },
+): PlainConfigValues | null {
   const values: Partial<Record<ConfigKey, unknown>> = {};
   let isWhole = true;
   for (const key of CONFIG_KEY_NAMES) {
@@ -48,20 +63,37 @@ export function parseSettings(said: ReadonlyMap<string, SaidSetting>, problems: 
       continue;
     }
     isWhole = false;
-    if (entry === undefined) problems.push(`${key} is missing: set it in [main], or give --${key}`);
+    if (entry === undefined && !isReadable) continue;
+    if (entry === undefined)
+      problems.push(`${key} is missing: set it in [main], or give --${key}${TOKEN_HINTS[key] ?? ''}`);
     else problems.push(`${entry.where}: ${key} ${parsed.error.issues[0]?.message ?? 'is wrong'}`);
   }
   return isWhole ? (values as PlainConfigValues) : null;
 }
 
-/** All problems and warnings of a config.ini by itself, without flags. Pure; never repeats a value. */
-export function checkConfigText(text: string): { problems: string[]; warnings: string[] } {
+/** Problems in the order of their lines; those of no line stay behind, in their order. Pure. */
+export function inOrder(problems: readonly string[]): string[] {
+  const lineOf = (problem: string): number => Number(/^line (\d+):/.exec(problem)?.[1] ?? Number.MAX_SAFE_INTEGER);
+  return problems.toSorted((a, b) => lineOf(a) - lineOf(b));
+}
+
+/** Stands for the value of a required key that is kept elsewhere; valid for all of them. */
+const KEPT_ELSEWHERE: SaidSetting = { text: 'kept-elsewhere', where: 'elsewhere' };
+
+/**
+ * All problems and warnings of a config.ini by itself, without flags; `elsewhere` names keys that need not stand in it. Pure;
+ * never repeats a value.
+ */
+export function checkConfigText(
+  text: string,
+  elsewhere: readonly ConfigKey[] = [],
+): { problems: string[]; warnings: string[] } {
   const file = parseConfigFile(text);
   const { said, problems, warnings } = collectSettings(file);
-  // without a readable file every required key would be "missing", which hides the one thing that is wrong
-  const values = file.problems.length === 0 ? parseSettings(said, problems) : null;
+  for (const key of elsewhere) if (!said.has(key)) said.set(key, KEPT_ELSEWHERE);
+  const values = parseSettings(said, problems, { isReadable: file.problems.length === 0 });
   if (values !== null) problems.push(...checkRelations(values));
-  return { problems, warnings };
+  return { problems: inOrder(problems), warnings: inOrder(warnings) };
 }
 
 /** What is wrong with one value as typed, in words that follow the key's name; null when nothing. Pure. */

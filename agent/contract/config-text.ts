@@ -17,7 +17,25 @@ export interface ConfigFile {
   warnings: readonly string[];
 }
 
-const MATCHED_QUOTES = /^(["'])(.*)\1$/s;
+/**
+ * Keys whose value is free text: a path or a schedule may hold " ;" and " #". Of all other keys no value does, so that what
+ * follows such a mark is a comment.
+ */
+const FREE_TEXT_KEYS: ReadonlySet<string> = new Set([
+  'transfer-bandwidth-schedule',
+  'ffmpeg-path',
+  'ffprobe-path',
+  'direct-transfer-certificate',
+  'direct-transfer-key',
+  'direct-transfer-ca',
+  'data-dir',
+]);
+
+const QUOTED = /^(["'])(.*)\1$/s;
+const QUOTED_WITH_COMMENT = /^((["'])(?:(?!\2).)*\2)\s+[;#]/s;
+/** A value that begins with the mark itself, such as a token, is one unless space follows. */
+const BARE_WITH_COMMENT = /^(\S.*?)\s+[;#]/s;
+const COMMENT_ONLY = /^[;#](?:\s|$)/;
 
 /** `Max_Transcoding_Jobs` and `max-transcoding-jobs` are one key. */
 function canonicalKey(written: string): string {
@@ -28,7 +46,8 @@ function canonicalKey(written: string): string {
 export type ConfigLine =
   | { kind: 'nothing' }
   | { kind: 'section'; name: string }
-  | { kind: 'setting'; key: string; value: string }
+  /** `from` and `to` are where the value stands in the line, with its quotes and without a comment behind it. */
+  | { kind: 'setting'; key: string; value: string; from: number; to: number }
   | { kind: 'unreadable' };
 
 /** Reads one line without its line end. Pure; reader and editor of config.ini share it, so that they never disagree. */
@@ -39,14 +58,28 @@ export function readConfigLine(raw: string): ConfigLine {
   if (section !== undefined) return { kind: 'section', name: section.trim().toLowerCase() };
   const equals = text.indexOf('=');
   if (equals <= 0) return { kind: 'unreadable' };
-  const value = text.slice(equals + 1).trim();
-  // no comments behind a value: tokens and URIs may hold "#" and ";"
-  return { kind: 'setting', key: canonicalKey(text.slice(0, equals)), value: MATCHED_QUOTES.exec(value)?.[2] ?? value };
+  const key = canonicalKey(text.slice(0, equals));
+  const written = writtenValue(key, text.slice(equals + 1).trim());
+  const behind = raw.indexOf('=') + 1;
+  const rest = raw.slice(behind);
+  // of a line without value all space stands before it
+  const from = behind + (written === '' ? rest.length - rest.trimStart().length : rest.indexOf(written));
+  return { kind: 'setting', key, value: QUOTED.exec(written)?.[2] ?? written, from, to: from + written.length };
+}
+
+/** What is left without a comment behind the value. Whatever stands in quotes as a whole is a value as a whole. */
+function writtenValue(key: string, text: string): string {
+  if (QUOTED.test(text)) return text;
+  const quoted = QUOTED_WITH_COMMENT.exec(text)?.[1];
+  if (quoted !== undefined) return quoted;
+  if (FREE_TEXT_KEYS.has(key)) return text;
+  return COMMENT_ONLY.test(text) ? '' : (BARE_WITH_COMMENT.exec(text)?.[1] ?? text);
 }
 
 /**
  * Reads config.ini (reference A.3): section `[main]`, one `key = value` per line, kebab or snake case, comments `;` and `#`
- * on lines of their own, optional quotes round a value, optional byte order mark, any line ends. Pure. Finds all problems
+ * on lines of their own or, set off by spaces, behind a value that is no path or schedule, optional quotes round a value,
+ * optional byte order mark, any line ends. Pure. Finds all problems
  * at once. Of a key written twice the last one counts, with a warning. Values are never repeated in problems or warnings.
  */
 export function parseConfigFile(text: string): ConfigFile {

@@ -1,6 +1,8 @@
 export * from './agent-calls.ts';
 export * from './bandwidth-schedule.ts';
+export * from './config-bytes.ts';
 export * from './config-check.ts';
+export * from './config-effects.ts';
 export * from './config-keys.ts';
 export * from './config-text.ts';
 export * from './config-words.ts';
@@ -12,6 +14,7 @@ export * from './job.ts';
 export * from './link.ts';
 export * from './locations.ts';
 export * from './log-record.ts';
+export * from './precedence.ts';
 export * from './role-schema.ts';
 export * from './roles.ts';
 export * from './safe-text.ts';

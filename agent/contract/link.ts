@@ -34,6 +34,8 @@ export const toAgentSchema = z.discriminatedUnion('type', [
   /** Sent every second; an agent that hears none for 10 s while the channel stands says so in its log. */
   z.object({ type: z.literal('beat') }),
   z.object({ type: z.literal('stop') }),
+  /** The application token, to an agent that was started with `--token-by-parent`: right after its hello, null when lost. */
+  z.object({ type: z.literal('token'), token: z.string().nullable() }),
 ]);
 /** To the agent. */
 export type ToAgent = z.infer<typeof toAgentSchema>;

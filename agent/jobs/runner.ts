@@ -1,4 +1,4 @@
-import type { EndVerdict, LaneDemand, Lease, LeaseEnd, PriorityOrder, Role } from '../contract/index.ts';
+import type { EndVerdict, LaneDemand, Lease, LeaseEnd, Role } from '../contract/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { coerceError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -27,8 +27,6 @@ export interface JobRunnerOptions {
   log: Logger;
   /** Keeps the leases alive; default: from this loop. */
   renewer?: LeaseRenewer;
-  /** Which priorities come first; default `larger-first`. */
-  priorityOrder?: PriorityOrder;
   /** Pause between two looks at the queue while slots are free and nothing ends; on average at most 4 looks a second. */
   pollMs?: number;
   /** Renewals run at least this often (default renewer); they are also how a job learns that it was cancelled. */
@@ -152,7 +150,7 @@ export class JobRunner implements Service {
   #reach(): Reach {
     const reach = this.#options.reach();
     this.#options.renewer.setVisibilityTimeout(reach.visibilityTimeoutS);
-    return { priorityOrder: this.#options.priorityOrder ?? 'larger-first', ...reach };
+    return { priorityOrder: 'larger-first', ...reach };
   }
 
   #demand(ending: ReadonlySet<Lease>): LaneDemand[] {

@@ -31,6 +31,8 @@ export interface ParentLink {
   sendSnapshot(snapshot: NodeSnapshot): void;
   /** Lines in order; sent in batches. Lines that the parent is too slow for are left out: the log store has them. */
   sendLog(lines: readonly LogLine[]): void;
+  /** The token that the parent keeps for this agent; null when it sends none within the limit, or is gone. */
+  token(limitMs: number): Promise<string | null>;
   /** The listener takes the place of an earlier one. Called once, also when it happened before. */
   onStop(listener: (cause: StopCause) => void): void;
   /** Called each time the parent has been silent for 10 s although the channel stands. */
@@ -70,6 +72,7 @@ class ChannelLink implements ParentLink {
   #logTimer: NodeJS.Timeout | undefined;
   #untaken = 0;
   #calls = 0;
+  readonly #token = Promise.withResolvers<string | null>();
   #stop: StopCause | null = null;
   #onStop: ((cause: StopCause) => void) | null = null;
   #onSilence: ((silentMs: number) => void) | null = null;
@@ -106,6 +109,13 @@ class ChannelLink implements ParentLink {
     this.#waitingLines.push(...lines);
     if (this.#waitingLines.length > LOG_WAITING) this.#waitingLines = this.#waitingLines.slice(-LOG_WAITING);
     this.#logTimer ??= setTimeout(() => this.#flushLog(), LOG_BATCH_MS).unref();
+  }
+
+  async token(limitMs: number): Promise<string | null> {
+    const timer = setTimeout(() => this.#token.resolve(null), limitMs).unref();
+    const token = await this.#token.promise;
+    clearTimeout(timer);
+    return token;
   }
 
   onStop(listener: (cause: StopCause) => void): void {
@@ -167,6 +177,7 @@ class ChannelLink implements ParentLink {
     this.#heardMs = performance.now();
     const message = parsed.data;
     if (message.type === 'stop') this.#end('asked');
+    else if (message.type === 'token') this.#token.resolve(message.token);
     else if (message.type === 'call') void this.#answer(message);
   }
 
@@ -201,6 +212,7 @@ class ChannelLink implements ParentLink {
     // Losing the parent while stopping makes the stop a hurried one.
     if (this.#stop === 'lost' || this.#stop === cause) return;
     this.#stop = cause;
+    this.#token.resolve(null);
     this.#onStop?.(cause);
   }
 }

@@ -1,7 +1,9 @@
 import { StringDecoder } from 'node:string_decoder';
+import { fromAgentSchema } from '../../agent/contract/index.ts';
 import type { AgentProcess, AgentProcessEvents, SpawnAgent } from './agent-process.ts';
 import { childEnvironment } from './child-environment.ts';
 import type { RunEnd } from './host-situation.ts';
+import type { KeptToken } from './kept-token.ts';
 
 /** How the agent's program is started for one errand: the same program and environment as for the node. */
 export interface ErrandStart {
@@ -12,6 +14,8 @@ export interface ErrandStart {
   dataDir: string;
   /** Main's own environment; the errand gets the allowed part of it. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** The token that is kept for the agent; it goes over the link, never into arguments or environment. */
+  keptToken?: KeptToken;
 }
 
 /** One errand: a diagnosis, a support bundle. */
@@ -59,7 +63,9 @@ export function runErrand(start: ErrandStart, errand: Errand): Promise<ErrandEnd
     resolve({ code: end.code, words: (end.startError ?? said).trim(), isLate });
   };
   const child = spawned(start, errand, {
-    message: () => undefined,
+    message: (value) => {
+      if (start.keptToken?.has() && isHello(value)) child.send({ type: 'token', token: start.keptToken.read() });
+    },
     output: (stream, chunk) => {
       if (stream === 'stdout') lines(chunk);
       else said = (said + words.write(chunk)).slice(-WORDS_LIMIT);
@@ -93,6 +99,8 @@ export function runErrand(start: ErrandStart, errand: Errand): Promise<ErrandEnd
   return promise;
 }
 
+const isHello = (value: unknown): boolean => fromAgentSchema.safeParse(value).data?.type === 'hello';
+
 const NO_PROCESS: AgentProcess = {
   pid: undefined,
   send: () => undefined,
@@ -110,8 +118,9 @@ function spawned(start: ErrandStart, errand: Errand, events: AgentProcessEvents)
   }
 }
 
-function requestOf({ entry, configPath, dataDir, environment }: ErrandStart, { flags }: Errand) {
+function requestOf({ entry, configPath, dataDir, environment, keptToken }: ErrandStart, { flags }: Errand) {
   const args = ['--config', configPath, '--data-dir', dataDir, ...flags];
+  if (keptToken?.has()) args.push('--token-by-parent');
   return { entry, args, env: childEnvironment(environment, process.platform) };
 }
 

@@ -16,6 +16,7 @@ import { childEnvironment } from './child-environment.ts';
 import type { HostCommand, HostEvent, HostState, RunEnd } from './host-situation.ts';
 import { hasChild, initialHost, nextHost, waitToJudge } from './host-state.ts';
 import { agentStateOf } from './host-words.ts';
+import type { KeptToken } from './kept-token.ts';
 import { createRunOutput, type RunOutput } from './run-output.ts';
 import { createTicker } from './ticker.ts';
 
@@ -40,6 +41,8 @@ export interface AgentHostOptions {
   temporaryFolder: string;
   /** Main's own environment; the agent gets the allowed part of it. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** The token that is kept for the agent; it goes over the link, never into its arguments or environment. */
+  keptToken?: KeptToken;
   log: HostLog;
   /** At each change. */
   onState(state: AgentState): void;
@@ -257,7 +260,16 @@ class Host implements AgentHost {
     const socket = this.#openBeatSocket();
     const args = ['--config', configPath, '--data-dir', dataDir];
     if (socket !== null) args.push('--beat-socket', socket.path);
+    if (this.#options.keptToken?.has()) args.push('--token-by-parent');
     return { entry, args, env: childEnvironment(environment, process.platform) };
+  }
+
+  #sendToken(): void {
+    const { keptToken, log } = this.#options;
+    if (!keptToken?.has()) return;
+    const token = keptToken.read();
+    if (token === null) log.warn("The token in the system's key store cannot be read; the agent starts without one");
+    this.#child?.send({ type: 'token', token });
   }
 
   #openBeatSocket(): BeatSocket | null {
@@ -301,6 +313,7 @@ class Host implements AgentHost {
       case 'hello':
         this.#options.log.info('Agent ready', { version: message.version, pid: message.pid });
         this.#dispatch({ kind: 'hello', protocol: message.protocol, nowMs });
+        this.#sendToken();
         break;
       case 'beat':
         break;

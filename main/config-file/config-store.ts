@@ -1,96 +1,186 @@
-import { readFile } from 'node:fs/promises';
+import { createHmac, randomBytes } from 'node:crypto';
 import {
   CONFIG_KEY_NAMES,
   CONFIG_KEYS,
   CONFIG_WORDS,
-  checkConfigText,
+  type ConfigKey,
+  configEffect,
   isSecretValue,
   parseConfigFile,
   REFUSED_KEYS,
 } from '../../agent/contract/index.ts';
-import type { ConfigEntry } from '../../preload/contract/bridge.ts';
-import { AppError, isMissingFile } from '../support/app-error.ts';
+import type { ConfigConflict, ConfigEntry } from '../../preload/contract/bridge.ts';
+import { AppError } from '../support/app-error.ts';
+import {
+  backupOf,
+  backupTime,
+  brokenOf,
+  type ConfigStatus,
+  readConfig,
+  replaceConfig,
+  restoreBackup,
+  statusOf,
+  textOf,
+} from './config-files.ts';
 import { type ConfigChanges, editConfigText, valueProblem } from './edit-config-text.ts';
-import { writeAtomically } from './write-atomically.ts';
 
-/** What can be said of the file without saying a value. */
-export interface ConfigStatus {
-  status: 'absent' | 'ok' | 'invalid';
-  /** All problems, each with its line. */
+/** What a write came to; nothing was written unless both are empty. */
+export interface ConfigWritten {
+  /** All problems of what would be written. */
   problems: string[];
+  /** Keys that somebody else has changed since they were read. */
+  conflicts: ConfigConflict[];
 }
 
 /** config.ini: the only settings file; main is its only writer while the desktop application runs. */
 export interface ConfigStore {
   readonly path: string;
+  /** Judges the file. While it is not good, the last good text that was seen is kept as the copy. Never rejects. */
   check(): Promise<ConfigStatus>;
   /** All keys that may be set, with their values; of secrets only whether they are set. */
   readEntries(): Promise<ConfigEntry[]>;
-  /** One value as it stands, for main itself; null when not set. */
-  readValue(key: string): Promise<string | null>;
+  /** Values as they stand, for main itself; empty ones are left out. */
+  readValues(): Promise<ReadonlyMap<string, string>>;
   /**
-   * Changes keys and keeps every other byte. Returns all problems of what would be written, and has written nothing then.
-   * Throws `AppError` when the file cannot be read or written. Changes run one after the other.
+   * Changes keys and keeps every other byte, whoever changed it meanwhile. `seen` are the revisions of the keys as the user
+   * saw them: a key that has another one by now is a conflict. Throws `AppError` when the file cannot be read or written.
+   * Changes run one after the other.
    */
-  write(changes: ConfigChanges): Promise<string[]>;
+  write(changes: ConfigChanges, seen?: Readonly<Record<string, string>>): Promise<ConfigWritten>;
+  /** When the copy was written that `restore` would use, milliseconds since the epoch; null when there is none. */
+  lastGoodMs(): Promise<number | null>;
+  /** Puts the last good copy in place of the file, which is kept beside it (`.broken`). Throws `AppError`. */
+  restore(): Promise<void>;
+  /** Takes a key out of the copies as well; for a secret that moves elsewhere. */
+  removeFromCopies(key: ConfigKey): Promise<void>;
 }
-
-/** The text of a file; null when there is none. */
-type ReadText = { kind: 'text'; text: string } | { kind: 'absent' } | { kind: 'unreadable'; problem: string };
 
 /** Somebody else's edit between reading and writing makes us begin anew; more often than this is no coincidence. */
 const MOST_TRIES = 5;
 
-/** Opens the store; touches nothing yet. */
-export function createConfigStore(path: string): ConfigStore {
-  let last: Promise<unknown> = Promise.resolve();
-  const entriesOf = async () => {
-    const read = await readText(path);
-    return new Map(parseConfigFile(textOf(read)).entries.map(({ key, value }) => [key, value]));
-  };
-  return {
-    path,
-    check: async () => statusOf(await readText(path)),
-    readEntries: async () => {
-      const values = await entriesOf();
-      return CONFIG_KEY_NAMES.map((key) => entryOf(key, values.get(key) ?? ''));
-    },
-    readValue: async (key) => (await entriesOf()).get(key) || null,
-    write: (changes) => {
-      const written = last.then(() => writeChanges(path, changes));
-      last = written.catch(() => {});
-      return written;
-    },
-  };
+/** Opens the store; touches nothing yet. `elsewhere` names required keys that are kept in another place now. */
+export function createConfigStore(path: string, elsewhere: () => readonly ConfigKey[] = () => []): ConfigStore {
+  return new FileStore(path, elsewhere);
 }
 
-async function readText(path: string): Promise<ReadText> {
-  try {
-    const bytes = await readFile(path);
-    return { kind: 'text', text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
-  } catch (thrown) {
-    if (isMissingFile(thrown)) return { kind: 'absent' };
-    const why = thrown instanceof TypeError ? 'it is not UTF-8 text' : whyOf(thrown);
-    return { kind: 'unreadable', problem: `the file cannot be read: ${why}` };
+class FileStore implements ConfigStore {
+  readonly path: string;
+  readonly #elsewhere: () => readonly ConfigKey[];
+  /** Revisions tell values apart without telling them, also to somebody who sees many. */
+  readonly #revisionKey = randomBytes(32);
+  #last: Promise<unknown> = Promise.resolve();
+  #lastGood: string | null = null;
+
+  constructor(path: string, elsewhere: () => readonly ConfigKey[]) {
+    this.path = path;
+    this.#elsewhere = elsewhere;
+  }
+
+  async check(): Promise<ConfigStatus> {
+    const read = await readConfig(this.path);
+    const status = statusOf(read, this.#elsewhere());
+    if (status.status === 'ok') this.#lastGood = textOf(read);
+    else await this.#keepLastGood();
+    return status;
+  }
+
+  async readEntries(): Promise<ConfigEntry[]> {
+    const values = await this.readValues();
+    return CONFIG_KEY_NAMES.map((key) => {
+      const text = values.get(key) ?? '';
+      const isSecret = isSecretValue(key, text);
+      const value = isSecret || text === '' ? null : text;
+      const revision = this.#revision(text);
+      return { key, value, isSecret, isSet: text !== '', revision, effect: configEffect(key), ...CONFIG_WORDS[key] };
+    });
+  }
+
+  async readValues(): Promise<ReadonlyMap<string, string>> {
+    return valuesOf(textOf(await readConfig(this.path)));
+  }
+
+  write(changes: ConfigChanges, seen: Readonly<Record<string, string>> = {}): Promise<ConfigWritten> {
+    return this.#inTurn(() => this.#write(changes, seen));
+  }
+
+  lastGoodMs(): Promise<number | null> {
+    return backupTime(this.path, this.#elsewhere());
+  }
+
+  restore(): Promise<void> {
+    return this.#inTurn(() => restoreBackup(this.path, this.#elsewhere()));
+  }
+
+  removeFromCopies(key: ConfigKey): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#lastGood !== null) this.#lastGood = editConfigText(this.#lastGood, { [key]: null });
+      for (const copy of [backupOf(this.path), brokenOf(this.path)]) {
+        const read = await readConfig(copy);
+        const text = editConfigText(textOf(read), { [key]: null });
+        if (read.kind === 'text' && text !== read.text) await replaceConfig(copy, text);
+      }
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  #revision(text: string): string {
+    return createHmac('sha256', this.#revisionKey).update(text).digest('base64url').slice(0, 16);
+  }
+
+  // What made the file bad may have been no save of ours: what was good until then must not be lost with it.
+  async #keepLastGood(): Promise<void> {
+    const text = this.#lastGood;
+    if (text === null || textOf(await readConfig(backupOf(this.path))) === text) return;
+    await this.#inTurn(() => replaceConfig(backupOf(this.path), text)).catch(() => {
+      // ignored because it is only the copy; that the disk refuses will be told by the next save
+    });
+  }
+
+  async #write(changes: ConfigChanges, seen: Readonly<Record<string, string>>): Promise<ConfigWritten> {
+    const refused = problemsOfChanges(changes);
+    if (refused.length > 0) return { problems: refused, conflicts: [] };
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const before = await readConfig(this.path);
+      if (before.kind === 'unreadable')
+        throw new AppError('config-unreadable', `${this.path}: ${before.problem}. Nothing was changed.`, 'permanent');
+      const conflicts = this.#conflicts(textOf(before), changes, seen);
+      if (conflicts.length > 0) return { problems: [], conflicts };
+      const text = editConfigText(textOf(before), changes);
+      const { problems } = statusOf({ kind: 'text', text }, this.#elsewhere());
+      if (problems.length > 0) return { problems, conflicts: [] };
+      if (before.kind === 'text' && before.text === text) return { problems: [], conflicts: [] };
+      const now = await readConfig(this.path);
+      if (now.kind !== before.kind || textOf(now) !== textOf(before)) continue;
+      if (statusOf(before, this.#elsewhere()).status === 'ok') await replaceConfig(backupOf(this.path), textOf(before));
+      await replaceConfig(this.path, text);
+      this.#lastGood = text;
+      return { problems: [], conflicts: [] };
+    }
+    throw new AppError(
+      'config-busy',
+      `${this.path} is being changed by another program again and again. Nothing was changed; try again when it has finished.`,
+      'transient',
+    );
+  }
+
+  #conflicts(text: string, changes: ConfigChanges, seen: Readonly<Record<string, string>>): ConfigConflict[] {
+    const values = valuesOf(text);
+    return Object.entries(changes).flatMap(([key, wanted]) => {
+      const now = values.get(key) ?? '';
+      const revision = this.#revision(now);
+      if (seen[key] === undefined || seen[key] === revision || now === (wanted ?? '')) return [];
+      return [{ key, value: isSecretValue(key, now) || now === '' ? null : now, isSet: now !== '', revision }];
+    });
   }
 }
 
-function textOf(read: ReadText): string {
-  return read.kind === 'text' ? read.text : '';
-}
-
-function statusOf(read: ReadText): ConfigStatus {
-  if (read.kind === 'absent') return { status: 'absent', problems: [] };
-  if (read.kind === 'unreadable') return { status: 'invalid', problems: [read.problem] };
-  const { problems } = checkConfigText(read.text);
-  return { status: problems.length === 0 ? 'ok' : 'invalid', problems };
-}
-
-function entryOf(key: (typeof CONFIG_KEY_NAMES)[number], text: string): ConfigEntry {
-  const isSecret = isSecretValue(key, text);
-  const value = isSecret || text === '' ? null : text;
-  return { key, value, isSecret, isSet: text !== '', ...CONFIG_WORDS[key] };
-}
+const valuesOf = (text: string): Map<string, string> =>
+  new Map(parseConfigFile(text).entries.flatMap(({ key, value }) => (value === '' ? [] : [[key, value]])));
 
 function problemsOfChanges(changes: ConfigChanges): string[] {
   return Object.entries(changes).flatMap(([key, value]) => {
@@ -100,45 +190,4 @@ function problemsOfChanges(changes: ConfigChanges): string[] {
     const problem = valueProblem(value);
     return problem === null ? [] : [`${key} ${problem}`];
   });
-}
-
-async function writeChanges(path: string, changes: ConfigChanges): Promise<string[]> {
-  const refused = problemsOfChanges(changes);
-  if (refused.length > 0) return refused;
-  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-    const before = await readText(path);
-    if (before.kind === 'unreadable')
-      throw new AppError('config-unreadable', `${path}: ${before.problem}. Nothing was changed.`, 'permanent');
-    const text = editConfigText(textOf(before), changes);
-    const { problems } = checkConfigText(text);
-    if (problems.length > 0) return problems;
-    if (before.kind === 'text' && before.text === text) return [];
-    const now = await readText(path);
-    if (now.kind !== before.kind || textOf(now) !== textOf(before)) continue;
-    await replace(path, before, text);
-    return [];
-  }
-  throw new AppError(
-    'config-busy',
-    `${path} is being changed by another program again and again. Nothing was changed; try again when it has finished.`,
-    'transient',
-  );
-}
-
-async function replace(path: string, before: ReadText, text: string): Promise<void> {
-  try {
-    if (before.kind === 'text' && statusOf(before).status === 'ok') await writeAtomically(`${path}.bak`, before.text);
-    await writeAtomically(path, text);
-  } catch (thrown) {
-    throw new AppError(
-      'config-not-written',
-      `${path} could not be written (${whyOf(thrown)}), so the settings are as before. Check the rights of the file and its folder, and the free space.`,
-      'transient',
-      thrown,
-    );
-  }
-}
-
-function whyOf(thrown: unknown): string {
-  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
 }

@@ -3,6 +3,8 @@ import { type ConfigLine, readConfigLine } from '../../agent/contract/index.ts';
 /** Changes by kebab-case key: a new value, or null to remove the key. */
 export type ConfigChanges = Readonly<Record<string, string | null>>;
 
+type Setting = Extract<ConfigLine, { kind: 'setting' }>;
+
 /** A line as it stands: text and line end apart, and what the reader makes of it. */
 interface Line {
   text: string;
@@ -63,26 +65,33 @@ function withValue(lines: readonly Line[], key: string, value: string): Line[] {
   const index = lines.findLastIndex((line) => holds(line, key));
   const line = lines[index];
   if (line === undefined) return withNewKey(lines, key, value);
-  if (line.read.kind === 'setting' && line.read.value === value) return [...lines];
-  return lines.with(index, { ...line, text: replaceValue(line.text, value), read: { kind: 'setting', key, value } });
+  if (line.read.kind !== 'setting' || line.read.value === value) return [...lines];
+  const text = replaceValue(line.text, line.read, value);
+  return lines.with(index, { ...line, text, read: readConfigLine(text) });
 }
 
-/** Keeps what stands left of the value, the quotes round it, and the space behind it. */
-function replaceValue(text: string, value: string): string {
-  const equals = text.indexOf('=');
-  const behind = text.slice(equals + 1);
-  const old = behind.trim();
-  // of a line without value all space stands before it
-  const from = old === '' ? behind.length : behind.indexOf(old);
+/** Keeps what stands left of the value, the quotes round it where they can stay, and the space and comment behind it. */
+function replaceValue(text: string, { key, from, to }: Setting, value: string): string {
+  const old = text.slice(from, to);
   const quote = /^(["']).*\1$/s.test(old) && old.length > 1 ? old.charAt(0) : '';
-  return text.slice(0, equals + 1) + behind.slice(0, from) + written(value, quote) + behind.slice(from + old.length);
+  const before = text.slice(0, from);
+  const behind = text.slice(to);
+  // of a line without value the space before its comment stands left of it
+  const gap = old === '' && /^[;#]/.test(behind) ? ' ' : '';
+  const marks = quote === '' ? ['', '"', "'"] : [quote, '', '"', "'"];
+  const texts = marks.map((mark) => `${before}${mark}${value}${mark}${gap}${behind}`);
+  // a comment that no quotes tell from the value cannot stay
+  return texts.find((line) => says(line, key, value)) ?? before + written(key, value);
 }
 
-/** A value that the reader would trim or unquote needs quotes. */
-function written(value: string, quote: string): string {
-  const isFragile = value !== value.trim() || /^(["']).*\1$/s.test(value);
-  const mark = quote === '' && isFragile ? '"' : quote;
-  return `${mark}${value}${mark}`;
+const says = (line: string, key: string, value: string): boolean => {
+  const read = readConfigLine(line);
+  return read.kind === 'setting' && read.key === key && read.value === value;
+};
+
+/** A value that the reader would trim, unquote or cut at a comment needs quotes. */
+function written(key: string, value: string): string {
+  return says(`${key} = ${value}`, key, value) ? value : `"${value}"`;
 }
 
 function withNewKey(lines: readonly Line[], key: string, value: string): Line[] {
@@ -90,10 +99,11 @@ function withNewKey(lines: readonly Line[], key: string, value: string): Line[] 
   const last = lines.findLastIndex((line) => line.isInMain && line.text.trim() !== '');
   // the end of the line before: another one of a file that mixes them could join with the line behind ("\r" + "\n")
   const end = lines[last]?.end || lines.find((line) => line.end !== '')?.end || '\n';
+  const text = `${key} = ${written(key, value)}`;
   const added: Line = {
-    text: `${key} = ${written(value, '')}`,
+    text,
     end,
-    read: { kind: 'setting', key, value },
+    read: readConfigLine(text),
     isRead: true,
     isInMain: true,
   };

@@ -1,62 +1,62 @@
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { watch } from 'chokidar';
 
 /** An editor writes in several steps; the file is looked at when it has been quiet this long. */
 const QUIET_MS = 150;
-/** Network folders and full watch tables tell nothing: look anyway, at the cost of one small read. */
-const LOOK_ANYWAY_MS = 5_000;
+/** Network folders and full watch tables tell nothing: a change is seen within a second all the same, for one small read. */
+const LOOK_ANYWAY_MS = 700;
 
 /**
- * Calls back after each change of the file's content, its appearance and its disappearance. The folder is watched, because
- * saving replaces the file; it may be missing yet. Never throws. Returns the function that ends it.
+ * Calls back after each change of the file's content, its appearance and its disappearance. File and folder may be missing
+ * yet. Never throws. Returns the function that ends it.
  */
 export function watchConfig(path: string, onChange: () => void): () => void {
-  let seen = contentOf(path);
+  // at once: what is changed from now on is news, however late the first look comes
+  let seen = firstContent(path);
+  let isReading = false;
+  let isOver = false;
   let quiet: NodeJS.Timeout | undefined;
-  let watcher: FSWatcher | null = null;
-  const look = () => {
-    if (watcher === null) watcher = open();
-    const now = contentOf(path);
-    if (now === seen) return;
+  const look = async () => {
+    // a read that hangs is not joined by others
+    if (isReading) return;
+    isReading = true;
+    const now = await contentOf(path);
+    isReading = false;
+    if (isOver || now === seen) return;
     seen = now;
     onChange();
   };
-  const open = () =>
-    tryWatch(dirname(path), {
-      onEvent: (file) => {
-        if (file !== null && file !== basename(path)) return;
-        clearTimeout(quiet);
-        quiet = setTimeout(look, QUIET_MS);
-      },
-      onEnd: () => {
-        watcher?.close();
-        watcher = null;
-      },
-    });
-  watcher = open();
-  const regular = setInterval(look, LOOK_ANYWAY_MS);
+  const watcher = watch(path, { ignoreInitial: true, atomic: false });
+  watcher.on('all', () => {
+    clearTimeout(quiet);
+    quiet = setTimeout(() => void look(), QUIET_MS);
+  });
+  watcher.on('error', () => {
+    // ignored because the regular look finds the change, a little later
+  });
+  const regular = setInterval(() => void look(), LOOK_ANYWAY_MS);
   return () => {
+    isOver = true;
     clearTimeout(quiet);
     clearInterval(regular);
-    watcher?.close();
+    void watcher.close();
   };
 }
 
-/** null when there is nothing to watch. */
-function tryWatch(folder: string, on: { onEvent: (file: string | null) => void; onEnd: () => void }): FSWatcher | null {
+function firstContent(path: string): string | null {
   try {
-    const watcher = watch(folder, { persistent: false }, (_, file) => on.onEvent(file));
-    watcher.on('error', on.onEnd);
-    return watcher;
+    return readFileSync(path, 'latin1');
   } catch {
-    // ignored because the regular look finds the change, a little later
+    // ignored as below
     return null;
   }
 }
 
-function contentOf(path: string): string | null {
+/** Bytes as characters; null when there is no file to read. */
+async function contentOf(path: string): Promise<string | null> {
   try {
-    return readFileSync(path, 'utf8');
+    return await readFile(path, 'latin1');
   } catch {
     // ignored because what is wrong with it is told by whoever reads it next; here it counts as absent
     return null;

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { app, type BaseWindow, clipboard, dialog, shell } from 'electron';
-import type { ConfigStore } from '../config-file/config-store.ts';
+import type { ConfigDesk } from '../config-file/config-desk.ts';
 import type { MainCallHandlers } from '../ipc/guarded-ipc.ts';
 import { readLogFiles } from '../logging/read-log-files.ts';
 import { AppError } from '../support/app-error.ts';
@@ -13,7 +13,7 @@ import { bundleName, type SupportBundle } from './support-bundle.ts';
 /** What main's own calls work on. */
 export interface MainCallParts {
   store: AppStateStore;
-  config: ConfigStore;
+  desk: ConfigDesk;
   logFolder: string;
   restartAgent: () => void;
   check: FullCheck;
@@ -26,7 +26,7 @@ export interface MainCallParts {
 
 /** Main's own calls. */
 export function createMainCalls(parts: MainCallParts): MainCallHandlers {
-  const { store, config, logFolder } = parts;
+  const { store, desk, logFolder } = parts;
   return {
     'app.state': () => store.get(),
     'app.open-log-folder': () => openFolder(logFolder),
@@ -49,11 +49,16 @@ export function createMainCalls(parts: MainCallParts): MainCallHandlers {
       parts.restartAgent();
       return {};
     },
-    'config.read': async () => ({ path: config.path, entries: await config.readEntries() }),
-    'config.write': async ({ changes }) => {
-      const problems = await config.write(changes);
-      if (problems.length === 0) await parts.followConfig();
-      return { problems };
+    'config.read': () => desk.read(),
+    'config.write': async (params) => {
+      const written = await desk.write(params);
+      if (written.problems.length + written.conflicts.length === 0) await parts.followConfig();
+      return written;
+    },
+    'config.restore': async () => {
+      await desk.restore();
+      await parts.followConfig();
+      return {};
     },
     'logs.read-files': (request) => readLogFiles(logFolder, request),
   };

@@ -6,7 +6,10 @@ import type { ErrandStart } from '../agent-host/agent-errand.ts';
 import { type AgentHost, createAgentHost } from '../agent-host/agent-host.ts';
 import { nodeAdapter } from '../agent-host/node-adapter.ts';
 import { utilityProcessAdapter } from '../agent-host/utility-process-adapter.ts';
-import type { ConfigStatus, ConfigStore } from '../config-file/config-store.ts';
+import { type ConfigDesk, createConfigDesk } from '../config-file/config-desk.ts';
+import type { ConfigStatus } from '../config-file/config-files.ts';
+import type { ConfigStore } from '../config-file/config-store.ts';
+import type { TokenVault } from '../config-file/token-vault.ts';
 import { watchConfig } from '../config-file/watch-config.ts';
 import { openGuardedIpc } from '../ipc/guarded-ipc.ts';
 import type { Log } from '../logging/main-log.ts';
@@ -30,6 +33,8 @@ import { createSupportBundle } from './support-bundle.ts';
 export interface AppParts {
   locations: AppLocations;
   config: ConfigStore;
+  /** Where the token is when it does not stand in config.ini. */
+  vault: TokenVault;
   /** What the store said of config.ini at the start. */
   firstCheck: ConfigStatus;
   isTestBuild: boolean;
@@ -46,8 +51,9 @@ export function startApp(parts: AppParts): RunningApp {
   const { locations, config, log } = parts;
   const window = createAppWindow({ preloadPath: PROGRAM_FILES.preload, isPackaged: app.isPackaged, log });
   const store = createAppStateStore(initialState(parts));
+  const desk = createConfigDesk(config, parts.vault);
   const program = programOf(parts);
-  const host = createHost(parts, { program, store, window });
+  const host = createHost(parts, { program, store, window, desk });
   const check = createFullCheck({ store, host, errand: program, log });
   const bundle = createSupportBundle({
     store,
@@ -61,7 +67,7 @@ export function startApp(parts: AppParts): RunningApp {
   openGuardedIpc({
     handlers: createMainCalls({
       store,
-      config,
+      desk,
       logFolder: locations.logFolder,
       restartAgent: () => host.restart(),
       check,
@@ -106,12 +112,13 @@ export function startApp(parts: AppParts): RunningApp {
 
 function initialState({ locations, config, firstCheck }: AppParts): AppState {
   const { platform } = process;
+  const { status, problems } = firstCheck;
   return {
     appVersion: app.getVersion(),
     platform: platform === 'win32' || platform === 'darwin' ? platform : 'linux',
     agent: { state: 'stopped', reason: '', sinceMs: Date.now(), nextStartMs: null, lastExitCode: null, lastWords: [] },
     snapshot: null,
-    config: { path: config.path, ...firstCheck },
+    config: { path: config.path, status, problems },
     logFolder: locations.logFolder,
     check: { runningSinceMs: null, last: null, failure: '' },
     bundle: null,
@@ -120,7 +127,7 @@ function initialState({ locations, config, firstCheck }: AppParts): AppState {
 }
 
 /** How the agent's program is started, as the node or for an errand. */
-function programOf({ locations, isTestBuild }: AppParts): ErrandStart {
+function programOf({ locations, vault, isTestBuild }: AppParts): ErrandStart {
   const nodePath = agentNodePath({ env: process.env, isPackaged: app.isPackaged, isTestBuild });
   return {
     spawn: nodePath === null ? utilityProcessAdapter : nodeAdapter(nodePath),
@@ -128,6 +135,7 @@ function programOf({ locations, isTestBuild }: AppParts): ErrandStart {
     configPath: locations.configPath,
     dataDir: locations.dataDir,
     environment: process.env,
+    keptToken: vault,
   };
 }
 
@@ -135,14 +143,18 @@ interface HostParts {
   program: ErrandStart;
   store: AppStateStore;
   window: AppWindow;
+  desk: ConfigDesk;
 }
 
-function createHost({ log }: AppParts, { program, store, window }: HostParts): AgentHost {
+function createHost({ log }: AppParts, { program, store, window, desk }: HostParts): AgentHost {
   return createAgentHost({
     ...program,
     temporaryFolder: tmpdir(),
     log,
-    onState: (agent) => store.update({ agent }),
+    onState: (agent) => {
+      if (agent.state === 'starting') void desk.noteAgentStart();
+      store.update({ agent });
+    },
     onSnapshot: (snapshot) => store.update({ snapshot }),
     onLogLines: (lines) => window.send('log-lines', lines),
     onOutput: (stream, line) => log.debug(`agent ${stream}: ${line}`),

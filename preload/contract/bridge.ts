@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AGENT_CALLS, logLineSchema } from '../../agent/contract/index.ts';
+import { AGENT_CALLS, configEffectSchema, logLineSchema } from '../../agent/contract/index.ts';
 import { appStateSchema } from './app-state.ts';
 
 /**
@@ -17,12 +17,38 @@ export const configEntrySchema = z.object({
   value: z.string().nullable(),
   isSecret: z.boolean(),
   isSet: z.boolean(),
+  /** Tells this value from every other without telling it; goes back with a change, so that nobody's edit is overwritten. */
+  revision: z.string(),
+  /** How a change comes to count. */
+  effect: configEffectSchema,
   explanation: z.string(),
   /** Default in words; empty when required. */
   default: z.string(),
 });
 /** One entry of config.ini. */
 export type ConfigEntry = z.infer<typeof configEntrySchema>;
+
+/** A key that somebody else changed since the window read it. */
+const configConflictSchema = z.object({
+  key: z.string(),
+  /** What stands there now; null for a secret or when not set. */
+  value: z.string().nullable(),
+  isSet: z.boolean(),
+  /** Of what stands there now: sent with the next try, it overwrites that. */
+  revision: z.string(),
+});
+/** A key that somebody else changed since the window read it. */
+export type ConfigConflict = z.infer<typeof configConflictSchema>;
+
+/** Where the application token is kept, and whether the system's key store can be used. */
+const tokenPlaceSchema = z.object({
+  place: z.enum(['file', 'key-store', 'none']),
+  canUseKeyStore: z.boolean(),
+  /** Why the key store cannot be used, or what is wrong with what it holds; empty otherwise. */
+  why: z.string(),
+});
+/** Where the application token is kept. */
+export type TokenPlace = z.infer<typeof tokenPlaceSchema>;
 
 /** Calls that main answers itself. */
 export const MAIN_CALLS = {
@@ -45,13 +71,35 @@ export const MAIN_CALLS = {
   'app.save-support-bundle': { params: none, answer: z.object({ path: z.string().nullable() }) },
   'app.cancel-support-bundle': { params: none, answer: done },
   'agent.restart': { params: none, answer: done },
-  /** The keys that may be set, with their values. */
-  'config.read': { params: none, answer: z.object({ path: z.string(), entries: z.array(configEntrySchema) }) },
-  /** Changes keys (null removes one); everything else in the file keeps every byte. Refused with all problems when wrong. */
-  'config.write': {
-    params: z.object({ changes: z.record(z.string(), z.string().max(10_000).nullable()) }),
-    answer: z.object({ problems: z.array(z.string()) }),
+  /** The keys that may be set, with their values, and what else there is to say of the file. */
+  'config.read': {
+    params: none,
+    answer: z.object({
+      path: z.string(),
+      entries: z.array(configEntrySchema),
+      /** Lines that are understood but doubtful or without effect. */
+      warnings: z.array(z.string()),
+      /** Keys whose value is another one than the running agent started with, and that it does not follow by itself. */
+      waiting: z.array(z.string()),
+      /** When the last good copy was written, milliseconds since the epoch; null when there is none to go back to. */
+      lastGoodMs: z.number().nullable(),
+      token: tokenPlaceSchema,
+    }),
   },
+  /**
+   * Changes keys (null removes one); everything else in the file keeps every byte. Refused with all problems when wrong, and
+   * with the conflicts when a key has no longer the revision in `seen`. `tokenPlace` says where the token goes.
+   */
+  'config.write': {
+    params: z.object({
+      changes: z.record(z.string(), z.string().max(10_000).nullable()),
+      seen: z.record(z.string(), z.string().max(100)).optional(),
+      tokenPlace: z.enum(['file', 'key-store']).optional(),
+    }),
+    answer: z.object({ problems: z.array(z.string()), conflicts: z.array(configConflictSchema) }),
+  },
+  /** Puts the last good copy in place of a config.ini that is not good; the bad one is kept beside it. */
+  'config.restore': { params: none, answer: done },
   /** Log lines from the text files, for times when the agent is down. Newest page first, oldest first within a page. */
   'logs.read-files': {
     params: z.object({

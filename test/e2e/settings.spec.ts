@@ -99,7 +99,32 @@ test('a key of config.ini is changed in its place and every other byte is kept',
   await expect(page.getByTestId('unsaved-bar')).toHaveCount(0);
   expect(configText()).toBe(before.replace('max-transcoding-jobs = 3', 'max-transcoding-jobs = 4'));
   expect(configText()).toContain('; kept by hand\r\n');
-  await expect(page.getByTestId('restart-hint')).toBeVisible();
+  // it counts at once, so that there is nothing to restart for
+  await expect(setting('max_transcoding_jobs').getByTestId('effective-value')).toHaveText(/^\s*4 jobs$/);
+  await expect(page.getByTestId('restart-hint')).toHaveCount(0);
+});
+
+test('a key that needs a restart says so until the agent is restarted', async () => {
+  const { page } = all.desktop;
+  const stall = page.getByTestId('key-stall-ms');
+  await expect(stall).toContainText('Needs a restart of the agent.');
+  await stall.getByRole('textbox').fill('20000');
+  await save();
+  await expect(page.getByTestId('restart-hint')).toContainText('stall-ms');
+});
+
+test('a key that somebody else changed meanwhile is not overwritten without being told', async () => {
+  const { page } = all.desktop;
+  const order = page.getByTestId('key-priority-order');
+  await order.getByRole('combobox').selectOption('smaller-first');
+  const path = join(all.dir, 'node-a/config.ini');
+  writeFileSync(path, configText().replace('[main]\n', '[main]\npriority-order = larger-first\n'));
+  await save();
+  await expect(order).toContainText('it says larger-first now');
+  expect(configText()).toContain('priority-order = larger-first');
+  await save();
+  await expect(page.getByTestId('unsaved-bar')).toHaveCount(0);
+  expect(configText()).toContain('priority-order = smaller-first');
 });
 
 test('a wrong value is refused as it is typed, with its reason beside the field', async () => {

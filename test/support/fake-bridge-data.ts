@@ -1,5 +1,14 @@
-import type { JobRow, LogLine, ProblemFile, Role, SettingRow } from '../../agent/contract/index.ts';
-import type { ConfigEntry } from '../../preload/contract/bridge.ts';
+import {
+  CONFIG_WORDS,
+  type ConfigKey,
+  configEffect,
+  type JobRow,
+  type LogLine,
+  type ProblemFile,
+  type Role,
+  type SettingRow,
+} from '../../agent/contract/index.ts';
+import type { BridgeAnswer, ConfigEntry } from '../../preload/contract/bridge.ts';
 import type { Scene } from './fake-bridge-scenes.ts';
 
 /** Rows behind the calls of the fake bridge: computed from their index, so that 100,000 of them cost nothing to keep. */
@@ -103,6 +112,7 @@ const setting = (name: string, explanation: string, value: number, row: Partial<
   max: 64,
   unit: '',
   tiers: ['config.ini', 'node', 'cluster', 'default'],
+  remarks: [],
   ...row,
 });
 
@@ -163,7 +173,7 @@ export function problemAt(at: number): ProblemFile {
 export const problemCount = (scene: Scene): number => (scene === 'problems' ? 59 : scene === 'large' ? 10_000 : 0);
 
 /** The keys of config.ini. */
-export function configEntries(): ConfigEntry[] {
+function configEntries(): ConfigEntry[] {
   const entry = (
     key: string,
     value: string | null,
@@ -174,6 +184,8 @@ export function configEntries(): ConfigEntry[] {
     value,
     isSecret: false,
     isSet: value !== null,
+    revision: `${key}=${value}`,
+    effect: Object.hasOwn(CONFIG_WORDS, key) ? configEffect(key as ConfigKey) : 'none',
     explanation,
     default: '',
     ...rest,
@@ -194,4 +206,28 @@ export function configEntries(): ConfigEntry[] {
     entry('https-proxy', null, 'Proxy for connections to iconik.', { default: 'the environment variable HTTPS_PROXY' }),
     entry('log-level', 'info', 'Least grave level that is logged.', { default: 'info' }),
   ];
+}
+
+/** What `config.read` answers: in the scene with problems with everything there can be to say. */
+export function configFile(scene: Scene): BridgeAnswer<'config.read'> {
+  const isBad = scene === 'problems';
+  return {
+    path: '/home/post/.config/isg-pro/config.ini',
+    entries: configEntries(),
+    warnings: isBad
+      ? [
+          'line 9: "log-level" was already set in line 4; the later one counts',
+          'line 14: unknown key "storage-adress" is kept but has no effect',
+        ]
+      : [],
+    waiting: isBad ? ['stall-ms', 'auth-token'] : [],
+    lastGoodMs: scene === 'invalid-config' ? 1_799_990_000_000 : null,
+    token: isBad
+      ? { place: 'key-store', canUseKeyStore: true, why: '' }
+      : {
+          place: 'file',
+          canUseKeyStore: false,
+          why: 'This desktop session has no key store (GNOME Keyring or KWallet), so encryption would protect nothing.',
+        },
+  };
 }

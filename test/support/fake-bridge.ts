@@ -11,7 +11,7 @@ import {
   type IsgBridge,
 } from '../../preload/contract/bridge.ts';
 import {
-  configEntries,
+  configFile,
   jobAt,
   jobCount,
   lineAt,
@@ -150,8 +150,9 @@ function sceneHandlers(scene: Scene, state: () => AppState | null, nowMs: () => 
     'app.save-support-bundle': () => ({ path: '/home/post/Downloads/isg-pro-support-post-01-2026-07-01.zip' }),
     'app.cancel-support-bundle': () => ({}),
     'agent.restart': () => ({}),
-    'config.read': () => ({ path: '/home/post/.config/isg-pro/config.ini', entries: configEntries() }),
-    'config.write': () => ({ problems: [] }),
+    'config.read': () => configFile(scene),
+    'config.write': () => ({ problems: [], conflicts: [] }),
+    'config.restore': () => ({}),
     'logs.read-files': (params) => readLines(scene, params, nowMs()),
   };
 }

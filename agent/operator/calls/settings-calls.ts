@@ -1,4 +1,10 @@
-import { TUNABLE_NAMES, TUNABLES, type TunableName, VISIBILITY_TIMEOUT } from '../../config/precedence.ts';
+import {
+  clusterOnlyInNode,
+  TUNABLE_NAMES,
+  TUNABLES,
+  type TunableName,
+  VISIBILITY_TIMEOUT,
+} from '../../config/precedence.ts';
 import { type AgentCallHandlers, CONFIG_WORDS, type ConfigKey, type SettingRow } from '../../contract/index.ts';
 import type { IconikApi } from '../../iconik/api.ts';
 import { IsgError } from '../../runtime/errors.ts';
@@ -35,7 +41,7 @@ export function settingsCalls({ node, api }: RunningNode): Pick<AgentCallHandler
 function settingRows(view: NodeView): SettingRow[] {
   const isInCluster = view.entities.cluster !== null;
   const tunables = TUNABLE_NAMES.map((name): SettingRow => {
-    const { value, wonBy, beaten } = view.tunables[name];
+    const { value, wonBy, beaten, ignored } = view.tunables[name];
     const { min, max } = TUNABLES[name];
     const key = name.replaceAll('_', '-') as ConfigKey;
     return {
@@ -48,9 +54,11 @@ function settingRows(view: NodeView): SettingRow[] {
       max,
       unit: UNITS[name],
       tiers: isInCluster ? ['config.ini', 'node', 'cluster'] : ['config.ini', 'node'],
+      remarks: ignored.map((words) => `${words} and has no effect`),
     };
   });
-  const { value, wonBy, beaten } = view.visibilityTimeout;
+  const { value, wonBy, beaten, ignored } = view.visibilityTimeout;
+  const { gateway } = view.entities;
   return [
     ...tunables,
     {
@@ -64,6 +72,7 @@ function settingRows(view: NodeView): SettingRow[] {
       max: VISIBILITY_TIMEOUT.max,
       unit: 'seconds',
       tiers: isInCluster ? ['cluster'] : [],
+      remarks: [...ignored.map((words) => `${words} and has no effect`), ...clusterOnlyInNode(gateway.settings)],
     },
   ];
 }
@@ -71,6 +80,9 @@ function settingRows(view: NodeView): SettingRow[] {
 const isTunable = (name: string): name is TunableName => Object.hasOwn(TUNABLES, name);
 
 function assertWritable(name: string, tier: 'node' | 'cluster', value: number | null): void {
+  if (name === 'db_connection_uri') {
+    throw refused('All nodes must use one database, so db_connection_uri is set on the cluster in iconik only.');
+  }
   if (name !== LEASE && !isTunable(name)) throw refused(`There is no setting "${name}".`);
   if (name === LEASE && tier === 'node') {
     throw refused('All nodes must use one lease time, so visibility_timeout is set on the cluster only.');

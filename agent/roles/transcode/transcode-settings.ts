@@ -113,7 +113,8 @@ export function settingsWith(
 
 /** What finding the settings of jobs needs. */
 export interface TranscodeSettingsDeps {
-  ofConfig: ProxySettings;
+  /** What config.ini says now. */
+  ofConfig: () => ProxySettings;
   transcoders: {
     ofFile(file: { storageId: string; path: string }, signal: AbortSignal): Promise<Transcoder | null>;
   };
@@ -125,7 +126,7 @@ export function createTranscodeSettings({ ofConfig, transcoders, log }: Transcod
   const said = new Map<string, string>();
   return async (file: { storageId: string; path: string }, signal: AbortSignal): Promise<ProxySettings> => {
     const transcoder = await transcoders.ofFile(file, signal);
-    const { settings, remarks } = settingsWith(ofConfig, transcoder);
+    const { settings, remarks } = settingsWith(ofConfig(), transcoder);
     const words = remarks.join('; ');
     if (transcoder && (said.get(transcoder.id) ?? '') !== words) {
       said.set(transcoder.id, words);

@@ -1,8 +1,9 @@
 import { Button, NativeSelect, PasswordInput, TextInput } from '@mantine/core';
-import { useId, useState } from 'react';
+import { type ReactNode, useId, useState } from 'react';
 import type { ConfigEntry } from '../../../preload/contract/bridge.ts';
 import { presentationOf } from './config-presentation.ts';
 import { tellDraft } from './settings-session.ts';
+import { EFFECT_WORDS } from './settings-summary.ts';
 
 interface FieldProps {
   entry: ConfigEntry;
@@ -119,10 +120,13 @@ export function ConfigField({
   entry,
   typed,
   problems,
+  children,
 }: {
   entry: ConfigEntry;
   typed: string | null | undefined;
   problems: readonly string[];
+  /** What else belongs below the field. */
+  children?: ReactNode;
 }) {
   const describedBy = useId();
   const props = { entry, typed, describedBy, error: problems.length === 0 ? null : problems.join(' ') };
@@ -137,7 +141,10 @@ export function ConfigField({
           {entry.key} {typed === undefined ? null : <span className="isg-unsaved">unsaved</span>}
         </span>
         <span className="isg-setting-about">
-          {entry.explanation} {entry.isSecret && !isRequired(entry) ? '' : standard}
+          {entry.explanation} {entry.isSecret && !isRequired(entry) ? '' : standard}{' '}
+          <span className="isg-effect" data-effect={entry.effect}>
+            {EFFECT_WORDS[entry.effect]}
+          </span>
         </span>
       </div>
       <div className="isg-key-field">
@@ -148,6 +155,7 @@ export function ConfigField({
         ) : (
           <LineField {...props} />
         )}
+        {children}
       </div>
     </li>
   );

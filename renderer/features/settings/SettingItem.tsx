@@ -65,6 +65,11 @@ export function SettingItem({ row, draft }: { row: SettingRow; draft: SettingsDr
         {isShown ? (
           <>
             <TierFields row={row} edits={edits} errors={errors} />
+            {row.remarks.map((remark) => (
+              <p key={remark} className="isg-small isg-remark">
+                {remark}.
+              </p>
+            ))}
             <p className="isg-dim isg-small">
               Whole numbers from {row.min} to {row.max}
               {row.unit === '' ? '' : ` ${row.unit}`}. The leftmost tier that says something counts.

@@ -1,23 +1,24 @@
 import { Button, TextInput } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { callBridge } from '../../bridge/call.ts';
 import { useNavigate } from '../../state/navigation.ts';
 import { useAppState } from '../../state/use-app-state.ts';
 import { ErrorNotice } from '../../ui/ErrorNotice.tsx';
 import { plural } from '../../ui/format.ts';
-import { RestartAgentButton } from '../../ui/RestartAgentButton.tsx';
 import { ScreenHeader, Section } from '../../ui/ScreenHeader.tsx';
 import { SkeletonRows } from '../../ui/SkeletonRows.tsx';
 import { ConfigField } from './ConfigField.tsx';
 import { groupEntries, matchesSearch } from './config-presentation.ts';
 import { sortProblems, typedProblems, withoutPath } from './config-problems.ts';
+import { FileNotices } from './FileNotices.tsx';
 import { SettingItem } from './SettingItem.tsx';
 import { saveChanges } from './save-settings.ts';
 import { configKeyOf } from './setting-tiers.ts';
 import { changesOf, countWrong, type DraftEvent, effectsOf, type SettingsDraft } from './settings-draft.ts';
-import { noteConfigSaved, tellDraft, useSettingsSession } from './settings-session.ts';
+import { tellDraft, useSettingsSession } from './settings-session.ts';
 import { settingsSentence } from './settings-summary.ts';
+import { TokenPlace } from './TokenPlace.tsx';
 import { UnsavedBar } from './UnsavedBar.tsx';
 import { type SavedState, useSavedSettings } from './use-saved-settings.ts';
 import './settings.css';
@@ -26,23 +27,6 @@ const CALLS = {
   writeConfig: (params: Parameters<typeof callBridge<'config.write'>>[1]) => callBridge('config.write', params),
   writeSetting: (params: Parameters<typeof callBridge<'settings.write'>>[1]) => callBridge('settings.write', params),
 };
-
-function RestartHint() {
-  const { configSavedMs } = useSettingsSession();
-  const state = useAppState();
-  if (configSavedMs === null || state?.agent.state !== 'running' || state.agent.sinceMs >= configSavedMs) return null;
-  return (
-    <div data-testid="restart-hint">
-      <ErrorNotice
-        status="warning"
-        isLive
-        cause="config.ini was changed; the agent still runs with the old values."
-        remedy="Restart the agent to use the new ones. Changes of node and cluster count without a restart."
-        action={<RestartAgentButton />}
-      />
-    </div>
-  );
-}
 
 function Limits({ saved, draft, search }: { saved: SavedState; draft: SettingsDraft; search: string }) {
   const { rows, rowsError, isLoading } = saved;
@@ -78,7 +62,15 @@ function Limits({ saved, draft, search }: { saved: SavedState; draft: SettingsDr
   );
 }
 
-function ConfigGroups({ saved, draft, search }: { saved: SavedState; draft: SettingsDraft; search: string }) {
+function ConfigGroups({
+  saved,
+  draft,
+  search,
+}: {
+  saved: ReturnType<typeof useSavedSettings>;
+  draft: SettingsDraft;
+  search: string;
+}) {
   const { rows, config, configError } = saved;
   const state = useAppState();
   if (config === null) {
@@ -112,7 +104,11 @@ function ConfigGroups({ saved, draft, search }: { saved: SavedState; draft: Sett
                 (draft.config[entry.key] === undefined ? inFile.byKey.get(entry.key) : undefined) ??
                 []
               }
-            />
+            >
+              {entry.key === 'auth-token' && draft.config[entry.key] === undefined ? (
+                <TokenPlace token={config.token} reload={saved.reload} />
+              ) : null}
+            </ConfigField>
           ))}
         </ul>
       </Section>
@@ -155,8 +151,8 @@ function useSave(saved: ReturnType<typeof useSavedSettings>, onRefused: () => vo
     const path = saved.config?.path ?? '';
     const tell = (event: DraftEvent) =>
       settled.push(event.type === 'config-refused' ? { ...event, problems: withoutPath(event.problems, path) } : event);
-    const outcome = await saveChanges(changes, CALLS, tell, keys);
-    if (outcome.configChanged) noteConfigSaved(Date.now());
+    const shownNow = Object.fromEntries(shown.entries.map(({ key, revision }) => [key, revision]));
+    const outcome = await saveChanges(changes, CALLS, tell, { keys, seen: { ...shownNow, ...draft.seen } });
     await saved.reload();
     for (const event of settled) tellDraft(event);
     setIsSaving(false);
@@ -171,6 +167,13 @@ function useSave(saved: ReturnType<typeof useSavedSettings>, onRefused: () => vo
 export function SettingsScreen() {
   const navigate = useNavigate();
   const saved = useSavedSettings();
+  const { reload } = saved;
+  const state = useAppState();
+  // an agent that has started has taken up what waited for it; a file that was mended or broken says something else
+  const occasion = `${state?.agent.state} ${state?.config.status}`;
+  useEffect(() => {
+    if (occasion !== '') void reload();
+  }, [occasion, reload]);
   const [search, setSearch] = useState('');
   const content = useRef<HTMLDivElement>(null);
   const { draft, changes, effects, wrong, isSaving, said, save } = useSave(saved, () =>
@@ -195,7 +198,7 @@ export function SettingsScreen() {
           Set-up assistant
         </Button>
       </ScreenHeader>
-      <RestartHint />
+      {saved.config === null ? null : <FileNotices config={saved.config} reload={saved.reload} />}
       <RefusedList draft={draft} />
       <div className="isg-stack" ref={content}>
         <Limits saved={saved} draft={draft} search={search} />

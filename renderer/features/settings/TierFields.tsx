@@ -5,9 +5,9 @@ import { TIER_WORDS, type Tier, type TierCell, type TierEdits, tierCells, whyNot
 import { tellDraft } from './settings-session.ts';
 
 const ABOUT: Readonly<Record<Tier, string>> = {
-  'config.ini': 'On this machine; needs a restart of the agent',
-  node: 'For this node, on any machine',
-  cluster: 'For all nodes of the cluster',
+  'config.ini': 'On this machine; counts within a second',
+  node: 'For this node, on any machine; counts within 10 s',
+  cluster: 'For all nodes of the cluster; counts within 10 s',
   default: 'When nobody says anything',
 };
 

@@ -9,8 +9,6 @@ export interface SettingsCalls {
 
 /** What a save came to. */
 export interface SaveOutcome {
-  /** Whether config.ini was changed, so that the agent needs a restart. */
-  configChanged: boolean;
   saved: number;
   /** Changes that are still unsaved because they were refused. */
   refused: number;
@@ -19,18 +17,33 @@ export interface SaveOutcome {
 const messageOf = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : 'It failed without a reason.';
 
+/** What is known of config.ini: its keys, and their revisions as the user saw them. */
+export interface KnownFile {
+  keys: readonly string[];
+  seen: Readonly<Record<string, string>>;
+}
+
 type ConfigChange = Extract<Change, { kind: 'config' }>;
 
 async function saveConfig(
   changes: readonly ConfigChange[],
   calls: SettingsCalls,
   tell: (event: DraftEvent) => void,
-  keys: readonly string[],
+  { keys, seen }: KnownFile,
 ): Promise<boolean> {
   try {
-    const { problems } = await calls.writeConfig({
-      changes: Object.fromEntries(changes.map(({ key, value }) => [key, value])),
+    const revisions = changes.flatMap(({ key }): [string, string][] => {
+      const revision = seen[key];
+      return revision === undefined ? [] : [[key, revision]];
     });
+    const { problems, conflicts } = await calls.writeConfig({
+      changes: Object.fromEntries(changes.map(({ key, value }) => [key, value])),
+      seen: Object.fromEntries(revisions),
+    });
+    if (conflicts.length > 0) {
+      tell({ type: 'config-conflict', conflicts });
+      return false;
+    }
     if (problems.length > 0) {
       tell({ type: 'config-refused', problems, keys });
       return false;
@@ -52,11 +65,11 @@ export async function saveChanges(
   changes: readonly Change[],
   calls: SettingsCalls,
   tell: (event: DraftEvent) => void,
-  keys: readonly string[],
+  file: KnownFile,
 ): Promise<SaveOutcome> {
   const config = changes.filter((change) => change.kind === 'config');
-  if (config.length > 0 && !(await saveConfig(config, calls, tell, keys))) {
-    return { configChanged: false, saved: 0, refused: changes.length };
+  if (config.length > 0 && !(await saveConfig(config, calls, tell, file))) {
+    return { saved: 0, refused: changes.length };
   }
   let refused = 0;
   for (const change of changes) {
@@ -69,5 +82,5 @@ export async function saveChanges(
       tell({ type: 'change-refused', id: change.id, message: messageOf(thrown) });
     }
   }
-  return { configChanged: config.length > 0, saved: changes.length - refused, refused };
+  return { saved: changes.length - refused, refused };
 }

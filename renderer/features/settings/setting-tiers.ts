@@ -1,12 +1,10 @@
 import type { SettingRow } from '../../../agent/contract/index.ts';
+import { resolveTiers, TIERS } from '../../../agent/contract/precedence.ts';
 
 /** Who may say a value, as the contract spells it. */
 export type Tier = SettingRow['wonBy'];
 /** Tiers that people may edit. */
 export type EditableTier = Exclude<Tier, 'default'>;
-
-/** All tiers, strongest first: the order of precedence and of the columns (design: settings). */
-const TIER_ORDER: readonly Tier[] = ['config.ini', 'node', 'cluster', 'default'];
 
 /** Tiers as people read them. */
 export const TIER_WORDS: Readonly<Record<Tier, string>> = {
@@ -84,18 +82,21 @@ function draftTier(row: SettingRow, edits: TierEdits, tier: Tier): DraftTier {
 
 /** What would count once the edits are saved. A refused text counts as not typed. */
 export function effectiveAfter(row: SettingRow, edits: TierEdits): { value: number; wonBy: Tier } {
-  for (const tier of TIER_ORDER) {
-    const { value } = draftTier(row, edits, tier);
-    if (value !== null) return { value, wonBy: tier };
-  }
+  const standard = savedValue(row, 'default');
   // the agent names the default as winner or beaten; without it there is nothing better to say than what counts now
-  return { value: row.value, wonBy: row.wonBy };
+  const range = { default: standard ?? row.value, min: row.min, max: row.max };
+  const said = TIERS.filter((tier) => tier !== 'default').map((tier) => ({
+    tier,
+    value: draftTier(row, edits, tier).value,
+  }));
+  const { value, wonBy } = resolveTiers(row.name, range, said);
+  return { value, wonBy: standard === null && wonBy === 'default' ? row.wonBy : wonBy };
 }
 
 /** The four columns of an unfolded setting, strongest first. */
 export function tierCells(row: SettingRow, edits: TierEdits): TierCell[] {
   const { wonBy } = effectiveAfter(row, edits);
-  return TIER_ORDER.map((tier) => {
+  return TIERS.map((tier) => {
     const { value, problem } = draftTier(row, edits, tier);
     const saved = savedValue(row, tier);
     const typed = tier === 'default' ? undefined : edits[tier];

@@ -1,6 +1,6 @@
 import { isSecretValue } from '../../../agent/contract/config-keys.ts';
 import type { SettingRow } from '../../../agent/contract/index.ts';
-import type { ConfigEntry } from '../../../preload/contract/bridge.ts';
+import type { ConfigConflict, ConfigEntry } from '../../../preload/contract/bridge.ts';
 import { NO_PROBLEMS, relationProblems, type SortedProblems, sortProblems, typedProblem } from './config-problems.ts';
 import {
   configKeyOf,
@@ -25,6 +25,8 @@ export interface SettingsDraft {
   tiers: Readonly<Record<string, TierEdits>>;
   /** By key of config.ini; null removes the key. Tunables of config.ini stand in `tiers` while rows are known. */
   config: Readonly<Record<string, string | null>>;
+  /** Revisions of the keys as they stood when they were first edited, by key: nobody else's edit is overwritten. */
+  seen: Readonly<Record<string, string>>;
   /** What main refused at the last save; cleared key by key as they are edited. */
   problems: SortedProblems;
   /** Changes iconik refused at the last save, by change id. */
@@ -32,7 +34,13 @@ export interface SettingsDraft {
 }
 
 /** Nothing typed. */
-export const EMPTY_DRAFT: SettingsDraft = { tiers: {}, config: {}, problems: NO_PROBLEMS, refusals: {} };
+export const EMPTY_DRAFT: SettingsDraft = {
+  tiers: {},
+  config: {},
+  seen: {},
+  problems: NO_PROBLEMS,
+  refusals: {},
+};
 
 /** What happens to the draft. */
 export type DraftEvent =
@@ -41,6 +49,8 @@ export type DraftEvent =
   /** Takes the edit of a key back; for secrets, whose saved value nobody here knows. */
   | { type: 'config-reverted'; key: string }
   | { type: 'config-refused'; problems: readonly string[]; keys: readonly string[] }
+  /** Somebody else changed these keys in the file meanwhile. */
+  | { type: 'config-conflict'; conflicts: readonly ConfigConflict[] }
   | { type: 'change-refused'; id: string; message: string }
   | { type: 'change-saved'; change: Change }
   | { type: 'discarded' };
@@ -101,9 +111,11 @@ function typeConfig(draft: SettingsDraft, entry: ConfigEntry, value: string | nu
   const wanted = value === null || value.trim() === '' ? null : value;
   const isSame = entry.isSecret ? wanted === null && !entry.isSet : wanted === entry.value;
   const config = without(draft.config, entry.key);
+  const seen = isSame ? without(draft.seen, entry.key) : { [entry.key]: entry.revision, ...draft.seen };
   return {
     ...draft,
     config: isSame ? config : { ...config, [entry.key]: wanted },
+    seen,
     problems: withoutProblems(draft.problems, entry.key),
   };
 }
@@ -121,12 +133,26 @@ function forget(draft: SettingsDraft, change: Change): SettingsDraft {
   return {
     ...draft,
     refusals: without(draft.refusals, change.id),
+    seen: change.kind === 'config' ? without(draft.seen, change.key) : draft.seen,
     // what was typed while the save ran is unsaved still
     tiers: typed !== undefined && numberOf(typed) === saved ? left : draft.tiers,
     config:
       change.kind === 'config' && draft.config[change.key] === change.value
         ? without(draft.config, change.key)
         : draft.config,
+  };
+}
+
+// Who saves again after having read it means it: the next try names what stands there now.
+function conflicting(draft: SettingsDraft, conflicts: readonly ConfigConflict[]): SettingsDraft {
+  const words = ({ key, value, isSet }: ConfigConflict): string => {
+    const now = isSet ? (value === null ? 'it has another value now' : `it says ${value} now`) : 'it is not set now';
+    return `${key} was changed in the file meanwhile: ${now}. Save again to overwrite that, or discard your change.`;
+  };
+  return {
+    ...draft,
+    seen: { ...draft.seen, ...Object.fromEntries(conflicts.map(({ key, revision }) => [key, revision])) },
+    problems: { general: [], byKey: new Map(conflicts.map((conflict) => [conflict.key, [words(conflict)]])) },
   };
 }
 
@@ -141,10 +167,13 @@ export function nextDraft(draft: SettingsDraft, event: DraftEvent): SettingsDraf
       return {
         ...draft,
         config: without(draft.config, event.key),
+        seen: without(draft.seen, event.key),
         problems: withoutProblems(draft.problems, event.key),
       };
     case 'config-refused':
       return { ...draft, problems: sortProblems(event.problems, event.keys) };
+    case 'config-conflict':
+      return conflicting(draft, event.conflicts);
     case 'change-refused':
       return { ...draft, refusals: { ...draft.refusals, [event.id]: event.message } };
     case 'change-saved': {

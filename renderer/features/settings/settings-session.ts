@@ -4,11 +4,9 @@ import { type DraftEvent, EMPTY_DRAFT, nextDraft, type SettingsDraft } from './s
 /** What outlives the screen while the window lives, so that a look at another screen loses nothing that was typed. */
 export interface SettingsSession {
   draft: SettingsDraft;
-  /** When config.ini was last changed here, milliseconds since the epoch; null = not. */
-  configSavedMs: number | null;
 }
 
-let session: SettingsSession = { draft: EMPTY_DRAFT, configSavedMs: null };
+let session: SettingsSession = { draft: EMPTY_DRAFT };
 const listeners = new Set<() => void>();
 
 function set(next: SettingsSession): void {
@@ -23,12 +21,7 @@ const subscribe = (listener: () => void) => {
 
 /** Applies an event to the draft. */
 export function tellDraft(event: DraftEvent): void {
-  set({ ...session, draft: nextDraft(session.draft, event) });
-}
-
-/** Notes that config.ini was changed now. */
-export function noteConfigSaved(atMs: number): void {
-  set({ ...session, configSavedMs: atMs });
+  set({ draft: nextDraft(session.draft, event) });
 }
 
 /** The session, kept current. */

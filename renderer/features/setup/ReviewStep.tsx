@@ -1,4 +1,5 @@
-import type { ConfigEntry } from '../../../preload/contract/bridge.ts';
+import { Checkbox } from '@mantine/core';
+import type { ConfigEntry, TokenPlace } from '../../../preload/contract/bridge.ts';
 import { useCall } from '../../bridge/use-call.ts';
 import { navigate } from '../../state/navigation.ts';
 import { useAppState } from '../../state/use-app-state.ts';
@@ -10,6 +11,27 @@ import { chosenGateway, mountOf, storagesToMount } from './setup-state.ts';
 import { useSetup } from './use-setup.ts';
 
 const NO_ENTRIES: readonly ConfigEntry[] = [];
+
+function TokenChoice({ token }: { token: TokenPlace | null }) {
+  const { state, setup } = useSetup();
+  const isKept = state.tokenPlace === 'key-store';
+  const where = isKept
+    ? 'The token is encrypted by this system and does not stand in the file. Only this application can hand it to the node.'
+    : 'The token is written in full; it is masked only here.';
+  return (
+    <div className="isg-review-token">
+      <Checkbox
+        label="Keep the token in this system's key store instead of config.ini"
+        checked={isKept}
+        disabled={token === null || !token.canUseKeyStore}
+        onChange={(event) =>
+          setup.tell({ type: 'token-place-chosen', place: event.currentTarget.checked ? 'key-store' : 'file' })
+        }
+      />
+      <p className="isg-small isg-dim">{token === null || token.canUseKeyStore ? where : `${token.why} ${where}`}</p>
+    </div>
+  );
+}
 
 /** Step 4: exactly what will be written, before it is. */
 export function ReviewStep() {
@@ -48,7 +70,7 @@ export function ReviewStep() {
           ))}
         </pre>
       </div>
-      <p className="isg-small isg-dim">The token is written in full; it is masked only here.</p>
+      <TokenChoice token={now.data?.token ?? null} />
       <dl className="isg-review-facts">
         <dt>Storage gateway</dt>
         <dd>{chosenGateway(state)?.name}</dd>

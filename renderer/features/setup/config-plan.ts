@@ -25,7 +25,9 @@ export function configChanges({ account, gatewayId }: SetupState): Record<string
 
 /** What `configChanges` will write, line by line, with the token masked, beside what the file says now. */
 export function configLines(state: SetupState, entries: readonly ConfigEntry[]): ConfigLine[] {
-  return Object.entries(configChanges(state)).map(([key, value]) => {
+  const lines = Object.entries(configChanges(state));
+  const written = state.tokenPlace === 'file' ? lines : lines.filter(([key]) => key !== 'auth-token');
+  return written.map(([key, value]) => {
     const now = entries.find((entry) => entry.key === key);
     if (key === 'auth-token') return { key, shown: MASKED, replaces: now?.isSet ? 'the token that is set' : null };
     const replaces = now?.isSet && now.value !== null && now.value !== value ? now.value : null;

@@ -170,7 +170,10 @@ class Session implements SetupSession {
       ({ config }) => config.status === 'absent',
       () => false,
     );
-    const { problems } = await this.#world.call('config.write', { changes: configChanges(this.#state) });
+    const { tokenPlace } = this.#state;
+    const changes = configChanges(this.#state);
+    // without revisions: who has gone through all steps means what stands on the last one
+    const { problems } = await this.#world.call('config.write', { changes, tokenPlace });
     if (problems.length > 0) {
       this.tell({ type: 'config-refused', problems });
       return;

@@ -51,6 +51,8 @@ export interface SetupState {
   work: SetupWork | null;
   /** Why the last work of this step failed, in words. */
   error: string | null;
+  /** Where the token goes. */
+  tokenPlace: 'file' | 'key-store';
   /** What main refused in config.ini. */
   problems: readonly string[];
   /** When the writing of config.ini began, milliseconds since the epoch; null = not written. */
@@ -75,6 +77,7 @@ export type SetupEvent =
   | { type: 'mount-test-started'; storageId: string }
   | { type: 'mount-tested'; storageId: string; path: string; ok: boolean; reason: string; remedy: string }
   | { type: 'mounts-told' }
+  | { type: 'token-place-chosen'; place: 'file' | 'key-store' }
   | { type: 'went'; step: SetupStep }
   | { type: 'config-refused'; problems: readonly string[] }
   | { type: 'config-written'; atMs: number }
@@ -96,6 +99,7 @@ export const FRESH_SETUP: SetupState = {
   areMountsTold: false,
   work: null,
   error: null,
+  tokenPlace: 'file',
   problems: [],
   writtenMs: null,
 };
@@ -237,6 +241,8 @@ export function nextSetup(state: SetupState, event: SetupEvent): SetupState {
         areMountsTold: false,
         error: null,
       };
+    case 'token-place-chosen':
+      return { ...state, tokenPlace: event.place, problems: [] };
     case 'work-started':
       return { ...state, work: event.work, error: null, problems: [] };
     case 'work-failed':

@@ -57,7 +57,10 @@ function downBanner(state: AppState, ageMs: number | null, nowMs: number): Agent
 const configBanner = (state: AppState): AgentBanner => ({
   status: 'failing',
   cause: `config.ini has ${plural(state.config.problems.length, 'problem')}.`,
-  consequence: 'The agent cannot start until they are mended; it starts by itself when the file is saved.',
+  consequence:
+    state.agent.state === 'running'
+      ? 'The node goes on with the settings of before; what is saved next counts by itself when it is right.'
+      : 'The agent cannot start until they are mended; it starts by itself when the file is saved.',
   remedy: state.config.path,
   lines: state.config.problems,
   action: 'open-settings',

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,6 +18,8 @@ import { watchConfig } from '../../../main/config-file/watch-config.ts';
 
 const GOOD = '; ours\r\n[main]\r\napp-id = a\r\nauth-token = hunter22\r\nstorage-gateway-id=g\r\nvendor-thing = 1\r\n';
 
+const WRITTEN = { problems: [], conflicts: [] };
+
 let dir: string;
 let path: string;
 beforeEach(() => {
@@ -29,7 +32,7 @@ const text = (file = path) => readFileSync(file, 'utf8');
 describe('reading', () => {
   it('tells an absent file from an invalid one', async () => {
     const store = createConfigStore(path);
-    expect(await store.check()).toEqual({ status: 'absent', problems: [] });
+    expect(await store.check()).toMatchObject({ status: 'absent', problems: [] });
     writeFileSync(path, '[main]\napp-id = a\nproxy-bitrate = 1\n');
     const { status, problems } = await store.check();
     expect(status).toBe('invalid');
@@ -40,7 +43,7 @@ describe('reading', () => {
       ]),
     );
     writeFileSync(path, GOOD);
-    expect(await store.check()).toEqual({ status: 'ok', problems: [] });
+    expect(await store.check()).toMatchObject({ status: 'ok', problems: [] });
   });
 
   it('finds the same problems as the agent', async () => {
@@ -66,39 +69,50 @@ describe('reading', () => {
     for (const { explanation } of entries) expect(explanation).toMatch(/^\p{L}.*\.$/u);
   });
 
-  it('calls a file that is not UTF-8 unreadable, and does not touch it', async () => {
-    const bytes = Buffer.from([0x5b, 0xff, 0xfe]);
+  it('calls a file in UTF-16 unreadable, says what to do, and does not touch it', async () => {
+    const bytes = Buffer.from(`\uFEFF${GOOD}`, 'utf16le');
     writeFileSync(path, bytes);
     const store = createConfigStore(path);
-    expect((await store.check()).problems).toEqual(['the file cannot be read: it is not UTF-8 text']);
+    expect((await store.check()).problems).toEqual(['the file is UTF-16 ("Unicode") text; save it as UTF-8']);
     await expect(store.write({ 'app-id': 'x' })).rejects.toMatchObject({ code: 'config-unreadable' });
     expect(readFileSync(path)).toEqual(bytes);
+  });
+
+  it('keeps bytes of another code page in comments, and refuses them in a value', async () => {
+    const comment = Buffer.from('; f\xfcr Schnittpl\xe4tze\n', 'latin1');
+    writeFileSync(path, Buffer.concat([comment, Buffer.from(GOOD)]));
+    const store = createConfigStore(path);
+    expect(await store.write({ 'app-id': 'b' })).toEqual(WRITTEN);
+    expect(readFileSync(path).subarray(0, comment.length)).toEqual(comment);
+    writeFileSync(path, Buffer.concat([Buffer.from(GOOD), Buffer.from('ffmpeg-path = /b\xfccher\n', 'latin1')]));
+    expect((await store.check()).problems).toEqual(['line 7: ffmpeg-path holds bytes that are no UTF-8 text']);
   });
 });
 
 describe('writing', () => {
-  it('changes the value alone, keeps the last good file beside it, and hides both from others', async () => {
-    writeFileSync(path, GOOD, { mode: 0o644 });
-    expect(await createConfigStore(path).write({ 'app-id': 'b' })).toEqual([]);
+  it('changes the value alone, keeps the mode of the file, and the last good one beside it for its owner only', async () => {
+    writeFileSync(path, GOOD, { mode: 0o640 });
+    expect(await createConfigStore(path).write({ 'app-id': 'b' })).toEqual(WRITTEN);
     expect(text()).toBe(GOOD.replace('app-id = a', 'app-id = b'));
     expect(text(`${path}.bak`)).toBe(GOOD);
-    expect([statSync(path).mode & 0o777, statSync(`${path}.bak`).mode & 0o777]).toEqual([0o600, 0o600]);
+    expect([statSync(path).mode & 0o777, statSync(`${path}.bak`).mode & 0o777]).toEqual([0o640, 0o600]);
     expect(readdirSync(dir).sort()).toEqual(['config.ini', 'config.ini.bak']);
   });
 
   it('makes file and folder from nothing', async () => {
     const store = createConfigStore(join(dir, 'a/b/config.ini'));
     const changes = { 'app-id': 'a', 'auth-token': 't', 'storage-gateway-id': 'g' };
-    expect(await store.write(changes)).toEqual([]);
+    expect(await store.write(changes)).toEqual(WRITTEN);
     expect(text(store.path)).toBe('[main]\napp-id = a\nauth-token = t\nstorage-gateway-id = g\n');
   });
 
   it('refuses with all problems what would not run, and writes nothing', async () => {
     writeFileSync(path, GOOD);
     const store = createConfigStore(path);
-    const problems = await store.write({ 'proxy-bitrate': '7', 'log-level': 'loud', 'auth-token': null });
+    const { problems } = await store.write({ 'proxy-bitrate': '7', 'log-level': 'loud', 'auth-token': null });
     expect(problems).toHaveLength(3);
-    expect(await store.write({ 'app-idd': 'x', 'app-id': 'two\nlines', 'visibility-timeout': '60' })).toHaveLength(3);
+    const unknown = await store.write({ 'app-idd': 'x', 'app-id': 'two\nlines', 'visibility-timeout': '60' });
+    expect(unknown.problems).toHaveLength(3);
     expect(text()).toBe(GOOD);
     expect(readdirSync(dir)).toEqual(['config.ini']);
   });
@@ -108,7 +122,7 @@ describe('writing', () => {
     const store = createConfigStore(path);
     await store.write({ 'log-level': 'debug' });
     writeFileSync(path, GOOD.replace('app-id = a', 'app-id ='));
-    expect(await store.write({ 'app-id': 'c' })).toEqual([]);
+    expect(await store.write({ 'app-id': 'c' })).toEqual(WRITTEN);
     expect(text(`${path}.bak`)).toBe(GOOD);
   });
 
@@ -117,7 +131,8 @@ describe('writing', () => {
     const store = createConfigStore(path);
     const keys = ['ffmpeg-path', 'ffprobe-path', 'data-dir', 'app-id'];
     await Promise.all(keys.map((key) => store.write({ [key]: `/${key}` })));
-    for (const key of keys) expect(await store.readValue(key)).toBe(`/${key}`);
+    const values = await store.readValues();
+    for (const key of keys) expect(values.get(key)).toBe(`/${key}`);
   });
 
   it('writes through a symbolic link', async () => {
@@ -135,6 +150,58 @@ describe('writing', () => {
     const changes = { 'app-id': 'a', 'auth-token': 't', 'storage-gateway-id': 'g' };
     await expect(store.write(changes)).rejects.toMatchObject({ code: 'config-not-written', retry: 'transient' });
     expect(readdirSync(dir)).toEqual(['file']);
+  });
+});
+
+describe('a file that others use, too', () => {
+  const revisionOf = async (key: string) =>
+    (await createdStore.readEntries()).find((entry) => entry.key === key)?.revision ?? '';
+  let createdStore: ReturnType<typeof createConfigStore>;
+  beforeEach(() => {
+    writeFileSync(path, GOOD);
+    createdStore = createConfigStore(path);
+  });
+
+  it('keeps what they changed at other keys', async () => {
+    const seen = { 'app-id': await revisionOf('app-id') };
+    writeFileSync(path, `${GOOD}log-level = warn\r\n`);
+    expect(await createdStore.write({ 'app-id': 'b' }, seen)).toEqual(WRITTEN);
+    expect(text()).toBe(`${GOOD}log-level = warn\r\n`.replace('app-id = a', 'app-id = b'));
+  });
+
+  it('reports a key that they changed instead of overwriting it, and overwrites it when told again', async () => {
+    const seen = { 'app-id': await revisionOf('app-id'), 'auth-token': await revisionOf('auth-token') };
+    writeFileSync(path, GOOD.replace('app-id = a', 'app-id = theirs').replace('hunter22', 'hunter33'));
+    const { conflicts } = await createdStore.write({ 'app-id': 'mine', 'auth-token': 'mine2' }, seen);
+    expect(conflicts).toMatchObject([
+      { key: 'app-id', value: 'theirs', isSet: true },
+      { key: 'auth-token', value: null, isSet: true },
+    ]);
+    expect(JSON.stringify(conflicts)).not.toContain('hunter');
+    expect(text()).toContain('theirs');
+    const again = Object.fromEntries(conflicts.map(({ key, revision }) => [key, revision]));
+    expect(await createdStore.write({ 'app-id': 'mine', 'auth-token': 'mine2' }, again)).toEqual(WRITTEN);
+    expect(text()).toContain('app-id = mine');
+  });
+
+  it('that they broke can be put back as it was last good, also when that was no save of ours', async () => {
+    const good = `${GOOD}log-level = warn\r\n`;
+    writeFileSync(path, good);
+    await createdStore.check();
+    writeFileSync(path, 'app-id =');
+    expect((await createdStore.check()).status).toBe('invalid');
+    expect(await createdStore.lastGoodMs()).toEqual(expect.any(Number));
+    await createdStore.restore();
+    expect([text(), text(`${path}.broken`)]).toEqual([good, 'app-id =']);
+  });
+
+  it.skipIf(process.platform === 'win32')('marked read-only is not replaced, and words say so', async () => {
+    chmodSync(path, 0o444);
+    await expect(createdStore.write({ 'app-id': 'b' })).rejects.toMatchObject({
+      code: 'config-not-written',
+      message: expect.stringContaining('marked read-only'),
+    });
+    expect(text()).toBe(GOOD);
   });
 });
 

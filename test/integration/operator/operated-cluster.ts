@@ -27,9 +27,10 @@ export class OperatedCluster {
     return new OperatedCluster(media, dir);
   }
 
-  start(name: string): ChildAgent {
+  start(name: string, ...flags: string[]): ChildAgent {
     const folder = join(this.#dir, name);
-    const agent = new ChildAgent(AGENT, ['--config', join(folder, 'config.ini'), '--data-dir', join(folder, 'data')]);
+    const args = ['--config', join(folder, 'config.ini'), '--data-dir', join(folder, 'data'), ...flags];
+    const agent = new ChildAgent(AGENT, args);
     this.#agents.push(agent);
     return agent;
   }

@@ -36,7 +36,8 @@ function open(
     'app.cancel-support-bundle': () => ({}),
     'agent.restart': () => ({}),
     'config.read': unused,
-    'config.write': () => ({ problems: [] }),
+    'config.write': () => ({ problems: [], conflicts: [] }),
+    'config.restore': () => ({}),
     'logs.read-files': () => ({ lines: [], nextCursor: null }),
     ...over.handlers,
   };

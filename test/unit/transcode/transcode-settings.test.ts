@@ -96,7 +96,7 @@ describe('the settings of a job', () => {
     const warnings: string[] = [];
     let now = transcoder({ data: 'x' });
     const settings = createTranscodeSettings({
-      ofConfig: DEFAULT_PROXY_SETTINGS,
+      ofConfig: () => DEFAULT_PROXY_SETTINGS,
       transcoders: { ofFile: async () => now },
       log: { ...silentLogger, warn: (message) => warnings.push(message) },
     });

@@ -21,6 +21,7 @@ const PARAMS: { [Name in BridgeCallName]: BridgeParams<Name> } = {
   'agent.restart': {},
   'config.read': {},
   'config.write': { changes: { uploads: null } },
+  'config.restore': {},
   'logs.read-files': { minLevel: 'debug', text: '', ...page },
   'jobs.list': { roles: [], states: [], storageId: null, nodeName: null, text: '', ...page },
   'jobs.cancel': { jobId: 'a' },

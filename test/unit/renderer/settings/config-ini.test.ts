@@ -21,6 +21,8 @@ const entry = (key: string): ConfigEntry => ({
   value: null,
   isSecret: false,
   isSet: false,
+  revision: '',
+  effect: 'restart',
   explanation: '',
   default: '',
 });
@@ -150,7 +152,7 @@ async function save(changes: Change[], calls: Partial<SettingsCalls>) {
     {
       writeConfig: async (params) => {
         made.push(`config ${JSON.stringify(params.changes)}`);
-        return (await calls.writeConfig?.(params)) ?? { problems: [] };
+        return (await calls.writeConfig?.(params)) ?? { problems: [], conflicts: [] };
       },
       writeSetting: async (params) => {
         made.push(`${params.tier} ${params.value}`);
@@ -158,7 +160,7 @@ async function save(changes: Change[], calls: Partial<SettingsCalls>) {
       },
     },
     (event) => told.push(event),
-    ['log-level'],
+    { keys: ['log-level'], seen: { 'log-level': 'r1' } },
   );
   return { outcome, made, told: told.map(({ type }) => type) };
 }
@@ -167,16 +169,27 @@ describe('saving', () => {
   it('config.ini goes in one write, then node and cluster one by one', async () => {
     const { outcome, made } = await save([tierChange('node'), configChange, tierChange('cluster')], {});
     expect(made).toEqual(['config {"log-level":"debug"}', 'node 8', 'cluster 8']);
-    expect(outcome).toEqual({ configChanged: true, saved: 3, refused: 0 });
+    expect(outcome).toEqual({ saved: 3, refused: 0 });
   });
 
   it('a refused config.ini sends nothing to iconik', async () => {
     const { outcome, made, told } = await save([configChange, tierChange('node')], {
-      writeConfig: async () => ({ problems: ['line 1: log-level is wrong'] }),
+      writeConfig: async () => ({ problems: ['line 1: log-level is wrong'], conflicts: [] }),
     });
     expect(made).toHaveLength(1);
     expect(told).toEqual(['config-refused']);
-    expect(outcome).toEqual({ configChanged: false, saved: 0, refused: 2 });
+    expect(outcome).toEqual({ saved: 0, refused: 2 });
+  });
+
+  it('a key that somebody else changed is told, with the revision that the user saw, and nothing goes to iconik', async () => {
+    const seen: unknown[] = [];
+    const { made, told } = await save([configChange, tierChange('node')], {
+      writeConfig: async (params) => {
+        seen.push(params.seen);
+        return { problems: [], conflicts: [{ key: 'log-level', value: 'warn', isSet: true, revision: 'r2' }] };
+      },
+    });
+    expect([made.length, told, seen]).toEqual([1, ['config-conflict'], [{ 'log-level': 'r1' }]]);
   });
 
   it('a config.ini that cannot be written is told in words', async () => {
@@ -184,7 +197,7 @@ describe('saving', () => {
       writeConfig: () => Promise.reject(new Error('The disk is full.')),
     });
     expect(told).toEqual(['config-refused']);
-    expect(outcome.configChanged).toBe(false);
+    expect(outcome.saved).toBe(0);
   });
 
   it('a refusal of iconik does not stop the other changes', async () => {
@@ -193,12 +206,13 @@ describe('saving', () => {
         params.tier === 'node' ? Promise.reject(new Error('Forbidden.')) : Promise.resolve({}),
     });
     expect(told).toEqual(['change-refused', 'change-saved']);
-    expect(outcome).toEqual({ configChanged: false, saved: 1, refused: 1 });
+    expect(outcome).toEqual({ saved: 1, refused: 1 });
   });
 });
 
 describe('the sentence of the settings', () => {
-  const config = { path: '/c.ini', entries: [] };
+  const token = { place: 'file' as const, canUseKeyStore: true, why: '' };
+  const config = { path: '/c.ini', entries: [], warnings: [], waiting: [], lastGoodMs: null, token };
 
   it('counts what is set, and what is set more than once', () => {
     const sentence = settingsSentence({ rows: settingRows(), config, isLoading: false });

@@ -23,6 +23,7 @@ const row: SettingRow = {
   max: 64,
   unit: '',
   tiers: ['config.ini', 'node', 'cluster', 'default'],
+  remarks: [],
 };
 const clusterOnly: SettingRow = {
   ...row,

@@ -21,12 +21,15 @@ const row: SettingRow = {
   max: 64,
   unit: 'jobs',
   tiers: ['config.ini', 'node', 'cluster', 'default'],
+  remarks: [],
 };
 const entry = (key: string, value: string | null, rest: Partial<ConfigEntry> = {}): ConfigEntry => ({
   key,
   value,
   isSecret: false,
   isSet: value !== null,
+  revision: String(value),
+  effect: 'restart',
   explanation: '',
   default: 'info',
   ...rest,
@@ -65,6 +68,19 @@ describe('what is unsaved', () => {
     expect(changesOf(draftOf(typedKey(logLevel, ' ')), saved)).toMatchObject([
       { key: 'log-level', value: null, from: 'info', to: 'not set' },
     ]);
+  });
+
+  it('a key that somebody else changed keeps its edit, says what stands there, and is overwritten only when saved again', () => {
+    const typed = draftOf(typedKey(logLevel, 'debug'));
+    expect(typed.seen).toEqual({ 'log-level': logLevel.revision });
+    const conflict = { key: 'log-level', value: 'warn', isSet: true, revision: 'theirs' };
+    const told = nextDraft(typed, { type: 'config-conflict', conflicts: [conflict] });
+    expect(told.config).toEqual({ 'log-level': 'debug' });
+    expect(told.problems.byKey.get('log-level')?.[0]).toContain('it says warn now. Save again to overwrite');
+    expect(told.seen).toEqual({ 'log-level': 'theirs' });
+    // typing on does not take the newer revision back
+    expect(nextDraft(told, typedKey(logLevel, 'error')).seen).toEqual({ 'log-level': 'theirs' });
+    expect(nextDraft(told, { type: 'config-reverted', key: 'log-level' }).seen).toEqual({});
   });
 
   it('a refused text is counted and is no change yet', () => {

@@ -6,7 +6,14 @@ describe('the last steps', () => {
   it('shows every line that will be written, the token masked, and what it replaces', async () => {
     const opened = open();
     await mount(opened);
-    const entry = { isSecret: false, isSet: true, explanation: '', default: '' };
+    const entry = {
+      isSecret: false,
+      isSet: true,
+      revision: '',
+      effect: 'restart' as const,
+      explanation: '',
+      default: '',
+    };
     const lines = configLines(opened.setup.get(), [
       { ...entry, key: 'app-id', value: 'old-app' },
       { ...entry, key: 'auth-token', value: null, isSecret: true },
@@ -18,6 +25,16 @@ describe('the last steps', () => {
       { key: 'storage-gateway-id', shown: 'gw-1', replaces: null },
     ]);
     expect(JSON.stringify(lines)).not.toContain('tok"');
+  });
+
+  it('shows and writes no line for a token that goes into the key store', async () => {
+    const opened = open();
+    await mount(opened);
+    opened.setup.tell({ type: 'token-place-chosen', place: 'key-store' });
+    expect(configLines(opened.setup.get(), []).map(({ key }) => key)).not.toContain('auth-token');
+    await opened.setup.continue();
+    const write = opened.calls.find(({ name }) => name === 'config.write');
+    expect(write?.params).toMatchObject({ tokenPlace: 'key-store', changes: { 'auth-token': 'tok' } });
   });
 
   it('writes exactly those keys, restarts the agent and forgets the token', async () => {
@@ -34,6 +51,7 @@ describe('the last steps', () => {
             'auth-token': 'tok',
             'storage-gateway-id': 'gw-1',
           },
+          tokenPlace: 'file',
         },
       },
       { name: 'agent.restart', params: {} },
