@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLogStore, type LogFilter, type LogLook, type StoredLogRecord } from './cache/log-store.ts';
+import { createLogStore, type StoredLogRecord } from './cache/log-store.ts';
+import { createLogView, type LogView } from './cache/log-view/log-view.ts';
 import type { NodeConfig } from './config/load-config.ts';
 import { LOG_LEVELS } from './contract/index.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -29,8 +30,8 @@ export interface AgentLog {
   hide: (secret: string) => void;
   /** A text without the values that must never get out. */
   redact: (text: string) => string;
-  /** One bounded look back into the stored records (cache/log-store.ts). */
-  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook;
+  /** Pages of the stored records; to be closed before the log. */
+  view: LogView;
   /** Writes what is still buffered; call last. */
   close: () => void;
 }
@@ -69,9 +70,10 @@ export function createAgentLog(
     ({ fields: { storageId } }) => (typeof storageId === 'string' ? storageId : null),
     RING,
   );
+  const storePath = join(config.dataDir, 'cache', 'log.db');
   mkdirSync(join(config.dataDir, 'cache'), { recursive: true });
   const store = createLogStore({
-    path: join(config.dataDir, 'cache', 'log.db'),
+    path: storePath,
     onTrouble: (words) => process.stderr.write(`${words}\n`),
     onWritten,
   });
@@ -97,7 +99,7 @@ export function createAgentLog(
     linesAbout: (storageId) => byStorage.about(storageId),
     hide: (secret) => secrets.add(secret),
     redact: createTextRedactor(() => [...secrets]),
-    lookBack: (beforeSeq, limit, filter) => store.lookBack(beforeSeq, limit, filter),
+    view: createLogView(storePath),
     close: () => {
       closeRepeats();
       store.close();
