@@ -1,6 +1,13 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLogStore, type LogFilter, type LogLook, type StoredLogRecord } from './cache/log-store.ts';
+import {
+  createLogCache,
+  type LogCacheStatus,
+  type LogLook,
+  type ShippingTarget,
+  type StoredLogRecord,
+} from './cache/log/log-cache.ts';
+import type { LogFilter } from './cache/log/log-messages.ts';
+import { startLogThread } from './cluster/log-shipping/start-log-thread.ts';
 import type { NodeConfig } from './config/load-config.ts';
 import { LOG_LEVELS } from './contract/index.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -29,9 +36,15 @@ export interface AgentLog {
   hide: (secret: string) => void;
   /** A text without the values that must never get out. */
   redact: (text: string) => string;
-  /** One bounded look back into the stored records (cache/log-store.ts). */
-  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook;
-  /** Writes what is still buffered; call last. */
+  /** One bounded look back into the stored records (cache/log/look-back.ts). */
+  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => Promise<LogLook>;
+  /** Ships the log to the cluster's database from now on; null = no more. */
+  shipLog: (target: ShippingTarget | null) => void;
+  /** Whether jobs run: shipping then steps back. */
+  setLogBusy: (isBusy: boolean) => void;
+  /** How the log's cache and its shipping stand. */
+  logStatus: () => LogCacheStatus;
+  /** Waits until what is buffered is on disk, 2 s at most; call last. */
   close: () => void;
 }
 
@@ -69,10 +82,12 @@ export function createAgentLog(
     ({ fields: { storageId } }) => (typeof storageId === 'string' ? storageId : null),
     RING,
   );
-  mkdirSync(join(config.dataDir, 'cache'), { recursive: true });
-  const store = createLogStore({
+  const store = createLogCache({
     path: join(config.dataDir, 'cache', 'log.db'),
-    onTrouble: (words) => process.stderr.write(`${words}\n`),
+    capBytes: config.logCacheMegabytes * 1_000_000,
+    retentionMs: config.logRetentionDays * 86_400_000,
+    startThread: startLogThread,
+    onTold: (level, message, fields) => log[level](message, fields),
     onWritten,
   });
   const paced = (sink: LogSink) => createStormGuard(sink, TEXT_PACE, () => systemClock.monotonicMs());
@@ -87,17 +102,21 @@ export function createAgentLog(
   const { sink, close: closeRepeats } = countRepeats((record) => {
     for (const each of sinks) each(record);
   });
+  // redacted once for all sinks, and only what one of them wants
+  const log = createLogger([createLevelFilter(() => lower(config.logLevel, 'info'), redacted(sink))], () =>
+    systemClock.wallMs(),
+  );
   return {
-    // redacted once for all sinks, and only what one of them wants
-    log: createLogger([createLevelFilter(() => lower(config.logLevel, 'info'), redacted(sink))], () =>
-      systemClock.wallMs(),
-    ),
+    log,
     lines: () => ring.lines(),
     errorLines: () => ring.errorLines(),
     linesAbout: (storageId) => byStorage.about(storageId),
     hide: (secret) => secrets.add(secret),
     redact: createTextRedactor(() => [...secrets]),
     lookBack: (beforeSeq, limit, filter) => store.lookBack(beforeSeq, limit, filter),
+    shipLog: (target) => store.shipTo(target),
+    setLogBusy: (isBusy) => store.setBusy(isBusy),
+    logStatus: () => store.status(),
     close: () => {
       closeRepeats();
       store.close();

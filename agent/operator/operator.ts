@@ -1,4 +1,5 @@
-import type { LogFilter, LogLook } from '../cache/log-store.ts';
+import type { LogLook } from '../cache/log/log-cache.ts';
+import type { LogFilter } from '../cache/log/log-messages.ts';
 import type { AgentCallHandlers } from '../contract/index.ts';
 import { createDatabase } from '../db/database.ts';
 import type { ParentLink } from '../link/parent-link.ts';
@@ -24,7 +25,7 @@ export interface OperatorOptions {
   identity: NodeIdentity;
   log: Logger;
   /** The stored log; absent while there is none (set-up). */
-  lookBack?: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook;
+  lookBack?: (beforeSeq: number | null, limit: number, filter: LogFilter) => Promise<LogLook>;
   httpsProxy: string | undefined;
   first: IdleNode;
 }

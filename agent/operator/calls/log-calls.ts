@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { LogFilter, LogLook, StoredLogRecord } from '../../cache/log-store.ts';
+import type { LogLook, StoredLogRecord } from '../../cache/log/log-cache.ts';
+import type { LogFilter } from '../../cache/log/log-messages.ts';
 import type { AgentCallHandlers, LogLine } from '../../contract/index.ts';
 import { makeCursor, readCursor } from './cursor.ts';
 
@@ -12,9 +12,9 @@ export function toLogLine({ seq, atMs, level, message, fields }: StoredLogRecord
   return { seq, atMs, level, message, fields: isEmpty ? '' : JSON.stringify(fields) };
 }
 
-/** The log of this node. `lookBack` is one bounded look; the loop gets its turn between two of them. */
+/** The log of this node. `lookBack` is one bounded look, done by the log's thread. */
 export function logCalls(
-  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook,
+  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => Promise<LogLook>,
 ): Pick<AgentCallHandlers, 'logs.read'> {
   return {
     'logs.read': async ({ minLevel, text, storageId, fromMs, toMs, cursor, limit }) => {
@@ -23,10 +23,9 @@ export function logCalls(
       let beforeSeq = place?.beforeSeq ?? null;
       let found: StoredLogRecord[] = [];
       do {
-        const look = lookBack(beforeSeq, limit - found.length, filter);
+        const look = await lookBack(beforeSeq, limit - found.length, filter);
         found = [...look.records, ...found];
         beforeSeq = look.reachedSeq;
-        await nextTurn();
       } while (found.length < limit && beforeSeq !== null);
       return {
         lines: found.map(toLogLine),

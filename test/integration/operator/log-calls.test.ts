@@ -2,20 +2,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogStore, type LogStore, type StoredLogRecord } from '../../../agent/cache/log-store.ts';
+import { createLogCache, type LogCache, type StoredLogRecord } from '../../../agent/cache/log/log-cache.ts';
+import { startLogThread } from '../../../agent/cluster/log-shipping/start-log-thread.ts';
 import { AGENT_CALLS, type AgentParams } from '../../../agent/contract/index.ts';
 import { logCalls } from '../../../agent/operator/calls/log-calls.ts';
 import type { LogLevel } from '../../../agent/runtime/logger.ts';
 
 let dir = '';
-let store: LogStore;
+let store: LogCache;
 let written: StoredLogRecord[] = [];
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'isg-pro-log-calls-'));
   written = [];
-  store = createLogStore({
+  store = createLogCache({
     path: join(dir, 'log.db'),
-    maxBuffered: 200_000,
+    memoryBytes: 200_000_000,
+    startThread: startLogThread,
     onWritten: (records) => written.push(...records),
   });
 });
@@ -90,7 +92,7 @@ describe('reading the log backwards', () => {
   it('tells each line once it is stored, under the number it can be found by', async () => {
     put('one', 'info', { term: 7 });
     put('two');
-    store.flush();
+    await store.flush();
     expect(written.map(({ seq, message }) => [seq, message])).toEqual([
       [1, 'one'],
       [2, 'two'],
@@ -102,13 +104,13 @@ describe('reading the log backwards', () => {
     ]);
   });
 
-  it('stays quick with 120,000 lines, and never holds the loop for long', async () => {
+  it('stays quick with 120,000 lines, and never holds the thread for long', async () => {
     for (let n = 1; n <= 120_000; n += 1) put(`line ${n}`, n === 5 ? 'error' : 'debug', { path: `reel/take_${n}.mov` });
-    store.flush();
+    await store.flush(60_000);
     let longestMs = 0;
-    const calls = logCalls((beforeSeq, limit, filter) => {
+    const calls = logCalls(async (beforeSeq, limit, filter) => {
       const startedMs = performance.now();
-      const look = store.lookBack(beforeSeq, limit, filter);
+      const look = await store.lookBack(beforeSeq, limit, filter);
       longestMs = Math.max(longestMs, performance.now() - startedMs);
       return look;
     });
