@@ -3,7 +3,14 @@ import type { EventEmitter } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { LOG_LEVELS, type LogSeverity } from '../../contract/index.ts';
 import { Admission } from './admission.ts';
-import { costOf, type EncodedRecord, encodeRecord, type LogBatch, packBatch, type WrittenRecord } from './log-encoding.ts';
+import {
+  costOf,
+  type EncodedRecord,
+  encodeRecord,
+  type LogBatch,
+  packBatch,
+  type WrittenRecord,
+} from './log-encoding.ts';
 import {
   type FromLogThread,
   fromLogThreadSchema,
@@ -198,7 +205,8 @@ class ThreadedLogCache implements LogCache {
   #receive(message: unknown): void {
     const { success, data } = fromLogThreadSchema.safeParse(message);
     if (success) this.#take(data);
-    else this.#options.onTold?.('error', 'A message of the thread that keeps the log makes no sense and is left out.', {});
+    else
+      this.#options.onTold?.('error', 'A message of the thread that keeps the log makes no sense and is left out.', {});
   }
 
   #take(message: FromLogThread): void {

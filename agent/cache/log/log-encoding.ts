@@ -93,7 +93,12 @@ function fieldsJson(fields: Record<string, unknown>): string {
   const json = REFUSED_ESCAPE.test(quick) ? slowJson(fields) : quick;
   if (json.length <= MOST_CHARACTERS) return json;
   const facts = Object.fromEntries(FACTS.filter((key) => key in fields).map((key) => [key, plain(fields[key])]));
-  const short = JSON.stringify({ ...facts, cut: cut(cleanText(json)).slice(0, MOST_CHARACTERS / 4).toWellFormed() });
+  const short = JSON.stringify({
+    ...facts,
+    cut: cut(cleanText(json))
+      .slice(0, MOST_CHARACTERS / 4)
+      .toWellFormed(),
+  });
   return short.length <= MOST_CHARACTERS ? short : UNREADABLE;
 }
 

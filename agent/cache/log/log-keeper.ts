@@ -188,7 +188,11 @@ export class LogKeeper {
     this.#isTroubled = true;
     const code = sqliteCode(thrown);
     if (/^SQLITE_(BUSY|LOCKED)/.test(code))
-      this.#options.onTold('warn', 'Another process works with the log cache; records wait in memory until it ends.', {});
+      this.#options.onTold(
+        'warn',
+        'Another process works with the log cache; records wait in memory until it ends.',
+        {},
+      );
     else this.#options.onTold('error', cannotWrite(thrown), { code });
     return false;
   }

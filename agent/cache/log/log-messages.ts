@@ -53,7 +53,9 @@ export const toLogThreadSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('close') }),
 ]);
 /** To the thread. */
-export type ToLogThread = { kind: 'batch' } & LogBatch | Exclude<z.infer<typeof toLogThreadSchema>, { kind: 'batch' }>;
+export type ToLogThread =
+  | ({ kind: 'batch' } & LogBatch)
+  | Exclude<z.infer<typeof toLogThreadSchema>, { kind: 'batch' }>;
 
 const stored = z.object({
   seq: z.number(),

@@ -3,9 +3,9 @@ import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../../contract/index.ts';
-import { costOf, type EncodedRecord } from './log-encoding.ts';
 import { CapPlan } from './cap-plan.ts';
-import { damaged, openOutboxDatabase, type OutboxIdentity, readIdentity } from './outbox-schema.ts';
+import { costOf, type EncodedRecord } from './log-encoding.ts';
+import { damaged, type OutboxIdentity, openOutboxDatabase, readIdentity } from './outbox-schema.ts';
 import { OutboxTrim } from './outbox-trim.ts';
 
 /** A record as the file has it. */
@@ -109,8 +109,8 @@ export class OutboxFile {
   }
 
   #inTransaction(work: () => void): void {
-    if (this.database.inTransaction) return work();
-    this.database.transaction(work).immediate();
+    if (this.database.inTransaction) work();
+    else this.database.transaction(work).immediate();
   }
 
   // The cap was lowered since the file grew.

@@ -1,9 +1,19 @@
-import { closeSync, existsSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { OutboxFile, StoredRow } from './outbox-file.ts';
 import { toStoredRow } from './outbox-file.ts';
-import { openOutboxDatabase, type OutboxIdentity, PAGE_BYTES, readIdentity } from './outbox-schema.ts';
+import { type OutboxIdentity, openOutboxDatabase, PAGE_BYTES, readIdentity } from './outbox-schema.ts';
 
 /** What came out of a damaged file. */
 export interface Salvage {

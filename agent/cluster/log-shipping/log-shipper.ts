@@ -1,12 +1,12 @@
-import { createDatabase } from '../../db/database.ts';
-import { claimOutbox, readOutbox, type ShippedRecord, shipRecords } from '../../db/queries/node-log.ts';
-import { LOG_LEVELS, structureLogRecord } from '../../contract/index.ts';
 import type { ShippingTarget } from '../../cache/log/log-cache.ts';
 import type { ShippingStatus } from '../../cache/log/log-messages.ts';
 import type { OutboxFile, StoredRow } from '../../cache/log/outbox-file.ts';
+import { LOG_LEVELS, structureLogRecord } from '../../contract/index.ts';
+import { createDatabase } from '../../db/database.ts';
+import { claimOutbox, readOutbox, type ShippedRecord, shipRecords } from '../../db/queries/node-log.ts';
 import { backoffMs } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { coerceError, IsgError } from '../../runtime/errors.ts';
+import { coerceError, type IsgError } from '../../runtime/errors.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import type { Database } from '../../runtime/sql.ts';
 import { FIRST_PACE, nextPace, type ShipPace } from './ship-pace.ts';

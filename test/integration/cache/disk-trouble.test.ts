@@ -41,46 +41,54 @@ function mountSmallDisk() {
 const messages = (opened: ReturnType<typeof openKeeper>) => opened.read().map(({ message }) => message);
 
 describe('a disk that does not take the log', () => {
-  it.skipIf(!canMount)(`when full: records wait, and are written by themselves once there is room${onlyRoot}`, async () => {
-    const disk = mountSmallDisk();
-    const opened = openKeeper(disk.path);
-    try {
-      opened.put([row('before')]);
-      expect(messages(opened)).toEqual(['before']);
-      disk.fill();
-      const sent = Array.from({ length: 40 }, (_, n) => Array.from({ length: 50 }, (__, m) => row(`while full ${n}.${m}`)));
-      const last = sent.map((records) => opened.put(records)).at(-1);
-      await expect.poll(() => opened.told.length, { timeout: 20_000 }).toBe(1);
-      expect(opened.told[0]).toMatch(/cannot be written .*disk/);
-      disk.free();
-      await expect.poll(() => opened.storedUpTo(), { timeout: 20_000 }).toBe(last);
-      expect(messages(opened)).toEqual(['before', ...sent.flat().map(({ message }) => message)]);
-      expect(opened.told.at(-1)).toContain('written again');
-    } finally {
-      opened.keeper.close();
-      disk.unmount();
-    }
-  });
+  it.skipIf(!canMount)(
+    `when full: records wait, and are written by themselves once there is room${onlyRoot}`,
+    async () => {
+      const disk = mountSmallDisk();
+      const opened = openKeeper(disk.path);
+      try {
+        opened.put([row('before')]);
+        expect(messages(opened)).toEqual(['before']);
+        disk.fill();
+        const sent = Array.from({ length: 40 }, (_, n) =>
+          Array.from({ length: 50 }, (__, m) => row(`while full ${n}.${m}`)),
+        );
+        const last = sent.map((records) => opened.put(records)).at(-1);
+        await expect.poll(() => opened.told.length, { timeout: 20_000 }).toBe(1);
+        expect(opened.told[0]).toMatch(/cannot be written .*disk/);
+        disk.free();
+        await expect.poll(() => opened.storedUpTo(), { timeout: 20_000 }).toBe(last);
+        expect(messages(opened)).toEqual(['before', ...sent.flat().map(({ message }) => message)]);
+        expect(opened.told.at(-1)).toContain('written again');
+      } finally {
+        opened.keeper.close();
+        disk.unmount();
+      }
+    },
+  );
 
-  it.skipIf(!canMount)(`when read-only: records wait, and are written by themselves once it is not${onlyRoot}`, async () => {
-    const disk = mountSmallDisk();
-    let opened = openKeeper(disk.path);
-    try {
-      opened.put([row('before')]);
-      expect(messages(opened)).toEqual(['before']);
-      opened.keeper.close();
-      disk.remount('ro');
-      opened = openKeeper(disk.path);
-      const last = opened.put([row('while read-only')]);
-      expect(opened.told).toHaveLength(1);
-      disk.remount('rw');
-      await expect.poll(() => opened.storedUpTo(), { timeout: 20_000 }).toBe(last);
-      expect(messages(opened)).toEqual(['before', 'while read-only']);
-    } finally {
-      opened.keeper.close();
-      disk.unmount();
-    }
-  });
+  it.skipIf(!canMount)(
+    `when read-only: records wait, and are written by themselves once it is not${onlyRoot}`,
+    async () => {
+      const disk = mountSmallDisk();
+      let opened = openKeeper(disk.path);
+      try {
+        opened.put([row('before')]);
+        expect(messages(opened)).toEqual(['before']);
+        opened.keeper.close();
+        disk.remount('ro');
+        opened = openKeeper(disk.path);
+        const last = opened.put([row('while read-only')]);
+        expect(opened.told).toHaveLength(1);
+        disk.remount('rw');
+        await expect.poll(() => opened.storedUpTo(), { timeout: 20_000 }).toBe(last);
+        expect(messages(opened)).toEqual(['before', 'while read-only']);
+      } finally {
+        opened.keeper.close();
+        disk.unmount();
+      }
+    },
+  );
 
   it('keeps a bounded part in memory, the most severe longest, counts the rest exactly, and never throws', async () => {
     // a file where the folder should be

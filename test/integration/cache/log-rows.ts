@@ -1,6 +1,6 @@
 import type { EncodedRecord } from '../../../agent/cache/log/log-encoding.ts';
-import { LogKeeper } from '../../../agent/cache/log/log-keeper.ts';
 import { packBatch } from '../../../agent/cache/log/log-encoding.ts';
+import { LogKeeper } from '../../../agent/cache/log/log-keeper.ts';
 import type { OutboxFile } from '../../../agent/cache/log/outbox-file.ts';
 import { LOG_LEVELS, type LogSeverity } from '../../../agent/contract/index.ts';
 

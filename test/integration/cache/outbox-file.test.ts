@@ -41,7 +41,13 @@ describe('the cache’s file', () => {
     first.close();
     const again = new OutboxFile(path, 'run-1', CAP);
     again.append([batch(2, 2, 'info'), batch(3, 1, 'warn')]);
-    expect(contents(again).map(([, message]) => message)).toEqual(['info 1.0', 'info 1.1', 'info 2.0', 'info 2.1', 'warn 3.0']);
+    expect(contents(again).map(([, message]) => message)).toEqual([
+      'info 1.0',
+      'info 1.1',
+      'info 2.0',
+      'info 2.1',
+      'warn 3.0',
+    ]);
     again.close();
   });
 

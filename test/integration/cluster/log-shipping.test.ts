@@ -75,7 +75,11 @@ describe('shipping the log', () => {
   it('brings each record once, in order, with what it is about, through pgBouncer in transaction mode, too', async () => {
     put(1_200);
     file.append([
-      { no: batchNo + 1, dropped: [], records: [{ ...row('about', 'warn'), fields: '{"role":"MAIN","jobId":7,"storageId":"s","term":3,"n":1}' }] },
+      {
+        no: batchNo + 1,
+        dropped: [],
+        records: [{ ...row('about', 'warn'), fields: '{"role":"MAIN","jobId":7,"storageId":"s","term":3,"n":1}' }],
+      },
     ]);
     batchNo += 1;
     const pooler = await startPgBouncer(test.uri);
@@ -87,9 +91,19 @@ describe('shipping the log', () => {
     }
     const { outboxId } = file.identity();
     expect((await shipped(outboxId)).map(({ seq }) => seq)).toEqual(seqsTo(1_201));
-    const text = 'SELECT level, role, job_id, storage_id, term::int AS term, fields, node, worker_id FROM node_log JOIN log_outbox USING (outbox_id) WHERE outbox_id = $1 AND seq = 1201';
+    const text =
+      'SELECT level, role, job_id, storage_id, term::int AS term, fields, node, worker_id FROM node_log JOIN log_outbox USING (outbox_id) WHERE outbox_id = $1 AND seq = 1201';
     expect(await test.database.query(text, [outboxId], z.unknown())).toEqual([
-      { level: 2, role: 'MAIN', job_id: '7', storage_id: 's', term: 3, fields: { n: 1 }, node: 'node-a', worker_id: 'worker-1' },
+      {
+        level: 2,
+        role: 'MAIN',
+        job_id: '7',
+        storage_id: 's',
+        term: 3,
+        fields: { n: 1 },
+        node: 'node-a',
+        worker_id: 'worker-1',
+      },
     ]);
   });
 
@@ -98,7 +112,8 @@ describe('shipping the log', () => {
     let call = 0;
     const open = (uri: string): Database => {
       const real = createDatabase({ uri, log: silentLogger, maxConnections: 1 });
-      const lost = () => new IsgError('database-unreachable', 'the answer was lost', { retry: 'transient', fields: { inDoubt: true } });
+      const lost = () =>
+        new IsgError('database-unreachable', 'the answer was lost', { retry: 'transient', fields: { inDoubt: true } });
       return {
         ...real,
         async query(text, values, schema) {
@@ -126,7 +141,17 @@ describe('shipping the log', () => {
     await first.shipper.stop();
     const { outboxId, holder } = file.identity();
     const { shipRecords } = await import('../../../agent/db/queries/node-log.ts');
-    const late = { seq: 101, atMs: 1, level: 1, message: 'late', role: null, job: null, storage: null, term: null, fields: '{}' };
+    const late = {
+      seq: 101,
+      atMs: 1,
+      level: 1,
+      message: 'late',
+      role: null,
+      job: null,
+      storage: null,
+      term: null,
+      fields: '{}',
+    };
     put(1);
     ship();
     await untilShipped();
@@ -137,6 +162,9 @@ describe('shipping the log', () => {
 
   it('gives a file that was rolled back a new outbox, and brings what came after that once', async () => {
     put(50);
+    const before = ship();
+    await untilShipped();
+    await before.shipper.stop();
     file.close();
     await copyFile(join(folder, 'log.db'), join(folder, 'backup.db'));
     file = new OutboxFile(join(folder, 'log.db'), 'run', 64_000_000);
@@ -189,7 +217,16 @@ describe('shipping the log', () => {
   it('is not held up by a record that the database does not take', async () => {
     put(20);
     batchNo += 1;
-    file.append([{ no: batchNo, dropped: [], records: [{ ...row('bad\0text'), fields: '{"a":"\\u0000"}' }, { ...row('no json'), fields: '{' }] }]);
+    file.append([
+      {
+        no: batchNo,
+        dropped: [],
+        records: [
+          { ...row('bad\0text'), fields: '{"a":"\\u0000"}' },
+          { ...row('no json'), fields: '{' },
+        ],
+      },
+    ]);
     put(20);
     ship();
     await untilShipped();
@@ -208,11 +245,7 @@ describe('the care for the cluster’s log', () => {
       [outboxId],
     );
     const runId = crypto.randomUUID();
-    await test.database.execute(
-      `INSERT INTO leader_term (term, run_id, renewed_at, expires_at) VALUES (5, $1, now(), now() + interval '1 day')
-       ON CONFLICT DO NOTHING`,
-      [runId],
-    );
+    await test.database.execute('UPDATE leader_term SET term = 5, run_id = $1', [runId]);
     const stop = new AbortController();
     const options = { database: test.database, clock: systemClock, log: silentLogger, days: 30, batch: 3, everyMs: 10 };
     const leadership = (term: number) => ({ term, runId, signal: stop.signal, assertTrusted: () => undefined });

@@ -34,7 +34,11 @@ describe('a record made storable', () => {
   });
 
   it('survives fields that throw, big numbers and what JSON does not know', () => {
-    const bad = { toJSON: () => { throw new Error('no'); } };
+    const bad = {
+      toJSON: () => {
+        throw new Error('no');
+      },
+    };
     expect(JSON.parse(encode('x', { bad }).fields)).toHaveProperty('unreadable');
     const fields = { big: 2n ** 80n, call: () => 1, sign: Symbol('s'), none: undefined, map: new Map([['k', 1]]) };
     expect(JSON.parse(encode('x', fields).fields)).toEqual({ big: String(2n ** 80n), map: { k: 1 } });
