@@ -27,6 +27,7 @@ const agentEntries = [
   'link/beat-thread-main.ts',
   'cluster/pulse/thread/pulse-thread-main.ts',
   'cache/log-view/view-thread-main.ts',
+  'cluster/log-shipping/thread/log-thread-main.ts',
 ].map((file) => inRoot('agent', file));
 
 /** Puts the migrations beside the module that reads them. */

@@ -1,7 +1,12 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLogStore, type StoredLogRecord } from './cache/log-store.ts';
+import {
+  createLogCache,
+  type LogCacheStatus,
+  type ShippingTarget,
+  type StoredLogRecord,
+} from './cache/log/log-cache.ts';
 import { createLogView, type LogView } from './cache/log-view/log-view.ts';
+import { startLogThread } from './cluster/log-shipping/start-log-thread.ts';
 import type { NodeConfig } from './config/load-config.ts';
 import { LOG_LEVELS } from './contract/index.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -32,7 +37,13 @@ export interface AgentLog {
   redact: (text: string) => string;
   /** Pages of the stored records; to be closed before the log. */
   view: LogView;
-  /** Writes what is still buffered; call last. */
+  /** Ships the log to the cluster's database from now on; null = no more. */
+  shipLog: (target: ShippingTarget | null) => void;
+  /** Whether jobs run: shipping then steps back. */
+  setLogBusy: (isBusy: boolean) => void;
+  /** How the log's cache and its shipping stand. */
+  logStatus: () => LogCacheStatus;
+  /** Waits until what is buffered is on disk, 2 s at most; call last. */
   close: () => void;
 }
 
@@ -71,10 +82,12 @@ export function createAgentLog(
     RING,
   );
   const storePath = join(config.dataDir, 'cache', 'log.db');
-  mkdirSync(join(config.dataDir, 'cache'), { recursive: true });
-  const store = createLogStore({
+  const store = createLogCache({
     path: storePath,
-    onTrouble: (words) => process.stderr.write(`${words}\n`),
+    capBytes: config.logCacheMegabytes * 1_000_000,
+    retentionMs: config.logRetentionDays * 86_400_000,
+    startThread: startLogThread,
+    onTold: (level, message, fields) => log[level](message, fields),
     onWritten,
   });
   const paced = (sink: LogSink) => createStormGuard(sink, TEXT_PACE, () => systemClock.monotonicMs());
@@ -89,17 +102,21 @@ export function createAgentLog(
   const { sink, close: closeRepeats } = countRepeats((record) => {
     for (const each of sinks) each(record);
   });
+  // redacted once for all sinks, and only what one of them wants
+  const log = createLogger([createLevelFilter(() => lower(config.logLevel, 'info'), redacted(sink))], () =>
+    systemClock.wallMs(),
+  );
   return {
-    // redacted once for all sinks, and only what one of them wants
-    log: createLogger([createLevelFilter(() => lower(config.logLevel, 'info'), redacted(sink))], () =>
-      systemClock.wallMs(),
-    ),
+    log,
     lines: () => ring.lines(),
     errorLines: () => ring.errorLines(),
     linesAbout: (storageId) => byStorage.about(storageId),
     hide: (secret) => secrets.add(secret),
     redact: createTextRedactor(() => [...secrets]),
     view: createLogView(storePath),
+    shipLog: (target) => store.shipTo(target),
+    setLogBusy: (isBusy) => store.setBusy(isBusy),
+    logStatus: () => store.status(),
     close: () => {
       closeRepeats();
       store.close();

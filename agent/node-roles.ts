@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createNodeLogUpkeep } from './cluster/log-shipping/node-log-upkeep.ts';
 import { createIntentStore } from './db/queries/intent.ts';
 import { enqueueJobs } from './db/queries/job.ts';
 import type { CreateOnce } from './iconik/creation/create-once.ts';
@@ -86,6 +87,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
   const ffmpeg = createFfmpegFinder(options);
   const scan = createScan(options);
   const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
+  const logUpkeep = createNodeLogUpkeep({ database, clock: systemClock, log, days: config.logRetentionDays });
   return {
     handlers: [
       ...jobHandlers(options, {
@@ -103,7 +105,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
         scanOnDemand: (storageId, request) => scan.requestScan(storageId, request),
       }) as JobHandler[]),
     ],
-    leaderWork: [...leaderWork(options, createOnce, scan), upkeep],
+    leaderWork: [...leaderWork(options, createOnce, scan), upkeep, logUpkeep],
     queueTroubles: () => upkeep.troubles(),
     telemetry: createTelemetry({
       iconik: api.inLine('vital'),

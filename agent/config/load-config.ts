@@ -63,6 +63,8 @@ export interface NodeConfig {
   checksumMegabytesPerSecond: number | undefined;
   priorityOrder: 'larger-first' | 'smaller-first';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
+  logCacheMegabytes: number;
+  logRetentionDays: number;
   /** Which hardware may encode video proxies. */
   hardwareEncoding: 'off' | 'auto' | 'videotoolbox' | 'nvenc' | 'qsv';
   ffmpegPath: string | undefined;
@@ -190,6 +192,8 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     checksumMegabytesPerSecond: values['checksum-max-megabytes-per-second'],
     priorityOrder: values['priority-order'],
     logLevel: values['log-level'],
+    logCacheMegabytes: values['log-cache-max-megabytes'],
+    logRetentionDays: values['log-retention-days'],
     hardwareEncoding: values['hardware-encoding'],
     ffmpegPath: values['ffmpeg-path'],
     ffprobePath: values['ffprobe-path'],

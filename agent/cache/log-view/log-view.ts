@@ -14,14 +14,17 @@ export interface LogView {
 
 /** Soon enough that a reader sees the search move. */
 const PAGE_MS = 400;
-/** A page without pattern takes some hundredths of it. */
+/** From when the thread begins with it. A pattern in its right mind takes some hundredths of it. */
 const PATTERN_MS = 3_000;
+/** Of a thread that cannot start, or hangs on a disk. */
+const ANSWER_MS = 60_000;
 /** A thread that nobody asked for so long gives its memory back. */
 const IDLE_MS = 60_000;
 
 interface Asked {
   resolve: (page: ViewPage) => void;
   reject: (error: IsgError) => void;
+  isPattern: boolean;
   timer: NodeJS.Timeout;
 }
 
@@ -50,8 +53,8 @@ class ThreadedLogView implements LogView {
     const id = this.#lastId;
     const thread = this.#thread;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#giveUp(ask.filter.isPattern), this.#patternMs);
-      this.#asked.set(id, { resolve, reject, timer });
+      const timer = setTimeout(() => this.#giveUp(unreadable('no answer')), ANSWER_MS);
+      this.#asked.set(id, { resolve, reject, timer, isPattern: ask.filter.isPattern });
       thread.postMessage({ ...ask, id, withinMs: PAGE_MS } satisfies ViewAsk);
     });
   }
@@ -60,7 +63,7 @@ class ThreadedLogView implements LogView {
     clearTimeout(this.#idle);
     const thread = this.#thread;
     this.#thread = null;
-    this.#refuseAll(() => unreadable('the agent stops'));
+    this.#refuseAll(unreadable('the agent stops'));
     await thread?.terminate();
   }
 
@@ -79,42 +82,44 @@ class ThreadedLogView implements LogView {
     return thread;
   }
 
-  #answered({ id, page, reason }: ViewAnswer): void {
-    const asked = this.#asked.get(id);
-    this.#asked.delete(id);
-    clearTimeout(asked?.timer);
+  #answered(answer: ViewAnswer): void {
+    const asked = this.#asked.get(answer.id);
+    if (!asked) return;
+    clearTimeout(asked.timer);
+    if (answer.kind === 'begun') {
+      const limitMs = asked.isPattern ? this.#patternMs : ANSWER_MS;
+      asked.timer = setTimeout(() => this.#giveUp(asked.isPattern ? this.#tooSlow() : unreadable('no answer')), limitMs);
+      return;
+    }
+    this.#asked.delete(answer.id);
     if (this.#asked.size === 0) this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
-    if (page) asked?.resolve(page);
-    else asked?.reject(unreadable(reason));
+    if (answer.kind === 'page') asked.resolve(answer.page);
+    else asked.reject(unreadable(answer.reason));
+  }
+
+  #tooSlow(): IsgError {
+    const words = `The search was ended: the pattern tried one stretch of the log for ${this.#patternMs / 1_000} s. Write it without repeats inside of repeats, such as (a+)+.`;
+    return new IsgError('pattern-too-slow', words, { retry: 'permanent' });
   }
 
   // The thread cannot be told to leave a pattern: it is ended, with all that waits behind it, and the next page starts anew.
-  #giveUp(isPattern: boolean): void {
+  #giveUp(error: IsgError): void {
     const thread = this.#thread;
     this.#thread = null;
     void thread?.terminate();
-    const seconds = this.#patternMs / 1_000;
-    this.#refuseAll(() =>
-      isPattern
-        ? new IsgError(
-            'pattern-too-slow',
-            `The search was ended: the pattern tried one stretch of the log for ${seconds} s. Write it without repeats inside of repeats, such as (a+)+.`,
-            { retry: 'permanent' },
-          )
-        : unreadable(`no answer within ${seconds} s`),
-    );
+    this.#refuseAll(error);
   }
 
   #ended(thread: Worker, reason: string): void {
     if (this.#thread !== thread) return;
     this.#thread = null;
-    this.#refuseAll(() => unreadable(reason));
+    this.#refuseAll(unreadable(reason));
   }
 
-  #refuseAll(error: () => IsgError): void {
+  #refuseAll(error: IsgError): void {
     for (const { reject, timer } of this.#asked.values()) {
       clearTimeout(timer);
-      reject(error());
+      reject(error);
     }
     this.#asked.clear();
   }

@@ -37,11 +37,12 @@ const viewPageSchema = z.object({ lines: z.array(record), ...logPageFrame });
 export type ViewPage = z.infer<typeof viewPageSchema>;
 
 /** From the thread. */
-export const viewAnswerSchema = z.object({
-  id: z.number(),
-  page: viewPageSchema.nullable(),
-  /** Why there is no page; empty when there is one. */
-  reason: z.string(),
-});
+export const viewAnswerSchema = z.discriminatedUnion('kind', [
+  /** It is being looked for from now on: the time of a pattern counts from here, not from when it was asked for. */
+  z.object({ kind: z.literal('begun'), id: z.number() }),
+  z.object({ kind: z.literal('page'), id: z.number(), page: viewPageSchema }),
+  /** There is no page; why, in words. */
+  z.object({ kind: z.literal('failed'), id: z.number(), reason: z.string() }),
+]);
 /** From the thread. */
 export type ViewAnswer = z.infer<typeof viewAnswerSchema>;

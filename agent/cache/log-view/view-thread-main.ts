@@ -15,15 +15,19 @@ async function answer({ id, filter, at, limit, withinMs }: ViewAsk): Promise<Vie
   const isLate = () => performance.now() - startedMs > withinMs;
   try {
     log ??= new StoredLog(path);
-    return { id, page: await readLogPage(log.narrowedBy(filter), at, { limit, isLate }), reason: '' };
+    return { kind: 'page', id, page: await readLogPage(log.narrowedBy(filter), at, { limit, isLate }) };
   } catch (thrown) {
     // the file may have been put aside and begun anew
     log?.close();
     log = null;
-    return { id, page: null, reason: thrown instanceof Error ? thrown.message : String(thrown) };
+    return { kind: 'failed', id, reason: thrown instanceof Error ? thrown.message : String(thrown) };
   }
 }
 
+const say = (said: ViewAnswer) => parentPort?.postMessage(said);
+
 parentPort?.on('message', (message: unknown) => {
-  void answer(viewAskSchema.parse(message)).then((said) => parentPort?.postMessage(said));
+  const ask = viewAskSchema.parse(message);
+  say({ kind: 'begun', id: ask.id });
+  void answer(ask).then(say);
 });

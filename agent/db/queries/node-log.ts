@@ -1,104 +1,126 @@
 import { z } from 'zod';
-import { LOG_LEVELS, type LogLine, type LogSeverity } from '../../contract/index.ts';
-import type { LogKeeper } from '../../runtime/log-page.ts';
-import type { Database } from '../../runtime/sql.ts';
+import type { Sql } from '../../runtime/sql.ts';
+import { type FenceHolder, fencedExecute } from './fence.ts';
 
-// The log of another node, as its records came to the database. A node's outboxes follow each other (a new one begins when
-// its file was lost); a number of the view names the outbox by its place and the record by its number in it.
+// The log of all nodes (agent/cluster/log-shipping/README.md). Every statement is a transaction of its own.
 
-/** Numbers of one outbox; 2^42 records are 1,000 years of 100 a second. */
-const OUTBOX_SPAN = 2 ** 42;
-
-const OUTBOXES =
-  'SELECT outbox_id::text FROM log_outbox WHERE worker_id = $1 ORDER BY shipped_at, outbox_id LIMIT 1000';
-const NEAREST_OLDER = 'SELECT max(seq)::float8 AS seq FROM node_log WHERE outbox_id = $1::uuid AND seq <= $2';
-const NEAREST_NEWER = 'SELECT min(seq)::float8 AS seq FROM node_log WHERE outbox_id = $1::uuid AND seq >= $2';
-const INSTANT = `SELECT (extract(epoch FROM at) * 1000)::float8 AS at_ms FROM node_log
-WHERE outbox_id = $1::uuid AND seq = $2`;
-
-const WHERE = `outbox_id = $1::uuid AND seq BETWEEN $2 AND $3 AND level >= $4
-  AND ($5::float8 IS NULL OR at >= to_timestamp($5 / 1000)) AND ($6::float8 IS NULL OR at <= to_timestamp($6 / 1000))
-  AND ($7 = '' OR strpos(lower(message), lower($7)) > 0 OR strpos(lower(fields::text), lower($7)) > 0
-    OR strpos(lower(concat_ws(' ', role, job_id, storage_id)), lower($7)) > 0)
-  AND ($8 = '' OR message ~* $8 OR fields::text ~* $8)
-  AND ($9::text IS NULL OR storage_id = $9 OR strpos(message, $9) > 0 OR strpos(fields::text, $9) > 0)`;
-const COLUMNS = `seq::float8, (extract(epoch FROM at) * 1000)::float8 AS at_ms, level, message, fields::text,
-  role, job_id, storage_id, term::float8`;
-const OLDER = `SELECT ${COLUMNS} FROM node_log WHERE ${WHERE} ORDER BY node_log.seq DESC LIMIT $10`;
-const NEWER = `SELECT ${COLUMNS} FROM node_log WHERE ${WHERE} ORDER BY node_log.seq LIMIT $10`;
-
-const outboxRow = z.object({ outbox_id: z.string() });
-const seqRow = z.object({ seq: z.number().nullable() });
-const instantRow = z.object({ at_ms: z.number() });
-const lineRow = z.object({
-  seq: z.number(),
-  at_ms: z.number(),
-  level: z.number(),
-  message: z.string(),
-  fields: z.string(),
-  role: z.string().nullable(),
-  job_id: z.string().nullable(),
-  storage_id: z.string().nullable(),
-  term: z.number().nullable(),
-});
-
-/** How the log of a node is narrowed. */
-export interface NodeLogFilter {
-  minLevel: LogSeverity;
-  text: string;
-  isPattern: boolean;
-  storageId: string | null;
-  fromMs: number | null;
-  toMs: number | null;
+/** Who asks to ship an outbox. */
+export interface OutboxClaim {
+  outboxId: string;
+  workerId: string;
+  node: string;
+  /** The word under which this outbox was confirmed last; null = never. */
+  holder: string | null;
+  /** The word to be confirmed under from now on. */
+  nextHolder: string;
+  /** Everything up to here was shipped, as far as this node knows. */
+  shippedSeq: number;
+  /** The last record that the file had when this node opened it: nobody can have shipped more of it. */
+  lastSeq: number;
 }
 
-/** Fields with what the record is about put back among them, as the node itself shows it. */
-function fieldsOf({ fields, role, job_id: jobId, storage_id: storageId, term }: z.infer<typeof lineRow>): string {
-  const about = Object.entries({ role, jobId, storageId, term }).filter(([, value]) => value !== null);
-  if (about.length === 0) return fields === '{}' ? '' : fields;
-  const head = JSON.stringify(Object.fromEntries(about));
-  return fields === '{}' ? head : `${head.slice(0, -1)},${fields.slice(1)}`;
+const watermarkRow = z.object({ watermark: z.coerce.number() });
+const standingRow = z.object({ watermark: z.coerce.number(), holder: z.string() });
+const movedRow = z.object({ moved: z.number() });
+
+const CLAIM = `
+INSERT INTO log_outbox (outbox_id, worker_id, node, holder, watermark)
+VALUES ($1::uuid, $2, $3, $5::uuid, $6::bigint)
+ON CONFLICT (outbox_id) DO UPDATE SET worker_id = excluded.worker_id, node = excluded.node, holder = excluded.holder
+WHERE log_outbox.holder IN ($4::uuid, $5::uuid) AND log_outbox.watermark <= $7::bigint
+RETURNING watermark`;
+
+/**
+ * Makes this node the one that ships the outbox. Answers the watermark; null when another file ships under this outbox, or
+ * when more of it was shipped than the node's file has, which was rolled back then.
+ */
+export async function claimOutbox(sql: Sql, claim: OutboxClaim): Promise<number | null> {
+  const { outboxId, workerId, node, holder, nextHolder, shippedSeq, lastSeq } = claim;
+  const values = [outboxId, workerId, node, holder ?? nextHolder, nextHolder, shippedSeq, lastSeq];
+  const [row] = await sql.query(CLAIM, values, watermarkRow);
+  return row?.watermark ?? null;
 }
 
-/** The log of a worker as `node_log` has it, for `readLogPage`. Throws what `Database` throws. */
-export async function nodeLog(
-  database: Database,
-  workerId: string,
-  filter: NodeLogFilter,
-): Promise<LogKeeper<LogLine>> {
-  const outboxes = await database.query(OUTBOXES, [workerId], outboxRow);
-  const idAt = (place: number) => outboxes[place]?.outbox_id ?? '';
-  const placeOf = (seq: number) => Math.min(outboxes.length - 1, Math.max(0, Math.floor(seq / OUTBOX_SPAN)));
-  const within = (seq: number, place: number) => Math.min(OUTBOX_SPAN - 1, Math.max(0, seq - place * OUTBOX_SPAN));
-  const limits = [filter.fromMs, filter.toMs, filter.isPattern ? '' : filter.text, filter.isPattern ? filter.text : ''];
-  return {
-    nearest: async (seq, direction) => {
-      const step = direction === 'older' ? -1 : 1;
-      const text = direction === 'older' ? NEAREST_OLDER : NEAREST_NEWER;
-      for (let place = placeOf(seq); place >= 0 && place < outboxes.length; place += step) {
-        const [row] = await database.query(text, [idAt(place), within(seq, place)], seqRow);
-        if (row?.seq != null) return place * OUTBOX_SPAN + row.seq;
-      }
-      return null;
-    },
-    instantOf: async (seq) => {
-      const place = placeOf(seq);
-      const [row] = await database.query(INSTANT, [idAt(place), within(seq, place)], instantRow);
-      return row?.at_ms ?? 0;
-    },
-    matching: async ({ from, to, direction, limit }) => {
-      // a stretch that ends beyond its outbox is looked at up to there; the next begins with the next outbox
-      const place = placeOf(direction === 'older' ? to : from);
-      const values = [idAt(place), within(from, place), within(to, place), LOG_LEVELS.indexOf(filter.minLevel)];
-      const text = direction === 'older' ? OLDER : NEWER;
-      const rows = await database.query(text, [...values, ...limits, filter.storageId, limit], lineRow);
-      return rows.map((row) => ({
-        seq: place * OUTBOX_SPAN + row.seq,
-        atMs: row.at_ms,
-        level: LOG_LEVELS[row.level] ?? 'info',
-        message: row.message,
-        fields: fieldsOf(row),
-      }));
-    },
-  };
+/** How an outbox stands; null when the database does not know it. */
+export async function readOutbox(sql: Sql, outboxId: string): Promise<{ watermark: number; holder: string } | null> {
+  const text = 'SELECT watermark, holder FROM log_outbox WHERE outbox_id = $1::uuid';
+  const [row] = await sql.query(text, [outboxId], standingRow);
+  return row ?? null;
+}
+
+/** A record on its way into `node_log`. */
+export interface ShippedRecord {
+  seq: number;
+  atMs: number;
+  /** 0 debug to 3 error. */
+  level: number;
+  message: string;
+  role: string | null;
+  job: string | null;
+  storage: string | null;
+  term: number | null;
+  /** JSON of an object. */
+  fields: string;
+}
+
+/** Under which guard records are shipped. */
+export interface ShippingGuard {
+  outboxId: string;
+  holder: string;
+  /** The watermark as this node knows it. */
+  watermark: number;
+}
+
+// Records and watermark move together or not at all. A statement whose answer was lost may still take effect: the next one
+// then waits for its row lock, finds another watermark and moves nothing.
+const SHIP = `
+WITH moved AS (
+  UPDATE log_outbox SET watermark = $4::bigint, shipped_at = now()
+  WHERE outbox_id = $1::uuid AND holder = $2::uuid AND watermark = $3::bigint RETURNING outbox_id
+), added AS (
+  INSERT INTO node_log (outbox_id, seq, at, level, message, role, job_id, storage_id, term, fields)
+  SELECT moved.outbox_id, seq, to_timestamp(at_ms / 1000.0), level, message, role, job, storage, term, fields::jsonb
+  FROM moved, unnest($5::bigint[], $6::float8[], $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
+    $12::bigint[], $13::text[]) AS r (seq, at_ms, level, message, role, job, storage, term, fields)
+  ON CONFLICT DO NOTHING
+)
+SELECT count(*)::int AS moved FROM moved`;
+
+/**
+ * Adds records, oldest first, and moves the watermark to the last of them. False: nothing was done, because the watermark or
+ * the holder is another one; look with `readOutbox`. When it throws, the outcome may be unknown: look, too.
+ */
+export async function shipRecords(sql: Sql, guard: ShippingGuard, records: readonly ShippedRecord[]): Promise<boolean> {
+  const last = records.at(-1);
+  if (!last) return true;
+  const values = [
+    guard.outboxId,
+    guard.holder,
+    guard.watermark,
+    last.seq,
+    records.map(({ seq }) => seq),
+    records.map(({ atMs }) => atMs),
+    records.map(({ level }) => level),
+    records.map(({ message }) => message),
+    records.map(({ role }) => role),
+    records.map(({ job }) => job),
+    records.map(({ storage }) => storage),
+    records.map(({ term }) => term),
+    records.map(({ fields }) => fields),
+  ];
+  const [row] = await sql.query(SHIP, values, movedRow);
+  return (row?.moved ?? 0) > 0;
+}
+
+// Read by age of arrival: the clocks of the nodes are labels.
+const DELETE_OLD = `
+, old AS (
+  SELECT outbox_id, seq FROM node_log WHERE received_at < now() - make_interval(days => $3) ORDER BY received_at LIMIT $4
+), changed AS (
+  DELETE FROM node_log USING fence, old WHERE node_log.outbox_id = old.outbox_id AND node_log.seq = old.seq RETURNING 1
+)`;
+
+/** Deletes at most `batch` records that arrived more than `days` ago; answers how many. Throws `leadership-lost`. */
+export function deleteOldLog(sql: Sql, holder: FenceHolder, days: number, batch: number): Promise<number> {
+  return fencedExecute(sql, holder, DELETE_OLD, [days, batch]);
 }

@@ -6,7 +6,7 @@ import {
   type LogLine,
   type LogSeverity,
 } from '../../contract/index.ts';
-import { nodeLog } from '../../db/queries/node-log.ts';
+import { nodeLog } from '../../db/queries/node-log-view.ts';
 import { IsgError } from '../../runtime/errors.ts';
 import { readLogPage } from '../../runtime/log-page.ts';
 import type { Database } from '../../runtime/sql.ts';

@@ -1,0 +1,252 @@
+import type { ShippingTarget } from '../../cache/log/log-cache.ts';
+import type { ShippingStatus } from '../../cache/log/log-messages.ts';
+import type { OutboxFile, StoredRow } from '../../cache/log/outbox-file.ts';
+import { LOG_LEVELS, structureLogRecord } from '../../contract/index.ts';
+import { createDatabase } from '../../db/database.ts';
+import { claimOutbox, readOutbox, type ShippedRecord, shipRecords } from '../../db/queries/node-log.ts';
+import { backoffMs } from '../../runtime/backoff.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { coerceError, type IsgError } from '../../runtime/errors.ts';
+import { silentLogger } from '../../runtime/logger.ts';
+import type { Database } from '../../runtime/sql.ts';
+import { FIRST_PACE, nextPace, type ShipPace } from './ship-pace.ts';
+
+/** What shipping needs. */
+export interface LogShipperOptions {
+  /** Runs work on the cache's file; null when that is not possible now. */
+  use: <T>(work: (file: OutboxFile) => T) => T | null;
+  clock: Clock;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  /** Whether the node has other work for its processors. */
+  isBusy: () => boolean;
+  onStatus: (status: ShippingStatus) => void;
+  /** Something to say once, in words for people. */
+  onTold: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void;
+  /** Opens the database; another one is for tests. */
+  open?: (uri: string) => Database;
+}
+
+/** Between two looks for new records. */
+const LOOK_MS = 1_000;
+const MOST_BYTES = 2_000_000;
+const RETRY = { baseMs: 1_000, capMs: 30_000 };
+/** SQLSTATE classes that say something against a record, not against the connection or the tables. */
+const RECORD_REFUSED = /^(22|54)/;
+
+const openDatabase = (uri: string): Database =>
+  createDatabase({ uri, log: silentLogger, applicationName: 'isg-pro log', maxConnections: 1 });
+
+/** The outbox as the database confirmed it. */
+interface Held {
+  outboxId: string;
+  holder: string;
+  watermark: number;
+}
+
+function toShipped({ seq, atMs, level, message, fields: json }: StoredRow): ShippedRecord {
+  const parsed: unknown = JSON.parse(json);
+  const written = {
+    level: LOG_LEVELS[level] ?? 'info',
+    atMs,
+    message,
+    fields: typeof parsed === 'object' && parsed !== null ? { ...parsed } : {},
+  } as const;
+  const { role, job, storage, term, fields } = structureLogRecord(written, { node: null, worker: null });
+  return { seq, atMs, level, message, role, job, storage, term, fields: JSON.stringify(fields) };
+}
+
+/** A record that the database does not take, as one that it does. */
+function substitute({ seq, atMs, level, message }: ShippedRecord): ShippedRecord {
+  const text = message.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 1_000);
+  const facts = { role: null, job: null, storage: null, term: null };
+  return { seq, atMs, level, message: text, ...facts, fields: '{"substituted":true}' };
+}
+
+function safely(row: StoredRow): ShippedRecord {
+  try {
+    return toShipped(row);
+  } catch {
+    // ignored because fields that are no JSON (a damaged file) must not hold up what comes behind them
+    return substitute({ ...row, role: null, job: null, storage: null, term: null });
+  }
+}
+
+/** Ships the outbox to one database until it is stopped (README.md). */
+export class LogShipper {
+  readonly #options: LogShipperOptions;
+  readonly #target: ShippingTarget;
+  readonly #stop = new AbortController();
+  readonly #database: Database;
+  #held: Held | null = null;
+  #pace: ShipPace = FIRST_PACE;
+  /** Fewer rows while a record that the database refuses is looked for. */
+  #most = Number.POSITIVE_INFINITY;
+  #failures = 0;
+  #told = '';
+  #state: ShippingStatus['state'] = 'off';
+  #shipped = 0;
+  #running: Promise<void>;
+
+  /** Begins at once. */
+  constructor(target: ShippingTarget, options: LogShipperOptions) {
+    this.#options = options;
+    this.#target = target;
+    this.#database = (options.open ?? openDatabase)(target.uri);
+    this.#running = this.#run();
+  }
+
+  /** Resolves once nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#database.close();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const waitMs = await this.#step();
+      this.#report();
+      if (waitMs > 0) await this.#options.clock.sleep(waitMs, signal).catch(() => {});
+    }
+    this.#state = 'off';
+    this.#report();
+  }
+
+  /** One batch; answers how long to wait before the next. Never throws. */
+  async #step(): Promise<number> {
+    try {
+      const waitMs = await this.#shipSome();
+      if (this.#failures > 0 && this.#told !== '') this.#options.onTold('info', 'The log is shipped again', {});
+      this.#failures = 0;
+      this.#told = '';
+      return waitMs;
+    } catch (thrown) {
+      if (this.#stop.signal.aborted) return 0;
+      return this.#failed(coerceError(thrown));
+    }
+  }
+
+  async #shipSome(): Promise<number> {
+    const identity = this.#options.use((file) => file.identity());
+    if (!identity) return LOOK_MS;
+    const isHeld =
+      this.#held?.outboxId === identity.outboxId &&
+      this.#held.holder === identity.nextHolder &&
+      identity.claimFrom === null;
+    const held = isHeld && this.#held ? this.#held : await this.#claim();
+    if (!held) return LOOK_MS;
+    const limit = Math.min(this.#pace.rows, this.#most);
+    const rows = this.#options.use((file) => file.readAfter(held.watermark, limit, MOST_BYTES)) ?? [];
+    this.#state = rows.length === 0 ? 'caught-up' : 'shipping';
+    if (rows.length === 0) return LOOK_MS;
+    const beganMs = this.#options.clock.monotonicMs();
+    await this.#ship(held, rows.map(safely));
+    const tookMs = this.#options.clock.monotonicMs() - beganMs;
+    this.#pace = nextPace({ rows: rows.length, tookMs, isBusy: this.#options.isBusy() });
+    // What came while this was shipped waits for the next look: no row by row.
+    return (rows.at(-1)?.seq ?? 0) >= identity.nextSeq - 1 ? LOOK_MS : this.#pace.pauseMs;
+  }
+
+  async #ship(held: Held, records: readonly ShippedRecord[]): Promise<void> {
+    let isMoved: boolean;
+    try {
+      isMoved = await shipRecords(this.#database, held, records);
+    } catch (thrown) {
+      const [first] = records;
+      if (!isRefused(thrown) || !first) throw thrown;
+      if (records.length > 1) {
+        this.#most = Math.max(1, Math.floor(records.length / 2));
+        return;
+      }
+      isMoved = await shipRecords(this.#database, held, [substitute(first)]);
+    }
+    const last = records.at(-1);
+    if (isMoved && last) {
+      this.#most = Number.POSITIVE_INFINITY;
+      this.#shipped += records.length;
+      this.#moveTo(held, last.seq);
+    } else await this.#look(held);
+  }
+
+  #moveTo(held: Held, watermark: number): void {
+    this.#held = { ...held, watermark };
+    this.#options.use((file) => {
+      if (file.identity().outboxId === held.outboxId) file.setShipped(watermark);
+    });
+  }
+
+  /** Asks to be the one who ships; null when the outbox had to be left to somebody else, and a new one begun. */
+  async #claim(): Promise<Held | null> {
+    const { use } = this.#options;
+    const identity = use((file) => {
+      file.renewHolder();
+      return { ...file.identity() };
+    });
+    if (!identity) return null;
+    const { outboxId, holder, nextHolder, shippedSeq, nextSeq, claimFrom } = identity;
+    const lastSeq = claimFrom ?? nextSeq - 1;
+    const { workerId, node } = this.#target;
+    const claim = { outboxId, workerId, node, holder, nextHolder, shippedSeq, lastSeq };
+    const watermark = await claimOutbox(this.#database, claim);
+    if (watermark === null) {
+      const other = await readOutbox(this.#database, outboxId);
+      this.#leave(outboxId, Math.min(other?.watermark ?? shippedSeq, lastSeq));
+      return null;
+    }
+    use((file) => {
+      if (file.identity().outboxId === outboxId) file.confirmClaim(watermark);
+    });
+    this.#held = { outboxId, holder: nextHolder, watermark };
+    return this.#held;
+  }
+
+  /** Finds out what has become of an outbox that did not move, or whose move was not answered. */
+  async #look(held: Held): Promise<void> {
+    const now = await readOutbox(this.#database, held.outboxId);
+    if (now?.holder === held.holder && now.watermark >= held.watermark) this.#moveTo(held, now.watermark);
+    else if (now) this.#leave(held.outboxId, held.watermark);
+    // The database does not know the outbox any more (it was made anew): it is told of it again.
+    else this.#held = null;
+  }
+
+  #leave(outboxId: string, shippedSeq: number): void {
+    this.#held = null;
+    this.#options.use((file) => {
+      if (file.identity().outboxId !== outboxId) return;
+      file.renewOutbox(shippedSeq);
+      const fields = { outboxId: file.identity().outboxId, formerOutboxId: outboxId, shippedSeq };
+      this.#options.onTold(
+        'warn',
+        'The log cache is a copy, or was rolled back: the log of this node goes on under a new outbox. A few records around that time may be in the database twice.',
+        fields,
+      );
+    });
+  }
+
+  async #failed(error: IsgError): Promise<number> {
+    this.#failures += 1;
+    this.#state = 'waiting';
+    // Said to be held until the database is asked: what was not answered may have happened.
+    this.#held = null;
+    if (this.#told !== error.code) {
+      this.#told = error.code;
+      const words = `The log is not shipped to the database for now; it is kept on this node and shipped later. ${error.message}`;
+      this.#options.onTold('warn', words, { code: error.code });
+    }
+    return backoffMs(this.#failures, RETRY, this.#options.random) + RETRY.baseMs / 2;
+  }
+
+  #report(): void {
+    const identity = this.#options.use((file) => file.identity());
+    if (!identity) return;
+    const { outboxId, shippedSeq, nextSeq } = identity;
+    this.#options.onStatus({ state: this.#state, outboxId, shippedSeq, lastSeq: nextSeq - 1, shipped: this.#shipped });
+  }
+}
+
+function isRefused(thrown: unknown): boolean {
+  const { sqlState } = coerceError(thrown).fields;
+  return typeof sqlState === 'string' && RECORD_REFUSED.test(sqlState);
+}
