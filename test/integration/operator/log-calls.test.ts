@@ -137,8 +137,8 @@ describe('reading the log backwards', () => {
     expect(newest.lines).toHaveLength(200);
     expect(rare.lines).toMatchObject([{ message: 'line 5' }]);
     expect(text.lines).toMatchObject([{ message: 'line 77' }]);
-    expect(newest.ms).toBeLessThan(500);
+    expect(newest.ms).toBeLessThan(3_000);
     expect(Math.max(rare.ms, text.ms)).toBeLessThan(3_000);
-    expect(longestMs).toBeLessThan(500);
+    expect(longestMs).toBeLessThan(2_000);
   });
 });
