@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import {
   createLogCache,
+  type LogCache,
   type LogCacheStatus,
   type ShippingTarget,
   type StoredLogRecord,
@@ -18,6 +19,7 @@ import {
   createRedactor,
   createStormGuard,
   createTextRedactor,
+  type LineRing,
   TEXT_PACE,
 } from './runtime/log-sinks.ts';
 import { createLogger, type Logger, type LogLevel, type LogRecord, type LogSink } from './runtime/logger.ts';
@@ -106,6 +108,7 @@ export function createAgentLog(
   const log = createLogger([createLevelFilter(() => lower(config.logLevel, 'info'), redacted(sink))], () =>
     systemClock.wallMs(),
   );
+  void recallLines(store, ring, systemClock.wallMs());
   return {
     log,
     lines: () => ring.lines(),
@@ -122,6 +125,15 @@ export function createAgentLog(
       store.close();
     },
   };
+}
+
+/** So that iconik gets the last lines before a restart, too: what was wrong while it could not be told. */
+async function recallLines(store: LogCache, ring: LineRing, beganMs: number): Promise<void> {
+  const before = { text: '', mention: null, fromMs: null, toMs: beganMs - 1 };
+  const errors = await store.lookBack(null, RING.errorLines, { ...before, minLevel: 'error' });
+  const others = await store.lookBack(null, RING.lines, { ...before, minLevel: 'info' });
+  const known = new Set(others.records.map(({ seq }) => seq));
+  ring.precede([...errors.records.filter(({ seq }) => !known.has(seq)), ...others.records]);
 }
 
 const lower = (a: LogLevel, b: LogLevel): LogLevel => (LOG_LEVELS.indexOf(a) < LOG_LEVELS.indexOf(b) ? a : b);
