@@ -119,7 +119,9 @@ function JumpBox({ onJump }: { onJump: (atMs: number) => void }) {
       step={1}
       aria-label="Jump to time"
       title="Jump to time"
-      className="isg-log-instant"
+      className="isg-log-jump"
+      leftSection={<span className="isg-log-jump-word">Go to</span>}
+      leftSectionWidth={56}
       onKeyDown={(event) => {
         if (event.key !== 'Enter') return;
         last.current = '';
