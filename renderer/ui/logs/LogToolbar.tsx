@@ -35,14 +35,21 @@ interface SearchProps {
 
 function SearchBox({ text, isPattern, onChange, label }: SearchProps) {
   const [draft, setDraft] = useState(text);
+  const sent = useRef(text);
   useEffect(() => {
-    if (draft === text) return;
+    // emptied by the view itself, not by what is typed here
+    if (text !== sent.current) setDraft(text);
+    sent.current = text;
+  }, [text]);
+  useEffect(() => {
+    if (draft === sent.current) return;
     const timer = setTimeout(() => {
       searches = remembered(searches, draft);
+      sent.current = draft;
       onChange({ text: draft });
     }, TYPING_MS);
     return () => clearTimeout(timer);
-  }, [draft, text, onChange]);
+  }, [draft, onChange]);
   return (
     <Autocomplete
       className="isg-log-search"
