@@ -2,7 +2,7 @@
 // look goes over bounded stretches, ends when its time is up, and says how far it came.
 
 /** The end of a log nobody has numbers beyond. */
-export const LOG_END = Number.MAX_SAFE_INTEGER;
+const LOG_END = Number.MAX_SAFE_INTEGER;
 /** Numbers looked at in one stretch: some milliseconds. */
 const STRETCH = 10_000;
 

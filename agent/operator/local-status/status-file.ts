@@ -24,7 +24,7 @@ export function writeStatus(dataDir: string, status: LocalStatus): void {
 }
 
 /** The status as last written; null when there is none that can be read. */
-export function readStatus(dataDir: string): LocalStatus | null {
+function readStatus(dataDir: string): LocalStatus | null {
   try {
     return statusSchema.safeParse(JSON.parse(readFileSync(fileOf(dataDir), 'utf8'))).data ?? null;
   } catch {

@@ -21,7 +21,7 @@ async function readAgent(query: LogQuery, at: LogPlace): Promise<LogPage> {
 }
 
 /** The files are read from their end or from an instant backwards. */
-async function readFiles({ workerId: _, ...query }: LogQuery, at: PagePlace): Promise<LogPage> {
+async function readFiles(query: LogQuery, at: PagePlace): Promise<LogPage> {
   const cursor = at.kind === 'cursor' ? at.cursor : null;
   const atMs = 'atMs' in at ? at.atMs : null;
   const toMs = atMs === null ? query.toMs : Math.min(atMs, query.toMs ?? atMs);
