@@ -41,7 +41,7 @@ export function openKeeper(path: string, options: { runId?: string; capBytes?: n
   };
 }
 
-export const EVERYTHING = { minLevel: 'debug', text: '', mention: null, fromMs: null, toMs: null } as const;
+const EVERYTHING = { minLevel: 'debug', text: '', mention: null, fromMs: null, toMs: null } as const;
 
 /** Numbers and messages of all records of a file. */
 export const contents = (file: OutboxFile): [number, string][] =>
