@@ -3,11 +3,10 @@ import {
   createLogCache,
   type LogCache,
   type LogCacheStatus,
-  type LogLook,
   type ShippingTarget,
   type StoredLogRecord,
 } from './cache/log/log-cache.ts';
-import type { LogFilter } from './cache/log/log-messages.ts';
+import { createLogView, type LogView } from './cache/log-view/log-view.ts';
 import { startLogThread } from './cluster/log-shipping/start-log-thread.ts';
 import type { NodeConfig } from './config/load-config.ts';
 import { LOG_LEVELS } from './contract/index.ts';
@@ -38,8 +37,8 @@ export interface AgentLog {
   hide: (secret: string) => void;
   /** A text without the values that must never get out. */
   redact: (text: string) => string;
-  /** One bounded look back into the stored records (cache/log/look-back.ts). */
-  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => Promise<LogLook>;
+  /** Pages of the stored records; to be closed before the log. */
+  view: LogView;
   /** Ships the log to the cluster's database from now on; null = no more. */
   shipLog: (target: ShippingTarget | null) => void;
   /** Whether jobs run: shipping then steps back. */
@@ -84,8 +83,9 @@ export function createAgentLog(
     ({ fields: { storageId } }) => (typeof storageId === 'string' ? storageId : null),
     RING,
   );
+  const storePath = join(config.dataDir, 'cache', 'log.db');
   const store = createLogCache({
-    path: join(config.dataDir, 'cache', 'log.db'),
+    path: storePath,
     capBytes: config.logCacheMegabytes * 1_000_000,
     retentionMs: config.logRetentionDays * 86_400_000,
     startThread: startLogThread,
@@ -116,7 +116,7 @@ export function createAgentLog(
     linesAbout: (storageId) => byStorage.about(storageId),
     hide: (secret) => secrets.add(secret),
     redact: createTextRedactor(() => [...secrets]),
-    lookBack: (beforeSeq, limit, filter) => store.lookBack(beforeSeq, limit, filter),
+    view: createLogView(storePath),
     shipLog: (target) => store.shipTo(target),
     setLogBusy: (isBusy) => store.setBusy(isBusy),
     logStatus: () => store.status(),

@@ -133,7 +133,7 @@ function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog
   return new Operator({
     link,
     log: agentLog.log,
-    lookBack: agentLog.lookBack,
+    logView: agentLog.view,
     identity: { ...bareIdentity(), storageGatewayId, dataDir, iconikUrl },
     httpsProxy,
     first: {
@@ -163,6 +163,7 @@ async function run(
     return await runOnDataFolder(config, { agentLog, stop, operator });
   } finally {
     await operator?.close();
+    await agentLog.view.close();
     agentLog.close();
   }
 }

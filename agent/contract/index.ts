@@ -12,6 +12,7 @@ export * from './job.ts';
 export * from './link.ts';
 export * from './locations.ts';
 export * from './log-record.ts';
+export * from './log-view.ts';
 export * from './role-schema.ts';
 export * from './roles.ts';
 export * from './safe-text.ts';

@@ -1,5 +1,4 @@
-import type { LogLook } from '../cache/log/log-cache.ts';
-import type { LogFilter } from '../cache/log/log-messages.ts';
+import type { LogView } from '../cache/log-view/log-view.ts';
 import type { AgentCallHandlers } from '../contract/index.ts';
 import { createDatabase } from '../db/database.ts';
 import type { ParentLink } from '../link/parent-link.ts';
@@ -25,7 +24,7 @@ export interface OperatorOptions {
   identity: NodeIdentity;
   log: Logger;
   /** The stored log; absent while there is none (set-up). */
-  lookBack?: (beforeSeq: number | null, limit: number, filter: LogFilter) => Promise<LogLook>;
+  logView?: LogView;
   httpsProxy: string | undefined;
   first: IdleNode;
 }
@@ -155,8 +154,11 @@ export class Operator implements NodeObserver {
   }
 
   #handlers(): Partial<AgentCallHandlers> {
-    const { log, httpsProxy, lookBack } = this.#options;
-    const always = { ...setupCalls({ log, httpsProxy }), ...(lookBack ? logCalls(lookBack) : {}) };
+    const { log, httpsProxy, logView } = this.#options;
+    const always = {
+      ...setupCalls({ log, httpsProxy }),
+      ...(logView ? logCalls(logView, () => this.#running?.database ?? null) : {}),
+    };
     return this.#running === null ? always : { ...always, ...runningCalls(this.#running) };
   }
 }

@@ -105,8 +105,6 @@ export function openOutboxDatabase(path: string, autocheckpointPages: number): D
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
   const database = new Database(path, { timeout: 1_000 });
   try {
-    // Numbers are given by who writes: a second agent on this folder must wait. Held until the file is closed.
-    database.pragma('locking_mode = EXCLUSIVE');
     const id = database.pragma('application_id', { simple: true });
     if (id !== 0 && id !== APPLICATION_ID) throw damaged('it is another program’s file');
     if (id === 0 && database.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined)
