@@ -88,7 +88,10 @@ class ThreadedLogView implements LogView {
     clearTimeout(asked.timer);
     if (answer.kind === 'begun') {
       const limitMs = asked.isPattern ? this.#patternMs : ANSWER_MS;
-      asked.timer = setTimeout(() => this.#giveUp(asked.isPattern ? this.#tooSlow() : unreadable('no answer')), limitMs);
+      asked.timer = setTimeout(
+        () => this.#giveUp(asked.isPattern ? this.#tooSlow() : unreadable('no answer')),
+        limitMs,
+      );
       return;
     }
     this.#asked.delete(answer.id);
