@@ -12,6 +12,8 @@ import { runDoctor } from './doctor/run-doctor.ts';
 import { startBeatThread } from './link/beat-thread.ts';
 import type { ParentLink } from './link/parent-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
+import { printStatus } from './operator/local-status/status-file.ts';
+import { observers, StatusKeeper } from './operator/local-status/status-keeper.ts';
 import { Operator } from './operator/operator.ts';
 import type { NodeIdentity } from './operator/snapshot.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -56,6 +58,11 @@ export async function runAgent(link: ParentLink | null): Promise<never> {
 
 async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {
   const loaded = loadConfig(argv, process.env);
+  if (loaded.kind === 'ok' && loaded.config.status) {
+    const { dataDir, json } = loaded.config;
+    const isFresh = printStatus(dataDir, json, (text) => process.stdout.write(text));
+    return { code: isFresh ? EXIT.stopped : EXIT.doctorFoundProblems, reason: 'The status has been printed.' };
+  }
   if (loaded.kind === 'ok' && loaded.config.doctor)
     return { code: await runDoctor(loaded.config), reason: 'The diagnosis has ended.' };
   if (loaded.kind === 'ok') return run(loaded.config, loaded.warnings, stop, link);
@@ -188,11 +195,17 @@ async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator }:
         copiedFrom,
       });
     operator?.identify(workerId);
-    const host = { config, installation, ...agentLog, ...(operator && { observer: operator }) };
-    while (!stop.signal.aborted) {
-      const again = new AbortController();
-      const stopSignal = AbortSignal.any([stop.signal, again.signal]);
-      await runNode({ ...host, stopSignal, restart: () => again.abort() });
+    const keeper = createStatusKeeper(config, workerId, agentLog);
+    const observer = observers(operator ? [operator, keeper] : [keeper]);
+    try {
+      while (!stop.signal.aborted) {
+        const again = new AbortController();
+        const stopSignal = AbortSignal.any([stop.signal, again.signal]);
+        const restart = () => again.abort();
+        await runNode({ config, installation, ...agentLog, observer, stopSignal, restart });
+      }
+    } finally {
+      await keeper.close();
     }
     log.info('Stopped');
     return STOPPED;
@@ -201,6 +214,20 @@ async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator }:
   } finally {
     lock.release();
   }
+}
+
+function createStatusKeeper(config: NodeConfig, workerId: string, { log, logStatus }: AgentLog): StatusKeeper {
+  const { storageGatewayId, dataDir, iconikUrl, metricsPort } = config;
+  return new StatusKeeper({
+    identity: { ...bareIdentity(), workerId, storageGatewayId, dataDir, iconikUrl },
+    log,
+    metricsPort,
+    logStanding: () => {
+      const { shipping, keeper } = logStatus();
+      const waitingRecords = shipping ? Math.max(0, shipping.lastSeq - shipping.shippedSeq) : null;
+      return { waitingRecords, bytes: keeper.bytes };
+    },
+  });
 }
 
 const folderTaken = ({ dataDir }: NodeConfig): string =>

@@ -8,6 +8,8 @@ export interface Flags {
   noWait: boolean;
   /** Diagnose and end. */
   doctor: boolean;
+  /** Print the status of the agent that runs, and end. */
+  status: boolean;
   /** Machine-readable output. */
   json: boolean;
   /** Values that win over config.ini, by config key. */
@@ -16,7 +18,7 @@ export interface Flags {
 
 const SETTING_FLAGS = ['iconik-url', 'app-id', 'auth-token', 'storage-gateway-id'] as const;
 const VALUE_FLAGS = ['config', 'data-dir', 'beat-socket', ...SETTING_FLAGS] as const;
-const SWITCHES = ['no-wait', 'doctor', 'json'] as const;
+const SWITCHES = ['no-wait', 'doctor', 'status', 'json'] as const;
 
 function includes<Word extends string>(words: readonly Word[], text: string): text is Word {
   return (words as readonly string[]).includes(text);
@@ -60,6 +62,7 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
       ...(beatSocket === undefined ? {} : { beatSocket }),
       noWait: switches.has('no-wait'),
       doctor: switches.has('doctor'),
+      status: switches.has('status'),
       json: switches.has('json'),
       settings,
     },

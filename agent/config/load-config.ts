@@ -65,6 +65,8 @@ export interface NodeConfig {
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   logCacheMegabytes: number;
   logRetentionDays: number;
+  /** Of Prometheus metrics on 127.0.0.1; undefined = none. */
+  metricsPort: number | undefined;
   /** Which hardware may encode video proxies. */
   hardwareEncoding: 'off' | 'auto' | 'videotoolbox' | 'nvenc' | 'qsv';
   ffmpegPath: string | undefined;
@@ -81,6 +83,8 @@ export interface NodeConfig {
   configPath: string | undefined;
   noWait: boolean;
   doctor: boolean;
+  /** Print the status of the agent that runs with this data folder, and end. */
+  status: boolean;
   json: boolean;
 }
 
@@ -194,6 +198,7 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     logLevel: values['log-level'],
     logCacheMegabytes: values['log-cache-max-megabytes'],
     logRetentionDays: values['log-retention-days'],
+    metricsPort: values['metrics-port'],
     hardwareEncoding: values['hardware-encoding'],
     ffmpegPath: values['ffmpeg-path'],
     ffprobePath: values['ffprobe-path'],
@@ -204,6 +209,7 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     configPath: file.path,
     noWait: flags.noWait,
     doctor: flags.doctor,
+    status: flags.status,
     json: flags.json,
   };
 }

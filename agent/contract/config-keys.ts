@@ -118,6 +118,8 @@ export const CONFIG_KEYS = {
   'log-cache-max-megabytes': wholeNumber(16, 65_536).default(512),
   /** In the cluster's database, and of what is there in the cache. */
   'log-retention-days': wholeNumber(1, 3_650).default(30),
+  /** On 127.0.0.1 only. */
+  'metrics-port': wholeNumber(1_024, 65_535).optional(),
   'hardware-encoding': z
     .enum(['off', 'auto', 'videotoolbox', 'nvenc', 'qsv'], 'must be off, auto, videotoolbox, nvenc or qsv')
     .default('off'),

@@ -123,6 +123,11 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
       'How many days log records are kept: in the database of the cluster (as the leader has it set), and on this node once they are there.',
     default: '30',
   },
+  'metrics-port': {
+    explanation:
+      'Port on which this machine alone (127.0.0.1) can read figures of the node for Prometheus, at /metrics. None are served without it.',
+    default: '',
+  },
   'hardware-encoding': {
     explanation:
       'Whether video proxies are encoded by the graphics hardware of this machine, and by which; software is used where it does not work.',

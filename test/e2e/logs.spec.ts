@@ -170,6 +170,28 @@ test('a rare line is found among 100,000 by its text, and the level narrows what
   await expect(page.getByText('No line matches')).toBeVisible({ timeout: 30_000 });
 });
 
+test('any place of the log is one step away, and a line found by a pattern is shown among its neighbours', async () => {
+  await openLogs();
+  const rail = page.getByTestId('log-rail');
+  await rail.focus();
+  await page.keyboard.press('Home');
+  await expect(list.getByTestId('log-line').first()).toContainText('Seeded line 0');
+  await expect(list).toHaveAttribute('data-follow', 'reading');
+  await expect(rail).toHaveAttribute('aria-valuenow', '0');
+  await page.getByRole('button', { name: 'Regular expression' }).click();
+  const search = page.getByRole('combobox', { name: 'Search log lines' });
+  await search.fill('^one CLIP of .* went by$');
+  await expect.poll(lineCount, { timeout: 30_000 }).toBe(1);
+  await list.getByTestId('log-line').click();
+  await page.getByRole('button', { name: 'Show in context' }).click();
+  await expect(list.getByText(`Seeded line ${SEEDED / 2 - 1}`)).toBeVisible();
+  await expect(list.getByText(NEEDLE)).toBeInViewport();
+  await expect(list.getByText(`Seeded line ${SEEDED / 2 + 1}`)).toBeVisible();
+  await page.getByRole('button', { name: 'Regular expression' }).click();
+  await search.fill('(');
+  await expect(page.getByText(/This is no regular expression yet/)).toBeVisible();
+});
+
 test('a pause holds the view, says how many lines arrived meanwhile, and ends when asked', async () => {
   await openLogs();
   await follow.click();

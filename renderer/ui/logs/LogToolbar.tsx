@@ -35,14 +35,21 @@ interface SearchProps {
 
 function SearchBox({ text, isPattern, onChange, label }: SearchProps) {
   const [draft, setDraft] = useState(text);
+  const sent = useRef(text);
   useEffect(() => {
-    if (draft === text) return;
+    // emptied by the view itself, not by what is typed here
+    if (text !== sent.current) setDraft(text);
+    sent.current = text;
+  }, [text]);
+  useEffect(() => {
+    if (draft === sent.current) return;
     const timer = setTimeout(() => {
       searches = remembered(searches, draft);
+      sent.current = draft;
       onChange({ text: draft });
     }, TYPING_MS);
     return () => clearTimeout(timer);
-  }, [draft, text, onChange]);
+  }, [draft, onChange]);
   return (
     <Autocomplete
       className="isg-log-search"
@@ -119,7 +126,9 @@ function JumpBox({ onJump }: { onJump: (atMs: number) => void }) {
       step={1}
       aria-label="Jump to time"
       title="Jump to time"
-      className="isg-log-instant"
+      className="isg-log-jump"
+      leftSection={<span className="isg-log-jump-word">Go to</span>}
+      leftSectionWidth={56}
       onKeyDown={(event) => {
         if (event.key !== 'Enter') return;
         last.current = '';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { measureViewer } from '../buffer-viewer/measure-viewer.ts';
 import { startBenchServer } from '../queue/server.ts';
 import { median, rounded } from '../statistics.ts';
 import { type AppendFigures, appendOurs, appendPlain } from './appending.ts';
@@ -63,17 +64,19 @@ async function toDatabase(folder: string, isShort: boolean) {
   }
 }
 
-/** Runs all parts, or those that `only` names: append, drain, storm. */
+/** Runs all parts, or those that `only` names: append, drain, storm, viewer (which needs a display and a built application). */
 export async function benchBuffer({ isShort, only }: { isShort: boolean; only?: string | undefined }): Promise<object> {
-  const parts = new Set(only?.split(',') ?? ['append', 'drain', 'storm']);
+  const parts = new Set(only?.split(',') ?? ['append', 'drain', 'storm', ...(process.env.DISPLAY ? ['viewer'] : [])]);
   const folder = await mkdtemp(join(tmpdir(), 'isg-pro-bench-buffer-'));
   try {
     const append = parts.has('append') ? await appending(folder, isShort) : null;
     const shipping = parts.has('drain') ? await toDatabase(folder, isShort) : null;
     const stormy = parts.has('storm') ? storm(folder, isShort) : null;
+    const viewer = parts.has('viewer') ? await measureViewer(isShort ? { lines: 100_000 } : {}) : null;
     return {
       bench: 'buffer',
       ours: {
+        ...(viewer && { viewer }),
         ...(append && {
           recordsPerSecond: rounded(append.ours.recordsPerSecond),
           appendP99Ms: rounded(append.ours.appendP99Ms, 4),
