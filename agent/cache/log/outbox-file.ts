@@ -278,8 +278,11 @@ export class OutboxFile {
   }
 
   close(): void {
-    this.database.close();
-    this.#lock.release();
+    try {
+      this.database.close();
+    } finally {
+      this.#lock.release();
+    }
   }
 }
 
