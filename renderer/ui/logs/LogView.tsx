@@ -156,7 +156,7 @@ function useNodes(source: LogSource): { value: string; label: string }[] {
   if (!snapshot || source === 'files') return [];
   const others = snapshot.cluster.members.filter(({ isSelf }) => !isSelf);
   return [
-    { value: '', label: `${snapshot.node.name || 'This node'} (this node)` },
+    { value: '', label: snapshot.node.name === '' ? 'This node' : `${snapshot.node.name} (this)` },
     ...others.map(({ workerId, name }) => ({ value: workerId, label: name })),
   ];
 }
