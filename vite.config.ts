@@ -26,6 +26,7 @@ const agentEntries = [
   'storage/process/digest-thread-main.ts',
   'link/beat-thread-main.ts',
   'cluster/pulse/thread/pulse-thread-main.ts',
+  'cache/log-view/view-thread-main.ts',
   'cluster/log-shipping/thread/log-thread-main.ts',
 ].map((file) => inRoot('agent', file));
 

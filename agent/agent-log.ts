@@ -1,6 +1,13 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLogStore, type LogFilter, type LogLook, type StoredLogRecord } from './cache/log-store.ts';
+import {
+  createLogCache,
+  type LogCache,
+  type LogCacheStatus,
+  type ShippingTarget,
+  type StoredLogRecord,
+} from './cache/log/log-cache.ts';
+import { createLogView, type LogView } from './cache/log-view/log-view.ts';
+import { startLogThread } from './cluster/log-shipping/start-log-thread.ts';
 import type { NodeConfig } from './config/load-config.ts';
 import { LOG_LEVELS } from './contract/index.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -12,6 +19,7 @@ import {
   createRedactor,
   createStormGuard,
   createTextRedactor,
+  type LineRing,
   TEXT_PACE,
 } from './runtime/log-sinks.ts';
 import { createLogger, type Logger, type LogLevel, type LogRecord, type LogSink } from './runtime/logger.ts';
@@ -29,9 +37,15 @@ export interface AgentLog {
   hide: (secret: string) => void;
   /** A text without the values that must never get out. */
   redact: (text: string) => string;
-  /** One bounded look back into the stored records (cache/log-store.ts). */
-  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook;
-  /** Writes what is still buffered; call last. */
+  /** Pages of the stored records; to be closed before the log. */
+  view: LogView;
+  /** Ships the log to the cluster's database from now on; null = no more. */
+  shipLog: (target: ShippingTarget | null) => void;
+  /** Whether jobs run: shipping then steps back. */
+  setLogBusy: (isBusy: boolean) => void;
+  /** How the log's cache and its shipping stand. */
+  logStatus: () => LogCacheStatus;
+  /** Waits until what is buffered is on disk, 2 s at most; call last. */
   close: () => void;
 }
 
@@ -69,10 +83,13 @@ export function createAgentLog(
     ({ fields: { storageId } }) => (typeof storageId === 'string' ? storageId : null),
     RING,
   );
-  mkdirSync(join(config.dataDir, 'cache'), { recursive: true });
-  const store = createLogStore({
-    path: join(config.dataDir, 'cache', 'log.db'),
-    onTrouble: (words) => process.stderr.write(`${words}\n`),
+  const storePath = join(config.dataDir, 'cache', 'log.db');
+  const store = createLogCache({
+    path: storePath,
+    capBytes: config.logCacheMegabytes * 1_000_000,
+    retentionMs: config.logRetentionDays * 86_400_000,
+    startThread: startLogThread,
+    onTold: (level, message, fields) => log[level](message, fields),
     onWritten,
   });
   const paced = (sink: LogSink) => createStormGuard(sink, TEXT_PACE, () => systemClock.monotonicMs());
@@ -87,22 +104,36 @@ export function createAgentLog(
   const { sink, close: closeRepeats } = countRepeats((record) => {
     for (const each of sinks) each(record);
   });
+  // redacted once for all sinks, and only what one of them wants
+  const log = createLogger([createLevelFilter(() => lower(config.logLevel, 'info'), redacted(sink))], () =>
+    systemClock.wallMs(),
+  );
+  void recallLines(store, ring, systemClock.wallMs());
   return {
-    // redacted once for all sinks, and only what one of them wants
-    log: createLogger([createLevelFilter(() => lower(config.logLevel, 'info'), redacted(sink))], () =>
-      systemClock.wallMs(),
-    ),
+    log,
     lines: () => ring.lines(),
     errorLines: () => ring.errorLines(),
     linesAbout: (storageId) => byStorage.about(storageId),
     hide: (secret) => secrets.add(secret),
     redact: createTextRedactor(() => [...secrets]),
-    lookBack: (beforeSeq, limit, filter) => store.lookBack(beforeSeq, limit, filter),
+    view: createLogView(storePath),
+    shipLog: (target) => store.shipTo(target),
+    setLogBusy: (isBusy) => store.setBusy(isBusy),
+    logStatus: () => store.status(),
     close: () => {
       closeRepeats();
       store.close();
     },
   };
+}
+
+/** So that iconik gets the last lines before a restart, too: what was wrong while it could not be told. */
+async function recallLines(store: LogCache, ring: LineRing, beganMs: number): Promise<void> {
+  const before = { text: '', mention: null, fromMs: null, toMs: beganMs - 1 };
+  const errors = await store.lookBack(null, RING.errorLines, { ...before, minLevel: 'error' });
+  const others = await store.lookBack(null, RING.lines, { ...before, minLevel: 'info' });
+  const known = new Set(others.records.map(({ seq }) => seq));
+  ring.precede([...errors.records.filter(({ seq }) => !known.has(seq)), ...others.records]);
 }
 
 const lower = (a: LogLevel, b: LogLevel): LogLevel => (LOG_LEVELS.indexOf(a) < LOG_LEVELS.indexOf(b) ? a : b);

@@ -1,5 +1,6 @@
 import type { ClusterDatabase } from './cluster/cluster-database.ts';
 import { type Entities, EntityWatch } from './cluster/entities.ts';
+import { LogShipping } from './cluster/log-shipping/log-shipping.ts';
 import { Membership } from './cluster/membership.ts';
 import {
   leadership,
@@ -190,6 +191,17 @@ export class ClusterNode implements Service, OperatedNode {
     });
   }
 
+  #createLogShipping(): LogShipping {
+    const { host, database } = this.#options;
+    const { workerId, name: node } = this.#self;
+    return new LogShipping({
+      target: { uri: database.uri, workerId, node },
+      shipLog: host.shipLog,
+      setLogBusy: host.setLogBusy,
+      hasJobs: () => this.#runner.running().length > 0,
+    });
+  }
+
   #createRoles(): NodeRoles {
     const { host, guard, api, database, machine } = this.#options;
     return createNodeRoles({
@@ -264,6 +276,7 @@ export class ClusterNode implements Service, OperatedNode {
     await this.#startOne(this.#membership);
     if (this.#options.host.config.noWait && !this.#membership.holds()) throw this.#duplicate();
     for (const service of [
+      this.#createLogShipping(),
       this.#share,
       this.#entities,
       this.#health,

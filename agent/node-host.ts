@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Installation } from './cache/installation.ts';
+import type { ShippingTarget } from './cache/log/log-cache.ts';
 import type { NodeConfig } from './config/load-config.ts';
 import type { NodeObserver } from './operator/operated-node.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -21,6 +22,10 @@ export interface NodeHost {
   hide: (secret: string) => void;
   /** A text without the values that must never get out. */
   redact: (text: string) => string;
+  /** Ships the log to the cluster's database from now on; null = no more. */
+  shipLog: (target: ShippingTarget | null) => void;
+  /** Whether jobs run: shipping then steps back. */
+  setLogBusy: (isBusy: boolean) => void;
   /** Fires when the process is asked to stop. */
   stopSignal: AbortSignal;
   /** Stops the node in order and starts it again in this process. */

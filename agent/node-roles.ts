@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createNodeLogUpkeep } from './cluster/log-shipping/node-log-upkeep.ts';
 import { createIntentStore } from './db/queries/intent.ts';
 import { enqueueJobs } from './db/queries/job.ts';
 import type { CreateOnce } from './iconik/creation/create-once.ts';
@@ -73,21 +74,12 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
     log,
   });
   const tempDir = tempDirOf(config);
-  mkdirSync(tempDir, { recursive: true });
-  const tempStorage = createStorageAccess({
-    storageId: 'temp',
-    mountPoint: tempDir,
-    guard,
-    log,
-    httpsProxy: config.httpsProxy ?? null,
-    bandwidth: options.bandwidth,
-    extraCa: options.extraCa,
-    ...stallWindows(config.stallMs).storage,
-  });
+  const tempStorage = createTempStorage(options, tempDir);
   const watchFolders = createWatchFolders({ guard, log });
   const ffmpeg = createFfmpegFinder(options);
   const scan = createScan(options);
   const upkeep = new JobUpkeep({ store: createPgUpkeepStore(database), clock: systemClock, log });
+  const logUpkeep = createNodeLogUpkeep({ database, clock: systemClock, log, days: config.logRetentionDays });
   return {
     handlers: [
       ...jobHandlers(options, {
@@ -106,7 +98,7 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
         scanOnDemand: (storageId, request) => scan.requestScan(storageId, request),
       }) as JobHandler[]),
     ],
-    leaderWork: [...leaderWork(options, createOnce, scan), upkeep],
+    leaderWork: [...leaderWork(options, createOnce, scan), upkeep, logUpkeep],
     queueTroubles: () => upkeep.troubles(),
     telemetry: createTelemetry({
       iconik: api.inLine('vital'),
@@ -130,6 +122,21 @@ export function createNodeRoles(options: NodeRolesOptions): NodeRoles {
       await Promise.all([tempStorage.stop(), watchFolders.stop()]);
     },
   };
+}
+
+/** The folder for renditions in the making, reached as a storage is. */
+function createTempStorage({ host: { config, log }, guard, bandwidth, extraCa }: NodeRolesOptions, folder: string) {
+  mkdirSync(folder, { recursive: true });
+  return createStorageAccess({
+    storageId: 'temp',
+    mountPoint: folder,
+    guard,
+    log,
+    httpsProxy: config.httpsProxy ?? null,
+    bandwidth,
+    extraCa,
+    ...stallWindows(config.stallMs).storage,
+  });
 }
 
 // ffmpeg may be installed while the node runs: the health check looks again, and what it finds is used from then on.

@@ -13,6 +13,8 @@ import { diagnoseNode, runDoctor } from './doctor/run-doctor.ts';
 import { startBeatThread } from './link/beat-thread.ts';
 import type { ParentLink } from './link/parent-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
+import { printStatus } from './operator/local-status/status-file.ts';
+import { observers, StatusKeeper } from './operator/local-status/status-keeper.ts';
 import { Operator } from './operator/operator.ts';
 import type { NodeIdentity } from './operator/snapshot.ts';
 import { runPrintSettings } from './print-settings.ts';
@@ -70,6 +72,10 @@ async function runConfigured(argv: readonly string[], stop: StopOrder, link: Par
     const files = locateFiles(argv, process.env);
     const order = { ...flags, ...files, file: flags.supportBundle, loaded, signal: stop.signal };
     return { code: await runSupportBundle(order), reason: 'The support bundle has ended.' };
+  }
+  if (loaded.kind === 'ok' && flags.status) {
+    const isFresh = printStatus(loaded.config.dataDir, flags.json, (text) => process.stdout.write(text));
+    return { code: isFresh ? EXIT.stopped : EXIT.doctorFoundProblems, reason: 'The status has been printed.' };
   }
   if (loaded.kind === 'ok' && flags.printSettings)
     return { code: await runPrintSettings(loaded.config, flags), reason: 'The settings have been printed.' };
@@ -148,7 +154,7 @@ function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog
   return new Operator({
     link,
     log: agentLog.log,
-    lookBack: agentLog.lookBack,
+    logView: agentLog.view,
     identity: { ...bareIdentity(), storageGatewayId, dataDir, iconikUrl },
     httpsProxy,
     diagnose: (embeddedUri) => diagnoseNode(config, embeddedUri),
@@ -181,6 +187,7 @@ async function run(
   } finally {
     follower?.stop();
     await operator?.close();
+    await agentLog.view.close();
     agentLog.close();
   }
 }
@@ -207,12 +214,18 @@ async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator, f
         copiedFrom,
       });
     operator?.identify(workerId);
+    const keeper = createStatusKeeper(config, workerId, agentLog);
+    const observer = observers(operator ? [operator, keeper] : [keeper]);
     const onConfigChange = (listener: () => void) => follower?.subscribe(listener) ?? (() => undefined);
-    const host = { config, installation, onConfigChange, ...agentLog, ...(operator && { observer: operator }) };
-    while (!stop.signal.aborted) {
-      const again = new AbortController();
-      const stopSignal = AbortSignal.any([stop.signal, again.signal]);
-      await runNode({ ...host, stopSignal, restart: () => again.abort() });
+    const host = { config, installation, onConfigChange, ...agentLog, observer };
+    try {
+      while (!stop.signal.aborted) {
+        const again = new AbortController();
+        const stopSignal = AbortSignal.any([stop.signal, again.signal]);
+        await runNode({ ...host, stopSignal, restart: () => again.abort() });
+      }
+    } finally {
+      await keeper.close();
     }
     log.info('Stopped');
     return STOPPED;
@@ -221,6 +234,20 @@ async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator, f
   } finally {
     lock.release();
   }
+}
+
+function createStatusKeeper(config: NodeConfig, workerId: string, { log, logStatus }: AgentLog): StatusKeeper {
+  const { storageGatewayId, dataDir, iconikUrl, metricsPort } = config;
+  return new StatusKeeper({
+    identity: { ...bareIdentity(), workerId, storageGatewayId, dataDir, iconikUrl },
+    log,
+    metricsPort,
+    logStanding: () => {
+      const { shipping, keeper } = logStatus();
+      const waitingRecords = shipping ? Math.max(0, shipping.lastSeq - shipping.shippedSeq) : null;
+      return { waitingRecords, bytes: keeper.bytes };
+    },
+  });
 }
 
 const folderTaken = ({ dataDir }: NodeConfig): string =>

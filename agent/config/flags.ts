@@ -16,6 +16,8 @@ export interface Flags {
   supportBundle?: string;
   /** File with the desktop application's own state (JSON), which goes into the support bundle. */
   appState?: string;
+  /** Print the status of the agent that runs, and end. */
+  status: boolean;
   /** Machine-readable output. */
   json: boolean;
   /** Values that win over config.ini, by config key. */
@@ -24,7 +26,7 @@ export interface Flags {
 
 const SETTING_FLAGS = ['iconik-url', 'app-id', 'auth-token', 'storage-gateway-id'] as const;
 const VALUE_FLAGS = ['config', 'data-dir', 'beat-socket', 'support-bundle', 'app-state', ...SETTING_FLAGS] as const;
-const SWITCHES = ['no-wait', 'doctor', 'json', 'token-by-parent', 'print-settings'] as const;
+const SWITCHES = ['no-wait', 'doctor', 'status', 'json', 'token-by-parent', 'print-settings'] as const;
 
 function includes<Word extends string>(words: readonly Word[], text: string): text is Word {
   return (words as readonly string[]).includes(text);
@@ -74,6 +76,7 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
       tokenByParent: switches.has('token-by-parent'),
       printSettings: switches.has('print-settings'),
       doctor: switches.has('doctor'),
+      status: switches.has('status'),
       json: switches.has('json'),
       settings,
     },

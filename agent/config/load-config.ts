@@ -65,6 +65,10 @@ export interface NodeConfig {
   checksumMegabytesPerSecond: number | undefined;
   priorityOrder: 'larger-first' | 'smaller-first';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
+  logCacheMegabytes: number;
+  logRetentionDays: number;
+  /** Of Prometheus metrics on 127.0.0.1; undefined = none. */
+  metricsPort: number | undefined;
   /** Which hardware may encode video proxies. */
   hardwareEncoding: 'off' | 'auto' | 'videotoolbox' | 'nvenc' | 'qsv';
   ffmpegPath: string | undefined;
@@ -197,6 +201,9 @@ function assemble(values: ConfigValues, flags: Flags, file: ReadFile, host: Conf
     checksumMegabytesPerSecond: values['checksum-max-megabytes-per-second'],
     priorityOrder: values['priority-order'],
     logLevel: values['log-level'],
+    logCacheMegabytes: values['log-cache-max-megabytes'],
+    logRetentionDays: values['log-retention-days'],
+    metricsPort: values['metrics-port'],
     hardwareEncoding: values['hardware-encoding'],
     ffmpegPath: values['ffmpeg-path'],
     ffprobePath: values['ffprobe-path'],

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { errorDetailSchema } from './error-detail.ts';
 import { diagnosisSchema } from './finding.ts';
 import { jobStateSchema } from './job.ts';
+import { logPageFrame, logQueryShape } from './log-view.ts';
 import { roleSchema } from './role-schema.ts';
 
 /**
@@ -120,17 +121,17 @@ export const AGENT_CALLS = {
     params: z.object({ storageId: z.string().min(1), directory: z.string().max(4096) }),
     answer: z.object({ isNew: z.boolean() }),
   },
-  /** Log lines of this node before `cursor` (newest first page), oldest first within the page. */
+  /**
+   * Log lines of a node at a place, oldest first: this node's from its own store, another's from the database of the cluster,
+   * where they are some seconds later. Refused as `pattern-invalid` or `pattern-too-slow` for what is no usable pattern.
+   */
   'logs.read': {
     params: z.object({
-      minLevel: z.enum(['debug', 'info', 'warn', 'error']),
-      text: z.string().max(200),
-      storageId: z.string().nullable(),
-      fromMs: z.number().nullable(),
-      toMs: z.number().nullable(),
-      ...paging,
+      /** Worker id of another node; null = this node. */
+      workerId: z.string().max(200).nullable().default(null),
+      ...logQueryShape,
     }),
-    answer: z.object({ lines: z.array(logLineSchema), nextCursor: z.string().nullable() }),
+    answer: z.object({ lines: z.array(logLineSchema), ...logPageFrame }),
   },
   /** Sends this node's log files to iconik, where they are kept for 30 days. Answers under which name. */
   'logs.send': { params: none, answer: z.object({ filename: z.string() }) },

@@ -114,6 +114,12 @@ export const CONFIG_KEYS = {
     .enum(['larger-first', 'smaller-first'], 'must be larger-first or smaller-first')
     .default('larger-first'),
   'log-level': z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
+  /** Of the log's cache on this node's disk, journal included. */
+  'log-cache-max-megabytes': wholeNumber(16, 65_536).default(512),
+  /** In the cluster's database, and of what is there in the cache. */
+  'log-retention-days': wholeNumber(1, 3_650).default(30),
+  /** On 127.0.0.1 only. */
+  'metrics-port': wholeNumber(1_024, 65_535).optional(),
   'hardware-encoding': z
     .enum(['off', 'auto', 'videotoolbox', 'nvenc', 'qsv'], 'must be off, auto, videotoolbox, nvenc or qsv')
     .default('off'),

@@ -113,6 +113,21 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
     default: 'larger-first',
   },
   'log-level': { explanation: 'Least severe messages that go to the log.', default: 'info' },
+  'log-cache-max-megabytes': {
+    explanation:
+      'Most disk space of the log cache, in megabytes. When it is full, records that are in the database already go first, then the oldest of level debug, info, warn and at last error.',
+    default: '512',
+  },
+  'log-retention-days': {
+    explanation:
+      'How many days log records are kept: in the database of the cluster (as the leader has it set), and on this node once they are there.',
+    default: '30',
+  },
+  'metrics-port': {
+    explanation:
+      'Port on which this machine alone (127.0.0.1) can read figures of the node for Prometheus, at /metrics. None are served without it.',
+    default: '',
+  },
   'hardware-encoding': {
     explanation:
       'Whether video proxies are encoded by the graphics hardware of this machine, and by which; software is used where it does not work.',

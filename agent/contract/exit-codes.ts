@@ -2,7 +2,7 @@
 export const EXIT = {
   /** Stopped on request. */
   stopped: 0,
-  /** `--doctor` found problems. */
+  /** `--doctor` found problems, or `--status` found no agent that runs. */
   doctorFoundProblems: 1,
   /** config.ini or the flags are wrong; a restart changes nothing until they are edited. */
   configInvalid: 2,

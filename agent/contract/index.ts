@@ -14,6 +14,7 @@ export * from './job.ts';
 export * from './link.ts';
 export * from './locations.ts';
 export * from './log-record.ts';
+export * from './log-view.ts';
 export * from './precedence.ts';
 export * from './role-schema.ts';
 export * from './roles.ts';

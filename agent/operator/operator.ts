@@ -1,4 +1,4 @@
-import type { LogFilter, LogLook } from '../cache/log-store.ts';
+import type { LogView } from '../cache/log-view/log-view.ts';
 import type { AgentCallHandlers, Diagnosis } from '../contract/index.ts';
 import { createDatabase } from '../db/database.ts';
 import type { ParentLink } from '../link/parent-link.ts';
@@ -24,7 +24,7 @@ export interface OperatorOptions {
   identity: NodeIdentity;
   log: Logger;
   /** The stored log; absent while there is none (set-up). */
-  lookBack?: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook;
+  logView?: LogView;
   httpsProxy: string | undefined;
   /** Diagnoses the node (agent/doctor), given the way to an embedded database that it runs; absent during set-up. */
   diagnose?: (embeddedUri: string | undefined) => Promise<Diagnosis>;
@@ -156,10 +156,10 @@ export class Operator implements NodeObserver {
   }
 
   #handlers(): Partial<AgentCallHandlers> {
-    const { log, httpsProxy, lookBack, diagnose } = this.#options;
+    const { log, httpsProxy, logView, diagnose } = this.#options;
     const always = {
       ...setupCalls({ log, httpsProxy }),
-      ...(lookBack ? logCalls(lookBack) : {}),
+      ...(logView ? logCalls(logView, () => this.#running?.database ?? null) : {}),
       ...(diagnose ? { 'doctor.run': () => diagnose(this.#running?.parts.databaseUri) } : {}),
     };
     return this.#running === null ? always : { ...always, ...runningCalls(this.#running) };

@@ -38,6 +38,9 @@ export type ErrorCode =
   | 'lease-lost'
   | 'leadership-lost'
   | 'job-payload-invalid'
+  | 'log-unreadable'
+  | 'pattern-invalid'
+  | 'pattern-too-slow'
   | 'cancelled'
   | 'stopped'
   | 'unexpected';

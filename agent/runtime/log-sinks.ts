@@ -99,6 +99,8 @@ export interface LineRing {
   lines(): string[];
   /** Lines of level error, newest last. */
   errorLines(): string[];
+  /** Puts records of an earlier run before all others, as far as there is room; oldest first. */
+  precede(records: readonly LogRecord[]): void;
 }
 
 /** Keeps the last `lines` lines and `errorLines` error lines, each cut to `maxChars` (reference C.6: 50, 10, 2000). */
@@ -117,6 +119,20 @@ export function createLineRing(limits: { lines: number; errorLines: number; maxC
     },
     lines: () => [...lines],
     errorLines: () => [...errorLines],
+    precede: (records) => {
+      const asLines = (some: readonly LogRecord[]) =>
+        some.map((record) => formatLogLine(record).slice(0, limits.maxChars));
+      const fill = (list: string[], some: readonly LogRecord[], limit: number) => {
+        const room = limit - list.length;
+        if (room > 0) list.unshift(...asLines(some.slice(-room)));
+      };
+      fill(lines, records, limits.lines);
+      fill(
+        errorLines,
+        records.filter(({ level }) => level === 'error'),
+        limits.errorLines,
+      );
+    },
   };
 }
 

@@ -1,14 +1,12 @@
 import { z } from 'zod';
 import type { LogLine } from '../../agent/contract/index.ts';
 import { AppError } from '../support/app-error.ts';
-import { LEVEL_RANK, type LogLevel, type ParsedLogLine } from './log-line.ts';
+import { createLineFilter, type LineFilter } from './line-filter.ts';
+import type { ParsedLogLine } from './log-line.ts';
 import { readLogSource, type SourcePosition, type SourceRecord } from './log-source.ts';
 
 /** One page that is asked for. */
-export interface LogFilesRequest {
-  minLevel: LogLevel;
-  /** Found anywhere in message or fields, whatever the case; empty = all. */
-  text: string;
+export interface LogFilesRequest extends LineFilter {
   cursor: string | null;
   limit: number;
 }
@@ -48,24 +46,51 @@ export async function readLogFiles(folder: string, request: LogFilesRequest): Pr
 
 type Reader = AsyncGenerator<SourceRecord> | null;
 
+/** Lines judged together: a pattern is given its time for all of them. */
+const BATCH_LINES = 500;
+/** A page of rare matches is handed over with what it has after this long. */
+const PAGE_MS = 500;
+
+interface Candidate {
+  line: ParsedLogLine;
+  /** Where each source goes on after it. */
+  at: (SourcePosition | null)[];
+}
+
 async function mergePage(readers: readonly Reader[], request: LogFilesRequest, before: number): Promise<LogFilesPage> {
+  const startedMs = performance.now();
   const heads = await Promise.all(readers.map(takeNext));
-  const isWanted = createFilter(request);
+  const select = createLineFilter(request);
   const lines: LogLine[] = [];
+  let at = heads.map((head) => head?.from ?? null);
   let seq = before;
-  while (lines.length < request.limit) {
+  do {
+    const batch = await takeBatch(readers, heads);
+    const passes = select(batch.map(({ line }) => line));
+    for (const [index, candidate] of batch.entries()) {
+      if (lines.length >= request.limit) break;
+      at = candidate.at;
+      if (passes[index] !== true) continue;
+      seq = Math.min(candidate.line.atMs * SEQ_PER_MS + SEQ_PER_MS - 1, seq - 1);
+      lines.push({ seq, ...candidate.line });
+    }
+    if (batch.length < BATCH_LINES) break;
+  } while (lines.length < request.limit && performance.now() - startedMs < PAGE_MS);
+  const isMore = at.some((place) => place !== null);
+  return { lines: lines.reverse(), nextCursor: isMore ? writeCursor(at, seq) : null };
+}
+
+/** The next lines of all sources, newest first; fewer than `BATCH_LINES` at their end. */
+async function takeBatch(readers: readonly Reader[], heads: (SourceRecord | null)[]): Promise<Candidate[]> {
+  const batch: Candidate[] = [];
+  while (batch.length < BATCH_LINES) {
     const newest = indexOfNewest(heads);
     const head = heads[newest];
     if (head === undefined || head === null) break;
-    if (isWanted(head.line)) {
-      seq = Math.min(head.line.atMs * SEQ_PER_MS + SEQ_PER_MS - 1, seq - 1);
-      lines.push({ seq, ...head.line });
-    }
     heads[newest] = await takeNext(readers[newest] ?? null);
+    batch.push({ line: head.line, at: heads.map((each) => each?.from ?? null) });
   }
-  const isMore = heads.some((head) => head !== null);
-  const at = heads.map((head) => head?.from ?? null);
-  return { lines: lines.reverse(), nextCursor: isMore ? writeCursor(at, seq) : null };
+  return batch;
 }
 
 async function takeNext(reader: Reader): Promise<SourceRecord | null> {
@@ -79,14 +104,6 @@ function indexOfNewest(heads: readonly (SourceRecord | null)[]): number {
     if (head !== null && head.line.atMs > (heads[newest]?.line.atMs ?? Number.NEGATIVE_INFINITY)) newest = index;
   }
   return newest;
-}
-
-function createFilter({ minLevel, text }: LogFilesRequest): (line: ParsedLogLine) => boolean {
-  const least = LEVEL_RANK[minLevel];
-  const wanted = text.toLowerCase();
-  return (line) =>
-    LEVEL_RANK[line.level] >= least &&
-    (wanted === '' || `${line.message} ${line.fields}`.toLowerCase().includes(wanted));
 }
 
 function writeCursor(at: readonly (SourcePosition | null)[], seq: number): string {

@@ -105,6 +105,12 @@ export const MAIN_CALLS = {
     params: z.object({
       minLevel: z.enum(['debug', 'info', 'warn', 'error']),
       text: z.string().max(200),
+      /** Whether `text` is a regular expression; one that tries too long is refused (`pattern-too-slow`). */
+      isPattern: z.boolean().default(false),
+      /** In message or fields, exactly; null = any. */
+      storageId: z.string().nullable().default(null),
+      fromMs: z.number().nullable().default(null),
+      toMs: z.number().nullable().default(null),
       cursor: z.string().nullable(),
       limit: z.number().int().min(1).max(500),
     }),

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchBuffer } from './buffer/bench-buffer.ts';
 import { benchChecksum } from './checksum/bench-checksum.ts';
 import { benchFailover } from './failover/failover.ts';
 import { benchQueue } from './queue/bench-queue.ts';
@@ -15,6 +16,7 @@ interface BenchOptions {
 }
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<object>> = {
+  buffer: benchBuffer,
   checksum: benchChecksum,
   failover: benchFailover,
   queue: benchQueue,

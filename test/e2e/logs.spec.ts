@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, type Locator, type Page, test } from '@playwright/test';
-import { createLogStore } from '../../agent/cache/log-store.ts';
+import { OutboxFile } from '../../agent/cache/log/outbox-file.ts';
 import { type DesktopCluster, openCluster } from './desktop.ts';
 import { type FrameSeen, recordFrames } from './log-frames.ts';
 import { agentPid } from './main-record.ts';
@@ -38,17 +38,19 @@ test.afterAll(() => open.close());
 
 /** Puts a history into the store as an earlier run of the agent would have left it: every hundredth line an error. */
 function seedLog(dataDir: string): void {
-  const store = createLogStore({ path: join(dataDir, 'cache', 'log.db') });
+  const file = new OutboxFile(join(dataDir, 'cache', 'log.db'), 'seed', 512_000_000);
   const firstMs = Date.now() - SEEDED * 100;
-  for (let at = 0; at < SEEDED; at += 1) {
-    const level = at % 100 === 0 ? 'error' : at % 10 === 5 ? 'warn' : 'info';
-    const message = at === SEEDED / 2 ? NEEDLE : `Seeded line ${at}${at % 7 === 0 ? `, ${LONG}` : ''}`;
-    store.sink({ atMs: firstMs + at * 100, level, message, fields: { nth: at } });
-    if (at % BATCH === BATCH - 1) store.flush();
+  for (let at = 0; at < SEEDED; at += BATCH) {
+    const records = Array.from({ length: BATCH }, (_, n) => seededRecord(at + n, firstMs));
+    file.append([{ no: at / BATCH + 1, records, dropped: [] }]);
   }
-  const { dropped: lost } = store.counts();
-  store.close();
-  if (lost > 0) throw new Error(`the log store refused ${lost} lines`);
+  file.close();
+}
+
+function seededRecord(at: number, firstMs: number) {
+  const level = at % 100 === 0 ? 3 : at % 10 === 5 ? 2 : 1;
+  const message = at === SEEDED / 2 ? NEEDLE : `Seeded line ${at}${at % 7 === 0 ? `, ${LONG}` : ''}`;
+  return { atMs: firstMs + at * 100, level, message, fields: JSON.stringify({ nth: at }) };
 }
 
 /** The log screen at its end, following; whatever was there before. */
@@ -166,6 +168,28 @@ test('a rare line is found among 100,000 by its text, and the level narrows what
   await expect(list.locator('[data-level="warn"]').first()).toBeVisible();
   await page.getByRole('combobox', { name: 'Search log lines' }).fill('no line says this');
   await expect(page.getByText('No line matches')).toBeVisible({ timeout: 30_000 });
+});
+
+test('any place of the log is one step away, and a line found by a pattern is shown among its neighbours', async () => {
+  await openLogs();
+  const rail = page.getByTestId('log-rail');
+  await rail.focus();
+  await page.keyboard.press('Home');
+  await expect(list.getByTestId('log-line').first()).toContainText('Seeded line 0');
+  await expect(list).toHaveAttribute('data-follow', 'reading');
+  await expect(rail).toHaveAttribute('aria-valuenow', '0');
+  await page.getByRole('button', { name: 'Regular expression' }).click();
+  const search = page.getByRole('combobox', { name: 'Search log lines' });
+  await search.fill('^one CLIP of .* went by$');
+  await expect.poll(lineCount, { timeout: 30_000 }).toBe(1);
+  await list.getByTestId('log-line').click();
+  await page.getByRole('button', { name: 'Show in context' }).click();
+  await expect(list.getByText(`Seeded line ${SEEDED / 2 - 1}`)).toBeVisible();
+  await expect(list.getByText(NEEDLE)).toBeInViewport();
+  await expect(list.getByText(`Seeded line ${SEEDED / 2 + 1}`)).toBeVisible();
+  await page.getByRole('button', { name: 'Regular expression' }).click();
+  await search.fill('(');
+  await expect(page.getByText(/This is no regular expression yet/)).toBeVisible();
 });
 
 test('a pause holds the view, says how many lines arrived meanwhile, and ends when asked', async () => {

@@ -80,21 +80,46 @@ function jobsList(scene: Scene, params: BridgeParams<'jobs.list'>, nowMs: number
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
-function readLines(
-  scene: Scene,
-  params: { minLevel: LogLine['level']; text: string; cursor: string | null; limit: number },
-  nowMs: number,
-) {
+type Narrowing = { minLevel: LogLine['level']; text: string; limit: number };
+
+/** Lines that match before a number, oldest first, and from where on the next ones lie. */
+function linesBefore(scene: Scene, { minLevel, text, limit }: Narrowing, before: number, nowMs: number) {
   const count = lineCount(scene);
   const lines: LogLine[] = [];
-  let seq = params.cursor === null ? count : Number(params.cursor);
-  for (; seq > 0 && lines.length < params.limit; seq -= 1) {
+  let seq = Math.min(before - 1, count);
+  for (; seq > 0 && lines.length < limit; seq -= 1) {
     const line = lineAt(seq, count, nowMs);
-    const isWanted = LEVELS.indexOf(line.level) >= LEVELS.indexOf(params.minLevel);
-    if (isWanted && `${line.message} ${line.fields}`.toLowerCase().includes(params.text.toLowerCase()))
-      lines.push(line);
+    const isWanted = LEVELS.indexOf(line.level) >= LEVELS.indexOf(minLevel);
+    if (isWanted && `${line.message} ${line.fields}`.toLowerCase().includes(text.toLowerCase())) lines.push(line);
   }
-  return { lines: lines.reverse(), nextCursor: seq > 0 ? String(seq) : null };
+  return { lines: lines.reverse(), olderSeq: seq > 0 ? seq + 1 : null };
+}
+
+function readFiles(scene: Scene, params: Narrowing & { cursor: string | null }, nowMs: number) {
+  const before = params.cursor === null ? Number.POSITIVE_INFINITY : Number(params.cursor);
+  const { lines, olderSeq } = linesBefore(scene, params, before, nowMs);
+  return { lines, nextCursor: olderSeq === null ? null : String(olderSeq) };
+}
+
+function readLog(scene: Scene, params: BridgeParams<'logs.read'>, nowMs: number): BridgeAnswer<'logs.read'> {
+  const lastSeq = lineCount(scene);
+  const extent = lastSeq === 0 ? null : { firstSeq: 1, lastSeq };
+  const at = params.at ?? { kind: 'end' };
+  const after = at.kind === 'after' ? at.seq : null;
+  if (after !== null && after >= lastSeq) return { lines: [], olderSeq: after + 1, newerSeq: null, extent };
+  const half = params.limit >> 1;
+  const before =
+    at.kind === 'end'
+      ? lastSeq + 1
+      : at.kind === 'before'
+        ? at.seq
+        : at.kind === 'share'
+          ? Math.round(at.share * lastSeq) + half
+          : at.kind === 'time'
+            ? lastSeq + 1
+            : at.seq + half;
+  const { lines, olderSeq } = linesBefore(scene, params, before, nowMs);
+  return { lines, olderSeq, newerSeq: before > lastSeq ? null : before - 1, extent };
 }
 
 function agentHandlers(scene: Scene, nowMs: () => number) {
@@ -108,7 +133,7 @@ function agentHandlers(scene: Scene, nowMs: () => number) {
     'storages.write-mhl': () => ({ isNew: true }),
     'storages.problems': ({ storageId, cursor, limit }) =>
       page(storageId === 'st-nas-post' || storageId === 'st-0' ? problemCount(scene) : 0, cursor, limit, problemAt),
-    'logs.read': (params) => readLines(scene, params, nowMs()),
+    'logs.read': (params) => readLog(scene, params, nowMs()),
     'logs.send': () => ({ filename: 'isg-pro-3f2a-2026-07-01T10-00-00Z.log.gz' }),
     'doctor.run': () => ({ ok: true, findings: [], checked: ['iconik', 'the database and the cluster'] }),
     'node.pause': done,
@@ -153,7 +178,7 @@ function sceneHandlers(scene: Scene, state: () => AppState | null, nowMs: () => 
     'config.read': () => configFile(scene),
     'config.write': () => ({ problems: [], conflicts: [] }),
     'config.restore': () => ({}),
-    'logs.read-files': (params) => readLines(scene, params, nowMs()),
+    'logs.read-files': (params) => readFiles(scene, params, nowMs()),
   };
 }
 

@@ -133,12 +133,11 @@ export interface LogBatch {
 
 /** Packs records. */
 export function packBatch(no: number, records: readonly EncodedRecord[], dropped: readonly number[]): LogBatch {
-  const texts = new Array<string>(records.length * 2);
+  const texts: string[] = [];
   const atMs = new Float64Array(records.length);
   const levels = new Uint8Array(records.length);
   for (const [n, record] of records.entries()) {
-    texts[n * 2] = record.message;
-    texts[n * 2 + 1] = record.fields;
+    texts.push(record.message, record.fields);
     atMs[n] = record.atMs;
     levels[n] = record.level;
   }

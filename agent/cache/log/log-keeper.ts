@@ -28,6 +28,11 @@ const RETENTION_STEP = 2_000;
 /** Between two new beginnings after damage: a disk that damages everything must not be filled with what is put aside. */
 const QUARANTINE_PAUSE_MS = 10_000;
 
+function cannotWrite(thrown: unknown): string {
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return `The log cache cannot be written (${reason}). Records wait in memory while there is room, errors longest; the node goes on. Free disk space, or make the data folder writable.`;
+}
+
 /**
  * Keeps the file in the log's thread: collects batches and commits them together, puts a damaged file aside, and waits for a
  * disk that is full, read-only or away. Batches wait here meanwhile; how many is bounded by who sends them (log-cache.ts).
@@ -68,6 +73,7 @@ export class LogKeeper {
   }
 
   look(beforeSeq: number | null, limit: number, filter: LogFilter): { rows: StoredRow[]; reachedSeq: number | null } {
+    if (!this.#isTroubled) this.#commitAll();
     return this.use((file) => lookBack(file.database, { beforeSeq, limit, filter })) ?? { rows: [], reachedSeq: null };
   }
 
@@ -151,7 +157,7 @@ export class LogKeeper {
     const { path } = this.#options;
     this.#closeQuietly();
     const aside = putAside(path, new Date(this.#options.wallMs()).toISOString().replaceAll(/[:.]/g, '-'));
-    this.#tell(salvage(aside, path, this.#opened()));
+    this.#tell(salvage(aside, this.#opened()));
   }
 
   #tell({ aside, records, keptIdentity, isComplete }: Salvage): void {
@@ -180,12 +186,14 @@ export class LogKeeper {
     }, RETRY_MS).unref();
     if (this.#isTroubled) return false;
     this.#isTroubled = true;
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    this.#options.onTold(
-      'error',
-      `The log cache cannot be written (${reason}). Records wait in memory while there is room, errors longest; the node goes on. Free disk space, or make the data folder writable.`,
-      { code: sqliteCode(thrown) },
-    );
+    const code = sqliteCode(thrown);
+    if (/^SQLITE_(BUSY|LOCKED)/.test(code))
+      this.#options.onTold(
+        'warn',
+        'Another process works with the log cache; records wait in memory until it ends.',
+        {},
+      );
+    else this.#options.onTold('error', cannotWrite(thrown), { code });
     return false;
   }
 

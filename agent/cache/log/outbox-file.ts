@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../../contract/index.ts';
+import { type FileLock, tryLockFile } from '../data-folder-lock.ts';
 import { CapPlan } from './cap-plan.ts';
 import { costOf, type EncodedRecord } from './log-encoding.ts';
 import { damaged, type OutboxIdentity, openOutboxDatabase, readIdentity } from './outbox-schema.ts';
@@ -64,6 +66,7 @@ export class OutboxFile {
   readonly database: Database.Database;
   readonly #path: string;
   readonly #plan: CapPlan;
+  readonly #lock: FileLock;
   readonly #trim: OutboxTrim;
   readonly #insertMany: Database.Statement;
   readonly #insertOne: Database.Statement;
@@ -72,7 +75,13 @@ export class OutboxFile {
   constructor(path: string, runId: string, capBytes: number) {
     this.#path = path;
     this.#plan = new CapPlan(capBytes);
-    this.database = openOutboxDatabase(path, this.#plan.autocheckpointPages);
+    this.#lock = lockForWriting(path);
+    try {
+      this.database = openOutboxDatabase(path, this.#plan.autocheckpointPages);
+    } catch (thrown) {
+      this.#lock.release();
+      throw thrown;
+    }
     try {
       this.#insertMany = this.database.prepare(`INSERT INTO log_record VALUES ${placeholders(WIDTH)}`);
       this.#insertOne = this.database.prepare(`INSERT INTO log_record VALUES ${placeholders(1)}`);
@@ -81,7 +90,7 @@ export class OutboxFile {
       this.#shrink();
       this.database.pragma(`max_page_count = ${this.#plan.filePages}`);
     } catch (thrown) {
-      this.database.close();
+      this.close();
       throw thrown;
     }
   }
@@ -109,8 +118,8 @@ export class OutboxFile {
   }
 
   #inTransaction(work: () => void): void {
-    if (this.database.inTransaction) return work();
-    this.database.transaction(work).immediate();
+    if (this.database.inTransaction) work();
+    else this.database.transaction(work).immediate();
   }
 
   // The cap was lowered since the file grew.
@@ -269,8 +278,23 @@ export class OutboxFile {
   }
 
   close(): void {
-    this.database.close();
+    try {
+      this.database.close();
+    } finally {
+      this.#lock.release();
+    }
   }
+}
+
+/**
+ * Numbers are given by who writes: a second agent on this folder must wait. A lock beside the file and not on it, so that the
+ * log view can read it meanwhile.
+ */
+function lockForWriting(path: string): FileLock {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  const lock = tryLockFile(`${path}.lock`);
+  if (lock) return lock;
+  throw Object.assign(new Error('database is locked by another agent'), { code: 'SQLITE_BUSY' });
 }
 
 function lost(records: readonly EncodedRecord[], refusedBelow: number): number[] {

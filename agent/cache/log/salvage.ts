@@ -13,7 +13,7 @@ import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { OutboxFile, StoredRow } from './outbox-file.ts';
 import { toStoredRow } from './outbox-file.ts';
-import { type OutboxIdentity, PAGE_BYTES, readIdentity } from './outbox-schema.ts';
+import { type OutboxIdentity, openOutboxDatabase, PAGE_BYTES, readIdentity } from './outbox-schema.ts';
 
 /** What came out of a damaged file. */
 export interface Salvage {
@@ -59,18 +59,25 @@ function canRead(path: string): boolean {
   }
 }
 
-/**
- * The first page says where the tables begin, which is the same in every file of ours: that of a sound file makes a file
- * readable whose own is damaged. Only the number of pages is its own.
- */
-function lendFirstPage(from: string, to: string): void {
+function soundFirstPage(path: string): Buffer {
   const page = Buffer.alloc(PAGE_BYTES);
-  const source = openSync(from, 'r');
+  openOutboxDatabase(path, 1_000).close();
+  const source = openSync(path, 'r');
   try {
     readSync(source, page, 0, PAGE_BYTES, 0);
   } finally {
     closeSync(source);
+    rmSync(path, { force: true });
   }
+  return page;
+}
+
+/**
+ * The first page says where the tables begin, which is the same in every file of ours: that of a sound file makes a file
+ * readable whose own is damaged. Only the number of pages is its own.
+ */
+function lendFirstPage(to: string): void {
+  const page = soundFirstPage(`${to}.sound`);
   page.writeUInt32BE(Math.floor(statSync(to).size / PAGE_BYTES), 28);
   // no free pages, and the number of pages is as true as the counter beside it
   page.fill(0, 32, 40);
@@ -150,13 +157,10 @@ function copyRows(database: Database.Database, into: OutboxFile, identity: Outbo
  * Puts what is readable of a damaged file into a new one: records keep their numbers, and the outbox its id where that is
  * readable. Numbers go on above all that were seen. Never throws for damage in the old file.
  */
-export function salvage(aside: string, freshPath: string, into: OutboxFile): Salvage {
+export function salvage(aside: string, into: OutboxFile): Salvage {
   let result: Salvage = { aside, records: 0, keptIdentity: false, isComplete: false };
   try {
-    if (!canRead(aside)) {
-      into.database.pragma('wal_checkpoint(TRUNCATE)');
-      lendFirstPage(freshPath, aside);
-    }
+    if (!canRead(aside)) lendFirstPage(aside);
     const database = new Database(aside, { fileMustExist: true });
     try {
       const identity = identityIn(database);

@@ -1,37 +1,76 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { z } from 'zod';
-import type { LogFilter, LogLook, StoredLogRecord } from '../../cache/log-store.ts';
-import type { AgentCallHandlers, LogLine } from '../../contract/index.ts';
-import { makeCursor, readCursor } from './cursor.ts';
+import type { LogView } from '../../cache/log-view/log-view.ts';
+import {
+  type AgentCallHandlers,
+  type AgentParams,
+  LOG_LEVELS,
+  type LogLine,
+  type LogSeverity,
+} from '../../contract/index.ts';
+import { nodeLog } from '../../db/queries/node-log-view.ts';
+import { IsgError } from '../../runtime/errors.ts';
+import { readLogPage } from '../../runtime/log-page.ts';
+import type { Database } from '../../runtime/sql.ts';
 
-const placeSchema = z.object({ beforeSeq: z.number().int() });
+/** A page of another node's log is handed over with what it has after this long. */
+const PAGE_MS = 1_000;
 
 /** A stored record as it travels. */
-export function toLogLine({ seq, atMs, level, message, fields }: StoredLogRecord): LogLine {
+export function toLogLine(record: {
+  seq: number;
+  atMs: number;
+  level: LogSeverity;
+  message: string;
+  fields: Record<string, unknown>;
+}): LogLine {
+  const { seq, atMs, level, message, fields } = record;
   const isEmpty = Object.keys(fields).length === 0;
   return { seq, atMs, level, message, fields: isEmpty ? '' : JSON.stringify(fields) };
 }
 
-/** The log of this node. `lookBack` is one bounded look; the loop gets its turn between two of them. */
-export function logCalls(
-  lookBack: (beforeSeq: number | null, limit: number, filter: LogFilter) => LogLook,
-): Pick<AgentCallHandlers, 'logs.read'> {
+type Ask = AgentParams<'logs.read'>;
+
+/** Logs as an operator reads them. `database` is null until the node runs. */
+export function logCalls(view: LogView, database: () => Database | null): Pick<AgentCallHandlers, 'logs.read'> {
   return {
-    'logs.read': async ({ minLevel, text, storageId, fromMs, toMs, cursor, limit }) => {
-      const filter: LogFilter = { minLevel, text, mention: storageId, fromMs, toMs };
-      const place = readCursor(cursor, (value) => placeSchema.safeParse(value).data);
-      let beforeSeq = place?.beforeSeq ?? null;
-      let found: StoredLogRecord[] = [];
-      do {
-        const look = lookBack(beforeSeq, limit - found.length, filter);
-        found = [...look.records, ...found];
-        beforeSeq = look.reachedSeq;
-        await nextTurn();
-      } while (found.length < limit && beforeSeq !== null);
-      return {
-        lines: found.map(toLogLine),
-        nextCursor: beforeSeq === null ? null : makeCursor({ beforeSeq }),
-      };
+    'logs.read': async (ask) => {
+      if (ask.isPattern) assertPattern(ask.text);
+      return ask.workerId === null ? readOwn(view, ask) : readOther(database(), ask.workerId, ask);
     },
   };
+}
+
+function assertPattern(text: string): void {
+  try {
+    new RegExp(text, 'i');
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message.replace(/^Invalid regular expression: /, '') : '';
+    throw new IsgError('pattern-invalid', `This is no regular expression yet: ${why}.`, { retry: 'permanent' });
+  }
+}
+
+async function readOwn(view: LogView, { text, isPattern, storageId, fromMs, toMs, minLevel, at, limit }: Ask) {
+  const filter = { minLevel: LOG_LEVELS.indexOf(minLevel), text, isPattern, mention: storageId, fromMs, toMs };
+  const { lines, ...frame } = await view.read({ filter, at, limit });
+  return {
+    lines: lines.map(
+      ({ level, fields, ...line }): LogLine => ({
+        ...line,
+        level: LOG_LEVELS[level] ?? 'info',
+        fields: fields === '{}' ? '' : fields,
+      }),
+    ),
+    ...frame,
+  };
+}
+
+async function readOther(database: Database | null, workerId: string, ask: Ask) {
+  if (!database) {
+    const words =
+      'The logs of other nodes are read from the database of the cluster, and this node is not connected to it now. It is tried again.';
+    throw new IsgError('log-unreadable', words, { retry: 'transient' });
+  }
+  const startedMs = performance.now();
+  const keeper = await nodeLog(database, workerId, ask);
+  const isLate = () => performance.now() - startedMs > PAGE_MS;
+  return readLogPage(keeper, ask.at, { limit: ask.limit, isLate });
 }

@@ -1,6 +1,9 @@
-import { type ReactNode, type RefObject, useCallback, useEffect, useId } from 'react';
+import { type ReactNode, type RefObject, useCallback, useEffect, useId, useLayoutEffect, useRef } from 'react';
+import type { LogLine } from '../../../agent/contract/index.ts';
 import { GRID, GRID_ROWS } from '../grid-roles.ts';
+import { LogRail } from './LogRail.tsx';
 import { LogRow, logRowId } from './LogRow.tsx';
+import { indexFrom } from './log-buffer.ts';
 import type { LogReader, LogReaderState } from './log-reader.ts';
 import { guessedHeight } from './log-text.ts';
 import { isSelected, type LineSelection } from './selection-state.ts';
@@ -51,13 +54,38 @@ function useRows({ reader, state }: LogListProps) {
   return { lines, ...list };
 }
 
-/** Reads older pages while the view is near its top, as the element itself says: the virtualizer hears of scrolling later. */
-function useOlderPages({ reader, state }: LogListProps, scroller: RefObject<HTMLDivElement | null>): void {
+/**
+ * Reads older pages while the view is near its top and newer ones while it is near its end, as the element itself says: the
+ * virtualizer hears of scrolling later.
+ */
+function useMorePages({ reader, state }: LogListProps, scroller: RefObject<HTMLDivElement | null>): void {
   const { buffer, isLoaded, isReadingOlder, error } = state;
   useEffect(() => {
-    const isNear = (scroller.current?.scrollTop ?? 0) < READ_AHEAD_PX;
-    if (isLoaded && isNear && !buffer.isWhole && !isReadingOlder && error === null) reader.older();
+    const box = scroller.current;
+    if (!box || !isLoaded || error !== null) return;
+    if (box.scrollTop < READ_AHEAD_PX && buffer.older !== null && !isReadingOlder) reader.older();
+    const belowPx = box.scrollHeight - box.clientHeight - box.scrollTop;
+    if (belowPx < READ_AHEAD_PX && buffer.newerSeq !== null) reader.newer();
   });
+}
+
+/** Brings the line that the view was opened at into its middle, once. */
+function useFocus({ state }: LogListProps, scrollTo: (index: number, align: 'center' | 'end' | 'start') => void): void {
+  const { focus, buffer } = state;
+  const done = useRef(0);
+  useLayoutEffect(() => {
+    if (!focus || done.current === focus.nonce) return;
+    done.current = focus.nonce;
+    const index = Math.min(buffer.lines.length - 1, indexFrom(buffer.lines, focus.seq));
+    if (index >= 0) scrollTo(index, 'center');
+  });
+}
+
+/** What is in view, for the rail. */
+function inViewOf(lines: readonly LogLine[], range: { startIndex: number; endIndex: number } | null) {
+  const first = lines[range?.startIndex ?? 0];
+  const last = lines[Math.min(lines.length - 1, range?.endIndex ?? 0)];
+  return first && last ? { firstSeq: first.seq, lastSeq: last.seq, atMs: first.atMs } : null;
 }
 
 /**
@@ -68,7 +96,10 @@ export function LogList(props: LogListProps) {
   const { reader, state, label, selection, onSelect, onCopy, endRef, placeholder } = props;
   const prefix = useId();
   const { lines, scroller, virtualizer, onScroll } = useRows(props);
-  useOlderPages(props, scroller);
+  useMorePages(props, scroller);
+  useFocus(props, (index, align) => virtualizer.scrollToIndex(index, { align }));
+  const { extent } = state.buffer;
+  const inView = inViewOf(lines, virtualizer.range);
   endRef.current = () => {
     reader.dispatch({ kind: 'follow-pressed' });
     virtualizer.scrollToEnd();
@@ -95,7 +126,8 @@ export function LogList(props: LogListProps) {
     <>
       <div
         ref={scroller}
-        className="isg-log-grid"
+        id={`${prefix}-list`}
+        className={extent ? 'isg-log-grid isg-log-railed' : 'isg-log-grid'}
         {...(isEmpty ? {} : grid)}
         data-testid="log-list"
         data-line-count={lines.length}
@@ -123,6 +155,15 @@ export function LogList(props: LogListProps) {
           })}
         </div>
       </div>
+      {extent && inView ? (
+        <LogRail
+          extent={extent}
+          inView={inView}
+          controls={`${prefix}-list`}
+          label={label}
+          onJump={(share) => reader.jump({ kind: 'share', share })}
+        />
+      ) : null}
       {isEmpty ? <div className="isg-log-placeholder">{placeholder}</div> : null}
     </>
   );

@@ -1,6 +1,6 @@
-import { Autocomplete, CloseButton, Select, TextInput } from '@mantine/core';
-import { IconSearch } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { ActionIcon, Autocomplete, CloseButton, Select, TextInput } from '@mantine/core';
+import { IconRegex, IconSearch } from '@tabler/icons-react';
+import { useEffect, useRef, useState } from 'react';
 import { type LogFilter, type LogLevel, remembered, type TimeRange } from './log-filter.ts';
 import { localTimeText, parseLocalTime } from './log-text.ts';
 import './logs.css';
@@ -26,29 +26,57 @@ const RANGES = [
 /** Searches of this window, newest first; shared by all log views. */
 let searches: string[] = [];
 
-function SearchBox({ text, onChange, label }: { text: string; onChange: (text: string) => void; label: string }) {
+interface SearchProps {
+  text: string;
+  isPattern: boolean;
+  onChange: (change: Partial<LogFilter>) => void;
+  label: string;
+}
+
+function SearchBox({ text, isPattern, onChange, label }: SearchProps) {
   const [draft, setDraft] = useState(text);
+  const sent = useRef(text);
   useEffect(() => {
-    if (draft === text) return;
+    // emptied by the view itself, not by what is typed here
+    if (text !== sent.current) setDraft(text);
+    sent.current = text;
+  }, [text]);
+  useEffect(() => {
+    if (draft === sent.current) return;
     const timer = setTimeout(() => {
       searches = remembered(searches, draft);
-      onChange(draft);
+      sent.current = draft;
+      onChange({ text: draft });
     }, TYPING_MS);
     return () => clearTimeout(timer);
-  }, [draft, text, onChange]);
+  }, [draft, onChange]);
   return (
     <Autocomplete
       className="isg-log-search"
       aria-label={label}
-      placeholder="Search message and fields"
+      placeholder={isPattern ? 'Regular expression for message or fields' : 'Search message and fields'}
       maxLength={200}
       data={searches}
       filter={({ options }) => options}
       value={draft}
       onChange={setDraft}
       leftSection={<IconSearch size={16} stroke={1.6} aria-hidden />}
+      rightSectionWidth={draft === '' ? 34 : 62}
       rightSection={
-        draft === '' ? null : <CloseButton aria-label="Clear search" size="sm" onClick={() => setDraft('')} />
+        <>
+          {draft === '' ? null : <CloseButton aria-label="Clear search" size="sm" onClick={() => setDraft('')} />}
+          <ActionIcon
+            className="isg-log-pattern"
+            variant="default"
+            size="sm"
+            aria-label="Regular expression"
+            aria-pressed={isPattern}
+            title="Search by a regular expression"
+            onClick={() => onChange({ isPattern: !isPattern })}
+          >
+            <IconRegex size={14} aria-hidden />
+          </ActionIcon>
+        </>
       }
     />
   );
@@ -83,22 +111,65 @@ function Instant({
   );
 }
 
+/** Goes to an instant once Enter says that it is the one, or the field is left. */
+function JumpBox({ onJump }: { onJump: (atMs: number) => void }) {
+  const last = useRef('');
+  const jump = (text: string) => {
+    const atMs = parseLocalTime(text);
+    if (atMs === null || text === last.current) return;
+    last.current = text;
+    onJump(atMs);
+  };
+  return (
+    <TextInput
+      type="datetime-local"
+      step={1}
+      aria-label="Jump to time"
+      title="Jump to time"
+      className="isg-log-jump"
+      leftSection={<span className="isg-log-jump-word">Go to</span>}
+      leftSectionWidth={56}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter') return;
+        last.current = '';
+        jump(event.currentTarget.value);
+      }}
+      onBlur={(event) => jump(event.currentTarget.value)}
+    />
+  );
+}
+
 /** What the log lines are narrowed by. */
 export function LogToolbar({
   filter,
   onChange,
   hasLevels,
+  nodes,
+  onJump,
 }: {
   filter: LogFilter;
   onChange: (change: Partial<LogFilter>) => void;
   /** Whether the level can be chosen; the error log has only errors. */
   hasLevels: boolean;
+  /** Nodes whose log can be read, this one first with value ''; none when there is no choice. */
+  nodes: { value: string; label: string }[];
+  /** Told of an instant to go to. */
+  onJump: (atMs: number) => void;
 }) {
   const { range } = filter;
-  const [onText] = useState(() => (text: string) => onChange({ text }));
   return (
     <search className="isg-log-toolbar" aria-label="Filter log lines">
-      <SearchBox text={filter.text} onChange={onText} label="Search log lines" />
+      {nodes.length > 1 ? (
+        <Select
+          className="isg-log-node"
+          aria-label="Node"
+          data={nodes}
+          value={filter.workerId ?? ''}
+          allowDeselect={false}
+          onChange={(value) => onChange({ workerId: value === '' ? null : value })}
+        />
+      ) : null}
+      <SearchBox text={filter.text} isPattern={filter.isPattern} onChange={onChange} label="Search log lines" />
       {hasLevels ? (
         <Select
           className="isg-log-select"
@@ -126,6 +197,7 @@ export function LogToolbar({
           <Instant label="To" atMs={range.toMs} onChange={(toMs) => onChange({ range: { ...range, toMs } })} />
         </span>
       ) : null}
+      <JumpBox onJump={onJump} />
     </search>
   );
 }

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
 import { IconPlayerPause, IconPlayerTrackNext } from '@tabler/icons-react';
 import { useRef, useState } from 'react';
+import type { LogPlace } from '../../../agent/contract/index.ts';
 import { asBridgeError, callBridge } from '../../bridge/call.ts';
 import { useAppState } from '../../state/use-app-state.ts';
 import { agentAbsence } from '../agent-words.ts';
@@ -13,10 +14,10 @@ import { followLabel } from './follow-state.ts';
 import { LogList } from './LogList.tsx';
 import { LogToolbar } from './LogToolbar.tsx';
 import type { LogFilter, LogLevel } from './log-filter.ts';
-import type { LogReaderState } from './log-reader.ts';
+import type { LogReaderState, LogSource } from './log-reader.ts';
 import { exportName, plainText } from './log-text.ts';
 import { type LineSelection, selectedOf } from './selection-state.ts';
-import { useLogReader } from './use-log-reader.ts';
+import { type LogOpening, useLogReader } from './use-log-reader.ts';
 import './logs.css';
 
 /** Longest texts the contract takes for copying and for a file. */
@@ -24,7 +25,7 @@ const MOST_COPIED = 1_000_000;
 const MOST_EXPORTED = 20_000_000;
 
 const isNarrowed = (filter: LogFilter, lowest: LogLevel) =>
-  filter.text.trim() !== '' || filter.range.kind !== 'all' || filter.minLevel !== lowest;
+  filter.text.trim() !== '' || filter.storageId !== null || filter.range.kind !== 'all' || filter.minLevel !== lowest;
 
 function FilesNotice({ absence, folder }: { absence: string; folder: string }) {
   return (
@@ -44,13 +45,14 @@ function Placeholder({ state, isNarrow }: { state: LogReaderState; isNarrow: boo
       <ErrorNotice
         cause={state.error}
         consequence="Log lines cannot be read now."
-        remedy="It is tried again every 3 s."
+        remedy={state.isErrorFinal ? 'Change the search.' : 'It is tried again every 3 s.'}
         isLive
       />
     );
   }
   if (!state.isLoaded) return <SkeletonRows rows={12} height={24} label="Reading log lines" />;
   if (!state.buffer.isWhole) return <EmptyState title="Looking further back">No line found so far.</EmptyState>;
+  if (state.buffer.newerSeq !== null) return <EmptyState title="Looking further on">No line found so far.</EmptyState>;
   if (isNarrow) return <EmptyState title="No line matches">Lines that match and arrive now are shown here.</EmptyState>;
   return <EmptyState title="No lines yet">They appear here as the node writes them.</EmptyState>;
 }
@@ -58,8 +60,10 @@ function Placeholder({ state, isNarrow }: { state: LogReaderState; isNarrow: boo
 function countWords({ buffer, isLoaded }: LogReaderState): string {
   const first = buffer.lines[0];
   if (!isLoaded || !first) return '';
+  const { extent } = buffer;
+  const all = extent ? ` of a log of ${formatCount(extent.lastSeq - extent.firstSeq + 1)}` : '';
   const more = buffer.isWhole ? '' : '; older ones above';
-  return `${plural(buffer.lines.length, 'line')} since ${formatAbsolute(first.atMs)}${more}`;
+  return `${plural(buffer.lines.length, 'line')} read${all}, since ${formatAbsolute(first.atMs)}${more}`;
 }
 
 /** Copies and exports, and says how it went. */
@@ -121,10 +125,40 @@ function FollowButton({
   );
 }
 
-function useLogFilter(storageId: string | null, lowest: LogLevel) {
-  const [filter, setFilter] = useState<LogFilter>({ minLevel: lowest, text: '', range: { kind: 'all' }, storageId });
-  const [change] = useState(() => (part: Partial<LogFilter>) => setFilter((last) => ({ ...last, ...part })));
-  return { filter, change };
+const END: LogPlace = { kind: 'end' };
+
+/** How the view is narrowed and where it was opened. Narrowing it otherwise leads to the end again. */
+function useOpening(storageId: string | null, lowest: LogLevel) {
+  const widest: LogFilter = {
+    minLevel: lowest,
+    text: '',
+    isPattern: false,
+    range: { kind: 'all' },
+    storageId,
+    workerId: null,
+  };
+  const [opening, setOpening] = useState<LogOpening>({ filter: widest, at: END });
+  const [change] = useState(
+    () => (part: Partial<LogFilter>) => setOpening(({ filter }) => ({ filter: { ...filter, ...part }, at: END })),
+  );
+  /** A line among its neighbours: nothing is narrowed but the node. */
+  const showContext = (seq: number) =>
+    setOpening(({ filter }) => ({
+      filter: { ...widest, minLevel: 'debug', storageId: null, workerId: filter.workerId },
+      at: { kind: 'around', seq },
+    }));
+  return { opening, change, showContext };
+}
+
+/** Nodes of the cluster whose logs can be read, this one first. */
+function useNodes(source: LogSource): { value: string; label: string }[] {
+  const snapshot = useAppState()?.snapshot;
+  if (!snapshot || source === 'files') return [];
+  const others = snapshot.cluster.members.filter(({ isSelf }) => !isSelf);
+  return [
+    { value: '', label: snapshot.node.name === '' ? 'This node' : `${snapshot.node.name} (this)` },
+    ...others.map(({ workerId, name }) => ({ value: workerId, label: name })),
+  ];
 }
 
 /** Log lines of this node: filter, list that follows its end, copy, export. Fills its parent's height. */
@@ -142,17 +176,27 @@ export function LogView({
   const app = useAppState();
   const absence = agentAbsence(app?.agent.state);
   const source = absence === null ? 'agent' : 'files';
-  const { filter, change } = useLogFilter(storageId, lowestLevel);
-  const { reader, state } = useLogReader(source, filter);
+  const { opening, change, showContext } = useOpening(storageId, lowestLevel);
+  const { filter } = opening;
+  const { reader, state } = useLogReader(source, opening);
+  const nodes = useNodes(source);
   const [selection, setSelection] = useState<LineSelection | null>(null);
   const toEnd = useRef<() => void>(() => undefined);
   const { said, copy, exportLines } = useTextOut(state, selection, app?.snapshot?.node.name ?? 'node');
   const hasLines = state.buffer.lines.length > 0;
   const what = selection ? 'selection' : 'all';
+  const isOneLine = selection !== null && selection.anchorSeq === selection.activeSeq;
+  const hasContext = source === 'agent' && isOneLine && isNarrowed(filter, 'debug');
   return (
     <div className="isg-log-view" data-testid="log-view" data-source={source}>
       {absence !== null ? <FilesNotice absence={absence} folder={app?.logFolder ?? ''} /> : null}
-      <LogToolbar filter={filter} onChange={change} hasLevels={lowestLevel !== 'error'} />
+      <LogToolbar
+        filter={filter}
+        onChange={change}
+        hasLevels={lowestLevel !== 'error'}
+        nodes={nodes}
+        onJump={(atMs) => reader.jump({ kind: 'time', atMs })}
+      />
       <div className="isg-log-area">
         <LogList
           reader={reader}
@@ -178,6 +222,11 @@ export function LogView({
         <span className="isg-log-said" role="status">
           {said}
         </span>
+        {hasContext ? (
+          <Button variant="default" onClick={() => showContext(selection.activeSeq)}>
+            Show in context
+          </Button>
+        ) : null}
         <Button variant="default" disabled={!hasLines} onClick={copy}>
           Copy {what}
         </Button>

@@ -3,79 +3,123 @@ import type { LogLine } from '../../../agent/contract/index.ts';
 // The lines of the log view: one gapless run of one node's log, oldest first, keyed by seq. Older pages join at the head,
 // live lines at the tail. Pure.
 
+/** Where the page before the first line is read: a place of a file, or before a line (by its number, or in files its time). */
+export type OlderMark = { kind: 'cursor'; cursor: string } | { kind: 'before'; seq: number; atMs: number };
+
+/** First and last number of the whole log, of which the buffer is a part. */
+export interface LogExtent {
+  firstSeq: number;
+  lastSeq: number;
+}
+
 /** Lines as far as they are known. */
 export interface LogBuffer {
   /** Ascending by `seq`, which is unique. */
   lines: readonly LogLine[];
   /** Reads the page before the first line; null = none yet read, or the beginning has been reached (`isWhole`). */
-  olderCursor: string | null;
+  older: OlderMark | null;
   /** Whether the first line is the first there is. */
   isWhole: boolean;
-  /** Time of the first line after older ones were let go: pages before it are asked for by this time; null = none were. */
-  trimmedToMs: number | null;
-  /** Whether lines beyond the last one exist that were not kept; true only after a reader stayed away very long. */
-  isCut: boolean;
+  /** Lines after this number are still to be read; null = the last line is the last there is, and live lines join it. */
+  newerSeq: number | null;
+  /** Everything up to this number has been looked at, where `newerSeq` is null. */
+  tailSeq: number;
+  /** null when what keeps the lines does not number them (files). */
+  extent: LogExtent | null;
   /** Whether the node began to count anew: the view has to be read again from the end. */
   isStale: boolean;
 }
 
-/**
- * Most lines held while following: a busy day. The oldest go first. Twice as many are held for a reader of history, from whom
- * nothing is taken away; beyond that live lines are only counted, and read again when the reader returns to the end.
- */
-export const MOST_LINES = 200_000;
+/** Most lines held; what is let go is read again when the reader comes near. Drawing costs the same in a log of any length. */
+export const MOST_LINES = 20_000;
 /** Lines removed at once, so that trimming is rare. */
-const TRIM_LINES = 10_000;
+const TRIM_LINES = 5_000;
 
 /** No lines known. */
 export const EMPTY_BUFFER: LogBuffer = {
   lines: [],
-  olderCursor: null,
+  older: null,
   isWhole: false,
-  trimmedToMs: null,
-  isCut: false,
+  newerSeq: null,
+  tailSeq: 0,
+  extent: null,
   isStale: false,
 };
 
-/** A page as `logs.read` and `logs.read-files` answer it. */
+/** A page, oldest line first. */
 export interface LogPage {
   lines: readonly LogLine[];
-  nextCursor: string | null;
+  /** null = nothing lies before. */
+  older: OlderMark | null;
+  /** Lines after this number are not in it; null = it ends with the last there is. */
+  newerSeq: number | null;
+  extent: LogExtent | null;
 }
 
-/** The buffer with a page of older lines before it. The first page read this way fills an empty buffer. */
+const lastSeqOf = (page: LogPage): number => Math.max(page.extent?.lastSeq ?? 0, page.lines.at(-1)?.seq ?? 0);
+
+/** A buffer that begins with a page. */
+export function bufferOf(page: LogPage): LogBuffer {
+  const { older, newerSeq, extent } = page;
+  const lines = ordered(page.lines);
+  return { ...EMPTY_BUFFER, lines, older, isWhole: older === null, newerSeq, tailSeq: lastSeqOf(page), extent };
+}
+
+/** The buffer with a page of older lines before it; the newest go where it becomes too long. */
 export function prependPage(buffer: LogBuffer, page: LogPage): LogBuffer {
   const first = buffer.lines[0];
   const older = ordered(first ? page.lines.filter(({ seq }) => seq < first.seq) : page.lines);
-  return {
+  const joined = {
     ...buffer,
     lines: [...older, ...buffer.lines],
-    olderCursor: page.nextCursor,
-    isWhole: page.nextCursor === null,
+    older: page.older,
+    isWhole: page.older === null,
+    extent: page.extent ?? buffer.extent,
   };
+  return joined.lines.length <= MOST_LINES + TRIM_LINES ? joined : withoutTail(joined);
+}
+
+function withoutTail(buffer: LogBuffer): LogBuffer {
+  const lines = buffer.lines.slice(0, MOST_LINES);
+  return { ...buffer, lines, newerSeq: lines.at(-1)?.seq ?? buffer.newerSeq };
+}
+
+/** The buffer with a page of newer lines after it; the oldest go where it becomes too long. */
+export function appendPage(buffer: LogBuffer, page: LogPage): LogBuffer {
+  const last = buffer.lines.at(-1);
+  const newer = ordered(last ? page.lines.filter(({ seq }) => seq > last.seq) : page.lines);
+  const joined = { ...buffer, newerSeq: page.newerSeq, tailSeq: lastSeqOf(page), extent: page.extent ?? buffer.extent };
+  return newer.length === 0 ? joined : trimmed({ ...joined, lines: [...buffer.lines, ...newer] });
 }
 
 /**
  * The buffer with live lines after it. A line whose seq is known replaces the old text (it grew); a line that comes late is
- * put in its place; lines before the first belong to a page not yet read and are left to it.
+ * put in its place; lines before the first belong to a page not yet read and are left to it. A reader of history keeps what
+ * is in view: when there is no more room, live lines wait in the store until the reader comes to them.
  */
 export function appendLive(buffer: LogBuffer, arrived: readonly LogLine[], isFollowing: boolean): LogBuffer {
-  if (arrived.length === 0 || buffer.isCut) return buffer;
+  if (arrived.length === 0 || buffer.newerSeq !== null) return buffer;
   if (isRestart(buffer, arrived)) return { ...buffer, isStale: true };
   const fresh = ordered(arrived);
   const last = buffer.lines.at(-1);
   const firstFresh = fresh[0];
   const inOrder = !last || !firstFresh || firstFresh.seq > last.seq;
-  if (buffer.lines.length + fresh.length > MOST_LINES * 2 && !isFollowing) return { ...buffer, isCut: true };
+  if (buffer.lines.length + fresh.length > MOST_LINES + TRIM_LINES && !isFollowing) {
+    return { ...buffer, newerSeq: last?.seq ?? 0 };
+  }
   const lines = inOrder ? [...buffer.lines, ...fresh] : interleave(buffer, fresh);
-  return isFollowing ? trimmed({ ...buffer, lines }) : { ...buffer, lines };
+  const next = { ...buffer, lines, tailSeq: Math.max(buffer.tailSeq, lines.at(-1)?.seq ?? 0) };
+  return isFollowing ? trimmed(next) : next;
 }
 
-/** The buffer within its bound. The cursor goes with the oldest lines, for it would leave a gap; a time takes its place. */
+/** The buffer within its bound; the oldest lines go, and are read again from the first that stays. */
 function trimmed(buffer: LogBuffer): LogBuffer {
-  if (buffer.lines.length <= MOST_LINES) return buffer;
-  const lines = buffer.lines.slice(buffer.lines.length - MOST_LINES + TRIM_LINES);
-  return { ...buffer, lines, isWhole: false, olderCursor: null, trimmedToMs: lines[0]?.atMs ?? null };
+  if (buffer.lines.length <= MOST_LINES + TRIM_LINES) return buffer;
+  const lines = buffer.lines.slice(buffer.lines.length - MOST_LINES);
+  const [first] = lines;
+  return first
+    ? { ...buffer, lines, isWhole: false, older: { kind: 'before', seq: first.seq, atMs: first.atMs } }
+    : buffer;
 }
 
 /** How many of the lines are not in the buffer yet. */

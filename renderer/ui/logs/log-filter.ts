@@ -18,15 +18,21 @@ export type TimeRange =
 export interface LogFilter {
   minLevel: LogLevel;
   text: string;
+  /** Whether the text is a regular expression; it is tried by the agent or by main, never in the window. */
+  isPattern: boolean;
   range: TimeRange;
   /** Only lines about this storage. */
   storageId: string | null;
+  /** Worker id of another node whose log is read; null = this node. */
+  workerId: string | null;
 }
 
 /** A filter with its range resolved to instants, as the agent takes it. */
 export interface LogQuery {
   minLevel: LogLevel;
   text: string;
+  isPattern: boolean;
+  workerId: string | null;
   fromMs: number | null;
   toMs: number | null;
   storageId: string | null;
@@ -44,13 +50,21 @@ export function queryOf(filter: LogFilter, nowMs: number): LogQuery {
   return {
     minLevel: filter.minLevel,
     text: filter.text.trim().slice(0, MOST_TEXT),
+    isPattern: filter.isPattern,
+    workerId: filter.workerId,
     fromMs,
     toMs: range.kind === 'between' ? range.toMs : null,
     storageId: filter.storageId,
   };
 }
 
-/** Whether a line passes. Text is looked for in message and fields, without regard to case. */
+/**
+ * Whether lines that arrive live can be judged here. Others are asked for: those of another node do not arrive, and a
+ * pattern may try for ever.
+ */
+export const isLive = (query: LogQuery): boolean => query.workerId === null && !query.isPattern;
+
+/** Whether a line passes; for a query that `isLive`. Text is looked for in message and fields, without regard to case. */
 export function passes(line: LogLine, query: LogQuery): boolean {
   if (LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(query.minLevel)) return false;
   if (query.fromMs !== null && line.atMs < query.fromMs) return false;

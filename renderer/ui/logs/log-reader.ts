@@ -1,37 +1,60 @@
-import type { LogLine } from '../../../agent/contract/index.ts';
+import type { LogLine, LogPlace } from '../../../agent/contract/index.ts';
 import { WatchedValue } from '../../state/watched-value.ts';
 import { FOLLOWING, type FollowEvent, type FollowState, nextFollow } from './follow-state.ts';
-import { appendLive, countNew, EMPTY_BUFFER, type LogBuffer, type LogPage, prependPage } from './log-buffer.ts';
-import { type LogQuery, passes } from './log-filter.ts';
+import {
+  appendLive,
+  appendPage,
+  bufferOf,
+  countNew,
+  EMPTY_BUFFER,
+  type LogBuffer,
+  type LogPage,
+  type OlderMark,
+  prependPage,
+} from './log-buffer.ts';
+import { isLive, type LogQuery, passes } from './log-filter.ts';
 
-/** Where lines come from: the agent's store, or the text files that main reads while the agent is down. */
+/** Where lines come from: the agent, or the text files that main reads while the agent is down. */
 export type LogSource = 'agent' | 'files';
+
+/** Where a page is read. */
+export type PagePlace = LogPlace | OlderMark;
 
 /** Everything the log view is drawn from. */
 export interface LogReaderState {
   buffer: LogBuffer;
   follow: FollowState;
   source: LogSource;
-  /** Whether the newest page has come. */
+  /** Whether the first page has come. */
   isLoaded: boolean;
   isReadingOlder: boolean;
   /** Why the last page could not be read, in words; null when it could. */
   error: string | null;
+  /** Whether trying again is of no use. */
+  isErrorFinal: boolean;
+  /** The line that the view was opened at; the view goes there once per `nonce`. */
+  focus: { seq: number; nonce: number } | null;
 }
 
-/** Reads the page before `cursor`; throws with a message for people. */
-export type ReadLogPage = (source: LogSource, query: LogQuery, cursor: string | null) => Promise<LogPage>;
+/** Reads the page at a place; throws with a message for people. */
+export type ReadLogPage = (source: LogSource, query: LogQuery, at: PagePlace) => Promise<LogPage>;
 
 /** Reads and keeps the lines of one log view. No timers; whoever owns it says when. */
 export interface LogReader {
   readonly get: () => LogReaderState;
   /** Calls back at each change until the returned function is called. */
   readonly subscribe: (listener: () => void) => () => void;
-  /** Begins anew from the end. */
-  open(source: LogSource, query: LogQuery): void;
+  /** Begins anew, at the end or at a place. */
+  open(source: LogSource, query: LogQuery, at?: LogPlace): void;
+  /** Goes to another place of the same log; what is shown stays until that has come. */
+  jump(at: LogPlace): void;
   /** Reads the page before the first line, when there is one and none is being read. */
   older(): void;
-  /** Takes lines that arrived live; lines that arrive while the newest page is read are kept and joined to it. */
+  /** Reads the page after the last line, or what came after it since. */
+  newer(): void;
+  /** Tries again what could not be read. */
+  retry(): void;
+  /** Takes lines that arrived live, all of this node in their order; what was left out in between is read. */
   take(lines: readonly LogLine[]): void;
   /** Tells what the reader did. Following again after lines had to be let go reads the end anew. */
   dispatch(event: FollowEvent): void;
@@ -44,15 +67,22 @@ const START: LogReaderState = {
   isLoaded: false,
   isReadingOlder: false,
   error: null,
+  isErrorFinal: false,
+  focus: null,
 };
+const END: LogPlace = { kind: 'end' };
 
 class PagedLogReader implements LogReader {
   readonly #readPage: ReadLogPage;
   readonly #state = new WatchedValue(START);
   #query: LogQuery | null = null;
-  /** Tells answers for an earlier query from those for this one. */
+  #at: LogPlace = END;
+  /** Tells answers for an earlier query or place from those for this one. */
   #generation = 0;
+  /** Live lines that came while what lies before them is being read. */
   #early: LogLine[] = [];
+  #isReadingNewer = false;
+  #jumps = 0;
 
   constructor(readPage: ReadLogPage) {
     this.#readPage = readPage;
@@ -62,74 +92,151 @@ class PagedLogReader implements LogReader {
 
   readonly subscribe = (listener: () => void) => this.#state.subscribe(listener);
 
-  open(source: LogSource, query: LogQuery): void {
-    this.#generation += 1;
+  open(source: LogSource, query: LogQuery, at: LogPlace = END): void {
     this.#query = query;
-    this.#early = [];
     this.#state.set({ ...START, source });
-    void this.#read(null);
+    this.jump(at);
+  }
+
+  jump(at: LogPlace): void {
+    if (!this.#query) return;
+    this.#generation += 1;
+    this.#at = at;
+    this.#early = [];
+    this.#isReadingNewer = false;
+    void this.#read(at, (page) => this.#begin(page, at));
   }
 
   older(): void {
     const { buffer, isReadingOlder, isLoaded } = this.#state.get();
-    if (isReadingOlder || (isLoaded && buffer.isWhole)) return;
-    void this.#read(isLoaded ? buffer.olderCursor : null);
+    if (isReadingOlder || !isLoaded || buffer.older === null) return;
+    void this.#read(buffer.older, (page) => this.#set({ buffer: prependPage(this.get().buffer, page) }));
+  }
+
+  newer(): void {
+    const { buffer, isLoaded, source } = this.#state.get();
+    if (this.#isReadingNewer || !isLoaded || source === 'files') return;
+    this.#isReadingNewer = true;
+    const at: LogPlace = { kind: 'after', seq: buffer.newerSeq ?? buffer.tailSeq };
+    void this.#read(at, (page) => this.#joinNewer(page));
+  }
+
+  retry(): void {
+    const { isLoaded } = this.#state.get();
+    if (!isLoaded) this.jump(this.#at);
+    else if (this.#early.length > 0) this.newer();
+    else this.older();
   }
 
   take(lines: readonly LogLine[]): void {
     const query = this.#query;
-    if (!query) return;
-    const passing = lines.filter((line) => passes(line, query));
-    if (passing.length === 0) return;
-    if (!this.#state.get().isLoaded) {
-      this.#early.push(...passing);
-      return;
-    }
-    const { buffer, follow, source } = this.#state.get();
-    const next = appendLive(buffer, passing, follow.kind === 'following');
-    if (next.isStale) {
-      this.open(source, query);
-      return;
-    }
-    const count = countNew(buffer, passing);
-    this.#state.set({
-      ...this.#state.get(),
-      buffer: next,
-      follow: nextFollow(follow, { kind: 'lines-arrived', count }),
-    });
+    const { isLoaded, buffer, source } = this.#state.get();
+    if (!query || !isLive(query)) return;
+    const [first] = lines;
+    if (!isLoaded || this.#isReadingNewer) this.#early.push(...lines);
+    else if (source === 'agent' && buffer.newerSeq === null && first && first.seq > buffer.tailSeq + 1) {
+      this.#early.push(...lines);
+      this.newer();
+    } else this.#takeInOrder(lines, query);
   }
 
   dispatch(event: FollowEvent): void {
     const { follow, buffer, source } = this.#state.get();
     const next = nextFollow(follow, event);
     if (next === follow) return;
-    if (next.kind === 'following' && buffer.isCut && this.#query) this.open(source, this.#query);
-    else this.#state.set({ ...this.#state.get(), follow: next });
+    const isEndElsewhere = next.kind === 'following' && buffer.newerSeq !== null;
+    if (!isEndElsewhere) this.#set({ follow: next });
+    // the end of what has been read is not the end of the log: scrolling there is no wish to follow
+    else if (event.kind !== 'scrolled' && this.#query) this.open(source, this.#query);
   }
 
-  async #read(cursor: string | null): Promise<void> {
+  #set(change: Partial<LogReaderState>): void {
+    this.#state.set({ ...this.#state.get(), ...change });
+  }
+
+  #takeInOrder(lines: readonly LogLine[], query: LogQuery): void {
+    const { buffer, follow, source } = this.#state.get();
+    const passing = lines.filter((line) => passes(line, query));
+    const seen = withTail(appendLive(buffer, passing, follow.kind === 'following'), lines);
+    if (seen.isStale) {
+      this.open(source, query);
+      return;
+    }
+    const count = countNew(buffer, passing);
+    const next = nextFollow(follow, { kind: 'lines-arrived', count });
+    if (seen !== buffer || next !== follow) this.#set({ buffer: seen, follow: next });
+  }
+
+  #begin(page: LogPage, at: LogPlace): void {
+    const { follow } = this.#state.get();
+    this.#jumps += 1;
+    const focus = at.kind === 'end' ? null : { seq: focusOf(page, at), nonce: this.#jumps };
+    const next = at.kind === 'end' ? follow : ({ kind: 'reading', arrived: 0 } as const);
+    this.#set({ buffer: bufferOf(page), follow: next, isLoaded: true, focus });
+    this.#joinEarly();
+  }
+
+  #joinNewer(page: LogPage): void {
+    this.#isReadingNewer = false;
+    const { buffer, follow } = this.#state.get();
+    // the log was begun anew
+    if (page.extent !== null && page.extent.lastSeq < buffer.tailSeq && this.#query) {
+      this.open('agent', this.#query);
+      return;
+    }
+    const count = buffer.newerSeq === null ? countNew(buffer, page.lines) : 0;
+    this.#set({ buffer: appendPage(buffer, page), follow: nextFollow(follow, { kind: 'lines-arrived', count }) });
+    if (page.newerSeq !== null && (buffer.newerSeq === null || this.#early.length > 0)) this.newer();
+    else this.#joinEarly();
+  }
+
+  #joinEarly(): void {
+    const early = this.#early;
+    this.#early = [];
+    const { tailSeq, newerSeq } = this.#state.get().buffer;
     const query = this.#query;
-    if (!query) return;
-    const generation = this.#generation;
-    this.#state.set({ ...this.#state.get(), isReadingOlder: true, error: null });
-    const { source, buffer } = this.#state.get();
-    const toMs = buffer.trimmedToMs ?? query.toMs;
-    try {
-      const page = await this.#readPage(source, { ...query, toMs }, cursor);
-      if (generation === this.#generation) this.#join(page);
-    } catch (thrown) {
-      const error = thrown instanceof Error ? thrown.message : String(thrown);
-      if (generation === this.#generation) this.#state.set({ ...this.#state.get(), isReadingOlder: false, error });
+    if (query && newerSeq === null) {
+      const fresh = early.filter(({ seq }) => seq > tailSeq);
+      if (fresh.length > 0) this.take(fresh);
     }
   }
 
-  #join(page: LogPage): void {
-    const { isLoaded, follow } = this.#state.get();
-    const buffer = prependPage(this.#state.get().buffer, page);
-    const joined = isLoaded ? buffer : appendLive(buffer, this.#early, follow.kind === 'following');
-    this.#early = [];
-    this.#state.set({ ...this.#state.get(), buffer: joined, isLoaded: true, isReadingOlder: false });
+  async #read(at: PagePlace, join: (page: LogPage) => void): Promise<void> {
+    const query = this.#query;
+    if (!query) return;
+    const generation = this.#generation;
+    const isOlder = at.kind === 'before' || at.kind === 'cursor';
+    this.#set({ error: null, isErrorFinal: false, ...(isOlder ? { isReadingOlder: true } : {}) });
+    try {
+      const page = await this.#readPage(this.#state.get().source, query, at);
+      if (generation !== this.#generation) return;
+      this.#set({ isReadingOlder: false });
+      join(page);
+    } catch (thrown) {
+      if (generation !== this.#generation) return;
+      if (!isOlder) this.#isReadingNewer = false;
+      const error = thrown instanceof Error ? thrown.message : String(thrown);
+      const isErrorFinal = thrown instanceof Error && 'retry' in thrown && thrown.retry === 'permanent';
+      this.#set({ isReadingOlder: false, error, isErrorFinal });
+    }
   }
+}
+
+/** The buffer once it is known that everything up to the last of these lines was looked at. */
+function withTail(buffer: LogBuffer, lines: readonly LogLine[]): LogBuffer {
+  const last = lines.at(-1)?.seq ?? 0;
+  if (buffer.isStale || last <= buffer.tailSeq) return buffer;
+  const extent = buffer.extent && { ...buffer.extent, lastSeq: Math.max(last, buffer.extent.lastSeq) };
+  return buffer.newerSeq === null ? { ...buffer, tailSeq: last, extent } : { ...buffer, extent };
+}
+
+/** Number of the line that a jump leads to: the one asked for, or the middle of what was read around it. */
+function focusOf({ lines }: LogPage, at: LogPlace): number {
+  if (at.kind === 'around') return at.seq;
+  if (at.kind === 'time') return lines.find(({ atMs }) => atMs >= at.atMs)?.seq ?? lines.at(-1)?.seq ?? 0;
+  if (at.kind === 'share' && at.share >= 1) return lines.at(-1)?.seq ?? 0;
+  if (at.kind === 'share' && at.share <= 0) return lines[0]?.seq ?? 0;
+  return lines[lines.length >> 1]?.seq ?? 0;
 }
 
 /** Makes a reader that reads nothing until `open`. */

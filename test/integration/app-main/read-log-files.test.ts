@@ -16,8 +16,16 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const line = (atMs: number, message: string, level: LogLevel = 'info') =>
   `${formatLogLine(level, message, {}, atMs)}\n`;
 const write = (name: string, text: string) => writeFileSync(join(dir, name), text);
-const read = (over: Partial<LogFilesRequest> = {}) =>
-  readLogFiles(dir, { minLevel: 'debug', text: '', cursor: null, limit: 100, ...over });
+const EVERYTHING = {
+  minLevel: 'debug',
+  text: '',
+  isPattern: false,
+  storageId: null,
+  fromMs: null,
+  toMs: null,
+  cursor: null,
+} as const;
+const read = (over: Partial<LogFilesRequest> = {}) => readLogFiles(dir, { ...EVERYTHING, limit: 100, ...over });
 const messages = (lines: readonly LogLine[]) => lines.map(({ message }) => message);
 
 /** All pages, put together as a viewer does: older ones in front. */
@@ -101,7 +109,9 @@ describe('readLogFiles', () => {
 
   it('reads characters whole that lie across two chunks, and cuts only monstrous lines', async () => {
     const text = 'é'.repeat(50_000);
-    write('agent.log', line(1, text) + line(2, 'after') + line(3, 'x'.repeat(2_000_000)) + line(4, 'end'));
+    // as another program might have written them: ours cuts what is longer than 32,768 characters
+    const raw = (atMs: number, words: string) => `${new Date(atMs).toISOString()} INFO  ${words}\n`;
+    write('agent.log', raw(1, text) + line(2, 'after') + raw(3, 'x'.repeat(2_000_000)) + line(4, 'end'));
     const { lines } = await read();
     expect(lines[0]?.message).toBe(text);
     expect(lines.at(-1)?.message).toBe('end');
@@ -116,6 +126,19 @@ describe('readLogFiles', () => {
     expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 
+  it('finds what a pattern matches, and gives up one that tries for ever', async () => {
+    write('agent.log', line(1, 'Scan of NAS') + line(2, 'no match') + line(3, `took 12 s ${'a'.repeat(60)}`));
+    expect(messages((await read({ text: '^(scan|took \\d+ s)', isPattern: true })).lines)).toHaveLength(2);
+    await expect(read({ text: '(', isPattern: true })).rejects.toMatchObject({ code: 'pattern-invalid' });
+    await expect(read({ text: '(a+)+b', isPattern: true })).rejects.toMatchObject({ code: 'pattern-too-slow' });
+  });
+
+  it('is narrowed by time and storage', async () => {
+    write('agent.log', line(1, 'one st-1') + line(2, 'two st-2') + line(3, 'three st-1'));
+    expect(messages((await read({ storageId: 'st-1', toMs: 2 })).lines)).toEqual(['one st-1']);
+    expect(messages((await read({ fromMs: 2 })).lines)).toEqual(['two st-2', 'three st-1']);
+  });
+
   it('refuses a cursor that it did not give', async () => {
     await expect(read({ cursor: 'nonsense' })).rejects.toMatchObject({ code: 'cursor-invalid' });
   });
@@ -124,14 +147,14 @@ describe('readLogFiles', () => {
     const log = createMainLog({ folder: join(dir, 'deep'), least: 'info', echo: false });
     log.debug('not written');
     log.warn('50 % done', { path: '/a b' });
-    const { lines } = await readLogFiles(join(dir, 'deep'), { minLevel: 'debug', text: '', cursor: null, limit: 9 });
+    const { lines } = await readLogFiles(join(dir, 'deep'), { ...EVERYTHING, limit: 9 });
     expect(lines).toMatchObject([{ level: 'warn', message: '50 % done', fields: '{"path":"/a b"}' }]);
   });
 
   it('loses no line of a main log that begins new files', async () => {
     const log = createMainLog({ folder: dir, least: 'info', echo: false });
-    const count = 120;
-    for (let i = 0; i < count; i += 1) log.info(`${i} ${'x'.repeat(100_000)}`);
+    const count = 400;
+    for (let i = 0; i < count; i += 1) log.info(`${i} ${'x'.repeat(30_000)}`);
     expect(readdirSync(dir).sort()).toEqual(['main.1.log', 'main.2.log', 'main.log']);
     const { lines } = await readAll({ limit: 50 });
     expect(lines.map(({ message }) => Number.parseInt(message, 10))).toEqual(

@@ -24,7 +24,7 @@ async function create(...options: Parameters<typeof OperatedCluster.create> exte
 const standing = (agent: ChildAgent) => agent.snapshot()?.leadership.standing;
 const untilStanding = (agent: ChildAgent, wanted: string) =>
   expect.poll(() => standing(agent), { timeout: 30_000, interval: 20 }).toBe(wanted);
-const everyLog = { minLevel: 'debug', text: '', storageId: null, fromMs: null, toMs: null, cursor: null, limit: 500 };
+const everyLog = { minLevel: 'debug', text: '', storageId: null, fromMs: null, toMs: null, limit: 500 };
 const everyJob = { roles: [], states: [], storageId: null, nodeName: null, text: '', cursor: null, limit: 100 };
 
 // One cluster and one agent for all of them, in order: starting these is what takes the time here.

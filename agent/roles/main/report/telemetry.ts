@@ -90,6 +90,7 @@ class TelemetryLoop implements Telemetry {
     const intervalMs = this.#deps.intervalMs ?? INTERVAL_MS;
     const failures = createFailureLog(this.#deps.log);
     let told = '';
+    let noted = '';
     let dueAtMs = clock.monotonicMs();
     while (!signal.aborted) {
       const status = this.#deps.nodeStatus();
@@ -102,10 +103,16 @@ class TelemetryLoop implements Telemetry {
         try {
           await this.#post(status, isLeader, AbortSignal.any([signal, AbortSignal.timeout(POST_DEADLINE_MS)]));
           told = now;
+          noted = '';
           failures.worked('telemetry');
         } catch (thrown) {
-          if (!signal.aborted)
+          if (!signal.aborted) {
             failures.failed('telemetry', 'iconik is not told how this node is; the work goes on', thrown);
+            // iconik keeps one state per worker, no history: what it missed is told by the log (agent/cache/README.md).
+            if (now !== told && now !== noted)
+              this.#deps.log.info(`iconik could not be told that this node is ${status}`, { status, isLeader });
+            noted = now;
+          }
         }
       }
       await this.#wait.wait(Math.min(LOOK_MS, intervalMs), signal);

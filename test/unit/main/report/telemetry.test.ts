@@ -86,6 +86,22 @@ describe('telemetry', () => {
     expect(records.filter((record) => record.level === 'warn')).toHaveLength(1);
   });
 
+  it('leaves each change that iconik could not be told in the log, once', async () => {
+    let tries = 0;
+    const { telemetry, state, records } = setUp(async () => {
+      tries += 1;
+      throw new IsgError('iconik-unreachable', 'no answer', { retry: 'transient' });
+    }, 5);
+    await telemetry.start();
+    await until(() => tries >= 3);
+    state.status = 'ERROR';
+    const before = tries;
+    await until(() => tries >= before + 3);
+    await telemetry.stop();
+    const told = records.flatMap(({ level, fields }) => (level === 'info' && fields.status ? [fields.status] : []));
+    expect(told).toEqual(['LIVE', 'ERROR']);
+  });
+
   it('ends its stop within the deadline when nothing answers, heeding no signal', async () => {
     const { telemetry } = setUp(() => new Promise(() => {}));
     await telemetry.start();

@@ -30,7 +30,7 @@ const PARAMS: { [Name in BridgeCallName]: BridgeParams<Name> } = {
   'storages.problems': { storageId: 'st-nas-post', ...page },
   'storages.verify': { storageId: 'st-nas-post', directory: '' },
   'storages.write-mhl': { storageId: 'st-nas-post', directory: '' },
-  'logs.read': { minLevel: 'debug', text: '', storageId: null, fromMs: null, toMs: null, ...page },
+  'logs.read': { minLevel: 'debug', text: '', storageId: null, fromMs: null, toMs: null, limit: page.limit },
   'logs.send': {},
   'node.pause': {},
   'node.resume': {},
@@ -119,7 +119,10 @@ describe('the fake bridge', () => {
     const bridge = createFakeBridge('calm', { nowMs });
     const newest = await bridge.call('logs.read', PARAMS['logs.read']);
     if (!newest.ok) throw new Error(newest.error.message);
-    const older = await bridge.call('logs.read', { ...PARAMS['logs.read'], cursor: newest.value.nextCursor });
+    const older = await bridge.call('logs.read', {
+      ...PARAMS['logs.read'],
+      at: { kind: 'before', seq: newest.value.olderSeq ?? 0 },
+    });
     if (!older.ok) throw new Error(older.error.message);
     const seqs = [...older.value.lines, ...newest.value.lines].map(({ seq }) => seq);
     expect(seqs).toEqual(Array.from({ length: 200 }, (_, at) => 1_801 + at));

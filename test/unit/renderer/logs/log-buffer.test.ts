@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import type { LogLine } from '../../../../agent/contract/index.ts';
 import {
   appendLive,
+  appendPage,
+  bufferOf,
   countNew,
-  EMPTY_BUFFER,
   indexFrom,
   type LogBuffer,
+  type LogPage,
   MOST_LINES,
   prependPage,
 } from '../../../../renderer/ui/logs/log-buffer.ts';
@@ -19,19 +21,24 @@ const line = (seq: number, message = `line ${seq}`): LogLine => ({
 });
 const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => line(from + at));
 const seqs = ({ lines }: LogBuffer) => lines.map(({ seq }) => seq);
-const filled = prependPage(EMPTY_BUFFER, { lines: run(50, 60), nextCursor: '50' });
+const before = (seq: number) => ({ kind: 'before', seq, atMs: 0 }) as const;
+const page = (lines: LogLine[], older: number | null, newerSeq: number | null = null): LogPage => ({
+  lines,
+  older: older === null ? null : before(older),
+  newerSeq,
+  extent: null,
+});
+const filled = bufferOf(page(run(50, 60), 50));
 
 test('older pages join at the head and the first page without cursor is the beginning', () => {
-  const buffer = prependPage(filled, { lines: run(40, 49), nextCursor: null });
+  const buffer = prependPage(filled, page(run(40, 49), null));
   expect(seqs(buffer)).toEqual(run(40, 60).map(({ seq }) => seq));
-  expect(buffer).toMatchObject({ isWhole: true, olderCursor: null });
-  expect(filled).toMatchObject({ isWhole: false, olderCursor: '50' });
+  expect(buffer).toMatchObject({ isWhole: true, older: null });
+  expect(filled).toMatchObject({ isWhole: false, older: before(50) });
 });
 
 test('a page that overlaps brings nothing twice', () => {
-  expect(seqs(prependPage(filled, { lines: run(45, 55), nextCursor: '45' }))).toEqual(
-    run(45, 60).map(({ seq }) => seq),
-  );
+  expect(seqs(prependPage(filled, page(run(45, 55), 45)))).toEqual(run(45, 60).map(({ seq }) => seq));
 });
 
 describe('live lines', () => {
@@ -46,7 +53,7 @@ describe('live lines', () => {
   });
 
   test('late lines are put in their place; lines before the first are left to their page', () => {
-    const gap = prependPage(EMPTY_BUFFER, { lines: [line(50), line(53)], nextCursor: '50' });
+    const gap = bufferOf(page([line(50), line(53)], 50));
     expect(seqs(appendLive(gap, [line(52), line(51), line(49)], true))).toEqual([50, 51, 52, 53]);
   });
 
@@ -58,20 +65,50 @@ describe('live lines', () => {
     expect(appendLive(filled, [{ ...line(1), atMs: 99_999 }], true).isStale).toBe(true);
   });
 
-  test('while following, the oldest lines go and can be asked for by time', () => {
-    const full = prependPage(EMPTY_BUFFER, { lines: run(1, MOST_LINES), nextCursor: 'older' });
-    const buffer = appendLive(full, [line(MOST_LINES + 1)], true);
-    expect(buffer.lines.length).toBeLessThanOrEqual(MOST_LINES);
-    expect(buffer.lines.at(-1)?.seq).toBe(MOST_LINES + 1);
-    expect(buffer).toMatchObject({ isWhole: false, olderCursor: null, trimmedToMs: buffer.lines[0]?.atMs });
+  test('while following, the oldest lines go and can be read again from the first that stays', () => {
+    const full = bufferOf(page(run(1, MOST_LINES), 1));
+    const buffer = appendLive(full, run(MOST_LINES + 1, MOST_LINES * 2), true);
+    expect(buffer.lines).toHaveLength(MOST_LINES);
+    expect(buffer.lines.at(-1)?.seq).toBe(MOST_LINES * 2);
+    const [first] = buffer.lines;
+    expect(buffer).toMatchObject({ isWhole: false, older: { kind: 'before', seq: first?.seq, atMs: first?.atMs } });
   });
 
-  test('from a reader of history nothing is taken; beyond the bound lines are left out and the view says so', () => {
-    const full = prependPage(EMPTY_BUFFER, { lines: run(1, MOST_LINES * 2), nextCursor: null });
-    const buffer = appendLive(full, [line(MOST_LINES * 2 + 1)], false);
-    expect(buffer.isCut).toBe(true);
+  test('a reader of history keeps what is in view: live lines beyond the bound wait in the store', () => {
+    const full = bufferOf(page(run(1, MOST_LINES), null));
+    const buffer = appendLive(full, run(MOST_LINES + 1, MOST_LINES * 2), false);
+    expect(buffer.newerSeq).toBe(MOST_LINES);
     expect(buffer.lines[0]?.seq).toBe(1);
     expect(appendLive(buffer, [line(MOST_LINES * 2 + 5)], false)).toBe(buffer);
+  });
+});
+
+describe('a part of a longer log', () => {
+  test('grows at its end by newer pages until the last line, and then by live ones', () => {
+    const part = bufferOf(page(run(50, 60), 50, 60));
+    expect(appendLive(part, [line(99)], true)).toBe(part);
+    const more = appendPage(part, page(run(61, 70), 61, 70));
+    expect([more.newerSeq, more.lines.length]).toEqual([70, 21]);
+    const whole = appendPage(more, page(run(69, 72), 71, null));
+    expect(seqs(whole)).toEqual(run(50, 72).map(({ seq }) => seq));
+    expect(appendLive(whole, [line(73)], true).lines.at(-1)?.seq).toBe(73);
+  });
+
+  test('never holds more than its bound, whichever way the reader goes, and never has a gap', () => {
+    let buffer = bufferOf(page(run(500_000, 500_499), 500_000, 500_499));
+    for (let first = 499_500; first > 400_000; first -= 500)
+      buffer = prependPage(buffer, page(run(first, first + 499), first, null));
+    expect(buffer.lines.length).toBeLessThanOrEqual(MOST_LINES * 1.25);
+    for (let turn = 0; turn < 200 && buffer.newerSeq !== null; turn += 1) {
+      const from: number = buffer.newerSeq + 1;
+      buffer = appendPage(buffer, page(run(from, from + 499), from, from + 499));
+    }
+    expect(buffer.lines.length).toBeLessThanOrEqual(MOST_LINES * 1.25);
+    const [first] = buffer.lines;
+    expect(seqs(buffer)).toEqual(
+      run(first?.seq ?? 0, (first?.seq ?? 0) + buffer.lines.length - 1).map(({ seq }) => seq),
+    );
+    expect(buffer.older).toMatchObject({ seq: first?.seq });
   });
 });
 

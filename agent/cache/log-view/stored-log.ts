@@ -1,0 +1,92 @@
+import Database from 'better-sqlite3';
+import { z } from 'zod';
+import type { LogDirection, LogKeeper } from '../../runtime/log-page.ts';
+
+/** A record as the log view gets it. */
+export interface ViewedRecord {
+  seq: number;
+  atMs: number;
+  level: number;
+  message: string;
+  /** JSON. */
+  fields: string;
+}
+
+/** How the view is narrowed. */
+export interface ViewFilter {
+  /** Place in `LOG_LEVELS`. */
+  minLevel: number;
+  text: string;
+  isPattern: boolean;
+  /** In message or fields, exactly; null = any. */
+  mention: string | null;
+  fromMs: number | null;
+  toMs: number | null;
+}
+
+const rowSchema = z
+  .object({ seq: z.number(), at_ms: z.number(), level: z.number(), message: z.string(), fields: z.string() })
+  .transform(({ at_ms: atMs, ...rest }): ViewedRecord => ({ ...rest, atMs }));
+const number = z.number().nullable().catch(null);
+
+const matching = (order: 'ASC' | 'DESC') => `SELECT seq, at_ms, level, message, fields FROM log_record
+WHERE seq BETWEEN @from AND @to AND level >= @level AND at_ms BETWEEN @fromMs AND @toMs
+  AND (@text = '' OR instr(lower(message), @text) > 0 OR instr(lower(fields), @text) > 0)
+  AND (@mention = '' OR instr(fields, @mention) > 0 OR instr(message, @mention) > 0)
+ORDER BY seq ${order}`;
+
+/** The file of the log, read beside its writer: WAL keeps the two apart. */
+export class StoredLog {
+  readonly #database: Database.Database;
+  readonly #statements: Record<LogDirection, { nearest: Database.Statement; matching: Database.Statement }>;
+  readonly #instant: Database.Statement;
+
+  /** Throws SQLite's errors when there is no file, or none that can be read. */
+  constructor(path: string) {
+    this.#database = new Database(path, { readonly: true, fileMustExist: true, timeout: 1_000 });
+    const prepare = (sql: string) => this.#database.prepare(sql);
+    this.#statements = {
+      older: {
+        nearest: prepare('SELECT max(seq) FROM log_record WHERE seq <= ?').pluck(),
+        matching: prepare(matching('DESC')),
+      },
+      newer: {
+        nearest: prepare('SELECT min(seq) FROM log_record WHERE seq >= ?').pluck(),
+        matching: prepare(matching('ASC')),
+      },
+    };
+    this.#instant = prepare('SELECT at_ms FROM log_record WHERE seq = ?').pluck();
+  }
+
+  /** The lines that a filter leaves, for `readLogPage`. */
+  narrowedBy(filter: ViewFilter): LogKeeper<ViewedRecord> {
+    const fixed = {
+      level: filter.minLevel,
+      fromMs: filter.fromMs ?? Number.MIN_SAFE_INTEGER,
+      toMs: filter.toMs ?? Number.MAX_SAFE_INTEGER,
+      text: filter.isPattern ? '' : filter.text.toLowerCase(),
+      mention: filter.mention ?? '',
+    };
+    const pattern = filter.isPattern ? new RegExp(filter.text, 'i') : null;
+    const passes = ({ message, fields }: ViewedRecord) =>
+      pattern === null || pattern.test(message) || pattern.test(fields);
+    return {
+      nearest: async (seq, direction) => number.parse(this.#statements[direction].nearest.get(seq)),
+      instantOf: async (seq) => number.parse(this.#instant.get(seq)) ?? 0,
+      matching: async ({ from, to, direction, limit }) => {
+        const found: ViewedRecord[] = [];
+        for (const row of this.#statements[direction].matching.iterate({ ...fixed, from, to })) {
+          const record = rowSchema.parse(row);
+          if (!passes(record)) continue;
+          found.push(record);
+          if (found.length >= limit) break;
+        }
+        return found;
+      },
+    };
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
