@@ -142,6 +142,10 @@ export class IconikDouble {
         }));
       },
     };
+    // An iconik that does not offer parallel uploads to GCS: every file goes through one session.
+    files.gcsPartUrls = async () => {
+      throw new IsgError('iconik-not-found', 'no such call', { retry: 'permanent' });
+    };
     const proxies: Partial<IconikApi['proxies']> = {
       list: async () => [...this.proxies],
       downloadUrl: async (_assetId, proxyId) => this.store.url('get', proxyId),
