@@ -58,6 +58,9 @@ function decoded(text: string): string {
   }
 }
 
+/** For the pace of lines: asked for each record, and whether the machine slept in between does not matter. */
+const paceMs = () => performance.now();
+
 /** Limits of what travels with telemetry and report (reference C.5, C.6). */
 const RING = { lines: 50, errorLines: 10, maxChars: 2_000 };
 
@@ -92,7 +95,7 @@ export function createAgentLog(
     onTold: (level, message, fields) => log[level](message, fields),
     onWritten,
   });
-  const paced = (sink: LogSink) => createStormGuard(sink, TEXT_PACE, () => systemClock.monotonicMs());
+  const paced = (sink: LogSink) => createStormGuard(sink, TEXT_PACE, paceMs);
   const configured = (sink: LogSink) => createLevelFilter(() => config.logLevel, sink);
   const sinks = [
     configured(paced(createFileSink({ folder: join(config.dataDir, 'logs') }))),
@@ -147,9 +150,9 @@ function countRepeats(onward: LogSink): { sink: LogSink; close: () => void } {
   const pass = (records: readonly LogRecord[]) => {
     for (const record of records) onward(record);
   };
-  const timer = setInterval(() => pass(repeats.tell(systemClock.monotonicMs())), TELL_EVERY_MS).unref();
+  const timer = setInterval(() => pass(repeats.tell(paceMs())), TELL_EVERY_MS).unref();
   return {
-    sink: (record) => pass(repeats.take(record, systemClock.monotonicMs())),
+    sink: (record) => pass(repeats.take(record, paceMs())),
     close: () => {
       clearInterval(timer);
       pass(repeats.end());

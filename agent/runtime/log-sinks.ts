@@ -105,30 +105,30 @@ export interface LineRing {
 
 /** Keeps the last `lines` lines and `errorLines` error lines, each cut to `maxChars` (reference C.6: 50, 10, 2000). */
 export function createLineRing(limits: { lines: number; errorLines: number; maxChars: number }): LineRing {
-  const lines: string[] = [];
-  const errorLines: string[] = [];
-  const keep = (list: string[], line: string, limit: number) => {
-    list.push(line);
+  // Made into lines only when somebody asks: in a storm nearly all are replaced before that.
+  const all: LogRecord[] = [];
+  const errors: LogRecord[] = [];
+  const keep = (list: LogRecord[], record: LogRecord, limit: number) => {
+    list.push(record);
     if (list.length > limit) list.shift();
   };
+  const asLines = (records: readonly LogRecord[]) =>
+    records.map((record) => formatLogLine(record).slice(0, limits.maxChars));
   return {
     sink: (record) => {
-      const line = formatLogLine(record).slice(0, limits.maxChars);
-      keep(lines, line, limits.lines);
-      if (record.level === 'error') keep(errorLines, line, limits.errorLines);
+      keep(all, record, limits.lines);
+      if (record.level === 'error') keep(errors, record, limits.errorLines);
     },
-    lines: () => [...lines],
-    errorLines: () => [...errorLines],
+    lines: () => asLines(all),
+    errorLines: () => asLines(errors),
     precede: (records) => {
-      const asLines = (some: readonly LogRecord[]) =>
-        some.map((record) => formatLogLine(record).slice(0, limits.maxChars));
-      const fill = (list: string[], some: readonly LogRecord[], limit: number) => {
+      const fill = (list: LogRecord[], some: readonly LogRecord[], limit: number) => {
         const room = limit - list.length;
-        if (room > 0) list.unshift(...asLines(some.slice(-room)));
+        if (room > 0) list.unshift(...some.slice(-room));
       };
-      fill(lines, records, limits.lines);
+      fill(all, records, limits.lines);
       fill(
-        errorLines,
+        errors,
         records.filter(({ level }) => level === 'error'),
         limits.errorLines,
       );
@@ -145,11 +145,19 @@ const SHORTEST_SECRET = 4;
  * as in its URI. Values shorter than 4 characters are not looked for.
  */
 export function createTextRedactor(secrets: () => readonly string[]): (text: string) => string {
-  const forms = (): string[] =>
-    secrets()
+  let known: readonly string[] = [];
+  let knownForms: string[] = [];
+  const forms = (): string[] => {
+    const values = secrets();
+    // They hardly ever change, and this runs for every text of the log.
+    if (values.length === known.length && values.every((value, at) => value === known[at])) return knownForms;
+    known = [...values];
+    knownForms = values
       .filter((value) => value.length >= SHORTEST_SECRET)
       .flatMap((value) => [value, encodeURIComponent(value)])
       .sort((a, b) => b.length - a.length);
+    return knownForms;
+  };
   return (text) => {
     let result = text;
     for (const value of forms()) result = result.replaceAll(value, '***');

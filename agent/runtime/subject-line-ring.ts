@@ -22,8 +22,10 @@ export function createSubjectLineRing(
     const ring = rings.get(subject) ?? createLineRing(limits);
     rings.delete(subject);
     rings.set(subject, ring);
-    const [oldest] = [...rings.keys()].filter((key) => key !== null);
-    if (rings.size > MOST_SUBJECTS && oldest !== undefined) rings.delete(oldest);
+    if (rings.size > MOST_SUBJECTS) {
+      const oldest = [...rings.keys()].find((key) => key !== null);
+      if (oldest !== undefined) rings.delete(oldest);
+    }
     return ring;
   };
   // Lines begin with their instant in UTC, so that the order of the text is that of time.
