@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 /** Most tests wait for processes more than they compute: twice as many files at a time as the smallest machine has cores. */
 const WORKERS = 4;
 /** Whole clusters at a time, after all others: more would starve each other, and what they promise has limits in seconds. */
-const CLUSTERS = 2;
+const CLUSTERS = 3;
 
 /** Hundreds of processes are started from the same sources: what Node made of them once is kept. */
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
@@ -55,8 +55,7 @@ export default defineConfig({
           testTimeout: 5 * MINUTE_MS,
           retry,
           hookTimeout: MINUTE_MS,
-          maxWorkers: CLUSTERS,
-          sequence: { groupOrder: 1 },
+          maxWorkers: WORKERS,
         },
       },
       {
