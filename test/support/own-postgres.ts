@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -52,12 +52,38 @@ export async function makeTables(uri: string): Promise<void> {
   }
 }
 
+/** Linux keeps files in memory here. */
+const IN_MEMORY = '/dev/shm';
+/** A run's databases and their journal take less than a tenth of it. */
+const MEMORY_BYTES = 4_000_000_000;
+
+/** Folders that servers of tests may lie in. */
+export const serverParents = (): string[] => (process.platform === 'linux' ? [tmpdir(), IN_MEMORY] : [tmpdir()]);
+
+/**
+ * Where a server lies whose disk is no part of what is tested: in memory, where there is plenty. Making and removing a database
+ * for each test costs three times as much processor time in files.
+ */
+export async function quickParent(): Promise<string> {
+  try {
+    const { bavail, bsize } = await statfs(IN_MEMORY);
+    return bavail * bsize >= MEMORY_BYTES ? IN_MEMORY : tmpdir();
+  } catch {
+    // there is no such place on this system
+    return tmpdir();
+  }
+}
+
 /**
  * Starts a server with these settings. Its folder names this process, so that what a killed run leaves can be told from
  * what lives (postgres-global.ts).
  */
-export async function startOwnPostgres(name: string, settings: readonly string[]): Promise<OwnPostgres> {
-  const folder = await mkdtemp(join(tmpdir(), `${SERVER_PREFIX}${name}-`));
+export async function startOwnPostgres(
+  name: string,
+  settings: readonly string[],
+  parent = tmpdir(),
+): Promise<OwnPostgres> {
+  const folder = await mkdtemp(join(parent, `${SERVER_PREFIX}${name}-`));
   await writeFile(join(folder, 'owner.pid'), String(process.pid));
   // PostgreSQL runs as another user when we are root, and mkdtemp lets only the owner pass
   await chmod(folder, 0o711);

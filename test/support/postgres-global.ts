@@ -1,9 +1,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { isAlive, isServerOf, readPostmasterFile } from '../../agent/embedded-db/server-process.ts';
-import { askOnce, makeTables, SERVER_PREFIX, startOwnPostgres } from './own-postgres.ts';
+import { askOnce, makeTables, quickParent, SERVER_PREFIX, serverParents, startOwnPostgres } from './own-postgres.ts';
 
 /** How tests reach the PostgreSQL of this run. Both URIs hold passwords that mean nothing outside it. */
 export interface TestPostgres {
@@ -34,11 +33,17 @@ const SETTINGS = [
   'autovacuum_naptime=5',
 ];
 
+async function serverFolders(): Promise<string[]> {
+  const lists = serverParents().map(async (parent) => {
+    const names = await readdir(parent).catch(() => []);
+    return names.filter((name) => name.startsWith(SERVER_PREFIX)).map((name) => join(parent, name));
+  });
+  return (await Promise.all(lists)).flat();
+}
+
 /** A run that was killed leaves its server running; its folder names the runner, so it can be told from a living one's. */
 async function removeLeftovers(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    if (!name.startsWith(SERVER_PREFIX)) continue;
-    const folder = join(tmpdir(), name);
+  for (const folder of await serverFolders()) {
     const owner = Number(await readFile(join(folder, 'owner.pid'), 'utf8').catch(() => '0'));
     if (owner === 0 || isAlive(owner)) continue;
     const file = await readPostmasterFile(join(folder, 'pg'));
@@ -63,7 +68,7 @@ interface Running {
 
 async function startRun(): Promise<Running> {
   await removeLeftovers();
-  const server = await startOwnPostgres('pg', SETTINGS);
+  const server = await startOwnPostgres('pg', SETTINGS, await quickParent());
   const facts: TestPostgres = {
     adminUri: `${server.uriOf('postgres', 'postgres')}?sslmode=disable`,
     isgUri: server.uriOf('isg', '').replace(/\/$/, ''),
