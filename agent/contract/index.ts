@@ -19,6 +19,7 @@ export * from './precedence.ts';
 export * from './role-schema.ts';
 export * from './roles.ts';
 export * from './safe-text.ts';
+export * from './service-place.ts';
 export * from './snapshot.ts';
 export * from './storage-file.ts';
 export * from './tunables.ts';
