@@ -8,11 +8,13 @@ import { DuplicateRefusedError } from './cluster-node.ts';
 import { type ConfigFollower, followConfigFile } from './config/config-follower.ts';
 import { parseFlags } from './config/flags.ts';
 import { type LoadedConfig, loadConfig, locateFiles, type NodeConfig } from './config/load-config.ts';
-import { EXIT } from './contract/index.ts';
+import { EXIT, serviceSocketPath } from './contract/index.ts';
 import { diagnoseNode, runDoctor } from './doctor/run-doctor.ts';
 import { startBeatThread } from './link/beat-thread.ts';
 import type { ParentLink } from './link/parent-link.ts';
+import { ServiceLink } from './link/service-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
+import { serviceCalls } from './operator/calls/service-calls.ts';
 import { printStatus } from './operator/local-status/status-file.ts';
 import { observers, StatusKeeper } from './operator/local-status/status-keeper.ts';
 import { Operator } from './operator/operator.ts';
@@ -46,8 +48,9 @@ interface End {
 const STOPPED: End = { code: EXIT.stopped, reason: 'The agent was stopped.' };
 
 /** Runs until stopped and ends the process with the fitting exit code; `link` is null when headless. */
-export async function runAgent(link: ParentLink | null): Promise<never> {
+export async function runAgent(parent: ParentLink | null): Promise<never> {
   const argv = process.argv.slice(2);
+  const link = openServiceLink(argv) ?? parent;
   process.on('uncaughtException', (thrown) => void crash(link, thrown));
   const { beatSocket } = parseFlags(argv).flags;
   if (link && beatSocket !== undefined) {
@@ -57,8 +60,26 @@ export async function runAgent(link: ParentLink | null): Promise<never> {
   const stop = listenForStop(link);
   const end = await runConfigured(argv, stop, link);
   if (stop.isParentLost()) process.exit(EXIT.parentLost);
-  await link?.goodbye(end.code, end.reason);
-  process.exit(end.code);
+  const code = stop.isRestart() ? EXIT.restart : end.code;
+  await link?.goodbye(code, end.reason);
+  process.exit(code);
+}
+
+/** Null for an agent that is no system service, and for errands, which nobody connects with. */
+function openServiceLink(argv: readonly string[]): ServiceLink | null {
+  const { flags } = parseFlags(argv);
+  const isErrand = flags.doctor || flags.status || flags.printSettings || flags.supportBundle !== undefined;
+  if (!flags.service || isErrand) return null;
+  const link = new ServiceLink({ version: VERSION });
+  const { configPath } = locateFiles(argv, process.env);
+  link.serveOwn(serviceCalls({ configPath, restart: () => link.restart() }));
+  return link;
+}
+
+/** Lets the desktop applications of this machine in, once the data folder is this agent's. */
+async function openToClients(link: ParentLink | null, argv: readonly string[], log: Logger): Promise<void> {
+  const path = parseFlags(argv).flags.serviceSocket ?? serviceSocketPath(process.platform);
+  if (link instanceof ServiceLink) await link.listen(path, log);
 }
 
 async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {
@@ -124,6 +145,8 @@ const bareIdentity = (): NodeIdentity => ({
 async function waitForSetUp(link: ParentLink, argv: readonly string[], signal: AbortSignal): Promise<End> {
   const log = createLogger([createConsoleSink(process.stderr)], () => systemClock.wallMs());
   const dataDir = parseFlags(argv).flags.dataDir ?? '';
+  const lock = link instanceof ServiceLink ? lockDataFolder(locateFiles(argv, process.env).dataDir) : null;
+  if (lock) await openToClients(link, argv, log);
   const operator = new Operator({
     link,
     log,
@@ -140,6 +163,7 @@ async function waitForSetUp(link: ParentLink, argv: readonly string[], signal: A
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await operator.close();
+  lock?.release();
   return STOPPED;
 }
 
@@ -183,7 +207,8 @@ async function run(
   const operator = link ? createOperator(link, config, agentLog) : undefined;
   const follower = followConfigFile(config, { argv, text, env: process.env, log, hide: agentLog.hide });
   try {
-    return await runOnDataFolder(config, { agentLog, stop, operator, follower });
+    const onLocked = () => openToClients(link, argv, log);
+    return await runOnDataFolder(config, { agentLog, stop, operator, follower, onLocked });
   } finally {
     follower?.stop();
     await operator?.close();
@@ -198,13 +223,17 @@ interface Parts {
   operator: Operator | undefined;
   /** null when no file is followed. */
   follower: ConfigFollower | null;
+  /** The data folder is this agent's from now on. */
+  onLocked: () => Promise<void>;
 }
 
-async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator, follower }: Parts): Promise<End> {
+async function runOnDataFolder(config: NodeConfig, parts: Parts): Promise<End> {
+  const { agentLog, stop, operator, follower } = parts;
   const { log } = agentLog;
   const lock = await holdDataFolder(config, { log, operator, signal: stop.signal });
   if (!lock) return stop.signal.aborted ? STOPPED : { code: EXIT.duplicateRefused, reason: folderTaken(config) };
   try {
+    await parts.onLocked();
     log.info(`ISG Pro ${VERSION} starts`, { storageGatewayId: config.storageGatewayId, dataDir: config.dataDir });
     const installation = await loadInstallation(config.dataDir);
     const { workerId, copiedFrom } = installation;

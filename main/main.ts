@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { app, safeStorage } from 'electron';
-import { createConfigStore } from './config-file/config-store.ts';
+import { createConfigStore } from '../agent/config-file/config-store.ts';
 import { openTokenVault } from './config-file/token-vault.ts';
 import { findLocations } from './lifecycle/app-locations.ts';
 import { type RunningApp, startApp } from './lifecycle/start-app.ts';

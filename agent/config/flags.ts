@@ -18,6 +18,10 @@ export interface Flags {
   appState?: string;
   /** Print the status of the agent that runs, and end. */
   status: boolean;
+  /** Run as a system service: without parent, reached over a local socket (agent/link). */
+  service: boolean;
+  /** Where the service listens in place of the platform's usual place. */
+  serviceSocket?: string;
   /** Machine-readable output. */
   json: boolean;
   /** Values that win over config.ini, by config key. */
@@ -25,8 +29,16 @@ export interface Flags {
 }
 
 const SETTING_FLAGS = ['iconik-url', 'app-id', 'auth-token', 'storage-gateway-id'] as const;
-const VALUE_FLAGS = ['config', 'data-dir', 'beat-socket', 'support-bundle', 'app-state', ...SETTING_FLAGS] as const;
-const SWITCHES = ['no-wait', 'doctor', 'status', 'json', 'token-by-parent', 'print-settings'] as const;
+const VALUE_FLAGS = [
+  'config',
+  'data-dir',
+  'beat-socket',
+  'support-bundle',
+  'app-state',
+  'service-socket',
+  ...SETTING_FLAGS,
+] as const;
+const SWITCHES = ['no-wait', 'doctor', 'status', 'json', 'token-by-parent', 'print-settings', 'service'] as const;
 
 function includes<Word extends string>(words: readonly Word[], text: string): text is Word {
   return (words as readonly string[]).includes(text);
@@ -65,6 +77,7 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
   const beatSocket = values.get('beat-socket');
   const supportBundle = values.get('support-bundle');
   const appState = values.get('app-state');
+  const serviceSocket = values.get('service-socket');
   return {
     flags: {
       ...(config === undefined ? {} : { config }),
@@ -72,8 +85,10 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
       ...(beatSocket === undefined ? {} : { beatSocket }),
       ...(supportBundle === undefined ? {} : { supportBundle }),
       ...(appState === undefined ? {} : { appState }),
+      ...(serviceSocket === undefined ? {} : { serviceSocket }),
       noWait: switches.has('no-wait'),
       tokenByParent: switches.has('token-by-parent'),
+      service: switches.has('service'),
       printSettings: switches.has('print-settings'),
       doctor: switches.has('doctor'),
       status: switches.has('status'),

@@ -1,4 +1,4 @@
-import type { ConfigStore } from '../config-file/config-store.ts';
+import type { ConfigStore } from '../../agent/config-file/config-store.ts';
 import type { Log } from '../logging/main-log.ts';
 import type { AppStateStore } from './app-state-store.ts';
 

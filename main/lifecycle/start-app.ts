@@ -1,5 +1,7 @@
 import { tmpdir } from 'node:os';
 import { app, powerMonitor, session } from 'electron';
+import type { ConfigStatus } from '../../agent/config-file/config-files.ts';
+import type { ConfigStore } from '../../agent/config-file/config-store.ts';
 import type { AgentCallName, AgentParams } from '../../agent/contract/index.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
 import type { ErrandStart } from '../agent-host/agent-errand.ts';
@@ -7,8 +9,6 @@ import { type AgentHost, createAgentHost } from '../agent-host/agent-host.ts';
 import { nodeAdapter } from '../agent-host/node-adapter.ts';
 import { utilityProcessAdapter } from '../agent-host/utility-process-adapter.ts';
 import { type ConfigDesk, createConfigDesk } from '../config-file/config-desk.ts';
-import type { ConfigStatus } from '../config-file/config-files.ts';
-import type { ConfigStore } from '../config-file/config-store.ts';
 import type { TokenVault } from '../config-file/token-vault.ts';
 import { watchConfig } from '../config-file/watch-config.ts';
 import { openGuardedIpc } from '../ipc/guarded-ipc.ts';

@@ -7,7 +7,7 @@ import {
   encodeConfigText,
   parseConfigFile,
 } from '../../../agent/contract/index.ts';
-import { editConfigText } from '../../../main/config-file/edit-config-text.ts';
+import { editConfigText } from '../../../agent/config-file/edit-config-text.ts';
 import { isLong } from '../../support/long-version.ts';
 
 /** What a tier may come to hold: by hand, by an older version, by iconik. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createConfigDesk } from '../../../main/config-file/config-desk.ts';
-import { createConfigStore } from '../../../main/config-file/config-store.ts';
+import { createConfigStore } from '../../../agent/config-file/config-store.ts';
 import { type KeyStore, openTokenVault } from '../../../main/config-file/token-vault.ts';
 
 const TOKEN = 'hunter22';
