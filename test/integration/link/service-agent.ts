@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { vi } from 'vitest';
 import { AGENT } from './child-agent.ts';
 import { ServiceClient } from './service-client.ts';
 
@@ -39,9 +39,7 @@ export class ServiceAgent {
     for (;;) {
       const client = new ServiceClient(this.socketPath);
       client.say({ type: 'beat' });
-      await expect
-        .poll(() => client.isClosed || client.ofType('hello').length > 0, { timeout: 10_000, interval: 5 })
-        .toBe(true);
+      await vi.waitUntil(() => client.isClosed || client.ofType('hello').length > 0, { timeout: 10_000, interval: 5 });
       if (!client.isClosed) return client;
       if (performance.now() > deadlineMs) throw new Error(`No service answers: ${client.error}\n${this.stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { encodeLine, LINK_CALLS, MAX_LINE_TO_AGENT } from '../../../agent/contract/index.ts';
 import { ServiceAgent } from './service-agent.ts';
 import { ServiceClient } from './service-client.ts';
@@ -125,7 +125,7 @@ async function send(payload: Uint8Array, pieces: number): Promise<ServiceClient>
   client.socket.write(encodeLine(''));
   client.say({ type: 'call', id: marker, name: 'no.such-call', params: {} });
   const isOver = () => client.isClosed || client.ofType('refusal').some((refusal) => refusal.id === marker);
-  await expect.poll(isOver, { timeout: 20_000, interval: 2 }).toBe(true);
+  await vi.waitUntil(isOver, { timeout: 20_000, interval: 2 });
   client.close();
   return client;
 }
@@ -134,15 +134,13 @@ it(`lets nothing of ${CASES} generated cases pass, stays alive and small, and se
   const beats = witness.ofType('beat').length;
   const seen = new Map<string, number>();
   const names = Object.keys(kinds);
-  const one = fc
-    .constantFrom(...names)
-    .chain((kind) =>
-      fc.record({
-        kind: fc.constant(kind),
-        payload: kinds[kind] ?? fc.constant(new Uint8Array()),
-        pieces: fc.integer({ min: 1, max: 5 }),
-      }),
-    );
+  const one = fc.constantFrom(...names).chain((kind) =>
+    fc.record({
+      kind: fc.constant(kind),
+      payload: kinds[kind] ?? fc.constant(new Uint8Array()),
+      pieces: fc.integer({ min: 1, max: 5 }),
+    }),
+  );
   await fc.assert(
     fc.asyncProperty(one, async ({ kind, payload, pieces }) => {
       seen.set(kind, (seen.get(kind) ?? 0) + 1);
