@@ -145,8 +145,6 @@ const bareIdentity = (): NodeIdentity => ({
 async function waitForSetUp(link: ParentLink, argv: readonly string[], signal: AbortSignal): Promise<End> {
   const log = createLogger([createConsoleSink(process.stderr)], () => systemClock.wallMs());
   const dataDir = parseFlags(argv).flags.dataDir ?? '';
-  const lock = link instanceof ServiceLink ? lockDataFolder(locateFiles(argv, process.env).dataDir) : null;
-  if (lock) await openToClients(link, argv, log);
   const operator = new Operator({
     link,
     log,
@@ -158,6 +156,7 @@ async function waitForSetUp(link: ParentLink, argv: readonly string[], signal: A
       isDuplicate: false,
     },
   });
+  const lock = link instanceof ServiceLink ? await openForSetUp(link, { argv, operator, log, signal }) : null;
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
@@ -165,6 +164,28 @@ async function waitForSetUp(link: ParentLink, argv: readonly string[], signal: A
   await operator.close();
   lock?.release();
   return STOPPED;
+}
+
+/** A config.ini that somebody writes by hand is looked for this often. */
+const LOOK_FOR_CONFIG_MS = 2_000;
+
+/**
+ * Lets the set-up assistants of this machine in. A config.ini that appears while nobody is connected was written by hand: the
+ * service starts anew with it. An assistant asks for that itself when it has finished.
+ */
+async function openForSetUp(
+  link: ServiceLink,
+  { argv, ...parts }: { argv: readonly string[]; operator: Operator; log: Logger; signal: AbortSignal },
+): Promise<FileLock | null> {
+  const { dataDir } = locateFiles(argv, process.env);
+  const lock = await holdDataFolder({ dataDir, noWait: false }, parts);
+  if (lock === null) return null;
+  await openToClients(link, argv, parts.log);
+  const looking = setInterval(() => {
+    if (!link.hasClients() && !isConfigAbsent(argv)) link.restart();
+  }, LOOK_FOR_CONFIG_MS);
+  parts.signal.addEventListener('abort', () => clearInterval(looking), { once: true });
+  return lock;
 }
 
 function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog): Operator {
@@ -279,12 +300,12 @@ function createStatusKeeper(config: NodeConfig, workerId: string, { log, logStat
   });
 }
 
-const folderTaken = ({ dataDir }: NodeConfig): string =>
+const folderTaken = ({ dataDir }: Pick<NodeConfig, 'dataDir'>): string =>
   `Another agent works with the data folder ${dataDir}. Stop it, or give this one a folder of its own.`;
 
 // Another process works with this data folder; it may be on its way out.
 async function holdDataFolder(
-  config: NodeConfig,
+  config: Pick<NodeConfig, 'dataDir' | 'noWait'>,
   { log, operator, signal }: { log: Logger; operator: Operator | undefined; signal: AbortSignal },
 ): Promise<FileLock | null> {
   for (let said = false; !signal.aborted; said = true) {

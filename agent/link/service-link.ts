@@ -109,6 +109,10 @@ export class ServiceLink implements ParentLink {
     // Silent clients are cut off; the node has nothing to say of them.
   }
 
+  hasClients(): boolean {
+    return this.#clients.size > 0;
+  }
+
   /** Ends the agent in order, to be started anew by its supervisor. */
   restart(): void {
     this.#onStop?.('restart');

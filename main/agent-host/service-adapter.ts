@@ -70,14 +70,20 @@ export function connectService(path: string, events: ServiceEvents): ServiceConn
   };
 }
 
+/** Where all instances of a pipe are taken, connecting waits; the window does not. */
+const LOOK_LIMIT_MS = 1_000;
+
 /** Whether a service is there, or should be: a quick look, before anything is decided. Never rejects. */
 export async function isServiceHere({ socketPath, isInstalled }: ServicePlace): Promise<boolean> {
   const failure = await new Promise<Failure | null>((resolve) => {
-    const socket = connect(socketPath, () => {
+    const done = (found: Failure | null) => {
+      clearTimeout(timer);
       socket.destroy();
-      resolve(null);
-    });
-    socket.on('error', (thrown) => resolve(failureOf('code' in thrown ? String(thrown.code) : '')));
+      resolve(found);
+    };
+    const socket = connect(socketPath, () => done(null));
+    const timer = setTimeout(() => done(null), LOOK_LIMIT_MS);
+    socket.on('error', (thrown) => done(failureOf('code' in thrown ? String(thrown.code) : '')));
   });
   return failure !== 'absent' || isInstalled();
 }

@@ -53,7 +53,7 @@ function notRunning(
     ? (HOW_TO_START[platform] ?? START_ON_LINUX)
     : 'Start it, or press the button to let this application run the node instead.';
   const said = goodbye === '' || goodbye === 'The agent was stopped.' ? '' : ` It said: ${goodbye}`;
-  const reason = `This node runs as a service of this machine, and the service is not running.${said} ${how} This application connects by itself when it is back.`;
+  const reason = `This node runs as a service of this machine.${said} ${how} This application connects by itself when it is back.`;
   return { state: 'backing-off', reason, service };
 }
 

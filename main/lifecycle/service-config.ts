@@ -31,7 +31,7 @@ export function followServiceConfig(parts: {
     const wasService = before !== '' && !before.startsWith('own');
     before = now;
     if (service !== undefined && state !== 'running') store.update({ config: UNKNOWN_CONFIG });
-    else if (service !== undefined || wasService) void followConfig();
+    else if (service !== undefined || wasService || store.get().config.path === '') void followConfig();
   };
   const timer = setInterval(() => {
     if (store.get().agent.service?.at !== 'attached' || store.get().agent.state !== 'running') return;

@@ -80,7 +80,7 @@ test('the application attaches to a service that runs, starts no agent of its ow
   expect(existsSync(join(place.dataDir, 'lock.db'))).toBe(false);
   expect(existsSync(place.configPath)).toBe(false);
   await openScreen(desktop.page, 'overview');
-  await expect(sentenceOf(desktop.page)).toContainText('It runs as a service.');
+  await expect(sentenceOf(desktop.page)).toContainText('This node runs as a service.');
   expect(await trayLabels()).toContain('Runs as a service');
   await desktop.page.screenshot({ path: test.info().outputPath('attached.png') });
 });

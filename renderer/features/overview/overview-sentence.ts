@@ -148,7 +148,8 @@ function workWords(snapshot: NodeSnapshot): string {
   return queued === 0 ? `${jobs}, none waits.` : `${jobs}, ${formatCount(queued)} ${queued === 1 ? 'waits' : 'wait'}.`;
 }
 
-const asService = ({ agent }: AppState): string[] => (agent.service === undefined ? [] : ['It runs as a service.']);
+const asService = ({ agent }: AppState): string[] =>
+  agent.service === undefined ? [] : ['This node runs as a service.'];
 
 /** How things stand, judged from the one state object. Never says "fine" of what is not known. */
 export function overviewSentence(state: AppState, nowMs: number): OverviewSentence {
