@@ -13,7 +13,13 @@ import { shippingCost } from './shipping-cost.ts';
 
 /** `npm run bench -- buffer`: the log's cache against one transaction per record on the same disk, and its way to the database. */
 
-const stormRow = z.object({ p99Ms: z.number(), mostMs: z.number(), dropped: z.number(), written: z.number() });
+const stormRow = z.object({
+  p99Ms: z.number(),
+  microsPerLine: z.number(),
+  mostMs: z.number(),
+  dropped: z.number(),
+  written: z.number(),
+});
 
 const say = (words: string) => process.stderr.write(`${words}\n`);
 
@@ -97,7 +103,11 @@ export async function benchBuffer({ isShort, only }: { isShort: boolean; only?: 
           shippedPerSecondBesideWork: rounded(shipping.beside.shippedPerSecond),
           processorMicrosPerShippedRecord: rounded(shipping.costMicros, 1),
         }),
-        ...(stormy && { stormLoopP99Ms: rounded(stormy.p99Ms, 1), stormDropped: stormy.dropped }),
+        ...(stormy && {
+          stormLoopP99Ms: rounded(stormy.p99Ms, 1),
+          stormMicrosPerLine: rounded(stormy.microsPerLine, 1),
+          stormDropped: stormy.dropped,
+        }),
       },
       peers: append
         ? {
