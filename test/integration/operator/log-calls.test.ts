@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -39,9 +39,42 @@ const read = async (params: Partial<Ask> = {}) => {
   return AGENT_CALLS['logs.read'].answer.parse(await logCalls(view, () => null)['logs.read'](ask));
 };
 const words = ({ lines }: { lines: { message: string }[] }) => lines.map(({ message }) => message);
+const renameIfThere = (from: string, to: string) => existsSync(from) && renameSync(from, to);
 const numbered = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => `line ${from + n}`);
 const put = (message: string, level: LogLevel = 'info', fields: Record<string, unknown> = {}, atMs = 1) =>
   store.sink({ message, level, fields, atMs });
+
+describe('reading a log whose file is not there', () => {
+  const pageOf = async (path: string, own: LogView) => {
+    const filter = { minLevel: 0, text: '', isPattern: false, mention: null, fromMs: null, toMs: null };
+    const page = await own.read({ filter, at: { kind: 'end' }, limit: 10 });
+    return { path, words: words(page), extent: page.extent };
+  };
+
+  it('shows an empty page until its writer begins, then its lines, and after it was put aside those of the new file', async () => {
+    const path = join(dir, 'later', 'log.db');
+    const own = createLogView(path);
+    const begin = async (message: string) => {
+      const later = createLogCache({ path, startThread: startLogThread });
+      later.sink({ message, level: 'info', fields: {}, atMs: 1 });
+      expect(await later.flush(60_000)).toBe(true);
+      later.close();
+    };
+    try {
+      expect(await pageOf(path, own)).toEqual({ path, words: [], extent: null });
+      mkdirSync(join(dir, 'later'));
+      writeFileSync(path, '');
+      expect(await pageOf(path, own)).toEqual({ path, words: [], extent: null });
+      await begin('first');
+      expect((await pageOf(path, own)).words).toEqual(['first']);
+      for (const suffix of ['', '-wal', '-shm']) renameIfThere(`${path}${suffix}`, `${path}.aside${suffix}`);
+      await begin('second');
+      expect((await pageOf(path, own)).words).toEqual(['second']);
+    } finally {
+      await own.close();
+    }
+  });
+});
 
 describe('reading the log', () => {
   it('begins with the newest page, oldest first within it, and goes on to the first line and back to the last', async () => {
