@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import type { LogDirection, LogKeeper } from '../../runtime/log-page.ts';
+import { asciiLower } from '../log/ascii-lower.ts';
 
 /** A record as the log view gets it. */
 export interface ViewedRecord {
@@ -106,7 +107,7 @@ class StoredLog implements ReadableLog {
       level: filter.minLevel,
       fromMs: filter.fromMs ?? Number.MIN_SAFE_INTEGER,
       toMs: filter.toMs ?? Number.MAX_SAFE_INTEGER,
-      text: filter.isPattern ? '' : filter.text.toLowerCase(),
+      text: filter.isPattern ? '' : asciiLower(filter.text),
       mention: filter.mention ?? '',
     };
     const pattern = filter.isPattern ? new RegExp(filter.text, 'i') : null;
