@@ -11,7 +11,10 @@ export async function openStorm(dir: string): Promise<{ desktop: Desktop; place:
   const place = { configPath: join(dir, 'config.ini'), dataDir: join(dir, 'data'), userDataDir: join(dir, 'electron') };
   mkdirSync(place.dataDir, { recursive: true });
   const keys = ['app-id', 'auth-token', 'storage-gateway-id'].map((key) => `${key} = none`);
-  writeFileSync(place.configPath, `[main]\niconik-url = http://127.0.0.1:9/\nlog-cache-max-megabytes = 16000\n${keys.join('\n')}\n`);
+  writeFileSync(
+    place.configPath,
+    `[main]\niconik-url = http://127.0.0.1:9/\nlog-cache-max-megabytes = 16000\n${keys.join('\n')}\n`,
+  );
   const agentNode = join(dir, 'storm-node');
   // the application names its own agent first
   writeFileSync(agentNode, `#!/bin/sh\nshift\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`);
@@ -64,7 +67,10 @@ export async function watchStorm(
   const order = join(dataDir, 'storm.json');
   writeFileSync(`${order}.new`, JSON.stringify(storm));
   renameSync(`${order}.new`, order);
-  await page.getByText(/^Storm line \d+ /).first().waitFor();
+  await page
+    .getByText(/^Storm line \d+ /)
+    .first()
+    .waitFor();
   await meanwhile();
   const seen = await watched;
   const text = await exported(app, join(dataDir, 'exported.log'), () =>
