@@ -14,6 +14,7 @@ import {
 /** What a menu item does. `open` shows the window, at a screen when one is named. */
 export type TrayAction =
   | { do: 'open'; screen: string | null }
+  | { do: 'open-log-folder' }
   | { do: 'check' }
   | { do: 'pause' }
   | { do: 'resume' }
@@ -61,6 +62,7 @@ export function trayModel(state: AppState, nowMs: number): TrayModel {
       separator('after-status'),
       item('open', 'Open ISG Pro', open(null)),
       item('logs', 'Open logs', open('logs')),
+      item('log-folder', 'Open log folder', { do: 'open-log-folder' }),
       item('diagnostics', 'Diagnostics', open('diagnostics')),
       item('check', state.check.runningSinceMs === null ? 'Run a check…' : 'A check is running…', { do: 'check' }),
       item('settings', 'Settings', open('settings')),
