@@ -1,12 +1,13 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import type http from 'node:http';
-import { dirname } from 'node:path';
 import { IsgError } from '../../runtime/errors.ts';
 import type { DigestResult, ReceiveFile } from '../storage-access.ts';
+import { nameOf } from '../storage-path.ts';
 import { BodyStream, isPlainTarget } from './body-stream.ts';
 import type { CallContext } from './call-context.ts';
-import { containedEntryMade } from './contained-path.ts';
+import { holdDirectoryMade, type MadeDirectory } from './contained-path.ts';
+import type { DiskPath } from './disk-path.ts';
 import {
   classifyTransferError,
   isStaleConnection,
@@ -40,12 +41,12 @@ interface Download {
 export async function receiveFile(receive: ReceiveFile, context: CallContext): Promise<DigestResult> {
   const url = parseTransferUrl(receive.url, 'download-refused');
   const watch = watchTransfer(context, url, 'download-refused');
-  let file: (ReceivedFile & { absolute: string }) | null = null;
+  let file: (ReceivedFile & { directory: MadeDirectory }) | null = null;
   try {
     file = await watch.onStorage(() => openPartial(receive.path, context));
     const download = { receive, handle: file.handle, context, watch };
-    const { absolute, handle } = file;
-    const offset = await watch.onStorage(() => prepare(download, dirname(absolute)));
+    const { directory, handle } = file;
+    const offset = await watch.onStorage(() => prepare(download, directory.at));
     const received = offset < receive.sizeBytes ? await fetchRest(download, url, offset) : null;
     await watch.onStorage(() => handle.sync());
     watch.end();
@@ -53,17 +54,24 @@ export async function receiveFile(receive: ReceiveFile, context: CallContext): P
   } finally {
     watch.end();
     await file?.handle.close();
+    await file?.directory.close();
   }
 }
 
-async function openPartial(path: string, context: CallContext): Promise<ReceivedFile & { absolute: string }> {
-  const { absolute } = await containedEntryMade(context.mountPoint, path);
+async function openPartial(path: string, context: CallContext): Promise<ReceivedFile & { directory: MadeDirectory }> {
+  const directory = await holdDirectoryMade(context.mountPoint, path);
   const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-  return { handle: await open(absolute, flags, 0o644), absolute, path };
+  try {
+    const absolute = directory.entry(nameOf(path));
+    return { handle: await open(absolute, flags, 0o644), absolute, path, directory };
+  } catch (thrown) {
+    await directory.close();
+    throw thrown;
+  }
 }
 
 /** Length to go on from; checks the kind of the file and the room on the disk. */
-async function prepare({ receive, handle }: Download, directory: string): Promise<number> {
+async function prepare({ receive, handle }: Download, directory: DiskPath): Promise<number> {
   const stats = await handle.stat();
   if (!stats.isFile())
     throw new IsgError('file-unreadable', 'The partial file is not a regular file.', { retry: 'permanent' });
