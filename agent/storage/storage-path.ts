@@ -7,6 +7,9 @@ import { posix, win32 } from 'node:path';
 import { IsgError } from '../runtime/errors.ts';
 import { mayStandForBytes, spelledBytes } from './odd-name.ts';
 
+/** Name of the identity marker in the root of a storage. */
+export const MARKER_NAME = '.isg-pro-storage';
+
 /** Longest path we take, in UTF-16 units; longer ones fail in every file system, and would bloat messages. */
 const MAX_PATH_LENGTH = 4_096;
 

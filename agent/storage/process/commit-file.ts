@@ -5,6 +5,7 @@ import { IsgError } from '../../runtime/errors.ts';
 import type { FileFacts } from '../storage-access.ts';
 import { directoryOf, nameOf } from '../storage-path.ts';
 import {
+  assertNotMarker,
   containedEntry,
   holdDirectoryMade,
   type MadeDirectory,
@@ -90,6 +91,7 @@ async function syncMade(firstMade: string, directory: string): Promise<void> {
  * caller sees that and looks at `to`. A commit cut between link and unlink is completed by calling it again.
  */
 export async function commitFile(mountPoint: string, paths: { from: string; to: string }): Promise<FileFacts> {
+  assertNotMarker(paths.from);
   return await withEntry(mountPoint, paths.from, async (from, fromDirectory) => {
     await syncFile(from, paths.from);
     const directory = await holdDirectoryMade(mountPoint, paths.to);

@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { IsgError } from '../../runtime/errors.ts';
-import { directoryOf, nameOf, pathSegments, unwritableName } from '../storage-path.ts';
+import { directoryOf, MARKER_NAME, nameOf, pathKey, pathSegments, unwritableName } from '../storage-path.ts';
 import { type DiskPath, diskPath, parentPath } from './disk-path.ts';
 import { type HeldDirectory, holdDirectory, isOpenedInside } from './held-directory.ts';
 import { systemCode } from './local-filesystem.ts';
@@ -86,6 +86,18 @@ export async function openFileInside(
   }
 }
 
+/**
+ * Throws `outside-storage` for the marker of the storage: it is placed and read by calls of its own, and no name that somebody
+ * gives is to change which storage this is.
+ */
+export function assertNotMarker(path: string): void {
+  if (pathKey(path).toLowerCase().split('/')[0] !== MARKER_NAME) return;
+  throw new IsgError('outside-storage', `${JSON.stringify(path)} is the marker of the storage; it is not touched.`, {
+    retry: 'permanent',
+    fields: { path },
+  });
+}
+
 /** A directory that is there or was made for an entry. */
 export interface MadeDirectory extends HeldDirectory {
   /** By its name in the storage, for making what was made durable. */
@@ -100,6 +112,7 @@ export interface MadeDirectory extends HeldDirectory {
  * another one.
  */
 export async function holdDirectoryMade(mountPoint: string, path: string): Promise<MadeDirectory> {
+  assertNotMarker(path);
   for (const segment of pathSegments(path)) {
     const why = unwritableName(segment);
     if (why !== null) throw unwritable(path, `the name ${JSON.stringify(segment)} ${why}`);

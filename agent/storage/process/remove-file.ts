@@ -1,7 +1,7 @@
 import { lstat, rmdir, unlink } from 'node:fs/promises';
 import { IsgError } from '../../runtime/errors.ts';
 import { syncDirectory } from './commit-file.ts';
-import { withEntry } from './contained-path.ts';
+import { assertNotMarker, withEntry } from './contained-path.ts';
 import { isAsExpected, systemCode } from './local-filesystem.ts';
 
 /**
@@ -13,6 +13,7 @@ export async function removeFile(
   path: string,
   expected: { sizeBytes: number; mtimeNs: string },
 ): Promise<'removed' | 'absent' | 'differs'> {
+  assertNotMarker(path);
   try {
     return await withEntry(mountPoint, path, async (absolute, directory) => {
       if (!isAsExpected(await lstat(absolute, { bigint: true }), expected)) return 'differs';

@@ -226,6 +226,23 @@ describe('a name that wants to lead out of the storage', () => {
     );
   });
 
+  it('is not the marker’s: no call of a role changes which storage this is', async () => {
+    const marker = join(storage.mountPoint, '.isg-pro-storage');
+    const [text, facts] = [readFileSync(marker, 'utf8'), lstatSync(marker, { bigint: true })];
+    await storage.writeText('.isg-pro-part-0', 'x', 0);
+    const expected = { sizeBytes: Number(facts.size), mtimeNs: String(facts.mtimeNs) };
+    for (const name of ['.isg-pro-storage', '.ISG-pro-storage']) {
+      const tried = await Promise.allSettled([
+        storage.writeText(name, 'x', 0),
+        storage.commitFile('.isg-pro-part-0', name),
+        storage.commitFile(name, 'stolen'),
+        storage.removeFile(name, expected),
+      ]);
+      for (const one of tried) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'outside-storage' } });
+    }
+    expect(readFileSync(marker, 'utf8')).toBe(text);
+  });
+
   it('of an asset makes no path of the files that are made of it', () => {
     const isName = (name: string) => posix.basename(name) === name && win32.basename(name) === name;
     fc.assert(
