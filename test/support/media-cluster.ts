@@ -185,13 +185,13 @@ export class MediaCluster {
     });
   }
 
-  /** Starts a node that does not run. */
-  startNode(name: string): ClusterNodeProcess {
+  /** Starts a node that does not run; `program`: the entry of another version of the agent. */
+  startNode(name: string, program = AGENT): ClusterNodeProcess {
     const node = this.node(name);
     if (node.process) throw new Error(`${name} runs already`);
     const folder = join(this.#dir, name);
     const output = openSync(node.logPath, 'a');
-    const args = [AGENT, '--config', join(folder, 'config.ini'), '--data-dir', join(folder, 'data')];
+    const args = [program, '--config', join(folder, 'config.ini'), '--data-dir', join(folder, 'data')];
     const child = spawn(process.execPath, args, { stdio: ['ignore', output, output] });
     closeSync(output);
     this.#guard.watch(child);
