@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Role } from '../../../agent/contract/index.ts';
+import { EXIT, ROLES, type Role } from '../../../agent/contract/index.ts';
 import { isLong } from '../../support/long-version.ts';
 import { makeClips, writeFiles } from './file-load.ts';
 import { type AgentVersion, NextVersions, THIS_VERSION } from './next-version.ts';
@@ -12,6 +12,7 @@ import { type HandOver, UpgradedCluster } from './upgraded-cluster.ts';
  */
 
 const RUNS = Number(process.env.ISG_PRO_UPGRADE_RUNS ?? (isLong ? 20 : 1));
+const ORDER_RUNS = Math.min(RUNS, 3);
 /** Promised for a hand-over on a machine of its own; tests of `npm test` share theirs. */
 const GAP_MS = Number(process.env.ISG_PRO_UPGRADE_GAP_MS ?? (isLong ? 1_000 : 5_000));
 /** A migration lets those pass who wait behind it after half a second. */
@@ -69,4 +70,55 @@ describe(`${RUNS} rolling upgrades and returns of three nodes under load`, () =>
       expect(lockMs).toBeLessThanOrEqual(LOCK_WAIT_MS);
     },
   );
+});
+
+describe('the recommended order: the cluster off in iconik, MAIN nodes, the others, on again', () => {
+  it.each(Array.from({ length: ORDER_RUNS }, (_, at) => at + 1))(
+    'loses no job and makes nothing twice (run %i)',
+    async (run) => {
+      const startMs = performance.now();
+      const nodes = NODES.map((node) => ({
+        ...node,
+        roles: node.roles.filter((role) => role !== 'MAIN' || node !== NODES[2]),
+      }));
+      const target = await UpgradedCluster.start(nodes);
+      cluster = target;
+      const load = writeFiles(target.media.mediaDir, clips);
+      await target.until('work is under way', async () => (await target.jobs()).checksums > 3);
+      target.setEnabled(false);
+      await target.until('all nodes are off', () => target.allRun(THIS_VERSION, 'disabled'));
+      await target.untilIdle();
+      for (const { name } of nodes) await target.bring(name, next, 'disabled');
+      expect(await target.allRun(next, 'disabled')).toBe(true);
+      expect(await target.media.leader()).toBeNull();
+      target.setEnabled(true);
+      await target.until('all nodes work', () => target.allRun(next));
+      const files = await load.stop();
+      await target.untilDone(files);
+      const seconds = Math.round((performance.now() - startMs) / 1_000);
+      process.stdout.write(`recommended order, run ${run} of ${ORDER_RUNS}: ${files} files, ${seconds} s\n`);
+      expect(await target.problems(files)).toEqual([]);
+      expect(target.stale()).toEqual([]);
+    },
+  );
+});
+
+describe('a node that runs when a newer one brings a contracting change', () => {
+  it('stops with exit code 3, says why, leaves no job leased, and the newer node finishes the work', async () => {
+    const nodes = NODES.slice(0, 2).map(({ name }) => ({ name, roles: [...ROLES] }));
+    const target = await UpgradedCluster.start(nodes);
+    cluster = target;
+    const load = writeFiles(target.media.mediaDir, clips);
+    await target.until('work is under way', async () => (await target.jobs()).checksums > 3);
+    await target.media.endNode('node-b', 'SIGTERM');
+    target.media.startNode('node-b', versions.layOut('100.0.0').program);
+    expect(await target.endOf('node-a')).toEqual({ code: EXIT.schemaTooNew, leased: 0 });
+    expect(target.media.tail('node-a')).toContain('needs version 100.0.0 or newer, this node is');
+    const files = await load.stop();
+    await target.untilDone(files);
+    target.media.startNode('node-a');
+    expect(await target.endOf('node-a')).toMatchObject({ code: EXIT.schemaTooNew });
+    expect(await target.problems(files)).toEqual([]);
+    expect(target.stale()).toEqual([]);
+  });
 });

@@ -192,6 +192,26 @@ export class UpgradedCluster {
     Object.assign(cluster, { enabled, date_modified: new Date().toISOString() });
   }
 
+  /** Waits until no job is leased and nobody leads. */
+  async untilIdle(): Promise<void> {
+    const text = "SELECT count(*)::int AS jobs FROM job WHERE state = 'leased'";
+    await this.until('nothing runs', async () => {
+      const [leased] = await this.media.database.query(text, [], z.object({ jobs: z.number() }));
+      return leased?.jobs === 0 && (await this.media.leader()) === null;
+    });
+  }
+
+  /** Waits until a node has ended by itself; its exit code and how many jobs it left leased. */
+  async endOf(name: string): Promise<{ code: number | null; leased: number }> {
+    const { process: child } = this.media.node(name);
+    if (!child) throw new Error(`${name} does not run`);
+    await this.until(`${name} ends`, async () => child.exitCode !== null || child.signalCode !== null);
+    const text = `SELECT count(*)::int AS jobs FROM job JOIN worker ON worker.worker_id = job.leased_worker
+      WHERE worker.name = $1 AND job.state = 'leased'`;
+    const [leased] = await this.media.database.query(text, [name], z.object({ jobs: z.number() }));
+    return { code: child.exitCode, leased: leased?.jobs ?? 0 };
+  }
+
   /** What stands in the queue; `foreign`: the job of a kind that no version here knows, as "state attempts". */
   async jobs(): Promise<z.infer<typeof jobsRow>> {
     const text = `SELECT
