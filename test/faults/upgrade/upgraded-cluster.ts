@@ -180,7 +180,7 @@ export class UpgradedCluster {
     while (!over.signal.aborted) {
       const [found] = await this.media.database.query(text, [], waitRow);
       ms = Math.max(ms, found?.ms ?? 0);
-      await sleep(20);
+      await sleep(50);
     }
     return { result: await ended, ms };
   }
