@@ -156,8 +156,8 @@ export class UpgradedCluster {
     return { fromSignalMs: first.atMs - askedMs, inDatabaseMs };
   }
 
-  /** All nodes, the leader of the moment last. */
-  async rollThrough(to: AgentVersion): Promise<HandOver[]> {
+  /** All nodes, the leader of the moment last; `afterFirst` once the versions are mixed. */
+  async rollThrough(to: AgentVersion, afterFirst = async (): Promise<void> => undefined): Promise<HandOver[]> {
     const handOvers: HandOver[] = [];
     const open = new Set(this.media.nodes.map(({ name }) => name));
     while (open.size > 0) {
@@ -165,6 +165,7 @@ export class UpgradedCluster {
       const name = [...open].find((one) => one !== leader) ?? leader;
       const handOver = await this.bring(name, to);
       if (handOver) handOvers.push(handOver);
+      if (open.size === this.media.nodes.length) await afterFirst();
       open.delete(name);
     }
     return handOvers;
