@@ -35,7 +35,7 @@ const works = (member: ClusterMember): boolean => !isSilent(member) && member.av
 const namesOf = (steps: readonly NodeStep[]): string[] => steps.map(({ member }) => member.name);
 
 /** Roles of a node that no other available one has, MAIN first. */
-export function rolesLeftWithout(member: ClusterMember, members: readonly ClusterMember[]): Role[] {
+function rolesLeftWithout(member: ClusterMember, members: readonly ClusterMember[]): Role[] {
   const others = members.filter((each) => each.workerId !== member.workerId && works(each));
   return ROLES.filter((role) => member.roles.includes(role) && !others.some(({ roles }) => roles.includes(role)));
 }
