@@ -123,6 +123,7 @@ function initialState({ locations, config, firstCheck }: AppParts): AppState {
     check: { runningSinceMs: null, last: null, failure: '' },
     bundle: null,
     updateReady: null,
+    update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
   };
 }
 

@@ -44,6 +44,7 @@ function around(snapshot: NodeSnapshot | null, nowMs: number): AppState {
     check: neverChecked,
     bundle: null,
     updateReady: null,
+    update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
   };
 }
 
