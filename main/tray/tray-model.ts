@@ -110,9 +110,14 @@ function agentItems(state: AppState): TrayItem[] {
   return news === '' ? [first] : [first, item('reason', news, open('diagnostics'))];
 }
 
-function updateItems({ updateReady }: AppState): TrayItem[] {
-  if (updateReady === null) return [];
-  return [item('update', `Version ${updateReady} is ready and is installed when ISG Pro quits`, open('overview'))];
+function updateItems({ update, updateReady, appVersion }: AppState): TrayItem[] {
+  if (updateReady !== null) {
+    const doing = update.state === 'draining' ? 'is about to be installed' : 'is ready to install';
+    return [item('update', `Version ${updateReady} ${doing}…`, open('overview'))];
+  }
+  const { last } = update;
+  if (last === null || last.outcome === 'updated' || last.version === appVersion) return [];
+  return [item('update', `Version ${last.version} was not installed: ${appVersion} runs`, open('overview'))];
 }
 
 function nodeItems({ snapshot, agent }: AppState, isUp: boolean): TrayItem[] {
