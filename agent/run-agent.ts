@@ -24,6 +24,7 @@ import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import { createConsoleSink } from './runtime/log-sinks.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
+import { waitBeforeRestart } from './service/restart-wait.ts';
 import { listenForStop, type StopOrder } from './stop-order.ts';
 import { VERSION } from './version.ts';
 
@@ -52,13 +53,17 @@ export async function runAgent(parent: ParentLink | null): Promise<never> {
   const argv = process.argv.slice(2);
   const link = openServiceLink(argv) ?? parent;
   process.on('uncaughtException', (thrown) => void crash(link, thrown));
-  const { beatSocket } = parseFlags(argv).flags;
+  const { beatSocket, service } = parseFlags(argv).flags;
   if (link && beatSocket !== undefined) {
     startBeatThread(beatSocket, link.counter);
     link.beatRarely();
   }
   const stop = listenForStop(link);
   const end = await runConfigured(argv, stop, link);
+  if (service) {
+    const say = (line: string) => void process.stderr.write(line);
+    await waitBeforeRestart({ ...end, ...locateFiles(argv, process.env), signal: stop.signal, say });
+  }
   if (stop.isParentLost()) process.exit(EXIT.parentLost);
   const code = stop.isRestart() ? EXIT.restart : end.code;
   await link?.goodbye(code, end.reason);

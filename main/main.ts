@@ -9,6 +9,8 @@ import { openTokenVault } from './config-file/token-vault.ts';
 import { findLocations } from './lifecycle/app-locations.ts';
 import { type RunningApp, startApp } from './lifecycle/start-app.ts';
 import { createMainLog } from './logging/main-log.ts';
+import { noteStart } from './updates/note-start.ts';
+import { memoryFileOf } from './updates/start-updates.ts';
 import { declareAppScheme } from './windows/app-protocol.ts';
 import { guardAllContents } from './windows/guard-contents.ts';
 
@@ -56,6 +58,7 @@ if (app.requestSingleInstanceLock()) begin();
 else app.exit(0);
 
 function begin(): void {
+  const updateStart = noteStart(memoryFileOf(locations.dataDir), app.getVersion(), log);
   declareAppScheme();
   guardAllContents(app, log);
   process.on('unhandledRejection', (thrown) => log.error('Something failed that nobody waited for', { error: thrown }));
@@ -86,7 +89,7 @@ function begin(): void {
     .whenReady()
     .then(async () => {
       const found = { firstCheck: await firstCheck, isServiceHere: await serviceLook };
-      running = startApp({ locations, config, vault, ...found, service, isTestBuild, log });
+      running = startApp({ locations, config, vault, ...found, service, updateStart, isTestBuild, log });
       if (isWindowWanted) running.showWindow();
     })
     .catch(crash);

@@ -17,6 +17,8 @@ import { watchConfig } from '../config-file/watch-config.ts';
 import { openGuardedIpc } from '../ipc/guarded-ipc.ts';
 import type { Log } from '../logging/main-log.ts';
 import { AppError } from '../support/app-error.ts';
+import type { UpdateStart } from '../updates/start-plan.ts';
+import { startUpdates } from '../updates/start-updates.ts';
 import { setAppMenu } from '../windows/app-menu.ts';
 import { serveApp } from '../windows/app-protocol.ts';
 import { type AppWindow, createAppWindow } from '../windows/app-window.ts';
@@ -41,6 +43,8 @@ export interface AppParts {
   vault: TokenVault;
   /** What the store said of config.ini at the start. */
   firstCheck: ConfigStatus;
+  /** How this run begins after an update. */
+  updateStart: UpdateStart;
   isTestBuild: boolean;
   /** Where a system service may run the node instead, and whether one seems to. */
   service: ServicePlace;
@@ -71,7 +75,9 @@ export function startApp(parts: AppParts): RunningApp {
     temporaryFolder: tmpdir(),
     versions: process.versions,
   });
-  const followConfig = createConfigFollower({ standing: () => configStanding(host, config), store, host, log });
+  const updates = startUpdates({ ...parts, host, store });
+  const followAgent = createConfigFollower({ standing: () => configStanding(host, config), store, host, log });
+  const followConfig = () => followAgent().then(() => updates.follow());
   const followService = followServiceConfig({ host, store, followConfig });
   guardSession(session.defaultSession, log);
   serveApp(session.defaultSession, PROGRAM_FILES.rendererFolder);
@@ -83,6 +89,7 @@ export function startApp(parts: AppParts): RunningApp {
       restartAgent: () => host.restart(),
       check,
       bundle,
+      updates,
       followConfig,
       window: () => window.native(),
     }),
@@ -113,6 +120,7 @@ export function startApp(parts: AppParts): RunningApp {
     app,
     stopAgent: () => host.stop().finally(stopTray),
     onQuitting: () => {
+      updates.stop();
       stopWatching();
       followService.stop();
       check.stop();
@@ -137,6 +145,7 @@ function initialState({ locations, config, firstCheck, isServiceHere }: AppParts
     check: { runningSinceMs: null, last: null, failure: '' },
     bundle: null,
     updateReady: null,
+    update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
   };
 }
 
