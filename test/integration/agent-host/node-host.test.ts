@@ -49,7 +49,7 @@ beforeEach(() => {
     onSnapshot: () => {},
     onLogLines: () => {},
     onOutput: () => {},
-    service: { socketPath, isInstalled: async () => isInstalled },
+    service: { socketPath, isInstalled: () => isInstalled },
     version: '1.0.0',
   });
   closing.push(() => host.stop());
