@@ -60,13 +60,16 @@ export async function runAgent(parent: ParentLink | null): Promise<never> {
   }
   const stop = listenForStop(link);
   const end = await runConfigured(argv, stop, link);
+  if (stop.isParentLost()) process.exit(EXIT.parentLost);
+  const code = stop.isRestart() ? EXIT.restart : end.code;
+  // Before a long wait: nobody must take a service that waits for one that works.
+  await link?.goodbye(code, end.reason);
   if (service) {
     const say = (line: string) => void process.stderr.write(line);
     await waitBeforeRestart({ ...end, ...locateFiles(argv, process.env), signal: stop.signal, say });
+    // A service that is stopped while it waits has not failed.
+    if (stop.signal.aborted && !stop.isRestart()) process.exit(EXIT.stopped);
   }
-  if (stop.isParentLost()) process.exit(EXIT.parentLost);
-  const code = stop.isRestart() ? EXIT.restart : end.code;
-  await link?.goodbye(code, end.reason);
   process.exit(code);
 }
 

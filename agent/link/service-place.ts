@@ -53,15 +53,26 @@ function notListening(path: string, thrown: Error): IsgError {
 
 /** The folder, made if missing. One that others may write to would let them put a socket of their own in the place of ours. */
 function makeFolder(folder: string): Stats {
-  mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-  const stats = statSync(folder);
+  const stats = made(folder);
   const own = process.geteuid?.() ?? 0;
   if ((stats.mode & OTHERS_MAY_WRITE) !== 0 || (stats.uid !== own && stats.uid !== 0))
     throw refused(
-      `The service cannot be reached by the desktop application: the folder ${folder} can be written to by others. Make it the service's own (chmod 0750), then start the service anew.`,
+      `The service cannot be reached by the desktop application: the folder ${folder} can be written to by others. Make it the service's own (chmod 0750); the service tries again by itself.`,
     );
   if (stats.uid === own) chmodSync(folder, FOLDER_MODE);
   return stats;
+}
+
+function made(folder: string): Stats {
+  try {
+    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    return statSync(folder);
+  } catch (thrown) {
+    const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
+    throw refused(
+      `The service cannot be reached by the desktop application: the folder ${folder} cannot be made (${why}). Make it the service's own (chmod 0750); the service tries again by itself.`,
+    );
+  }
 }
 
 async function removeLeftOver(path: string): Promise<void> {
@@ -69,7 +80,7 @@ async function removeLeftOver(path: string): Promise<void> {
   if (stats === undefined) return;
   if (!stats.isSocket())
     throw refused(
-      `The service cannot be reached by the desktop application: ${path} is no socket. Remove it, then start the service anew.`,
+      `The service cannot be reached by the desktop application: ${path} is no socket. Remove it; the service tries again by itself.`,
     );
   if (await answers(path)) throw notListening(path, Object.assign(new Error(), { code: 'EADDRINUSE' }));
   unlinkSync(path);

@@ -189,7 +189,7 @@ class Host implements NodeHost {
     const isCurrent = () => number === this.#number && !this.#isStopped;
     this.#connection = connectService(this.#options.service.socketPath, {
       message: (value) => isCurrent() && this.#onMessage(value),
-      failed: (why) => isCurrent() && void this.#onFailed(why, isCurrent),
+      failed: (why) => isCurrent() && this.#onFailed(why),
       lost: () => {
         if (!isCurrent()) return;
         this.#connection = null;
@@ -206,10 +206,10 @@ class Host implements NodeHost {
     this.#calls.onEnd();
   }
 
-  async #onFailed(why: Failure, isCurrent: () => boolean): Promise<void> {
+  #onFailed(why: Failure): void {
     this.#connection = null;
-    const isInstalled = await this.#options.service.isInstalled();
-    if (isCurrent()) this.#dispatch({ kind: 'failed', why, isInstalled, nowMs: monotonicMs() });
+    const isInstalled = this.#options.service.isInstalled();
+    this.#dispatch({ kind: 'failed', why, isInstalled, nowMs: monotonicMs() });
   }
 
   #waitMs(): number {

@@ -1,20 +1,20 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { SERVICE_NAME, serviceSocketPath } from '../../agent/contract/index.ts';
 
 /** Where a system service of ours is looked for. */
 export interface ServicePlace {
   socketPath: string;
-  /** Whether one is installed, running or not. Never rejects. */
-  isInstalled(): Promise<boolean>;
+  /** Whether one is installed, running or not. */
+  isInstalled(): boolean;
 }
 
-const UNITS: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+/** Files of the definitions that `--install-service` makes, or that a package may bring. */
+const DEFINITIONS: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ['/etc', '/usr/lib', '/lib', '/usr/local/lib'].map((root) => `${root}/systemd/system/${SERVICE_NAME}.service`),
-  darwin: [`/Library/LaunchDaemons/io.${SERVICE_NAME}.agent.plist`, `/Library/LaunchDaemons/${SERVICE_NAME}.plist`],
+  darwin: ['/Library/LaunchDaemons/io.isg-pro.agent.plist'],
+  win32: [join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'Tasks', 'ISG Pro', 'Agent')],
 };
-const ASK_LIMIT_MS = 5_000;
 
 /**
  * The platform's place. Development and test builds may name another by `ISG_PRO_SERVICE_SOCKET`; in a release anybody's
@@ -28,20 +28,20 @@ export function servicePlace(facts: {
   isTestBuild: boolean;
 }): ServicePlace {
   const named = !facts.isPackaged || facts.isTestBuild ? facts.env.ISG_PRO_SERVICE_SOCKET || undefined : undefined;
-  if (named !== undefined) return { socketPath: named, isInstalled: async () => existsSync(dirname(named)) };
+  if (named !== undefined) return { socketPath: named, isInstalled: () => existsSync(dirname(named)) };
   const { platform } = facts;
   return {
     socketPath: serviceSocketPath(platform),
-    isInstalled:
-      platform === 'win32' ? isWindowsService : async () => (UNITS[platform] ?? []).some((path) => existsSync(path)),
+    isInstalled: () => (DEFINITIONS[platform] ?? []).some(exists),
   };
 }
 
-/** The service manager knows it: `sc query` of an unknown one ends with 1060. */
-function isWindowsService(): Promise<boolean> {
-  return new Promise((resolve) => {
-    execFile('sc.exe', ['query', SERVICE_NAME], { timeout: ASK_LIMIT_MS, windowsHide: true }, (error) =>
-      resolve(error === null),
-    );
-  });
+/** A file that this user may not even look at is there all the same (tasks of the system on Windows). */
+function exists(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // ignored because whatever keeps us from looking, it is not absence
+    return true;
+  }
 }

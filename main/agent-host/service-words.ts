@@ -19,14 +19,16 @@ type Standing = NonNullable<AgentState['service']>;
 type Told = Pick<AgentState, 'state' | 'reason'> & { service: Standing };
 
 const HOW_TO_START: Partial<Record<NodeJS.Platform, string>> = {
-  win32: `An administrator starts it in Services, or by "sc start ${SERVICE_NAME}".`,
-  darwin: 'An administrator starts it with launchctl, or restarts this Mac.',
+  win32: 'It is the task "ISG Pro\\Agent" of the Task Scheduler, where an administrator starts it.',
+  darwin: 'An administrator starts it by "sudo launchctl kickstart system/io.isg-pro.agent".',
 };
 const START_ON_LINUX = `An administrator starts it by "sudo systemctl start ${SERVICE_NAME}"; "journalctl -u ${SERVICE_NAME}" says why it ended.`;
 
+/** The groups are those that `--install-service` makes, unless it was told others. */
 const HOW_TO_ENTER: Partial<Record<NodeJS.Platform, string>> = {
   win32: 'Only administrators may talk with it: start ISG Pro as administrator.',
-  darwin: `Your account is not in the group ${SERVICE_NAME}. An administrator adds it by "sudo dseditgroup -o edit -a USER -t user ${SERVICE_NAME}"; then log in again.`,
+  darwin:
+    'Your account is not in the group _isgpro. An administrator adds it by "sudo dseditgroup -o edit -a USER -t user _isgpro"; then log in again.',
 };
 const ENTER_ON_LINUX = `Your account is not in the group ${SERVICE_NAME}. An administrator adds it by "sudo usermod -aG ${SERVICE_NAME} USER"; then log in again.`;
 

@@ -66,15 +66,7 @@ export function startApp(parts: AppParts): RunningApp {
   const program = programOf(parts);
   const host = createHost(parts, { program, store, window, desk: ownDesk, onService: () => followService() });
   const desk = chooseDesk(host, ownDesk);
-  const hindrance = () => (host.isService() ? ONLY_ADMINISTRATORS : null);
-  const check = createFullCheck({ store, host, errand: program, hindrance, log });
-  const bundle = createSupportBundle({
-    store,
-    errand: program,
-    hindrance,
-    temporaryFolder: tmpdir(),
-    versions: process.versions,
-  });
+  const { check, bundle } = createErrands({ store, host, errand: program, log });
   const updates = startUpdates({ ...parts, host, store });
   const followAgent = createConfigFollower({ standing: () => configStanding(host, config), store, host, log });
   const followConfig = () => followAgent().then(() => updates.follow());
@@ -188,6 +180,15 @@ function createHost({ log, service }: AppParts, parts: HostParts): NodeHost {
     onLogLines: (lines) => window.send('log-lines', lines),
     onOutput: (stream, line) => log.debug(`agent ${stream}: ${line}`),
   });
+}
+
+/** What is looked at and packed on demand, while an agent answers or not. */
+function createErrands(parts: { store: AppStateStore; host: NodeHost; errand: ErrandStart; log: Log }) {
+  const hindrance = () => (parts.host.isService() ? ONLY_ADMINISTRATORS : null);
+  return {
+    check: createFullCheck({ ...parts, hindrance }),
+    bundle: createSupportBundle({ ...parts, hindrance, temporaryFolder: tmpdir(), versions: process.versions }),
+  };
 }
 
 const ONLY_ADMINISTRATORS =

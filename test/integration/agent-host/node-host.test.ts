@@ -15,7 +15,7 @@ import { isAlive } from './host-bench.ts';
 /** A host over a real socket, with a scripted agent of its own, and the agent's side of the link in this process. */
 
 const FAKE_AGENT = fileURLToPath(new URL('../../fixtures/fake-agent.mjs', import.meta.url));
-const OFTEN = { timeout: 20_000, interval: 10 };
+const OFTEN = { timeout: 45_000, interval: 10 };
 
 let dir = '';
 let socketPath = '';
@@ -49,7 +49,7 @@ beforeEach(() => {
     onSnapshot: () => {},
     onLogLines: () => {},
     onOutput: () => {},
-    service: { socketPath, isInstalled: async () => isInstalled },
+    service: { socketPath, isInstalled: () => isInstalled },
     version: '1.0.0',
   });
   closing.push(() => host.stop());
@@ -69,7 +69,7 @@ async function serve(): Promise<ServiceLink> {
 
 const standing = () => host.state().service?.at ?? `own ${host.state().state}`;
 
-describe('the host of a node', () => {
+describe('the host of a node', { timeout: 150_000 }, () => {
   it('ends its own agent when a service appears, attaches, calls through it, and leaves it when it stops', async () => {
     host.start();
     await expect.poll(standing, OFTEN).toBe('own running');

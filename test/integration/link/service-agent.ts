@@ -2,11 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { AGENT } from './child-agent.ts';
 import { ServiceClient } from './service-client.ts';
 
-/** A real agent that runs as a system service, without parent, on a socket of its own. */
+/** The service's side of the link alone. */
+export const LINK_ALONE = fileURLToPath(new URL('./service-program.ts', import.meta.url));
+
+/** A real agent (or its link alone) that runs as a system service, without parent, on a socket of its own. */
 export class ServiceAgent {
   readonly dir: string;
   readonly socketPath: string;
@@ -14,8 +18,11 @@ export class ServiceAgent {
   process: ChildProcess | null = null;
   stderr = '';
 
-  constructor(dir: string) {
+  readonly #program: string;
+
+  constructor(dir: string, program = AGENT) {
     this.dir = dir;
+    this.#program = program;
     this.socketPath = join(dir, 'run', 'agent.sock');
     this.configPath = join(dir, 'config', 'config.ini');
     mkdirSync(join(dir, 'config'), { recursive: true });
@@ -23,7 +30,7 @@ export class ServiceAgent {
 
   start(...more: string[]): ChildProcess {
     const args = ['--service', '--service-socket', this.socketPath, '--config', this.configPath];
-    const child = spawn(process.execPath, [AGENT, ...args, '--data-dir', join(this.dir, 'data'), ...more], {
+    const child = spawn(process.execPath, [this.#program, ...args, '--data-dir', join(this.dir, 'data'), ...more], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.process = child;
@@ -35,11 +42,11 @@ export class ServiceAgent {
 
   /** A client of it, as soon as it listens. */
   async client(): Promise<ServiceClient> {
-    const deadlineMs = performance.now() + 20_000;
+    const deadlineMs = performance.now() + 45_000;
     for (;;) {
       const client = new ServiceClient(this.socketPath);
       client.say({ type: 'beat' });
-      await vi.waitUntil(() => client.isClosed || client.ofType('hello').length > 0, { timeout: 10_000, interval: 5 });
+      await vi.waitUntil(() => client.isClosed || client.ofType('hello').length > 0, { timeout: 20_000, interval: 5 });
       if (!client.isClosed) return client;
       if (performance.now() > deadlineMs) throw new Error(`No service answers: ${client.error}\n${this.stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 20));

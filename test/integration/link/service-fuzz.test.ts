@@ -130,7 +130,7 @@ async function send(payload: Uint8Array, pieces: number): Promise<ServiceClient>
   return client;
 }
 
-it(`lets nothing of ${CASES} generated cases pass, stays alive and small, and serves others meanwhile`, async () => {
+it('lets nothing of 330 generated cases pass, stays alive and small, and serves others meanwhile', async () => {
   const beats = witness.ofType('beat').length;
   const seen = new Map<string, number>();
   const names = Object.keys(kinds);

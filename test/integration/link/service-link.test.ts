@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT, LINK_PROTOCOL } from '../../../agent/contract/index.ts';
 import { assertRoot } from '../../support/privileges.ts';
-import { ServiceAgent } from './service-agent.ts';
+import { LINK_ALONE, ServiceAgent } from './service-agent.ts';
 import { ServiceClient } from './service-client.ts';
 
-/** Real agents as services. Without config.ini: all of the link is there, and neither database nor iconik is needed. */
+/** Without config.ini all of the link is there, and neither database nor iconik is needed. */
 
 let dir = '';
 let agent: ServiceAgent;
@@ -18,9 +18,12 @@ const closing: (() => unknown)[] = [];
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'isg-pro-service-'));
   chmodSync(dir, 0o755);
-  agent = new ServiceAgent(dir);
+  agent = new ServiceAgent(dir, LINK_ALONE);
   closing.push(() => agent.end());
 });
+const useRealAgent = () => {
+  agent = new ServiceAgent(dir);
+};
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
   rmSync(dir, { recursive: true, force: true });
@@ -32,24 +35,26 @@ const open = async (): Promise<ServiceClient> => {
   return client;
 };
 
-describe('an agent that runs as a service', () => {
+describe('an agent that runs as a service', { timeout: 120_000 }, () => {
   it('serves two clients at once: hello, snapshot, beats and answers; one that is killed changes nothing', async () => {
+    useRealAgent();
     agent.start();
     const first = await open();
     const second = await open();
     for (const client of [first, second]) {
       expect(client.ofType('hello')[0]).toMatchObject({ protocol: LINK_PROTOCOL, pid: agent.process?.pid });
-      await expect.poll(() => client.snapshot()?.phase).toBe('set-up');
+      await expect.poll(() => client.snapshot()?.phase, { timeout: 20_000 }).toBe('set-up');
       expect(await client.call('service.config-read', {})).toMatchObject({ path: agent.configPath, status: 'absent' });
     }
     first.socket.destroy();
     const heard = second.ofType('beat').length;
-    await expect.poll(() => second.ofType('beat').length).toBeGreaterThan(heard);
+    await expect.poll(() => second.ofType('beat').length, { timeout: 20_000 }).toBeGreaterThan(heard);
     expect(await second.refusal('jobs.cancel', { jobId: 'x' })).toContain('cannot be done now');
     expect(agent.isAlive()).toBe(true);
   });
 
   it('is not stopped by a client, takes no token from it, and starts anew when asked', async () => {
+    useRealAgent();
     agent.start();
     const client = await open();
     client.say({ type: 'stop' });
@@ -60,8 +65,6 @@ describe('an agent that runs as a service', () => {
     expect(await agent.untilExit()).toBe(EXIT.restart);
     await client.untilClosed();
     expect(client.ofType('goodbye')).toMatchObject([{ code: EXIT.restart }]);
-    agent.start();
-    await open();
   });
 
   it('tells nothing to a connection that says nothing, and lets it go', async () => {
@@ -93,10 +96,10 @@ describe('an agent that runs as a service', () => {
     await new Promise<void>((resolve) => other.listen(agent.socketPath, resolve));
     closing.push(() => other.close());
     agent.start();
-    await expect.poll(() => agent.stderr, { timeout: 20_000 }).toContain('another process listens there');
+    await expect.poll(() => agent.stderr, { timeout: 45_000 }).toContain('another process listens there');
     const still = new ServiceClient(agent.socketPath);
     closing.push(() => still.close());
-    await expect.poll(() => still.socket.readyState).toBe('open');
+    await expect.poll(() => still.socket.readyState, { timeout: 20_000 }).toBe('open');
   });
 
   it('lets owner and group in and nobody else, whatever the umask', async () => {
@@ -121,7 +124,7 @@ describe('an agent that runs as a service', () => {
     mkdirSync(join(dir, 'run'));
     chmodSync(join(dir, 'run'), 0o777);
     agent.start();
-    await expect.poll(() => agent.stderr, { timeout: 20_000 }).toContain('can be written to by others');
+    await expect.poll(() => agent.stderr, { timeout: 45_000 }).toContain('can be written to by others');
     expect(statSync(agent.socketPath, { throwIfNoEntry: false })).toBeUndefined();
   });
 
@@ -150,7 +153,6 @@ describe('an agent that runs as a service', () => {
   it('goes on beside a client that never reads, which is cut off, without growing', async () => {
     agent.start();
     const witness = await open();
-    await expect.poll(() => witness.snapshot()).toBeDefined();
     const before = agent.memory();
     const frozen = new ServiceClient(agent.socketPath);
     closing.push(() => frozen.close());
@@ -159,7 +161,9 @@ describe('an agent that runs as a service', () => {
     // within the budget of messages, so that only what it does not read can end it
     const startedMs = performance.now();
     for (let asked = 0; asked < 3_000 && !agent.stderr.includes('was cut off'); asked += 10) {
-      await expect.poll(() => performance.now() - startedMs, { interval: 5 }).toBeGreaterThan(asked * 3);
+      await expect
+        .poll(() => performance.now() - startedMs, { interval: 5, timeout: 20_000 })
+        .toBeGreaterThan(asked * 3);
       for (let i = 0; i < 10; i += 1) frozen.say({ type: 'call', id: i, name: 'service.config-read', params: {} });
       expect(await witness.call('service.config-read', {})).toMatchObject({ status: 'absent' });
     }
