@@ -174,6 +174,8 @@ function rights({ user, dataDir, configPath, hasConfig, isConfigFolderOurs }: Wi
 /** What `--uninstall-service` does on Windows; without a service it changes nothing and succeeds. Pure. */
 export function windowsUninstallPlan({ dataDir, configPath }: WindowsFacts, removeData: boolean): ServicePlan {
   const steps: ServiceStep[] = [
+    // or the next minute would start it between end and removal
+    step(['schtasks', '/Change', '/TN', TASK, '/DISABLE'], 'keep the task from starting again', { when: exists }),
     end,
     step(['schtasks', '/Delete', '/F', '/TN', TASK], 'remove the task', { when: exists }),
   ];
