@@ -62,8 +62,10 @@ export async function runAgent(link: ParentLink | null): Promise<never> {
     await waitBeforeRestart({ ...end, ...locateFiles(argv, process.env), signal: stop.signal, say });
   }
   if (stop.isParentLost()) process.exit(EXIT.parentLost);
-  await link?.goodbye(end.code, end.reason);
-  process.exit(end.code);
+  // a service that is stopped while it waits has not failed
+  const code = service && stop.signal.aborted ? EXIT.stopped : end.code;
+  await link?.goodbye(code, end.reason);
+  process.exit(code);
 }
 
 async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXIT } from '../../../agent/contract/index.ts';
+import { waitBeforeRestart } from '../../../agent/service/restart-wait.ts';
 
 /**
  * The real program carries its orders out under a folder of its own; programs that would change the machine are recorded by
@@ -120,6 +122,43 @@ describe('an order about the service', () => {
       });
       expect(result.status).toBe(1);
       expect(result.stderr).toMatch(/needs root; nothing was changed\. Call it so: sudo .*--install-service/);
+    },
+  );
+});
+
+describe('the wait of a service before it ends', () => {
+  const wait = async (code: number, onSleep: (slept: number) => void = () => undefined) => {
+    let nowMs = 0;
+    const said: string[] = [];
+    const stop = new AbortController();
+    const clock = {
+      monotonicMs: () => nowMs,
+      wallMs: () => nowMs,
+      sleep: async (ms: number) => {
+        nowMs += ms;
+        onSleep(nowMs);
+        if (nowMs > 600_000) stop.abort();
+      },
+    };
+    const configPath = join(dir, 'config.ini');
+    const say = (line: string) => void said.push(line);
+    await waitBeforeRestart({ code, reason: 'why', configPath, dataDir: dir, signal: stop.signal, say, clock });
+    return { waitedMs: nowMs, said: said.length };
+  };
+
+  it.each([EXIT.stopped, EXIT.crash, EXIT.parentLost])(
+    'is none after an end that a restart may mend (%i)',
+    async (code) => {
+      expect(await wait(code)).toEqual({ waitedMs: 0, said: 0 });
+    },
+  );
+
+  it.each([EXIT.configInvalid, EXIT.schemaTooNew, EXIT.otherCluster])(
+    'is a minute after one that it does not mend (%i), and over when config.ini appears',
+    async (code) => {
+      expect(await wait(code)).toEqual({ waitedMs: 60_000, said: 1 });
+      const appears = (atMs: number) => atMs === 5_000 && writeFileSync(join(dir, 'config.ini'), '[main]');
+      expect(await wait(code, appears)).toEqual({ waitedMs: 5_000, said: 1 });
     },
   );
 });
