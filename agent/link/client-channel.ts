@@ -18,9 +18,9 @@ export type CutOff = 'too-long' | 'no-json' | 'too-much' | 'not-read';
 /** What a client's channel tells besides messages. */
 export interface ClientChannelOptions {
   /** Each message, before it is looked at. */
-  onHeard(): void;
+  onHeard: () => void;
   /** The connection is cut off for what the client did. */
-  onCutOff(why: CutOff): void;
+  onCutOff: (why: CutOff) => void;
 }
 
 /**

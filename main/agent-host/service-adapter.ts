@@ -44,7 +44,8 @@ export function connectService(path: string, events: ServiceEvents): ServiceConn
     socket.destroy();
     tell();
   };
-  const timer = setTimeout(() => end(events.lost), HELLO_LIMIT_MS);
+  const lost = () => end(() => events.lost());
+  const timer = setTimeout(lost, HELLO_LIMIT_MS);
   socket.on('connect', () => {
     hasStood = true;
     // The client speaks first.
@@ -56,7 +57,7 @@ export function connectService(path: string, events: ServiceEvents): ServiceConn
       events.message(value);
       return !isOver;
     });
-    if (problem !== null) end(events.lost);
+    if (problem !== null) lost();
   });
   socket.on('error', (thrown) => {
     failure = failureOf('code' in thrown ? String(thrown.code) : '');
@@ -74,18 +75,18 @@ export function connectService(path: string, events: ServiceEvents): ServiceConn
 const LOOK_LIMIT_MS = 1_000;
 
 /** Whether a service is there, or should be: a quick look, before anything is decided. Never rejects. */
-export async function isServiceHere({ socketPath, isInstalled }: ServicePlace): Promise<boolean> {
+export async function isServiceHere(place: ServicePlace): Promise<boolean> {
   const failure = await new Promise<Failure | null>((resolve) => {
     const done = (found: Failure | null) => {
       clearTimeout(timer);
       socket.destroy();
       resolve(found);
     };
-    const socket = connect(socketPath, () => done(null));
+    const socket = connect(place.socketPath, () => done(null));
     const timer = setTimeout(() => done(null), LOOK_LIMIT_MS);
     socket.on('error', (thrown) => done(failureOf('code' in thrown ? String(thrown.code) : '')));
   });
-  return failure !== 'absent' || isInstalled();
+  return failure !== 'absent' || place.isInstalled();
 }
 
 function failureOf(code: string): Failure {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SERVICE_NAME, serviceSocketPath } from '../../agent/contract/index.ts';
 
 /** Where a system service of ours is looked for. */
@@ -40,7 +40,9 @@ export function servicePlace(facts: {
 /** The service manager knows it: `sc query` of an unknown one ends with 1060. */
 function isWindowsService(): Promise<boolean> {
   return new Promise((resolve) => {
-    execFile('sc.exe', ['query', SERVICE_NAME], { timeout: ASK_LIMIT_MS, windowsHide: true }, (error) =>
+    // By its whole path: nobody's folder in PATH stands in for it.
+    const program = join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'sc.exe');
+    execFile(program, ['query', SERVICE_NAME], { timeout: ASK_LIMIT_MS, windowsHide: true }, (error) =>
       resolve(error === null),
     );
   });
