@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { SERVICE_NAME, serviceSocketPath } from '../../agent/contract/index.ts';
+import { dirname } from 'node:path';
+import { SERVICE_NAME, serviceSocketPath, windowsServiceFile } from '../../agent/contract/index.ts';
 
 /** Where a system service of ours is looked for. */
 export interface ServicePlace {
@@ -13,8 +12,8 @@ export interface ServicePlace {
 const UNITS: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ['/etc', '/usr/lib', '/lib', '/usr/local/lib'].map((root) => `${root}/systemd/system/${SERVICE_NAME}.service`),
   darwin: [`/Library/LaunchDaemons/io.${SERVICE_NAME}.agent.plist`, `/Library/LaunchDaemons/${SERVICE_NAME}.plist`],
+  win32: [windowsServiceFile(process.env)],
 };
-const ASK_LIMIT_MS = 5_000;
 
 /**
  * The platform's place. Development and test builds may name another by `ISG_PRO_SERVICE_SOCKET`; in a release anybody's
@@ -32,18 +31,6 @@ export function servicePlace(facts: {
   const { platform } = facts;
   return {
     socketPath: serviceSocketPath(platform),
-    isInstalled:
-      platform === 'win32' ? isWindowsService : async () => (UNITS[platform] ?? []).some((path) => existsSync(path)),
+    isInstalled: async () => (UNITS[platform] ?? []).some((path) => existsSync(path)),
   };
-}
-
-/** The service manager knows it: `sc query` of an unknown one ends with 1060. */
-function isWindowsService(): Promise<boolean> {
-  return new Promise((resolve) => {
-    // By its whole path: nobody's folder in PATH stands in for it.
-    const program = join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'sc.exe');
-    execFile(program, ['query', SERVICE_NAME], { timeout: ASK_LIMIT_MS, windowsHide: true }, (error) =>
-      resolve(error === null),
-    );
-  });
 }

@@ -108,7 +108,7 @@ describe('an order about the service', () => {
   it('shows the plan of another platform', () => {
     const { status, stdout } = call('--install-service', '--print=win32');
     expect(status).toBe(0);
-    expect(stdout).toMatch(/schtasks \/Create/);
+    expect(stdout).toMatch(/schtasks\.exe \/Create/);
   });
 
   it.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
