@@ -18,9 +18,18 @@
   ${EndIf}
 !macroend
 
+; Programs of a service that runs could not be replaced or removed; without a service this does nothing.
+!macro isgService ORDER MORE
+  nsExec::Exec 'schtasks.exe /${ORDER} /TN "\ISG Pro\Agent"${MORE}'
+  Pop $R1
+!macroend
+
 !macro customInstall
   ; starts at login, for every user of the machine, without a window
   WriteRegStr HKLM "${ISG_RUN_KEY}" "${PRODUCT_NAME}" '"$INSTDIR\${APP_EXECUTABLE_FILENAME}" --hidden'
+  ; after an update the service goes on
+  !insertmacro isgService "Change" " /ENABLE"
+  !insertmacro isgService "Run" ""
   ${GetParameters} $R0
   ClearErrors
   ${GetOptions} $R0 "/storage-gateway-id=" $R1
@@ -41,6 +50,8 @@
 !macroend
 
 !macro customUnInstall
+  !insertmacro isgService "Change" " /DISABLE"
+  !insertmacro isgService "End" ""
   DeleteRegValue HKLM "${ISG_RUN_KEY}" "${PRODUCT_NAME}"
   ${ifNot} ${isUpdated}
     ; a service of this installation would look for programs that are gone

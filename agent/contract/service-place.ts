@@ -11,3 +11,11 @@ export function serviceSocketPath(platform: NodeJS.Platform): string {
   if (platform === 'darwin') return '/Library/Application Support/ISG Pro/run/agent.sock';
   return `/run/${SERVICE_NAME}/agent.sock`;
 }
+
+/**
+ * Definition of the service on Windows: a file that everybody may read and only administrators may write. Its task itself is
+ * hidden from those who are none, so that this file tells whether there is a service.
+ */
+export function windowsServiceFile(env: Readonly<Record<string, string | undefined>>): string {
+  return `${env.ProgramFiles ?? 'C:\\Program Files'}\\ISG Pro Service\\task.xml`;
+}

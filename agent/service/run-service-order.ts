@@ -11,7 +11,7 @@ import {
   macIds,
   namesIn,
   systemdVersion,
-  windowsTemporary,
+  windowsFolders,
 } from './service-facts.ts';
 import type { ServiceFacts, ServicePlan } from './service-plan.ts';
 import { isDataFolder, isServicePlatform, type ServicePlatform, wishProblems } from './service-rules.ts';
@@ -65,7 +65,7 @@ function makePlan(facts: ServiceFacts, order: ServiceOrder, platform: ServicePla
       return isInstall ? launchdInstallPlan(all) : launchdUninstallPlan(all, order.removeData);
     }
     case 'win32': {
-      const all = { ...facts, temporary: windowsTemporary() };
+      const all = { ...facts, ...windowsFolders() };
       return isInstall ? windowsInstallPlan(all) : windowsUninstallPlan(all, order.removeData);
     }
     default:

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Flags, ServiceOrder } from '../config/flags.ts';
 import { locateFiles } from '../config/load-config.ts';
 import { defaultConfigPath, defaultDataDir } from '../config/locations.ts';
+import { windowsServiceFile } from '../contract/index.ts';
 import { freeId } from './launchd-plan.ts';
 import type { ServiceFacts } from './service-plan.ts';
 import { isConfigFolder, OWN_ACCOUNT, type ServicePlatform } from './service-rules.ts';
@@ -93,12 +93,17 @@ export function macIds(user: string, group: string): { uid: number; gid: number 
   return { uid: idOf(`/Users/${user}`, 'UniqueID') || free, gid: idOf(`/Groups/${group}`, 'PrimaryGroupID') || free };
 }
 
-/** The folder for what is handed over to Windows, of the administrator who calls. */
-export const windowsTemporary = (): string => (process.platform === 'win32' ? tmpdir() : 'C:\\Windows\\Temp');
+/** Folders of Windows; on another platform the usual ones. */
+export function windowsFolders(): { taskFile: string; systemRoot: string } {
+  const env = process.platform === 'win32' ? process.env : {};
+  return { taskFile: windowsServiceFile(env), systemRoot: env.SystemRoot ?? 'C:\\Windows' };
+}
 
 /** Whether we may change the system: root, or an elevated process of Windows, which alone may list filter drivers. */
 export function isAdministrator(): boolean {
-  return process.platform === 'win32' ? ask('fltmc', []) !== '' : process.getuid?.() === 0;
+  return process.platform === 'win32'
+    ? ask(join(windowsFolders().systemRoot, 'System32', 'fltMC.exe'), []) !== ''
+    : process.getuid?.() === 0;
 }
 
 /** Whether this machine was started by systemd. */

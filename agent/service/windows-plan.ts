@@ -32,8 +32,10 @@ export function isWindowsSystem(user: string): boolean {
 
 /** What only the plan for Windows depends on. */
 export interface WindowsFacts extends ServiceFacts {
-  /** Folder for the file that is handed to Task Scheduler; not the service's own, which could change it meanwhile. */
-  temporary: string;
+  /** Where the definition is kept; only administrators may write there. */
+  taskFile: string;
+  /** Folder of Windows: its programs are called by their whole path, as nobody's folder in PATH may stand in for them. */
+  systemRoot: string;
 }
 
 const builtInId = (user: string): string | undefined => BUILT_IN[user.toLowerCase()];
@@ -122,25 +124,37 @@ const step = (command: string[], purpose: string, more: Partial<RunStep> = {}): 
   ...more,
 });
 
-const exists = { kind: 'onlyIf', command: ['schtasks', '/Query', '/TN', TASK] } as const;
-// A task that does not run cannot be ended, which schtasks calls an error.
-const end = step(['schtasks', '/End', '/TN', TASK], 'stop the service', { when: exists, mayFail: true });
+const program = ({ systemRoot }: WindowsFacts, name: string): string => win32.join(systemRoot, 'System32', name);
+
+interface TaskSteps {
+  schtasks: string;
+  exists: RunStep['when'] & object;
+  end: RunStep;
+}
+
+function taskSteps(facts: WindowsFacts): TaskSteps {
+  const schtasks = program(facts, 'schtasks.exe');
+  const exists = { kind: 'onlyIf', command: [schtasks, '/Query', '/TN', TASK] } as const;
+  // A task that does not run cannot be ended, which schtasks calls an error.
+  const end = step([schtasks, '/End', '/TN', TASK], 'stop the service', { when: exists, mayFail: true });
+  return { schtasks, exists, end };
+}
 
 /** What `--install-service` does on Windows. Pure. */
 export function windowsInstallPlan(facts: WindowsFacts): ServicePlan {
-  const file = win32.join(facts.temporary, 'isg-pro-task.xml');
+  const { schtasks, end } = taskSteps(facts);
+  const file = facts.taskFile;
   const account = builtInId(facts.user) === undefined ? ['/RU', facts.user, '/RP', '*'] : [];
   return {
     steps: [
       end,
       ...rights(facts),
-      { kind: 'file', path: file, text: windowsTask(facts), mode: 0o600, encoding: 'utf-16' },
-      step(['schtasks', '/Create', '/F', '/TN', TASK, '/XML', file, ...account], 'make the task', {
+      { kind: 'file', path: file, text: windowsTask(facts), mode: 0o644, encoding: 'utf-16' },
+      step([schtasks, '/Create', '/F', '/TN', TASK, '/XML', file, ...account], 'make the task', {
         remedy: `${facts.user} needs the right "Log on as a batch job" (built-in accounts have it), and its password has to be right.`,
         ...(account.length === 0 ? {} : { isInteractive: true }),
       }),
-      { kind: 'remove', path: file },
-      step(['schtasks', '/Run', '/TN', TASK], 'start the service'),
+      step([schtasks, '/Run', '/TN', TASK], 'start the service'),
     ],
     after: [
       `The service runs as ${facts.user} (Task Scheduler, ${TASK}) and starts with the machine. Its log: ${win32.join(facts.dataDir, 'logs', 'agent.log')}`,
@@ -152,30 +166,37 @@ export function windowsInstallPlan(facts: WindowsFacts): ServicePlan {
 }
 
 // Data hold the database's password and a key: only the service, administrators and the system may enter.
-function rights({ user, dataDir, configPath, hasConfig, isConfigFolderOurs }: WindowsFacts): ServiceStep[] {
+function rights(facts: WindowsFacts): ServiceStep[] {
+  const { user, dataDir, configPath, hasConfig, isConfigFolderOurs } = facts;
+  const icacls = program(facts, 'icacls.exe');
   const who = trustee(user);
   const everything = [`${who}:(OI)(CI)M`, `${ADMINISTRATORS}:(OI)(CI)F`, `${SYSTEM}:(OI)(CI)F`];
   const steps: ServiceStep[] = [
     { kind: 'folder', path: dataDir, mode: 0o700 },
-    step(['icacls', dataDir, '/inheritance:r', '/grant:r', ...everything], `give ${user} the data folder ${dataDir}`),
+    step([icacls, dataDir, '/inheritance:r', '/grant:r', ...everything], `give ${user} the data folder ${dataDir}`),
   ];
   if (isConfigFolderOurs) {
     const folder = win32.dirname(configPath);
     steps.push(
       { kind: 'folder', path: folder, mode: 0o755 },
-      step(['icacls', folder, '/grant', `${who}:(OI)(CI)M`], `let ${user} write the folder of config.ini`),
+      step([icacls, folder, '/grant', `${who}:(OI)(CI)M`], `let ${user} write the folder of config.ini`),
     );
   } else if (hasConfig) {
-    steps.push(step(['icacls', configPath, '/grant', `${who}:M`], `let ${user} read and write config.ini`));
+    steps.push(step([icacls, configPath, '/grant', `${who}:M`], `let ${user} read and write config.ini`));
   }
   return steps;
 }
 
 /** What `--uninstall-service` does on Windows; without a service it changes nothing and succeeds. Pure. */
-export function windowsUninstallPlan({ dataDir, configPath }: WindowsFacts, removeData: boolean): ServicePlan {
+export function windowsUninstallPlan(facts: WindowsFacts, removeData: boolean): ServicePlan {
+  const { dataDir, configPath, taskFile } = facts;
+  const { schtasks, exists, end } = taskSteps(facts);
   const steps: ServiceStep[] = [
+    // or the next minute would start it between end and removal
+    step([schtasks, '/Change', '/TN', TASK, '/DISABLE'], 'keep the task from starting again', { when: exists }),
     end,
-    step(['schtasks', '/Delete', '/F', '/TN', TASK], 'remove the task', { when: exists }),
+    step([schtasks, '/Delete', '/F', '/TN', TASK], 'remove the task', { when: exists }),
+    { kind: 'remove', path: win32.dirname(taskFile) },
   ];
   if (!removeData)
     return { steps, after: [`The service is removed. Kept: the data folder ${dataDir} and ${configPath}.`] };

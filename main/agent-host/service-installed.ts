@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { SERVICE_NAME, serviceSocketPath } from '../../agent/contract/index.ts';
+import { dirname } from 'node:path';
+import { SERVICE_NAME, serviceSocketPath, windowsServiceFile } from '../../agent/contract/index.ts';
 
 /** Where a system service of ours is looked for. */
 export interface ServicePlace {
@@ -12,8 +12,8 @@ export interface ServicePlace {
 /** Files of the definitions that `--install-service` makes, or that a package may bring. */
 const DEFINITIONS: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ['/etc', '/usr/lib', '/lib', '/usr/local/lib'].map((root) => `${root}/systemd/system/${SERVICE_NAME}.service`),
-  darwin: ['/Library/LaunchDaemons/io.isg-pro.agent.plist'],
-  win32: [join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'Tasks', 'ISG Pro', 'Agent')],
+  darwin: [`/Library/LaunchDaemons/io.${SERVICE_NAME}.agent.plist`],
+  win32: [windowsServiceFile(process.env)],
 };
 
 /**

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXIT } from '../../../agent/contract/index.ts';
+import { waitBeforeRestart } from '../../../agent/service/restart-wait.ts';
 
 /**
  * The real program carries its orders out under a folder of its own; programs that would change the machine are recorded by
@@ -49,35 +51,10 @@ const order = (action: string, ...more: string[]) => call(action, '--service-roo
 const unitFile = () => join(root(), 'etc/systemd/system/isg-pro.service');
 
 describe.runIf(process.platform === 'linux')('the service on Linux', () => {
-  it('is installed where nothing is yet, and again without harm', () => {
-    answer('case "$1 $2" in "getent "*) exit 2;; "systemctl is-active") exit 3;; esac; exit 0');
-    const first = order('--install-service');
-    expect(first, first.stderr).toMatchObject({ status: 0 });
-    expect(first.ran).toEqual(
-      expect.arrayContaining([
-        'groupadd --system isg-pro',
-        expect.stringMatching(/^useradd --system --gid isg-pro .* isg-pro$/),
-        'chown -R isg-pro:isg-pro /var/lib/isg-pro',
-        `chgrp isg-pro ${CONFIG_FOLDER}`,
-        'systemctl enable isg-pro.service',
-      ]),
+  it('survives a failed step, is whole after the next call, and is removed without its data unless asked', () => {
+    answer(
+      'case "$1 $2" in "getent "*) exit 2;; "systemctl is-active") exit 3;; runuser*) echo "no such file" >&2; exit 1;; esac',
     );
-    expect(first.ran.at(-1)).toBe('systemctl restart isg-pro.service');
-    expect(first.ran).not.toContain('systemctl stop isg-pro.service');
-    expect(statSync(join(root(), 'var/lib/isg-pro')).mode & 0o777).toBe(0o750);
-    const unit = readFileSync(unitFile(), 'utf8');
-    expect(unit).toContain('"--service"');
-
-    answer('exit 0');
-    const second = order('--install-service');
-    expect(second, second.stderr).toMatchObject({ status: 0 });
-    expect(second.ran.join('\n')).not.toMatch(/useradd|groupadd/);
-    expect(second.ran).toContain('systemctl stop isg-pro.service');
-    expect(readFileSync(unitFile(), 'utf8')).toBe(unit);
-  });
-
-  it('stays half installed when a step fails, says which and why, and is whole after the next call', () => {
-    answer('case "$1" in runuser) echo "no such file" >&2; exit 1;; esac; exit 0');
     const failed = order('--install-service');
     expect(failed.status).toBe(1);
     expect(failed.stderr).toMatch(
@@ -85,28 +62,36 @@ describe.runIf(process.platform === 'linux')('the service on Linux', () => {
     );
     expect(failed.stderr).toMatch(/no such file/);
     expect(existsSync(unitFile()), 'nothing starts what cannot run').toBe(false);
+    expect(failed.ran).toEqual(
+      expect.arrayContaining([
+        'groupadd --system isg-pro',
+        expect.stringMatching(/^useradd --system --gid isg-pro .* isg-pro$/),
+        'chown -R isg-pro:isg-pro /var/lib/isg-pro',
+        `chgrp isg-pro ${CONFIG_FOLDER}`,
+      ]),
+    );
+    expect(failed.ran, 'none runs').not.toContain('systemctl stop isg-pro.service');
 
     answer('exit 0');
-    expect(order('--install-service')).toMatchObject({ status: 0 });
-    expect(existsSync(unitFile())).toBe(true);
-  });
+    const whole = order('--install-service');
+    expect(whole, whole.stderr).toMatchObject({ status: 0 });
+    expect(whole.ran.join('\n'), 'the account is there').not.toMatch(/useradd|groupadd/);
+    expect(whole.ran).toContain('systemctl stop isg-pro.service');
+    expect(whole.ran.slice(-2)).toEqual(['systemctl enable isg-pro.service', 'systemctl restart isg-pro.service']);
+    expect(readFileSync(unitFile(), 'utf8')).toContain('"--service"');
+    expect(statSync(join(root(), 'var/lib/isg-pro')).mode & 0o777).toBe(0o750);
 
-  it('is removed without its data, with them only when asked, and removing what is not there succeeds', () => {
-    answer('exit 0');
-    expect(order('--install-service')).toMatchObject({ status: 0 });
     const kept = order('--uninstall-service');
     expect(kept, kept.stderr).toMatchObject({ status: 0 });
     expect(kept.ran).toContain('systemctl disable --now isg-pro.service');
     expect(existsSync(unitFile())).toBe(false);
     expect(existsSync(join(root(), 'var/lib/isg-pro'))).toBe(true);
 
-    expect(order('--uninstall-service', '--remove-data')).toMatchObject({ status: 0 });
-    expect(existsSync(join(root(), 'var/lib/isg-pro'))).toBe(false);
-
-    answer('case "$1" in systemctl|getent) exit 1;; esac; exit 0');
+    answer('case "$1" in systemctl|getent) exit 1;; esac');
     const nothing = order('--uninstall-service', '--remove-data');
-    expect(nothing, nothing.stderr).toMatchObject({ status: 0 });
+    expect(nothing, 'what is not there is removed, too').toMatchObject({ status: 0 });
     expect(nothing.ran.join('\n')).not.toMatch(/disable|userdel|groupdel/);
+    expect(existsSync(join(root(), 'var/lib/isg-pro'))).toBe(false);
   });
 
   it('is only shown with --print: every file with its content, every command, and nothing is run or written', () => {
@@ -120,15 +105,10 @@ describe.runIf(process.platform === 'linux')('the service on Linux', () => {
 });
 
 describe('an order about the service', () => {
-  it('shows the plan of every platform on each', () => {
-    for (const [platform, words] of [
-      ['darwin', /launchctl bootstrap system/],
-      ['win32', /schtasks \/Create/],
-    ] as const) {
-      const { status, stdout } = call('--install-service', `--print=${platform}`);
-      expect({ platform, status }).toEqual({ platform, status: 0 });
-      expect(stdout).toMatch(words);
-    }
+  it('shows the plan of another platform', () => {
+    const { status, stdout } = call('--install-service', '--print=win32');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/schtasks\.exe \/Create/);
   });
 
   it.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
@@ -142,6 +122,43 @@ describe('an order about the service', () => {
       });
       expect(result.status).toBe(1);
       expect(result.stderr).toMatch(/needs root; nothing was changed\. Call it so: sudo .*--install-service/);
+    },
+  );
+});
+
+describe('the wait of a service before it ends', () => {
+  const wait = async (code: number, onSleep: (slept: number) => void = () => undefined) => {
+    let nowMs = 0;
+    const said: string[] = [];
+    const stop = new AbortController();
+    const clock = {
+      monotonicMs: () => nowMs,
+      wallMs: () => nowMs,
+      sleep: async (ms: number) => {
+        nowMs += ms;
+        onSleep(nowMs);
+        if (nowMs > 600_000) stop.abort();
+      },
+    };
+    const configPath = join(dir, 'config.ini');
+    const say = (line: string) => void said.push(line);
+    await waitBeforeRestart({ code, reason: 'why', configPath, dataDir: dir, signal: stop.signal, say, clock });
+    return { waitedMs: nowMs, said: said.length };
+  };
+
+  it.each([EXIT.stopped, EXIT.crash, EXIT.parentLost])(
+    'is none after an end that a restart may mend (%i)',
+    async (code) => {
+      expect(await wait(code)).toEqual({ waitedMs: 0, said: 0 });
+    },
+  );
+
+  it.each([EXIT.configInvalid, EXIT.schemaTooNew, EXIT.otherCluster])(
+    'is a minute after one that it does not mend (%i), and over when config.ini appears',
+    async (code) => {
+      expect(await wait(code)).toEqual({ waitedMs: 60_000, said: 1 });
+      const appears = (atMs: number) => atMs === 5_000 && writeFileSync(join(dir, 'config.ini'), '[main]');
+      expect(await wait(code, appears)).toEqual({ waitedMs: 5_000, said: 1 });
     },
   );
 });

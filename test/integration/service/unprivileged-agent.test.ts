@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ROLES } from '../../../agent/contract/index.ts';
 import { readPostmasterFile } from '../../../agent/embedded-db/server-process.ts';
 import { createStandIn, type StandIn } from '../../stand-in/stand-in.ts';
@@ -24,6 +24,9 @@ import { assertRoot } from '../../support/privileges.ts';
 const AGENT = fileURLToPath(new URL('../../../agent/main.ts', import.meta.url));
 /** `nobody`: an account without any rights of its own. */
 const NOBODY = 65_534;
+
+// Two starts and a new database, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 });
 
 let dir = '';
 let standIn: StandIn | null = null;

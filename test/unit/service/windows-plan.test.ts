@@ -21,7 +21,8 @@ const FACTS: WindowsFacts = {
   isOwnUser: true,
   isOwnGroup: true,
   caller: undefined,
-  temporary: 'C:\\Temp',
+  taskFile: 'C:\\Program Files\\ISG Pro Service\\task.xml',
+  systemRoot: 'C:\\Windows',
 };
 
 /** Arguments behind the program, split by the documented rules of CommandLineToArgvW. */
@@ -122,7 +123,7 @@ describe('the task for Windows', () => {
   it('shuts everybody else out of the data folder, and opens no folder that holds other programs', () => {
     const icacls = (facts: WindowsFacts) =>
       windowsInstallPlan(facts).steps.flatMap((step) =>
-        step.kind === 'run' && step.command[0] === 'icacls' ? [step.command.slice(1)] : [],
+        step.kind === 'run' && step.command[0] === 'C:\\Windows\\System32\\icacls.exe' ? [step.command.slice(1)] : [],
       );
     expect(icacls(FACTS)[0]).toEqual(expect.arrayContaining(['C:\\ProgramData\\ISG Pro', '/inheritance:r']));
     expect(icacls({ ...FACTS, isConfigFolderOurs: false })[1]).toEqual([FACTS.configPath, '/grant', '*S-1-5-20:M']);
@@ -130,6 +131,9 @@ describe('the task for Windows', () => {
 
   it('is removed only if it is there, so that an uninstaller may always ask for it', () => {
     const { steps } = windowsUninstallPlan(FACTS, false);
-    for (const step of steps) expect(step).toMatchObject({ kind: 'run', when: { kind: 'onlyIf' } });
+    for (const step of steps) if (step.kind === 'run') expect(step.when).toMatchObject({ kind: 'onlyIf' });
+    expect(steps.filter((step) => step.kind === 'remove')).toEqual([
+      { kind: 'remove', path: 'C:\\Program Files\\ISG Pro Service' },
+    ]);
   });
 });
