@@ -3,6 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fetchFfmpeg } from './package/fetch-ffmpeg.ts';
+import { FFMPEG_BUILDS } from './package/ffmpeg-builds.ts';
 import { folderSize, judgeSizes, SIZE_BUDGETS } from './package/folder-size.ts';
 import { readFuses } from './package/fuses.ts';
 import { layOutRuntime } from './package/runtime-files.ts';
@@ -10,9 +12,10 @@ import { hostTarget, targetName } from './package/target.ts';
 import { unpackedApp } from './package/unpacked-app.ts';
 
 /**
- * `npm run package -- [--dir] [--ffmpeg FOLDER] [--release]`: builds the application for the platform this runs on into
+ * `npm run package -- [--dir] [--ffmpeg FOLDER | --fetch-ffmpeg] [--release]`: builds the application for the platform this runs on into
  * out/package. First unpacked, with sizes and fuses looked at and a list of parts (CycloneDX), then its installers.
- * `--dir` stops before the installers. `--release` demands all of them, ffmpeg from a folder and signatures; without it an
+ * `--dir` stops before the installers. ffmpeg comes from the folder named, or is fetched (`ffmpeg-builds.ts`), else is this
+ * machine's, for trying. `--release` demands all installers, signatures, and an ffmpeg from a folder or one that is pinned; without it an
  * installer whose tools cannot be had is named and passed over.
  */
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -25,6 +28,7 @@ const { values: flags } = parseArgs({
     dir: { type: 'boolean', default: false },
     release: { type: 'boolean', default: false },
     ffmpeg: { type: 'string' },
+    'fetch-ffmpeg': { type: 'boolean', default: false },
   },
 });
 
@@ -94,11 +98,19 @@ async function buildInstallers(): Promise<string[]> {
   return missing;
 }
 
+/** Where the ffmpeg to be shipped lies; null = take this machine's. */
+async function ffmpegFolder(): Promise<string | null> {
+  if (flags.ffmpeg !== undefined) return flags.ffmpeg;
+  if (!flags.release && !flags['fetch-ffmpeg']) return null;
+  const folder = join(ROOT, 'out/ffmpeg', targetName(target));
+  const archives = FFMPEG_BUILDS[targetName(target)] ?? [];
+  for (const line of await fetchFfmpeg({ target, archives, folder, isRelease: flags.release })) say(line);
+  return folder;
+}
+
 await runTool('vite/bin/vite.js', ['build', '--app', '--logLevel', 'warn']);
 const runtime = join(ROOT, 'out/runtime', targetName(target));
-if (flags.release && flags.ffmpeg === undefined)
-  throw new Error('A release brings a current ffmpeg: name its folder with --ffmpeg.');
-for (const line of await layOutRuntime({ target, folder: runtime, ffmpegFolder: flags.ffmpeg ?? null })) say(line);
+for (const line of await layOutRuntime({ target, folder: runtime, ffmpegFolder: await ffmpegFolder() })) say(line);
 await buildTarget('dir', []);
 await lookAtResult();
 await runTool('@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js', [
