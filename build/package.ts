@@ -7,7 +7,8 @@ import { fetchFfmpeg } from './package/fetch-ffmpeg.ts';
 import { FFMPEG_BUILDS } from './package/ffmpeg-builds.ts';
 import { folderSize, judgeSizes, SIZE_BUDGETS } from './package/folder-size.ts';
 import { readFuses } from './package/fuses.ts';
-import { layOutRuntime } from './package/runtime-files.ts';
+import { layOutRuntime, shippedPrograms } from './package/runtime-files.ts';
+import { bundledPackages, installedPackages, listOfParts, sbomSchema } from './package/sbom.ts';
 import { hostTarget, targetName } from './package/target.ts';
 import { unpackedApp } from './package/unpacked-app.ts';
 
@@ -32,6 +33,9 @@ const { values: flags } = parseArgs({
   },
 });
 
+const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+  devDependencies: { electron: string };
+};
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Runs a program of node_modules with this Node; throws with its name when it fails. */
@@ -44,20 +48,21 @@ function runTool(script: string, args: readonly string[]): Promise<void> {
 }
 
 /** An Electron that lies on this machine is taken instead of a download; its own version is then the truth. */
-async function electronOptions(): Promise<string[]> {
+async function chooseElectron(): Promise<{ version: string; options: string[] }> {
   const dist = process.env.ELECTRON_OVERRIDE_DIST_PATH;
-  if (!dist) return [];
+  if (!dist) return { version: manifest.devDependencies.electron, options: [] };
   if (flags.release)
     throw new Error('A release is built on the Electron of package.json: unset ELECTRON_OVERRIDE_DIST_PATH.');
   const version = (await readFile(join(dist, 'version'), 'utf8')).trim().replace(/^v/, '');
   say(`electron: ${version} of ${dist}`);
-  return [`-c.electronDist=${dist}`, `-c.electronVersion=${version}`];
+  return { version, options: [`-c.electronDist=${dist}`, `-c.electronVersion=${version}`] };
 }
 
 const target = hostTarget();
+const electron = await chooseElectron();
 
 async function buildTarget(kind: string, more: readonly string[]): Promise<void> {
-  const options = ['--config', 'electron-builder.yml', '--publish', 'never', ...(await electronOptions()), ...more];
+  const options = ['--config', 'electron-builder.yml', '--publish', 'never', ...electron.options, ...more];
   const signing = flags.release ? ['-c.forceCodeSigning=true'] : [];
   await runTool('electron-builder/cli.js', [
     OS_FLAG[target.platform],
@@ -78,6 +83,26 @@ async function lookAtResult(): Promise<void> {
   if (!isWithin)
     throw new Error('A part is above its size budget (build/package/folder-size.ts): look at what came in.');
   for (const [name, state] of await readFuses(app.executable)) say(`fuse ${name}: ${state}`);
+}
+
+/** What is inside, as CycloneDX: the lock file's packages that are, and the programs. */
+async function listParts(): Promise<void> {
+  const file = join(OUT, 'sbom.cdx.json');
+  const cli = '@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js';
+  await runTool(cli, ['--package-lock-only', '--output-reproducible', '--output-file', file]);
+  const { resources } = unpackedApp(OUT, target);
+  const shipped = [
+    ...(await installedPackages(join(resources, 'app.asar.unpacked/node_modules'))),
+    ...(await bundledPackages(join(ROOT, 'out/bundled'))),
+  ];
+  const programs = [
+    { name: 'electron', version: electron.version },
+    { name: 'node', version: process.versions.node },
+    ...(await shippedPrograms(join(resources, 'ffmpeg'), target)),
+  ];
+  const parts = listOfParts(sbomSchema.parse(JSON.parse(await readFile(file, 'utf8'))), shipped, programs);
+  await writeFile(file, `${JSON.stringify(parts, null, 2)}\n`);
+  say(`parts: ${parts.components.length}`);
 }
 
 async function folderSizeOrFile(path: string): Promise<number> {
@@ -113,14 +138,7 @@ const runtime = join(ROOT, 'out/runtime', targetName(target));
 for (const line of await layOutRuntime({ target, folder: runtime, ffmpegFolder: await ffmpegFolder() })) say(line);
 await buildTarget('dir', []);
 await lookAtResult();
-await runTool('@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js', [
-  '--omit',
-  'dev',
-  '--package-lock-only',
-  '--output-reproducible',
-  '--output-file',
-  join(OUT, 'sbom.cdx.json'),
-]);
+await listParts();
 const missing = flags.dir ? [] : await buildInstallers();
 await writeFile(join(OUT, 'not-built.txt'), missing.map((kind) => `${kind}\n`).join(''));
 say(`built: ${unpackedApp(OUT, target).folder}`);
