@@ -8,7 +8,10 @@ const component = z.looseObject({
   group: z.string().optional(),
   version: z.string().optional(),
   'bom-ref': z.string(),
+  /** Packages that lie inside of this one. */
+  components: z.array(z.unknown()).optional(),
 });
+type Component = z.infer<typeof component>;
 /** A list of parts (CycloneDX), as far as it is changed here. */
 export const sbomSchema = z.looseObject({
   components: z.array(component),
@@ -26,8 +29,8 @@ const nameOf = ({ group, name }: { group?: string | undefined; name: string }) =
  * programs; and the programs of other hands. Throws for a package that the lock file does not name.
  */
 export function listOfParts(locked: Sbom, shipped: readonly PackageId[], programs: readonly PackageId[]): Sbom {
-  const known = new Map(locked.components.map((one) => [keyOf({ ...one, name: nameOf(one) }), one]));
-  const components = new Map<string, z.infer<typeof component>>();
+  const known = new Map(flat(locked.components).map((one) => [keyOf({ ...one, name: nameOf(one) }), one]));
+  const components = new Map<string, Component>();
   for (const one of shipped) {
     const found = known.get(keyOf(one));
     if (!found) throw new Error(`${keyOf(one)} is in the application, but not in the lock file.`);
@@ -39,6 +42,11 @@ export function listOfParts(locked: Sbom, shipped: readonly PackageId[], program
     .filter(({ ref }) => isThere(ref))
     .map((one) => ({ ...one, ...(one.dependsOn ? { dependsOn: one.dependsOn.filter(isThere) } : {}) }));
   return { ...locked, components: [...[...components.values()].toSorted(byRef), ...added], dependencies };
+}
+
+/** All of them side by side: where a package lies is no part of what it is. */
+function flat(components: readonly Component[]): Component[] {
+  return components.flatMap(({ components: inner, ...one }) => [one, ...flat(z.array(component).parse(inner ?? []))]);
 }
 
 const byRef = (a: { 'bom-ref': string }, b: { 'bom-ref': string }) => (a['bom-ref'] < b['bom-ref'] ? -1 : 1);

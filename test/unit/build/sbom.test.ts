@@ -7,7 +7,12 @@ const locked: Sbom = {
   components: [
     { name: 'core', group: '@mantine', version: '9.0.0', 'bom-ref': 'mantine' },
     { name: 'pg', version: '8.0.0', 'bom-ref': 'pg' },
-    { name: 'vitest', version: '5.0.0', 'bom-ref': 'vitest' },
+    {
+      name: 'vitest',
+      version: '5.0.0',
+      'bom-ref': 'vitest',
+      components: [{ name: 'ms', version: '1.0.0', 'bom-ref': 'vitest|ms' }],
+    },
   ],
   dependencies: [{ ref: 'isg-pro', dependsOn: ['pg', 'vitest', 'mantine'] }, { ref: 'vitest' }, { ref: 'pg' }],
 };
@@ -18,11 +23,13 @@ describe('the list of parts', () => {
       { name: 'pg', version: '8.0.0' },
       { name: '@mantine/core', version: '9.0.0' },
       { name: 'pg', version: '8.0.0' },
+      { name: 'ms', version: '1.0.0' },
     ];
     const parts = listOfParts(locked, shipped, [{ name: 'ffmpeg', version: '8.0' }]);
     expect(parts.components.map(({ name, version }) => `${name} ${version}`)).toEqual([
       'core 9.0.0',
       'pg 8.0.0',
+      'ms 1.0.0',
       'ffmpeg 8.0',
     ]);
     expect(parts.dependencies).toEqual([{ ref: 'isg-pro', dependsOn: ['pg', 'mantine'] }, { ref: 'pg' }]);
