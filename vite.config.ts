@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type EnvironmentOptions, type Plugin } from 'vite';
+import { recordBundledPackages } from './build/package/bundled-packages.ts';
 
 /** `vite build --app` builds all four programs into out/; with ISG_PRO_SOURCEMAP=1 with source maps. */
 
@@ -85,7 +86,7 @@ export default defineConfig({
   base: './',
   publicDir: false,
   clearScreen: false,
-  plugins: [react(), copyMigrations(), paintFrameFirst()],
+  plugins: [react(), copyMigrations(), paintFrameFirst(), recordBundledPackages(inRoot('out/bundled'))],
   // main/windows/app-protocol.ts puts a fresh nonce in this place at each load
   html: { cspNonce: '__CSP_NONCE__' },
   environments: {

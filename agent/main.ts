@@ -1,12 +1,14 @@
 import { parseFlags } from './config/flags.ts';
 import { EXIT } from './contract/index.ts';
 import { openParentLink } from './link/parent-link.ts';
+import { closeProcess } from './runtime/closed-process.ts';
 import { keepHeapLean } from './runtime/lean-heap.ts';
 import { VERSION } from './version.ts';
 
 // A parent that was killed leaves broken pipes behind; writing a log line to one must not become the next thing to log.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
+closeProcess();
 keepHeapLean();
 
 const { serviceOrder } = parseFlags(process.argv.slice(2)).flags;

@@ -3,16 +3,20 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fetchFfmpeg } from './package/fetch-ffmpeg.ts';
+import { FFMPEG_BUILDS } from './package/ffmpeg-builds.ts';
 import { folderSize, judgeSizes, SIZE_BUDGETS } from './package/folder-size.ts';
 import { readFuses } from './package/fuses.ts';
-import { layOutRuntime } from './package/runtime-files.ts';
+import { layOutRuntime, shippedPrograms } from './package/runtime-files.ts';
+import { bundledPackages, installedPackages, listOfParts, sbomSchema } from './package/sbom.ts';
 import { hostTarget, targetName } from './package/target.ts';
 import { unpackedApp } from './package/unpacked-app.ts';
 
 /**
- * `npm run package -- [--dir] [--ffmpeg FOLDER] [--release]`: builds the application for the platform this runs on into
+ * `npm run package -- [--dir] [--ffmpeg FOLDER | --fetch-ffmpeg] [--release]`: builds the application for the platform this runs on into
  * out/package. First unpacked, with sizes and fuses looked at and a list of parts (CycloneDX), then its installers.
- * `--dir` stops before the installers. `--release` demands all of them, ffmpeg from a folder and signatures; without it an
+ * `--dir` stops before the installers. ffmpeg comes from the folder named, or is fetched (`ffmpeg-builds.ts`), else is this
+ * machine's, for trying. `--release` demands all installers, signatures, and an ffmpeg from a folder or one that is pinned; without it an
  * installer whose tools cannot be had is named and passed over.
  */
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -25,9 +29,13 @@ const { values: flags } = parseArgs({
     dir: { type: 'boolean', default: false },
     release: { type: 'boolean', default: false },
     ffmpeg: { type: 'string' },
+    'fetch-ffmpeg': { type: 'boolean', default: false },
   },
 });
 
+const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+  devDependencies: { electron: string };
+};
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Runs a program of node_modules with this Node; throws with its name when it fails. */
@@ -40,20 +48,21 @@ function runTool(script: string, args: readonly string[]): Promise<void> {
 }
 
 /** An Electron that lies on this machine is taken instead of a download; its own version is then the truth. */
-async function electronOptions(): Promise<string[]> {
+async function chooseElectron(): Promise<{ version: string; options: string[] }> {
   const dist = process.env.ELECTRON_OVERRIDE_DIST_PATH;
-  if (!dist) return [];
+  if (!dist) return { version: manifest.devDependencies.electron, options: [] };
   if (flags.release)
     throw new Error('A release is built on the Electron of package.json: unset ELECTRON_OVERRIDE_DIST_PATH.');
   const version = (await readFile(join(dist, 'version'), 'utf8')).trim().replace(/^v/, '');
   say(`electron: ${version} of ${dist}`);
-  return [`-c.electronDist=${dist}`, `-c.electronVersion=${version}`];
+  return { version, options: [`-c.electronDist=${dist}`, `-c.electronVersion=${version}`] };
 }
 
 const target = hostTarget();
+const electron = await chooseElectron();
 
 async function buildTarget(kind: string, more: readonly string[]): Promise<void> {
-  const options = ['--config', 'electron-builder.yml', '--publish', 'never', ...(await electronOptions()), ...more];
+  const options = ['--config', 'electron-builder.yml', '--publish', 'never', ...electron.options, ...more];
   const signing = flags.release ? ['-c.forceCodeSigning=true'] : [];
   await runTool('electron-builder/cli.js', [
     OS_FLAG[target.platform],
@@ -76,6 +85,26 @@ async function lookAtResult(): Promise<void> {
   for (const [name, state] of await readFuses(app.executable)) say(`fuse ${name}: ${state}`);
 }
 
+/** What is inside, as CycloneDX: the lock file's packages that are, and the programs. */
+async function listParts(): Promise<void> {
+  const file = join(OUT, 'sbom.cdx.json');
+  const cli = '@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js';
+  await runTool(cli, ['--package-lock-only', '--output-reproducible', '--output-file', file]);
+  const { resources } = unpackedApp(OUT, target);
+  const shipped = [
+    ...(await installedPackages(join(resources, 'app.asar.unpacked/node_modules'))),
+    ...(await bundledPackages(join(ROOT, 'out/bundled'))),
+  ];
+  const programs = [
+    { name: 'electron', version: electron.version },
+    { name: 'node', version: process.versions.node },
+    ...(await shippedPrograms(join(resources, 'ffmpeg'), target)),
+  ];
+  const parts = listOfParts(sbomSchema.parse(JSON.parse(await readFile(file, 'utf8'))), shipped, programs);
+  await writeFile(file, `${JSON.stringify(parts, null, 2)}\n`);
+  say(`parts: ${parts.components.length}`);
+}
+
 async function folderSizeOrFile(path: string): Promise<number> {
   if (path.endsWith('.asar')) return (await readFile(path)).byteLength;
   return await folderSize(path);
@@ -94,21 +123,22 @@ async function buildInstallers(): Promise<string[]> {
   return missing;
 }
 
+/** Where the ffmpeg to be shipped lies; null = take this machine's. */
+async function ffmpegFolder(): Promise<string | null> {
+  if (flags.ffmpeg !== undefined) return flags.ffmpeg;
+  if (!flags.release && !flags['fetch-ffmpeg']) return null;
+  const folder = join(ROOT, 'out/ffmpeg', targetName(target));
+  const archives = FFMPEG_BUILDS[targetName(target)] ?? [];
+  for (const line of await fetchFfmpeg({ target, archives, folder, isRelease: flags.release })) say(line);
+  return folder;
+}
+
 await runTool('vite/bin/vite.js', ['build', '--app', '--logLevel', 'warn']);
 const runtime = join(ROOT, 'out/runtime', targetName(target));
-if (flags.release && flags.ffmpeg === undefined)
-  throw new Error('A release brings a current ffmpeg: name its folder with --ffmpeg.');
-for (const line of await layOutRuntime({ target, folder: runtime, ffmpegFolder: flags.ffmpeg ?? null })) say(line);
+for (const line of await layOutRuntime({ target, folder: runtime, ffmpegFolder: await ffmpegFolder() })) say(line);
 await buildTarget('dir', []);
 await lookAtResult();
-await runTool('@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js', [
-  '--omit',
-  'dev',
-  '--package-lock-only',
-  '--output-reproducible',
-  '--output-file',
-  join(OUT, 'sbom.cdx.json'),
-]);
+await listParts();
 const missing = flags.dir ? [] : await buildInstallers();
 await writeFile(join(OUT, 'not-built.txt'), missing.map((kind) => `${kind}\n`).join(''));
 say(`built: ${unpackedApp(OUT, target).folder}`);

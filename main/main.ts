@@ -43,7 +43,7 @@ const isTestBuild = app.isPackaged && existsSync(join(process.resourcesPath, 'te
 // root has no sandbox: tests in containers say --no-sandbox, which a release does not listen to
 if (!app.commandLine.hasSwitch('no-sandbox') || (app.isPackaged && !isTestBuild)) app.enableSandbox();
 if (!app.commandLine.hasSwitch('user-data-dir')) {
-  mkdirSync(locations.profileDir, { recursive: true });
+  mkdirSync(locations.profileDir, { recursive: true, mode: 0o700 });
   app.setPath('userData', locations.profileDir);
   app.setPath('sessionData', locations.profileDir);
 }

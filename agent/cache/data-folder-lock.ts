@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 
@@ -34,8 +34,32 @@ export function tryLockFile(path: string): FileLock | null {
   };
 }
 
+/** Folders in the data folder that hold what is nobody else's business: logs name files and servers, renditions are footage. */
+const CLOSED = ['cache', 'logs', 'temp'];
+
+/**
+ * Takes from all but the owner and the group what they could read here, also where an earlier version, or a hand, has made a
+ * folder for everybody. The data folder itself may be passed still: the embedded PostgreSQL has a user of its own when the
+ * agent is root, and enters it.
+ */
+function closeToOthers(dir: string): void {
+  if (process.platform === 'win32') return;
+  takeFromOthers(dir, 0o006);
+  for (const name of CLOSED) {
+    mkdirSync(join(dir, name), { recursive: true, mode: 0o750 });
+    takeFromOthers(join(dir, name), 0o007);
+  }
+}
+
+function takeFromOthers(folder: string, rights: number): void {
+  const { mode, uid } = statSync(folder);
+  // What is not ours is somebody's decision.
+  if (uid === process.getuid?.() && (mode & rights) !== 0) chmodSync(folder, mode & 0o7777 & ~rights);
+}
+
 /** Makes this process the only agent on a data folder (file `lock.db`); null when another one is. Makes the folder. */
 export function lockDataFolder(dir: string): FileLock | null {
   mkdirSync(dir, { recursive: true, mode: 0o750 });
+  closeToOthers(dir);
   return tryLockFile(join(dir, 'lock.db'));
 }

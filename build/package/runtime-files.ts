@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmod, copyFile, mkdir, realpath, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { PackageId } from './bundled-packages.ts';
 import { type PackageTarget, programFile, targetName } from './target.ts';
 
 const run = promisify(execFile);
@@ -58,6 +59,16 @@ async function take(from: string, to: string): Promise<void> {
 async function versionOf(path: string, flag: string): Promise<string> {
   const { stdout } = await run(path, [flag], { timeout: 20_000 });
   return stdout.split('\n', 1)[0] ?? '';
+}
+
+/** The programs of `ffmpeg/` with the versions that they say. */
+export async function shippedPrograms(folder: string, target: PackageTarget): Promise<PackageId[]> {
+  return await Promise.all(
+    PROGRAMS.map(async (name) => {
+      const said = await versionOf(join(folder, programFile(name, target)), '-version');
+      return { name, version: /version (\S+)/.exec(said)?.[1] ?? said };
+    }),
+  );
 }
 
 async function findInPath(name: string): Promise<string> {

@@ -47,7 +47,7 @@ function createFileWriter(folder: string): (line: string) => void {
   file.transforms = [({ data }) => data];
   return (line) => {
     try {
-      mkdirSync(folder, { recursive: true });
+      mkdirSync(folder, { recursive: true, mode: 0o750 });
       file.getFile();
       file({ data: line, date: new Date(), level: 'info' } as never);
     } catch {

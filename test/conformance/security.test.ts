@@ -5,6 +5,9 @@ import { describe, expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
+/** Where a database’s sslmode decides what of a certificate is looked at. */
+const TLS_BY_SSLMODE = ['agent/db/connection-uri.ts'];
+
 /** Every "`file` › name of a test" of the page. */
 const named = [...read('SECURITY.md').matchAll(/`([^`]+\.(?:spec|test)\.ts)` › ([^|\n]+?)\s*\|/g)].map(
   ([, file = '', name = '']) => ({ file, name }),
@@ -37,10 +40,22 @@ describe('the sources', () => {
   });
 
   it('nowhere is the verification of a certificate switched off for good', () => {
-    const sources = globSync('{agent,main,preload,renderer}/**/*.{ts,tsx}', { cwd: ROOT });
+    const sources = globSync('{agent,main,preload,renderer,build}/**/*.{ts,tsx}', { cwd: ROOT });
     const off =
-      /rejectUnauthorized:\s*false|NODE_TLS_REJECT_UNAUTHORIZED|ignore-certificate-errors|setCertificateVerifyProc/;
-    expect(sources.filter((file) => off.test(read(file)))).toEqual([]);
+      /rejectUnauthorized:\s*false|NODE_TLS_REJECT_UNAUTHORIZED|ignore-certificate-errors|setCertificateVerifyProc|checkServerIdentity:|certificate-error/;
+    const switching = sources.filter((file) =>
+      off.test(read(file).replace('delete env.NODE_TLS_REJECT_UNAUTHORIZED', '')),
+    );
+    expect(switching).toEqual(TLS_BY_SSLMODE.filter((file) => switching.includes(file)));
+    // The meanings of sslmode are libpq's: `require` encrypts without looking at the certificate, and the README says so.
+    const deciding = sources.filter((file) => read(file).includes('rejectUnauthorized'));
+    expect(deciding).toEqual(TLS_BY_SSLMODE);
+  });
+
+  it('the variable that would switch it off reaches no process of ours', () => {
+    expect(read('main/agent-host/child-environment.ts')).not.toContain('NODE_TLS');
+    for (const program of ['agent/main.ts', 'agent/storage/process/storage-process-main.ts'])
+      expect(read(program)).toMatch(/^closeProcess\(\);$/m);
   });
 
   it('a release is built on the Electron that package.json pins', () => {

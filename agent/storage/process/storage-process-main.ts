@@ -2,6 +2,7 @@
  * Entry of a storage process. It lives exactly as long as its channel to the agent: once that closes it kills itself,
  * because an ordinary exit waits for file operations that may never return.
  */
+import { closeProcess } from '../../runtime/closed-process.ts';
 import type { FromProcess } from '../storage-messages.ts';
 import { serveCalls } from './serve-calls.ts';
 
@@ -19,6 +20,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     // Ignored: they reach the whole terminal or service group; the agent decides when this process ends.
   });
 }
+closeProcess();
 process.title = 'isg-pro storage process';
 process.on('message', serveCalls(send));
 process.on('disconnect', leave);

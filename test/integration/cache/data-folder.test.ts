@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -119,5 +120,17 @@ describe('createFileSink', () => {
     await writeFile(join(dataDir, 'file'), '');
     const sink = createFileSink({ folder: join(dataDir, 'file', 'logs') });
     expect(() => sink({ level: 'info', message: 'x', fields: {}, atMs: 0 })).not.toThrow();
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('the data folder', () => {
+  it('shows nobody else what is in it, also when it was made for everybody', () => {
+    const dir = join(dataDir, 'open');
+    const inner = ['cache', 'logs', 'temp'];
+    mkdirSync(join(dir, 'logs'), { recursive: true });
+    for (const folder of [dir, join(dir, 'logs')]) chmodSync(folder, 0o777);
+    lockDataFolder(dir)?.release();
+    expect(statSync(dir).mode & 0o006).toBe(0);
+    expect(inner.map((name) => statSync(join(dir, name)).mode & 0o007)).toEqual([0, 0, 0]);
   });
 });

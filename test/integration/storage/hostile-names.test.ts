@@ -24,28 +24,14 @@ const SECRET = 'a secret outside of the storage';
 const storages = useStorages();
 
 /** What names are made of that want to lead elsewhere: through the path, through links, or by what a platform makes of them. */
-const PIECES = [
-  ...'.. . ... / // \\ ..\\ ../ ~ %2e%2e %2f ..%2f ..;/ ..%c0%af ．． ‥ ⟦2e⟧⟦2e⟧ ⟦2f⟧ ⟦c0af⟧ ⟦e9⟧'.split(' '),
-  ...'out outfile up root dangling loop deep/out deep'.split(' '),
-  ...'CON NUL aux.txt COM1 LPT9.mov con. nul  C: C:\\ \\\\server\\share \\\\?\\C:\\ //server/share file: a:b a. a  clip.mov canary'.split(
-    ' ',
-  ),
-  ...[
-    '\0',
-    '\n',
-    ' ',
-    '. ',
-    'a\0b',
-    '-rf',
-    '\u202e',
-    '\u0000/..',
-    '/etc/passwd',
-    '/tmp',
-    'canary/secret',
-    '../canary/secret',
-    '.isg-pro-storage',
-  ],
-];
+const PATHS =
+  '.. . ... / // \\ ..\\ ../ ~ %2e%2e %2f ..%2f ..;/ ..%c0%af ．． ‥ ⟦2e⟧⟦2e⟧ ⟦2f⟧ ⟦c0af⟧ ⟦e9⟧ /etc/passwd /tmp';
+const LINKS =
+  'out outfile up root dangling loop deep/out deep canary canary/secret ../canary/secret clip.mov .isg-pro-part-0';
+const WINDOWS =
+  'CON NUL aux.txt COM1 LPT9.mov con. nul C: C:\\ \\\\server\\share \\\\?\\C:\\ //server/share file: a:b a.';
+const PIECES = [PATHS, LINKS, WINDOWS].flatMap((line) => line.split(' '));
+PIECES.push('\0', '\n', ' ', '. ', 'a ', 'a\0b', '-rf', '\u202e', '\0/..', '.isg-pro-storage');
 const hostile = fc.oneof(
   fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 5 }).map((pieces) => pieces.join('/')),
   fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 6 }).map((pieces) => pieces.join('')),
