@@ -72,6 +72,8 @@ export function createFileSink(options: LogFileOptions): LogSink {
   const logger = log.create({ logId: `file:${join(folder, name)}` });
   for (const transport of Object.values(logger.transports)) if (transport) transport.level = false;
   const file = logger.transports.file;
+  // a service starts in "/", where electron-log finds no package.json to name its own folder by, and writes nothing
+  file.setAppName('isg-pro');
   const path = join(folder, `${name}.log`);
   file.resolvePathFn = () => path;
   file.maxSize = maxBytes;

@@ -31,7 +31,13 @@ const rowSchema = z
   .transform(({ at_ms: atMs, ...rest }): ViewedRecord => ({ ...rest, atMs }));
 const number = z.number().nullable().catch(null);
 
-const matching = (order: 'ASC' | 'DESC') => `SELECT seq, at_ms, level, message, fields FROM log_record
+/** From this level on there is an index (log/outbox-schema.ts). */
+const GRAVE = 2;
+
+const matching = (
+  order: 'ASC' | 'DESC',
+  source = '',
+) => `SELECT seq, at_ms, level, message, fields FROM log_record ${source}
 WHERE seq BETWEEN @from AND @to AND level >= @level AND at_ms BETWEEN @fromMs AND @toMs
   AND (@text = '' OR instr(lower(message), @text) > 0 OR instr(lower(fields), @text) > 0)
   AND (@mention = '' OR instr(fields, @mention) > 0 OR instr(message, @mention) > 0)
@@ -75,12 +81,22 @@ export function openStoredLog(path: string): ReadableLog | null {
 /** A log in which nothing is. */
 export const EMPTY_LOG: ReadableLog = { narrowedBy: () => NO_LINES, isReplaced: () => true, close: () => undefined };
 
+/** A pattern as the log view means it, wherever the lines come from. Throws a SyntaxError when it is none. */
+export const patternOf = (text: string): RegExp => new RegExp(text, 'i');
+
+interface Statements {
+  nearest: Database.Statement;
+  matching: Database.Statement;
+  /** For warnings and errors only. */
+  grave: Database.Statement;
+}
+
 /** The file of the log, read beside its writer: WAL keeps the two apart. */
 class StoredLog implements ReadableLog {
   readonly #database: Database.Database;
   readonly #path: string;
   readonly #inode: bigint | null;
-  readonly #statements: Record<LogDirection, { nearest: Database.Statement; matching: Database.Statement }>;
+  readonly #statements: Record<LogDirection, Statements>;
   readonly #instant: Database.Statement;
 
   constructor(database: Database.Database, path: string) {
@@ -88,14 +104,21 @@ class StoredLog implements ReadableLog {
     this.#path = path;
     this.#inode = inodeOf(path);
     const prepare = (sql: string) => this.#database.prepare(sql);
+    const hasIndex = prepare("SELECT 1 FROM sqlite_schema WHERE name = 'log_record_grave'").get() !== undefined;
+    // named, because SQLite would rather go by the primary key; a file that no agent of this version has opened has none
+    const source = hasIndex ? 'INDEXED BY log_record_grave' : '';
+    const grave = (order: 'ASC' | 'DESC') =>
+      prepare(matching(order, source).replace('WHERE', `WHERE level >= ${GRAVE} AND`));
     this.#statements = {
       older: {
         nearest: prepare('SELECT max(seq) FROM log_record WHERE seq <= ?').pluck(),
         matching: prepare(matching('DESC')),
+        grave: grave('DESC'),
       },
       newer: {
         nearest: prepare('SELECT min(seq) FROM log_record WHERE seq >= ?').pluck(),
         matching: prepare(matching('ASC')),
+        grave: grave('ASC'),
       },
     };
     this.#instant = prepare('SELECT at_ms FROM log_record WHERE seq = ?').pluck();
@@ -110,7 +133,8 @@ class StoredLog implements ReadableLog {
       text: filter.isPattern ? '' : asciiLower(filter.text),
       mention: filter.mention ?? '',
     };
-    const pattern = filter.isPattern ? new RegExp(filter.text, 'i') : null;
+    const kind = filter.minLevel >= GRAVE ? 'grave' : 'matching';
+    const pattern = filter.isPattern ? patternOf(filter.text) : null;
     const passes = ({ message, fields }: ViewedRecord) =>
       pattern === null || pattern.test(message) || pattern.test(fields);
     return {
@@ -118,7 +142,7 @@ class StoredLog implements ReadableLog {
       instantOf: async (seq) => number.parse(this.#instant.get(seq)) ?? 0,
       matching: async ({ from, to, direction, limit }) => {
         const found: ViewedRecord[] = [];
-        for (const row of this.#statements[direction].matching.iterate({ ...fixed, from, to })) {
+        for (const row of this.#statements[direction][kind].iterate({ ...fixed, from, to })) {
           const record = rowSchema.parse(row);
           if (!passes(record)) continue;
           found.push(record);

@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { readLogPage } from '../../runtime/log-page.ts';
-import { EMPTY_LOG, openStoredLog, type ReadableLog } from './stored-log.ts';
-import { type ViewAnswer, type ViewAsk, viewAskSchema } from './view-messages.ts';
+import { EMPTY_LOG, openStoredLog, patternOf, type ReadableLog } from './stored-log.ts';
+import { type PageAsk, type ViewAnswer, viewAskSchema } from './view-messages.ts';
 
 // A thread of its own, so that neither a search through millions of lines nor a pattern that tries for ever holds up the
 // agent. Who asked ends the thread when an answer takes too long.
@@ -18,7 +18,7 @@ function opened(): ReadableLog {
   return log;
 }
 
-async function answer({ id, filter, at, limit, withinMs }: ViewAsk): Promise<ViewAnswer> {
+async function readPage({ id, filter, at, limit, withinMs }: PageAsk): Promise<ViewAnswer> {
   const startedMs = performance.now();
   const isLate = () => performance.now() - startedMs > withinMs;
   try {
@@ -36,5 +36,9 @@ const say = (said: ViewAnswer) => parentPort?.postMessage(said);
 parentPort?.on('message', (message: unknown) => {
   const ask = viewAskSchema.parse(message);
   say({ kind: 'begun', id: ask.id });
-  void answer(ask).then(say);
+  if (ask.kind === 'page') void readPage(ask).then(say);
+  else {
+    const pattern = patternOf(ask.pattern);
+    say({ kind: 'matched', id: ask.id, found: ask.texts.map((text) => pattern.test(text)) });
+  }
 });

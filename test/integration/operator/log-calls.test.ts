@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { z } from 'zod';
 import { createLogCache, type LogCache } from '../../../agent/cache/log/log-cache.ts';
 import type { StoredLogRecord } from '../../../agent/cache/log/log-encoding.ts';
@@ -111,7 +111,10 @@ describe('reading the log', () => {
   });
 
   it('of an empty log, or of a place beyond its ends, is an empty page', async () => {
-    expect(await read()).toEqual({ lines: [], olderSeq: null, newerSeq: null, extent: null });
+    // the thread may not have made the file yet
+    await vi.waitFor(async () =>
+      expect(await read()).toEqual({ lines: [], olderSeq: null, newerSeq: null, extent: null }),
+    );
     put('one');
     expect(words(await read({ at: { kind: 'before', seq: 1 } }))).toEqual([]);
     expect(words(await read({ at: { kind: 'after', seq: 7 } }))).toEqual([]);
@@ -159,13 +162,16 @@ describe('reading the log', () => {
     await expect(read({ text: '(', isPattern: true })).rejects.toMatchObject({ code: 'pattern-invalid' });
     await expect(read({ text: '(a+)+b', isPattern: true })).rejects.toMatchObject({ code: 'pattern-too-slow' });
     expect(await read({ text: 'a{60}', isPattern: true })).toMatchObject({ lines: [{ seq: 1 }] });
+    // lines of other nodes are tried in the same thread, under the same limit
+    expect(await view.match('^B\\b', ['b c', 'bc', ''])).toEqual([true, false, false]);
+    await expect(view.match('(a+)+b', ['a'.repeat(60)])).rejects.toMatchObject({ code: 'pattern-too-slow' });
   });
 
   it('says that the logs of other nodes need the database', async () => {
     await expect(read({ workerId: 'w' })).rejects.toMatchObject({ code: 'log-unreadable', retry: 'transient' });
   });
 
-  it('with 120,000 lines finds a rare one page by page', async () => {
+  it('with 120,000 lines finds a rare text page by page, and the only error with the first page', async () => {
     for (let n = 1; n <= 120_000; n += 1) put(`line ${n}`, n === 5 ? 'error' : 'debug', { path: `reel/take_${n}.mov` });
     const search = async (params: Partial<Ask>) => {
       let page = await read(params);
@@ -174,7 +180,9 @@ describe('reading the log', () => {
       return page.lines;
     };
     expect((await read()).lines).toHaveLength(100);
-    expect(await search({ minLevel: 'error' })).toMatchObject([{ message: 'line 5' }]);
+    // the index of warnings and errors leads there at once
+    expect((await read({ minLevel: 'error' })).lines).toMatchObject([{ message: 'line 5' }]);
+    expect((await read({ minLevel: 'warn', at: { kind: 'after', seq: 0 } })).lines).toMatchObject([{ seq: 5 }]);
     expect(await search({ text: 'take_77.mov' })).toMatchObject([{ message: 'line 77' }]);
   });
 });
