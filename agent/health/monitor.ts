@@ -116,12 +116,15 @@ export class HealthMonitor implements Service {
     const after = nextCheck(before, answer, HYSTERESIS);
     watch.state = after;
     if (before?.verdict.status === after.verdict.status && before.verdict.reason === after.verdict.reason) return;
-    const { status, reason, remedy } = after.verdict;
-    if (status === 'ok' && before !== null && before.verdict.status !== 'unknown')
+    if (!before || isNews(before.verdict, after.verdict)) this.#say(before?.verdict ?? null, after.verdict);
+    this.#options.onChange(after.verdict);
+  }
+
+  #say(before: CheckResult | null, { check: name, status, reason, remedy }: CheckResult): void {
+    if (status === 'ok' && before !== null && before.status !== 'unknown')
       this.#options.log.info(`Health of ${name}: fine again`);
     if (status === 'failing' || status === 'warning')
       this.#options.log.warn(`Health of ${name}: ${reason} ${remedy}`.trim(), { check: name, status });
-    this.#options.onChange(after.verdict);
   }
 }
 
@@ -131,6 +134,10 @@ const notChecked = (check: string): CheckResult => ({
   reason: 'Not checked yet.',
   remedy: '',
 });
+/** Whether a verdict says something else than the one before, and not the same with other numbers ("for 17 s", "for 18 s"). */
+const isNews = (before: CheckResult, after: CheckResult): boolean =>
+  before.status !== after.status || withoutNumbers(before.reason) !== withoutNumbers(after.reason);
+const withoutNumbers = (words: string): string => words.replaceAll(/\d+(?:[.,]\d+)*/g, '#');
 const verdictOf = ({ check, state }: Watch): CheckResult => state?.verdict ?? notChecked(check.name);
 const paceMs = (watch: Watch): number =>
   verdictOf(watch).status === 'ok' ? watch.check.everyMs : (watch.check.retryMs ?? watch.check.everyMs);

@@ -132,3 +132,22 @@ const DELETE_OLD = `
 export function deleteOldLog(sql: Sql, holder: FenceHolder, days: number, batch: number): Promise<number> {
   return fencedExecute(sql, holder, DELETE_OLD, [days, batch]);
 }
+
+// One that is being shipped is locked, and left alone; the age is asked of the row as it is once it is locked by us.
+const DELETE_OUTBOXES = `
+, forgotten AS (
+  SELECT outbox_id FROM log_outbox AS o WHERE shipped_at < now() - make_interval(days => $3)
+    AND NOT EXISTS (SELECT 1 FROM node_log WHERE node_log.outbox_id = o.outbox_id) ORDER BY shipped_at LIMIT $4
+  FOR UPDATE SKIP LOCKED
+), changed AS (
+  DELETE FROM log_outbox USING fence, forgotten WHERE log_outbox.outbox_id = forgotten.outbox_id
+    AND log_outbox.shipped_at < now() - make_interval(days => $3) RETURNING 1
+)`;
+
+/**
+ * Forgets at most `batch` outboxes that have not moved for `days` and of which no record is left; answers how many. One that
+ * comes back is known again from then on (README.md of log-shipping). Throws `leadership-lost`.
+ */
+export function forgetOutboxes(sql: Sql, holder: FenceHolder, days: number, batch: number): Promise<number> {
+  return fencedExecute(sql, holder, DELETE_OUTBOXES, [days, batch]);
+}

@@ -7,6 +7,7 @@ import { OutboxFile } from '../../../agent/cache/log/outbox-file.ts';
 import { LogShipper } from '../../../agent/cluster/log-shipping/log-shipper.ts';
 import { createNodeLogUpkeep } from '../../../agent/cluster/log-shipping/node-log-upkeep.ts';
 import { createDatabase } from '../../../agent/db/database.ts';
+import { forgetOutboxes } from '../../../agent/db/queries/node-log.ts';
 import { systemClock } from '../../../agent/runtime/clock.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
@@ -250,6 +251,78 @@ describe('a record that is in the database although the watermark says otherwise
     expect(rows.map(({ seq }) => seq)).toEqual(seqsTo(10));
     expect(rows[3]?.message).toBe('was here');
     expect(told).toEqual([]);
+  });
+});
+
+describe('an outbox of which nothing is left', () => {
+  const leadAs = async (term: number) => {
+    const runId = crypto.randomUUID();
+    await test.database.execute('UPDATE leader_term SET term = $2, run_id = $1', [runId, term]);
+    return { term, runId, assertTrusted: () => undefined };
+  };
+  const known = async () =>
+    (await test.database.query('SELECT outbox_id FROM log_outbox', [], z.object({ outbox_id: z.string() }))).map(
+      ({ outbox_id: id }) => id,
+    );
+  const age = (outboxId: string, days: number) =>
+    test.database.execute('UPDATE log_outbox SET shipped_at = now() - make_interval(days => $2) WHERE outbox_id = $1', [
+      outboxId,
+      days,
+    ]);
+  const add = async (days: number) => {
+    const id = crypto.randomUUID();
+    const text = 'INSERT INTO log_outbox (outbox_id, worker_id, node, holder, watermark) VALUES ($1, $2, $2, $1, 7)';
+    await test.database.execute(text, [id, 'gone']);
+    await age(id, days);
+    return id;
+  };
+
+  it('is forgotten when it has not moved for the retention, by the leader only', async () => {
+    const [old, young, kept] = [await add(31), await add(29), await add(31)];
+    await test.database.execute(
+      "INSERT INTO node_log (outbox_id, seq, at, level, message, fields) VALUES ($1, 1, now(), 1, 'x', '{}')",
+      [kept],
+    );
+    const holder = await leadAs(7);
+    await expect(forgetOutboxes(test.database, { ...holder, term: 6 }, 30, 100)).rejects.toMatchObject({
+      code: 'leadership-lost',
+    });
+    expect(await known()).toEqual(expect.arrayContaining([old, young, kept]));
+    expect(await forgetOutboxes(test.database, holder, 30, 100)).toBe(1);
+    const left = await known();
+    expect(left).toEqual(expect.arrayContaining([young, kept]));
+    expect(left).not.toContain(old);
+  });
+
+  it('is not forgotten when it is shipped in that moment', async () => {
+    const id = await add(31);
+    const holder = await leadAs(8);
+    await test.database.transaction(async (sql) => {
+      await sql.execute('UPDATE log_outbox SET shipped_at = now() WHERE outbox_id = $1', [id]);
+      expect(await forgetOutboxes(test.database, holder, 30, 100)).toBe(0);
+    });
+    expect(await forgetOutboxes(test.database, holder, 30, 100)).toBe(0);
+    expect(await known()).toContain(id);
+  });
+
+  it('ships what it has not shipped when it comes back after that, each record once', async () => {
+    put(50);
+    const before = ship();
+    await untilShipped();
+    await before.shipper.stop();
+    const { outboxId } = file.identity();
+    await test.database.execute('DELETE FROM node_log WHERE outbox_id = $1', [outboxId]);
+    await age(outboxId, 31);
+    expect(await forgetOutboxes(test.database, await leadAs(9), 30, 100)).toBe(1);
+    put(10);
+    ship();
+    await untilShipped();
+    expect(file.identity().outboxId).toBe(outboxId);
+    expect((await shipped(outboxId)).map(({ seq }) => seq)).toEqual(seqsTo(60).slice(50));
+    const text = 'SELECT watermark FROM log_outbox WHERE outbox_id = $1';
+    expect(await test.database.query(text, [outboxId], z.object({ watermark: z.coerce.number() }))).toEqual([
+      { watermark: 60 },
+    ]);
   });
 });
 

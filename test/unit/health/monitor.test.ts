@@ -85,3 +85,33 @@ it('a check that the stop cut short is no failure', async () => {
   expect(told).toEqual(['debug']);
   expect(monitor.verdict('storage:s1').status).toBe('unknown');
 });
+
+it('a failure is said when it begins and when it ends, however often its words count up meanwhile', async () => {
+  const said: string[] = [];
+  const log = createLogger([({ level, message }) => said.push(`${level} ${message}`)], () => 0);
+  let seconds = 0;
+  let isFailing = false;
+  const reason = () => `No answer for ${seconds / 10} s.`;
+  await startMonitor(
+    async () => {
+      seconds += 1;
+      return isFailing ? failing('storage:s1', { reason: reason(), remedy: 'Look.', certain: true }) : ok('storage:s1');
+    },
+    { log, timeoutMs: 10_000 },
+  );
+  await verdict('ok');
+  isFailing = true;
+  await verdict('failing');
+  const began = monitor.verdict('storage:s1').reason;
+  // The window hears each of them.
+  await vi.waitFor(() => expect(monitor.verdict('storage:s1').reason).not.toBe(began), {
+    timeout: 3_000,
+    interval: 10,
+  });
+  isFailing = false;
+  await verdict('ok');
+  expect(said).toEqual([
+    expect.stringMatching(/^warn Health of storage:s1: No answer for [\d.]+ s\. Look\.$/),
+    'info Health of storage:s1: fine again',
+  ]);
+});

@@ -173,12 +173,13 @@ export class HintScan {
     this.#active = look.isDeep ? directories : [];
     try {
       const result = await runScanPass(context);
+      this.#changed += result.changed;
       await settleAbsence(context, result, confirmRoot, look.isDeep ? undefined : []);
       await this.#settleUnlisted(opened, directories, result);
       const found = look.isDeep ? [] : await this.#newDirectories(result.named);
       const below =
         found.length > 0 ? await runScanPass({ ...context, look: { directories: found, isDeep: true } }) : null;
-      this.#changed += result.changed + (below?.changed ?? 0);
+      this.#changed += below?.changed ?? 0;
       await this.#watch.noteActive([...result.touched, ...found, ...(below?.listed ?? [])]);
     } finally {
       this.#active = [];

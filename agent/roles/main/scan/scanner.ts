@@ -258,7 +258,7 @@ class StorageScan {
     // A pass with nothing new is no news.
     const level = result.changed + between + missing > 0 ? 'info' : 'debug';
     const rounded = Math.round(seconds * 1000) / 1000;
-    const words = `Storage scanned: ${files} files, ${result.changed} new or changed, ${between} more between scans, ${missing} missing, in ${rounded} s.`;
+    const words = `Storage scanned: ${files === 1 ? '1 file' : `${files} files`}, ${result.changed} new or changed, ${between} more between scans, ${missing} missing, in ${rounded} s.`;
     this.log[level](words, { files, changed: result.changed, between, missing, seconds: rounded });
   }
 

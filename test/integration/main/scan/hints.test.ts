@@ -132,6 +132,31 @@ describe('between passes', () => {
     expect(said).toMatchObject([{ level: 'warn', fields: { setting: 'scan_ignore', storageId: STORAGE_ID } }]);
   });
 
+  it('says one sentence of a pass that found something, with what was found since the last, and none of another', async () => {
+    bench.storage.settings.growing_files_threshold = 3600;
+    await put('a/x.mov', 'x');
+    bench.access = { ...bench.access, watch: async () => ({ kind: 'not-local', fileSystem: 'nfs' }) };
+    const work = bench.work({ log: createLogger([(record) => records.push(record)], () => 0) });
+    leadership = await takeOver(bench.database);
+    running = work.run(leadership);
+    await until('the first pass was over', async () => passesSeen() === 1);
+    await put('b/y.mov', 'y');
+    work.requestScan(STORAGE_ID, { paths: ['b'] });
+    await until('the path was looked at', async () => (await state('b/y.mov')) === 'seen');
+    // The look may end after the pass that follows it.
+    for (const passes of [2, 3, 4]) {
+      work.requestScan(STORAGE_ID);
+      await until('the next pass was over', async () => passesSeen() === passes);
+    }
+    const said = records.filter(({ level, message }) => level === 'info' && message.startsWith('Storage scanned'));
+    expect(said.map(({ message }) => message.replace(/, in .*/, ''))).toEqual([
+      'Storage scanned: 1 file, 1 new or changed, 0 more between scans, 0 missing',
+      'Storage scanned: 2 files, 0 new or changed, 1 more between scans, 0 missing',
+    ]);
+    const others = records.filter(({ level, message }) => level === 'info' && !message.startsWith('Storage scanned'));
+    expect(others).toMatchObject([{ message: expect.stringContaining('not watched') }]);
+  });
+
   it('believes nothing of a storage that went away', async () => {
     await put('a/x.mov', 'x');
     await begin();
