@@ -22,6 +22,7 @@ import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import { createConsoleSink } from './runtime/log-sinks.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
+import { waitBeforeRestart } from './service/restart-wait.ts';
 import { listenForStop, type StopOrder } from './stop-order.ts';
 import { VERSION } from './version.ts';
 
@@ -49,13 +50,17 @@ const STOPPED: End = { code: EXIT.stopped, reason: 'The agent was stopped.' };
 export async function runAgent(link: ParentLink | null): Promise<never> {
   const argv = process.argv.slice(2);
   process.on('uncaughtException', (thrown) => void crash(link, thrown));
-  const { beatSocket } = parseFlags(argv).flags;
+  const { beatSocket, service } = parseFlags(argv).flags;
   if (link && beatSocket !== undefined) {
     startBeatThread(beatSocket, link.counter);
     link.beatRarely();
   }
   const stop = listenForStop(link);
   const end = await runConfigured(argv, stop, link);
+  if (service) {
+    const say = (line: string) => void process.stderr.write(line);
+    await waitBeforeRestart({ ...end, ...locateFiles(argv, process.env), signal: stop.signal, say });
+  }
   if (stop.isParentLost()) process.exit(EXIT.parentLost);
   await link?.goodbye(end.code, end.reason);
   process.exit(end.code);

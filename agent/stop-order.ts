@@ -11,8 +11,8 @@ export interface StopOrder {
   announce(log: Logger): void;
 }
 
-/** How long an orderly stop may take; then the process ends anyway, and leases lapse. */
-const STOP_LIMIT_MS = 20_000;
+/** How long an orderly stop may take; then the process ends anyway, and leases lapse. A service manager waits longer. */
+export const STOP_LIMIT_MS = 20_000;
 /** An agent whose parent is gone must not be found beside the next one. */
 const ORPHAN_LIMIT_MS = 2_000;
 

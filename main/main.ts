@@ -7,6 +7,8 @@ import { openTokenVault } from './config-file/token-vault.ts';
 import { findLocations } from './lifecycle/app-locations.ts';
 import { type RunningApp, startApp } from './lifecycle/start-app.ts';
 import { createMainLog } from './logging/main-log.ts';
+import { noteStart } from './updates/note-start.ts';
+import { memoryFileOf } from './updates/start-updates.ts';
 import { declareAppScheme } from './windows/app-protocol.ts';
 import { guardAllContents } from './windows/guard-contents.ts';
 
@@ -54,6 +56,7 @@ if (app.requestSingleInstanceLock()) begin();
 else app.exit(0);
 
 function begin(): void {
+  const updateStart = noteStart(memoryFileOf(locations.dataDir), app.getVersion(), log);
   declareAppScheme();
   guardAllContents(app, log);
   process.on('unhandledRejection', (thrown) => log.error('Something failed that nobody waited for', { error: thrown }));
@@ -76,7 +79,7 @@ function begin(): void {
   app
     .whenReady()
     .then(async () => {
-      running = startApp({ locations, config, vault, firstCheck: await firstCheck, isTestBuild, log });
+      running = startApp({ locations, config, vault, firstCheck: await firstCheck, updateStart, isTestBuild, log });
       if (isWindowWanted) running.showWindow();
     })
     .catch(crash);

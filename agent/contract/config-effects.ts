@@ -52,6 +52,9 @@ const CONFIG_EFFECTS: Readonly<Record<ConfigKey, ConfigEffect>> = {
   'direct-transfer-certificate': 'restart',
   'direct-transfer-key': 'restart',
   'direct-transfer-ca': 'restart',
+  'update-url': 'live',
+  'update-check-hours': 'live',
+  'update-window': 'live',
   'data-dir': 'program-start',
 };
 

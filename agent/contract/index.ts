@@ -23,3 +23,4 @@ export * from './service-place.ts';
 export * from './snapshot.ts';
 export * from './storage-file.ts';
 export * from './tunables.ts';
+export * from './update-window.ts';

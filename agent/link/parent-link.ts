@@ -154,8 +154,13 @@ class ChannelLink implements ParentLink {
     this.#logTimer = undefined;
     const lines = this.#waitingLines;
     if (lines.length === 0) return;
+    // The newest wait: by their numbers the window sees what was left out before them, and reads it from the store.
+    if (this.#untaken >= MAX_UNTAKEN) {
+      this.#logTimer = setTimeout(() => this.#flushLog(), LOG_BATCH_MS).unref();
+      return;
+    }
     this.#waitingLines = [];
-    this.#sendUnlessLate({ type: 'log', lines });
+    this.#send({ type: 'log', lines });
   }
 
   #send(message: FromAgent): void {

@@ -14,6 +14,8 @@ import { watchConfig } from '../config-file/watch-config.ts';
 import { openGuardedIpc } from '../ipc/guarded-ipc.ts';
 import type { Log } from '../logging/main-log.ts';
 import { AppError } from '../support/app-error.ts';
+import type { UpdateStart } from '../updates/start-plan.ts';
+import { startUpdates } from '../updates/start-updates.ts';
 import { setAppMenu } from '../windows/app-menu.ts';
 import { serveApp } from '../windows/app-protocol.ts';
 import { type AppWindow, createAppWindow } from '../windows/app-window.ts';
@@ -37,6 +39,8 @@ export interface AppParts {
   vault: TokenVault;
   /** What the store said of config.ini at the start. */
   firstCheck: ConfigStatus;
+  /** How this run begins after an update. */
+  updateStart: UpdateStart;
   isTestBuild: boolean;
   log: Log;
 }
@@ -61,7 +65,9 @@ export function startApp(parts: AppParts): RunningApp {
     temporaryFolder: tmpdir(),
     versions: process.versions,
   });
-  const followConfig = createConfigFollower({ config, store, host, log });
+  const updates = startUpdates({ ...parts, host, store });
+  const followAgent = createConfigFollower({ config, store, host, log });
+  const followConfig = () => followAgent().then(() => updates.follow());
   guardSession(session.defaultSession, log);
   serveApp(session.defaultSession, PROGRAM_FILES.rendererFolder);
   openGuardedIpc({
@@ -72,6 +78,7 @@ export function startApp(parts: AppParts): RunningApp {
       restartAgent: () => host.restart(),
       check,
       bundle,
+      updates,
       followConfig,
       window: () => window.native(),
     }),
@@ -100,6 +107,7 @@ export function startApp(parts: AppParts): RunningApp {
     app,
     stopAgent: () => host.stop().finally(stopTray),
     onQuitting: () => {
+      updates.stop();
       stopWatching();
       check.stop();
       bundle.cancel();
@@ -123,6 +131,7 @@ function initialState({ locations, config, firstCheck }: AppParts): AppState {
     check: { runningSinceMs: null, last: null, failure: '' },
     bundle: null,
     updateReady: null,
+    update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
   };
 }
 

@@ -14,6 +14,7 @@ import {
 /** What a menu item does. `open` shows the window, at a screen when one is named. */
 export type TrayAction =
   | { do: 'open'; screen: string | null }
+  | { do: 'open-log-folder' }
   | { do: 'check' }
   | { do: 'pause' }
   | { do: 'resume' }
@@ -61,6 +62,7 @@ export function trayModel(state: AppState, nowMs: number): TrayModel {
       separator('after-status'),
       item('open', 'Open ISG Pro', open(null)),
       item('logs', 'Open logs', open('logs')),
+      item('log-folder', 'Open log folder', { do: 'open-log-folder' }),
       item('diagnostics', 'Diagnostics', open('diagnostics')),
       item('check', state.check.runningSinceMs === null ? 'Run a check…' : 'A check is running…', { do: 'check' }),
       item('settings', 'Settings', open('settings')),
@@ -108,9 +110,14 @@ function agentItems(state: AppState): TrayItem[] {
   return news === '' ? [first] : [first, item('reason', news, open('diagnostics'))];
 }
 
-function updateItems({ updateReady }: AppState): TrayItem[] {
-  if (updateReady === null) return [];
-  return [item('update', `Version ${updateReady} is ready and is installed when ISG Pro quits`, open('overview'))];
+function updateItems({ update, updateReady, appVersion }: AppState): TrayItem[] {
+  if (updateReady !== null) {
+    const doing = update.state === 'draining' ? 'is about to be installed' : 'is ready to install';
+    return [item('update', `Version ${updateReady} ${doing}…`, open('overview'))];
+  }
+  const { last } = update;
+  if (last === null || last.outcome === 'updated' || last.version === appVersion) return [];
+  return [item('update', `Version ${last.version} was not installed: ${appVersion} runs`, open('overview'))];
 }
 
 function nodeItems({ snapshot, agent }: AppState, isUp: boolean): TrayItem[] {

@@ -38,6 +38,42 @@ export type CheckState = z.infer<typeof checkStateSchema>;
 /** A support bundle that is being made: what it does now, and how much of it is done, from 0 to 1. */
 const bundleStateSchema = z.object({ doing: z.string(), share: z.number().min(0).max(1) });
 
+/** Updates of this program (main/updates). */
+export const updateStateSchema = z.object({
+  state: z.enum([
+    'off',
+    'idle',
+    'checking',
+    'downloading',
+    'ready',
+    'waiting',
+    'draining',
+    'installing',
+    'confirming',
+    'rolling-back',
+  ]),
+  /** The version that is found, loaded, installed or confirmed; null when there is none. */
+  version: z.string().nullable(),
+  /** Of the download, 0 to 100. */
+  percent: z.number(),
+  /** What it waits for, why it is off, or what failed, in words; empty when there is nothing to say. */
+  why: z.string(),
+  /** Whether a person asked to install it now. */
+  isAsked: z.boolean(),
+  /** How the last installation ended; null when none is known. */
+  last: z
+    .object({
+      outcome: z.enum(['updated', 'rolled-back', 'not-installed', 'failed']),
+      version: z.string(),
+      from: z.string(),
+      why: z.string(),
+      atMs: z.number(),
+    })
+    .nullable(),
+});
+/** Updates of this program. */
+export type UpdateView = z.infer<typeof updateStateSchema>;
+
 /** What the window and the tray are drawn from. */
 export const appStateSchema = z.object({
   appVersion: z.string(),
@@ -58,6 +94,7 @@ export const appStateSchema = z.object({
   bundle: bundleStateSchema.nullable(),
   /** Version of an update that is ready to install; null when none. */
   updateReady: z.string().nullable(),
+  update: updateStateSchema,
 });
 /** What the window and the tray are drawn from. */
 export type AppState = z.infer<typeof appStateSchema>;

@@ -71,6 +71,12 @@ export const MAIN_CALLS = {
   'app.save-support-bundle': { params: none, answer: z.object({ path: z.string().nullable() }) },
   'app.cancel-support-bundle': { params: none, answer: done },
   'agent.restart': { params: none, answer: done },
+  /** Looks for a new version now; what it found stands in the state. */
+  'app.check-for-update': { params: none, answer: done },
+  /** Installs the version that is ready: waits for no job and no other node's order, but for jobs to end for a while. */
+  'app.install-update': { params: none, answer: done },
+  /** Leaves the version that is ready alone for a day. */
+  'app.postpone-update': { params: none, answer: done },
   /** The keys that may be set, with their values, and what else there is to say of the file. */
   'config.read': {
     params: none,

@@ -39,6 +39,7 @@ describe('an import across the layers is refused', () => {
     ['agent/db/queries/x.ts', '../../jobs/job-handler.ts'],
     ['agent/db/x.ts', 'better-sqlite3'],
     ['agent/cache/x.ts', 'pg'],
+    ['agent/service/x.ts', '../cluster/entities.ts'],
     ['agent/jobs/x.ts', '../db/queries/job.ts'],
     ['agent/leader/x.ts', '../db/queries/leader-lease.ts'],
     ['agent/cluster/x.ts', '../roles/main/scan/scanner.ts'],
