@@ -28,17 +28,17 @@ const NODES: { name: string; roles: Role[] }[] = [
   { name: 'node-c', roles: ['MAIN', 'TRANSCODE', 'TRANSFER'] },
 ];
 
-const versions = new NextVersions();
+let versions: NextVersions;
 let next: AgentVersion;
 let cluster: UpgradedCluster | null = null;
 let clips: string[] = [];
 
 beforeAll(async () => {
-  if (!isLong) return;
+  versions = new NextVersions();
   next = versions.layOut('99.0.0');
   clips = await makeClips(join(versions.dir, 'clips'), 4);
 });
-afterAll(() => versions.remove());
+afterAll(() => versions?.remove());
 afterEach(async () => {
   await cluster?.stop();
   cluster = null;
