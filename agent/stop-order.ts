@@ -7,6 +7,8 @@ export interface StopOrder {
   signal: AbortSignal;
   /** True when the parent is gone: the process ends with its own exit code then. */
   isParentLost(): boolean;
+  /** True when a user of a system service asked for a start anew. */
+  isRestart(): boolean;
   /** Where to say why the agent stops. */
   announce(log: Logger): void;
 }
@@ -21,6 +23,7 @@ export function listenForStop(link: ParentLink | null): StopOrder {
   const stop = new AbortController();
   let log: Logger | null = null;
   let isLost = false;
+  let isRestart = false;
   const order = (why: string, limit: { ms: number; code: number }) => {
     log?.info(`Stopping (${why})`);
     setTimeout(() => process.exit(limit.code), limit.ms).unref();
@@ -33,6 +36,10 @@ export function listenForStop(link: ParentLink | null): StopOrder {
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   link?.onStop((cause) => {
+    if (cause === 'restart') {
+      isRestart = true;
+      return order('asked to start anew', { ms: STOP_LIMIT_MS, code: EXIT.restart });
+    }
     if (cause === 'asked') return order('asked by the desktop application', { ms: STOP_LIMIT_MS, code: EXIT.stopped });
     isLost = true;
     order('the desktop application is gone', { ms: ORPHAN_LIMIT_MS, code: EXIT.parentLost });
@@ -40,6 +47,7 @@ export function listenForStop(link: ParentLink | null): StopOrder {
   return {
     signal: stop.signal,
     isParentLost: () => isLost,
+    isRestart: () => isRestart,
     announce: (to) => {
       log = to;
     },

@@ -38,10 +38,12 @@ export interface Flags {
   appState?: string;
   /** Print the status of the agent that runs, and end. */
   status: boolean;
-  /** The agent is a system service: folders of a service, and a socket for the tray application. */
+  /** The agent is a system service: folders of a service, no parent, and a socket for the tray application (agent/link). */
   service: boolean;
   /** Install or remove the service, and end. */
   serviceOrder?: ServiceOrder;
+  /** Where the service listens in place of the platform's usual place. */
+  serviceSocket?: string;
   /** Machine-readable output. */
   json: boolean;
   /** Values that win over config.ini, by config key. */
@@ -58,6 +60,7 @@ const VALUE_FLAGS = [
   'service-user',
   'service-group',
   'service-root',
+  'service-socket',
   ...SETTING_FLAGS,
 ] as const;
 const SWITCHES = [
@@ -125,6 +128,7 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
   const supportBundle = values.get('support-bundle');
   const appState = values.get('app-state');
   const serviceOrder = readServiceOrder(values, switches, problems);
+  const serviceSocket = values.get('service-socket');
   return {
     flags: {
       ...(config === undefined ? {} : { config }),
@@ -133,9 +137,10 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
       ...(supportBundle === undefined ? {} : { supportBundle }),
       ...(appState === undefined ? {} : { appState }),
       ...(serviceOrder === undefined ? {} : { serviceOrder }),
-      service: switches.has('service'),
+      ...(serviceSocket === undefined ? {} : { serviceSocket }),
       noWait: switches.has('no-wait'),
       tokenByParent: switches.has('token-by-parent'),
+      service: switches.has('service'),
       printSettings: switches.has('print-settings'),
       doctor: switches.has('doctor'),
       status: switches.has('status'),
