@@ -159,7 +159,8 @@ function sanity(members: readonly Member[], look: ClusterLook, terms: ClusterTer
     found.push({
       code: 'version-mix',
       severity: 'warning',
-      cause: 'Nodes of the cluster run different versions.',
+      cause:
+        'Nodes of the cluster run different versions. The older ones keep working; new kinds of jobs are left to the newer.',
       evidence: members
         .filter(({ isAlive }) => isAlive)
         .map(({ name, version }) => `${name} ${version}`)

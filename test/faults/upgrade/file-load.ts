@@ -20,19 +20,31 @@ export async function makeClips(dir: string, count: number): Promise<string[]> {
   return paths;
 }
 
+/** So many files may wait for the nodes: on a slow machine there is work all the time all the same, but an end to it, too. */
+const BACKLOG = 80;
+
+/** Where files are written to. */
+interface Place {
+  mediaDir: string;
+  /** How many files the nodes have done with. */
+  ingested(): Promise<number>;
+}
+
 /** New files all the time, now and then a clip until there are none left, until told to stop; that answers how many. */
-export function writeFiles(media: string, clips: readonly string[]): { stop(): Promise<number> } {
+export function writeFiles(place: Place, clips: readonly string[]): { stop(): Promise<number> } {
   const stopped = new AbortController();
   const work = (async () => {
     const left = [...clips];
     let at = 0;
+    const pause = () => sleep(FILE_EVERY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
     for (; !stopped.signal.aborted; at++) {
+      while (at % 10 === 9 && !stopped.signal.aborted && at - (await place.ingested()) > BACKLOG) await pause();
       const clip = at % CLIP_EVERY === 1 ? left.shift() : undefined;
-      const path = join(media, `reel ${at % 5}`, clip === undefined ? `take ${at}.txt` : `take ${at}.mov`);
+      const path = join(place.mediaDir, `reel ${at % 5}`, clip === undefined ? `take ${at}.txt` : `take ${at}.mov`);
       await mkdir(dirname(path), { recursive: true });
       if (clip !== undefined) await copyFile(clip, path);
       else await writeFile(path, createHash('sha512').update(String(at)).digest('hex').repeat(500));
-      await sleep(FILE_EVERY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+      await pause();
     }
     return at;
   })();

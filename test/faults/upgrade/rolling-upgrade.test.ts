@@ -28,17 +28,17 @@ const NODES: { name: string; roles: Role[] }[] = [
   { name: 'node-c', roles: ['MAIN', 'TRANSCODE', 'TRANSFER'] },
 ];
 
-const versions = new NextVersions();
+let versions: NextVersions;
 let next: AgentVersion;
 let cluster: UpgradedCluster | null = null;
 let clips: string[] = [];
 
 beforeAll(async () => {
-  if (!isLong) return;
+  versions = new NextVersions();
   next = versions.layOut('99.0.0');
   clips = await makeClips(join(versions.dir, 'clips'), 4);
 });
-afterAll(() => versions.remove());
+afterAll(() => versions?.remove());
 afterEach(async () => {
   await cluster?.stop();
   cluster = null;
@@ -54,7 +54,7 @@ describe.runIf(isLong)(`${RUNS} rolling upgrades and returns of three nodes unde
       const startMs = performance.now();
       const target = await UpgradedCluster.start(NODES);
       cluster = target;
-      const load = writeFiles(target.media.mediaDir, clips);
+      const load = writeFiles(target, clips);
       const { result: up, ms: lockMs } = await target.longestLockWait(
         target.rollThrough(next, () =>
           target
@@ -101,7 +101,7 @@ describe.runIf(isLong)(
         }));
         const target = await UpgradedCluster.start(nodes);
         cluster = target;
-        const load = writeFiles(target.media.mediaDir, clips);
+        const load = writeFiles(target, clips);
         await target.until('work is under way', async () => (await target.jobs()).checksums > 3);
         target.setEnabled(false);
         await target.until('all nodes are off', () => target.allRun(THIS_VERSION, 'disabled'));
@@ -130,7 +130,7 @@ describe.runIf(isLong)(`a node that runs when a newer one brings a contracting c
       const nodes = NODES.slice(0, 2).map(({ name }) => ({ name, roles: [...ROLES] }));
       const target = await UpgradedCluster.start(nodes);
       cluster = target;
-      const load = writeFiles(target.media.mediaDir, clips);
+      const load = writeFiles(target, clips);
       await target.until('work is under way', async () => (await target.jobs()).checksums > 3);
       await target.media.endNode('node-b', 'SIGTERM');
       target.media.startNode('node-b', versions.layOut('100.0.0').program);

@@ -15,7 +15,7 @@ import { MediaCluster } from '../../support/media-cluster.ts';
 import { type AgentVersion, THIS_VERSION } from './next-version.ts';
 
 /** Longest wait for one step; a machine that is shared needs many times what it needs alone. */
-const WITHIN_MS = 120_000;
+const WITHIN_MS = 180_000;
 /** What passes between a check of trust and the noting of it on a busy machine. */
 const TOLERANCE_MS = 1_000;
 /** What a result of an ended term or lease would break. */
@@ -224,6 +224,18 @@ export class UpgradedCluster {
     const [found] = await this.media.database.query(text, [], jobsRow);
     if (!found) throw new Error('no answer');
     return found;
+  }
+
+  /** Where the storage is. */
+  get mediaDir(): string {
+    return this.media.mediaDir;
+  }
+
+  /** How many files the nodes have done with. */
+  async ingested(): Promise<number> {
+    const text = "SELECT count(*)::int AS files FROM storage_file WHERE state = 'ingested'";
+    const [found] = await this.media.database.query(text, [], z.object({ files: z.number() }));
+    return found?.files ?? 0;
   }
 
   /** Waits until every file is ingested and every job has ended. */

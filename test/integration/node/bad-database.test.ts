@@ -59,17 +59,27 @@ describe('times of the election that contradict each other', () => {
   });
 });
 
-describe('a schema that is newer than the node', () => {
-  it('ends it with exit code 3 and says which version it needs', async () => {
+describe('a schema that comes to need a newer version than the node', () => {
+  it('ends it with exit code 3 while it runs, in order, and at its next start; both times it says which version it needs', async () => {
     test = await createTestDatabase();
-    await test.database.execute(
+    const { database } = test;
+    const target = await startNode(test.uri);
+    const ended = () => new Promise((resolve) => target.node('node-a').process?.once('exit', resolve));
+    const running = ended();
+    await untilLogged(target, /leads the cluster \(term 1\)/);
+    await database.execute(
       `INSERT INTO schema_migration (version, name, min_version) VALUES (900000, 'later', '99.1.0')`,
       [],
     );
-    const target = await startNode(test.uri);
-    const child = target.node('node-a').process;
-    expect(await new Promise((resolve) => child?.once('exit', resolve))).toBe(3);
-    expect(target.tail('node-a', 100)).toMatch(/needs version 99\.1\.0 or newer, this node is .*Update this node/);
+    expect(await running).toBe(3);
+    const words = /needs version 99\.1\.0 or newer, this node is .*Update this node/;
+    expect(target.tail('node-a', 3)).toMatch(words);
+    const row = z.object({ status: z.string(), released: z.boolean() });
+    const text = 'SELECT status_reason AS status, released FROM worker, leader_lease';
+    expect(await database.query(text, [], row)).toEqual([{ status: 'stopped', released: true }]);
+    target.startNode('node-a');
+    expect(await ended()).toBe(3);
+    expect(target.tail('node-a', 3)).toMatch(words);
   });
 });
 
