@@ -83,10 +83,9 @@ function countWords({ buffer, isLoaded }: LogReaderState): string {
   if (!isLoaded || !first) return '';
   const { extent, lines } = buffer;
   const all = extent ? extent.lastSeq - extent.firstSeq + 1 : lines.length;
-  const read = all === lines.length ? plural(all, 'line') : `${plural(lines.length, 'line')} read`;
-  const whole = all === lines.length ? '' : ` of a log of ${formatCount(all)}`;
-  const more = buffer.isWhole ? '' : '; older ones above';
-  return `${read}${whole}, since ${formatAbsolute(first.atMs)}${more}`;
+  const since = `since ${formatAbsolute(first.atMs)}`;
+  if (all > lines.length) return `${formatCount(lines.length)} of ${formatCount(all)} lines read, ${since}`;
+  return `${plural(lines.length, 'line')}${buffer.isWhole ? '' : ' read'}, ${since}${buffer.isWhole ? '' : '; older ones above'}`;
 }
 
 /** Copies and exports, and says how it went. */

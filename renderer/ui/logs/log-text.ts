@@ -16,13 +16,18 @@ export function levelWord(level: LogLevel): string {
  */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** A text with nothing hidden in it: control characters as their pictures (␛), others by number (‹202E›). */
+/** Of ASCII, by their codes. */
+const CONTROL_NAMES =
+  'NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(
+    ' ',
+  );
+
+/** A text with nothing hidden in it: control characters by name (‹ESC›), others by number (‹202E›). */
 export function visibleText(text: string): string {
   return text.replaceAll(UNSEEN, (unseen) => {
     if (unseen === '\t' || unseen === '\n') return unseen;
     const code = unseen.codePointAt(0) ?? 0;
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    return code === 0x7f ? '␡' : `‹${code.toString(16).toUpperCase().padStart(4, '0')}›`;
+    return `‹${CONTROL_NAMES[code] ?? code.toString(16).toUpperCase().padStart(4, '0')}›`;
   });
 }
 

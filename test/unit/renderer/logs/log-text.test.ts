@@ -72,10 +72,12 @@ describe('text', () => {
   });
 
   test('nothing is hidden in a text: no escape reaches a terminal, and no mark turns round what is read', () => {
-    expect(visibleText('a\u0000b\u0007c\u001b[31m\r\u007f\u0085')).toBe('a␀b␇c␛[31m␍␡‹0085›');
+    expect(visibleText('a\u0000b\u0007c\u001b[31m\r\u007f\u0085')).toBe('a‹NUL›b‹BEL›c‹ESC›[31m‹CR›‹007F›‹0085›');
     expect(visibleText('exe\u202egpj.\u200b\u{e0041}')).toBe('exe‹202E›gpj.‹200B›‹E0041›');
     expect(visibleText('a\tb\nمرحبا 日本語 🎬')).toBe('a\tb\nمرحبا 日本語 🎬');
-    expect(plainLine(line({ message: '\u001b]0;x\u0007', fields: '{"p":"\\u202e"}' }))).toMatch(/␛\]0;x␇ p=‹202E›$/);
+    expect(plainLine(line({ message: '\u001b]0;x\u0007', fields: '{"p":"\\u202e"}' }))).toMatch(
+      /‹ESC›\]0;x‹BEL› p=‹202E›$/,
+    );
   });
 
   test('when not all lines fit, the newest do and the rest is counted', () => {
