@@ -6,6 +6,7 @@ import type { ConfigDesk } from '../config-file/config-desk.ts';
 import type { MainCallHandlers } from '../ipc/guarded-ipc.ts';
 import { readLogFiles } from '../logging/read-log-files.ts';
 import { AppError } from '../support/app-error.ts';
+import type { Updates } from '../updates/updates.ts';
 import type { AppStateStore } from './app-state-store.ts';
 import type { FullCheck } from './full-check.ts';
 import { openLogFolder } from './open-log-folder.ts';
@@ -19,6 +20,7 @@ export interface MainCallParts {
   restartAgent: () => void;
   check: FullCheck;
   bundle: SupportBundle;
+  updates: Pick<Updates, 'check' | 'install' | 'postpone'>;
   /** Reads config.ini anew after a change of ours. */
   followConfig: () => Promise<void>;
   /** Parent of dialogs. */
@@ -48,6 +50,18 @@ export function createMainCalls(parts: MainCallParts): MainCallHandlers {
     },
     'agent.restart': () => {
       parts.restartAgent();
+      return {};
+    },
+    'app.check-for-update': () => {
+      parts.updates.check();
+      return {};
+    },
+    'app.install-update': () => {
+      parts.updates.install();
+      return {};
+    },
+    'app.postpone-update': () => {
+      parts.updates.postpone();
       return {};
     },
     'config.read': () => desk.read(),

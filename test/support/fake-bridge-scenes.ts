@@ -4,6 +4,13 @@ import { calmSnapshot, HOUR, MINUTE, SECOND } from './scenes/calm-studio.ts';
 import { checkClean, checkFailed, checkFound, checkFull, checkRunning, neverChecked } from './scenes/check-scenes.ts';
 import { emptySnapshot, followerSnapshot, largeSnapshot } from './scenes/healthy-scenes.ts';
 import { choosingSnapshot, disabledSnapshot, problemsSnapshot, waitingSnapshot } from './scenes/troubled-scenes.ts';
+import {
+  primaryLeftSnapshot,
+  stoppedUpgradeSnapshot,
+  upgradedSnapshot,
+  upgradeStuckSnapshot,
+  upgradingSnapshot,
+} from './scenes/upgrade-scenes.ts';
 
 /** What the fake bridge can play: five situations every screen is designed for, and the ways an agent can be away. */
 export const SCENES = [
@@ -15,6 +22,11 @@ export const SCENES = [
   'follower',
   'disabled',
   'choosing',
+  'upgrading',
+  'primary-left',
+  'upgrade-stuck',
+  'upgraded',
+  'upgrade-stopped',
   'starting',
   'unresponsive',
   'waiting',
@@ -44,6 +56,7 @@ function around(snapshot: NodeSnapshot | null, nowMs: number): AppState {
     check: neverChecked,
     bundle: null,
     updateReady: null,
+    update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
   };
 }
 
@@ -56,13 +69,30 @@ const BUILD: Record<Scene, (nowMs: number) => AppState | null> = {
   problems: (nowMs) => ({ ...around(problemsSnapshot(nowMs), nowMs), check: checkFound(nowMs) }),
   empty: (nowMs) => around(emptySnapshot(nowMs), nowMs),
   large: (nowMs) => ({ ...around(largeSnapshot(nowMs), nowMs), check: checkFull(nowMs) }),
-  follower: (nowMs) => ({ ...around(followerSnapshot(nowMs), nowMs), check: checkClean(nowMs) }),
+  follower: (nowMs) => ({
+    ...around(followerSnapshot(nowMs), nowMs),
+    check: checkClean(nowMs),
+    updateReady: '0.2.0',
+    update: {
+      state: 'waiting',
+      version: '0.2.0',
+      percent: 0,
+      why: 'It will be installed when no job runs on this node, or when the running ones have ended.',
+      isAsked: false,
+      last: null,
+    },
+  }),
   disabled: (nowMs) => ({
     ...around(disabledSnapshot(nowMs), nowMs),
     bundle: { doing: 'Packing logs/agent.2.log', share: 0.72 },
   }),
   choosing: (nowMs) => around(choosingSnapshot(nowMs), nowMs),
   waiting: (nowMs) => ({ ...around(waitingSnapshot(nowMs), nowMs), check: checkRunning(nowMs) }),
+  upgrading: (nowMs) => around(upgradingSnapshot(nowMs), nowMs),
+  'primary-left': (nowMs) => around(primaryLeftSnapshot(nowMs), nowMs),
+  'upgrade-stuck': (nowMs) => around(upgradeStuckSnapshot(nowMs), nowMs),
+  upgraded: (nowMs) => around(upgradedSnapshot(nowMs), nowMs),
+  'upgrade-stopped': (nowMs) => around(stoppedUpgradeSnapshot(nowMs), nowMs),
   offline: (nowMs) =>
     withAgent(around(calmSnapshot(nowMs - 4 * MINUTE), nowMs), {
       state: 'backing-off',

@@ -1,6 +1,8 @@
+import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import type { LogDirection, LogKeeper } from '../../runtime/log-page.ts';
+import { asciiLower } from '../log/ascii-lower.ts';
 
 /** A record as the log view gets it. */
 export interface ViewedRecord {
@@ -41,6 +43,44 @@ WHERE seq BETWEEN @from AND @to AND level >= @level AND at_ms BETWEEN @fromMs AN
   AND (@mention = '' OR instr(fields, @mention) > 0 OR instr(message, @mention) > 0)
 ORDER BY seq ${order}`;
 
+const NO_LINES: LogKeeper<ViewedRecord> = {
+  nearest: async () => null,
+  instantOf: async () => 0,
+  matching: async () => [],
+};
+
+/** Stored records that can be narrowed. */
+export interface ReadableLog {
+  /** The lines that a filter leaves, for `readLogPage`. */
+  narrowedBy(filter: ViewFilter): LogKeeper<ViewedRecord>;
+  /** Whether another file is at its path now: a damaged one is put aside, and read on it would show the past for ever. */
+  isReplaced(): boolean;
+  close(): void;
+}
+
+const inodeOf = (path: string): bigint | null => statSync(path, { throwIfNoEntry: false, bigint: true })?.ino ?? null;
+
+/**
+ * Opens the log at `path`; null when there is none yet, because its writer has not begun: no file, or one without its tables.
+ * Throws SQLite's errors on a file that cannot be read.
+ */
+export function openStoredLog(path: string): ReadableLog | null {
+  if (inodeOf(path) === null) return null;
+  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: 1_000 });
+  try {
+    const isBegun = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'log_record'").get() !== undefined;
+    if (isBegun) return new StoredLog(database, path);
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+  database.close();
+  return null;
+}
+
+/** A log in which nothing is. */
+export const EMPTY_LOG: ReadableLog = { narrowedBy: () => NO_LINES, isReplaced: () => true, close: () => undefined };
+
 /** A pattern as the log view means it, wherever the lines come from. Throws a SyntaxError when it is none. */
 export const patternOf = (text: string): RegExp => new RegExp(text, 'i');
 
@@ -52,14 +92,17 @@ interface Statements {
 }
 
 /** The file of the log, read beside its writer: WAL keeps the two apart. */
-export class StoredLog {
+class StoredLog implements ReadableLog {
   readonly #database: Database.Database;
+  readonly #path: string;
+  readonly #inode: bigint | null;
   readonly #statements: Record<LogDirection, Statements>;
   readonly #instant: Database.Statement;
 
-  /** Throws SQLite's errors when there is no file, or none that can be read. */
-  constructor(path: string) {
-    this.#database = new Database(path, { readonly: true, fileMustExist: true, timeout: 1_000 });
+  constructor(database: Database.Database, path: string) {
+    this.#database = database;
+    this.#path = path;
+    this.#inode = inodeOf(path);
     const prepare = (sql: string) => this.#database.prepare(sql);
     const hasIndex = prepare("SELECT 1 FROM sqlite_schema WHERE name = 'log_record_grave'").get() !== undefined;
     // named, because SQLite would rather go by the primary key; a file that no agent of this version has opened has none
@@ -87,7 +130,7 @@ export class StoredLog {
       level: filter.minLevel,
       fromMs: filter.fromMs ?? Number.MIN_SAFE_INTEGER,
       toMs: filter.toMs ?? Number.MAX_SAFE_INTEGER,
-      text: filter.isPattern ? '' : filter.text.toLowerCase(),
+      text: filter.isPattern ? '' : asciiLower(filter.text),
       mention: filter.mention ?? '',
     };
     const kind = filter.minLevel >= GRAVE ? 'grave' : 'matching';
@@ -108,6 +151,10 @@ export class StoredLog {
         return found;
       },
     };
+  }
+
+  isReplaced(): boolean {
+    return inodeOf(this.#path) !== this.#inode;
   }
 
   close(): void {

@@ -1,25 +1,32 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { readLogPage } from '../../runtime/log-page.ts';
-import { patternOf, StoredLog } from './stored-log.ts';
+import { EMPTY_LOG, openStoredLog, patternOf, type ReadableLog } from './stored-log.ts';
 import { type PageAsk, type ViewAnswer, viewAskSchema } from './view-messages.ts';
 
 // A thread of its own, so that neither a search through millions of lines nor a pattern that tries for ever holds up the
 // agent. Who asked ends the thread when an answer takes too long.
 
 const { path } = z.object({ path: z.string() }).parse(workerData);
-let log: StoredLog | null = null;
+let log: ReadableLog = EMPTY_LOG;
+
+function opened(): ReadableLog {
+  if (!log.isReplaced()) return log;
+  log.close();
+  log = EMPTY_LOG;
+  log = openStoredLog(path) ?? EMPTY_LOG;
+  return log;
+}
 
 async function readPage({ id, filter, at, limit, withinMs }: PageAsk): Promise<ViewAnswer> {
   const startedMs = performance.now();
   const isLate = () => performance.now() - startedMs > withinMs;
   try {
-    log ??= new StoredLog(path);
-    return { kind: 'page', id, page: await readLogPage(log.narrowedBy(filter), at, { limit, isLate }) };
+    return { kind: 'page', id, page: await readLogPage(opened().narrowedBy(filter), at, { limit, isLate }) };
   } catch (thrown) {
-    // the file may have been put aside and begun anew
-    log?.close();
-    log = null;
+    // the file may be damaged, and about to be put aside
+    log.close();
+    log = EMPTY_LOG;
     return { kind: 'failed', id, reason: thrown instanceof Error ? thrown.message : String(thrown) };
   }
 }

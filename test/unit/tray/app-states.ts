@@ -28,6 +28,7 @@ const member = (name: string, over: Partial<ClusterMember> = {}): ClusterMember 
   isAlive: true,
   isSelf: false,
   lastSeenMs: NOW_MS,
+  startedMs: NOW_MS - 3_600_000,
   runningJobs: 0,
   health: [],
   ...over,
@@ -117,6 +118,7 @@ export function appState(over: Partial<AppState> = {}, node: Partial<NodeSnapsho
     check: { runningSinceMs: null, last: null, failure: '' },
     bundle: null,
     updateReady: null,
+    update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
     ...over,
   };
 }
