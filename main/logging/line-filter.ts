@@ -68,7 +68,8 @@ function compiled(source: string): RegExp {
   try {
     return new RegExp(source, 'i');
   } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message.replace(/^Invalid regular expression: /, '') : '';
+    const why =
+      thrown instanceof Error ? thrown.message.replace(/^Invalid regular expression: (\/.*\/\w*: )?/s, '') : '';
     throw new AppError('pattern-invalid', `This is no regular expression yet: ${why}.`, 'permanent', thrown);
   }
 }

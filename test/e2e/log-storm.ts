@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { ElectronApplication } from '@playwright/test';
 import { type Desktop, type DesktopPlace, openDesktop } from './desktop.ts';
 
-const PROGRAM = fileURLToPath(new URL('../support/log-storm/storm-node.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../bench/buffer-viewer/log-storm-agent.ts', import.meta.url));
 
 /** The application whose agent is a writer of lines, with its window open. The folder is the caller's to remove. */
 export async function openStorm(dir: string): Promise<{ desktop: Desktop; place: DesktopPlace }> {

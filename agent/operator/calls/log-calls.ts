@@ -43,7 +43,8 @@ function assertPattern(text: string): void {
   try {
     new RegExp(text, 'i');
   } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message.replace(/^Invalid regular expression: /, '') : '';
+    const why =
+      thrown instanceof Error ? thrown.message.replace(/^Invalid regular expression: (\/.*\/\w*: )?/s, '') : '';
     throw new IsgError('pattern-invalid', `This is no regular expression yet: ${why}.`, { retry: 'permanent' });
   }
 }

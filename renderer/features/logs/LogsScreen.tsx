@@ -14,8 +14,15 @@ export function LogsScreen() {
   const [tab, setTab] = useState<string | null>(params.tab === 'errors' ? 'errors' : 'lines');
   const name = app?.snapshot?.node.name ?? 'this node';
   const absence = agentAbsence(app?.agent.state);
+  const [workerId, choose] = useState<string | null>(null);
+  const node = { workerId, choose };
+  const other = app?.snapshot?.cluster.members.find((member) => member.workerId === workerId && !member.isSelf);
   const sentence =
-    absence === null ? `What ${name} writes, as it happens.` : `${absence}; this is what ${name} wrote so far.`;
+    absence !== null
+      ? `${absence}; this is what ${name} wrote so far.`
+      : other
+        ? `What ${other.name} wrote, as it comes to the cluster’s database.`
+        : `What ${name} writes, as it happens.`;
   return (
     <div className="isg-fill isg-logs">
       <ScreenHeader sentence={sentence} />
@@ -25,10 +32,10 @@ export function LogsScreen() {
           <Tabs.Tab value="errors">Error log</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="lines" className="isg-log-panel">
-          <LogView storageId={null} label="Log lines" lowestLevel="debug" />
+          <LogView storageId={null} label="Log lines" lowestLevel="debug" node={node} />
         </Tabs.Panel>
         <Tabs.Panel value="errors" className="isg-log-panel">
-          <LogView storageId={null} label="Error log" lowestLevel="error" />
+          <LogView storageId={null} label="Error log" lowestLevel="error" node={node} />
         </Tabs.Panel>
       </Tabs>
     </div>

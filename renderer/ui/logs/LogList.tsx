@@ -5,7 +5,7 @@ import { LogRail } from './LogRail.tsx';
 import { LogRow, logRowId } from './LogRow.tsx';
 import { indexFrom } from './log-buffer.ts';
 import type { LogReader, LogReaderState } from './log-reader.ts';
-import { guessedHeight } from './log-text.ts';
+import { dayOf, guessedHeight } from './log-text.ts';
 import { isSelected, type LineSelection } from './selection-state.ts';
 import { useEndAnchoredList } from './use-end-anchored-list.ts';
 import { useLineChoice } from './use-line-choice.ts';
@@ -88,6 +88,12 @@ function inViewOf(lines: readonly LogLine[], range: { startIndex: number; endInd
   return first && last ? { firstSeq: first.seq, lastSeq: last.seq, atMs: first.atMs } : null;
 }
 
+/** The day of the first line in view, when it is not today: rows say only the time. */
+function DayInView({ line }: { line: LogLine | undefined }) {
+  const day = line === undefined ? null : dayOf(line.atMs);
+  return day === null || day === dayOf(Date.now()) ? null : <div className="isg-log-day">{day}</div>;
+}
+
 /**
  * The virtual, end-anchored list of log lines: a grid whose rows are reached by the arrow keys (use-line-choice.ts). It has
  * the grid's role only while it has rows.
@@ -164,6 +170,7 @@ export function LogList(props: LogListProps) {
           onJump={(share) => reader.jump({ kind: 'share', share })}
         />
       ) : null}
+      <DayInView line={lines[virtualizer.range?.startIndex ?? 0]} />
       {isEmpty ? <div className="isg-log-placeholder">{placeholder}</div> : null}
     </>
   );

@@ -2,7 +2,7 @@ import { memo } from 'react';
 import type { LogLine } from '../../../agent/contract/index.ts';
 import { formatAbsolute } from '../format.ts';
 import { GRID_CELL, gridRow } from '../grid-roles.ts';
-import { fieldsOf, fieldsText, levelWord, timeOfDay } from './log-text.ts';
+import { fieldsOf, fieldsText, levelWord, timeOfDay, visibleText } from './log-text.ts';
 import './logs.css';
 
 /** Tells by DOM id which row has the keyboard (aria-activedescendant). */
@@ -27,7 +27,7 @@ function Unfolded({ line }: { line: LogLine }) {
       </span>
       {fieldsOf(line).map(({ name, value }) => (
         <span key={name} className="isg-log-field">
-          <span className="isg-dim">{name || 'fields'}</span> {value}
+          <span className="isg-dim">{visibleText(name || 'fields')}</span> {visibleText(value)}
         </span>
       ))}
     </span>
@@ -61,8 +61,8 @@ export const LogRow = memo(function LogRow(props: LogRowProps) {
         {levelWord(line.level)}
       </span>
       <span {...GRID_CELL} className="isg-log-text">
-        {line.message}
-        {fields === '' ? null : <span className="isg-dim"> {fields}</span>}
+        <bdi>{visibleText(line.message)}</bdi>
+        {fields === '' ? null : <span className="isg-dim"> {visibleText(fields)}</span>}
         {isUnfolded ? <Unfolded line={line} /> : null}
       </span>
     </div>

@@ -54,7 +54,8 @@ function SearchBox({ text, isPattern, onChange, label }: SearchProps) {
     <Autocomplete
       className="isg-log-search"
       aria-label={label}
-      placeholder={isPattern ? 'Regular expression for message or fields' : 'Search message and fields'}
+      placeholder={isPattern ? 'Regular expression' : 'Search'}
+      title={isPattern ? 'Regular expression for message or fields' : 'Search message and fields'}
       maxLength={200}
       data={searches}
       filter={({ options }) => options}
@@ -192,6 +193,7 @@ export function LogToolbar({
       />
       {range.kind === 'between' ? (
         <span className="isg-log-span">
+          <span className="isg-dim">from</span>
           <Instant label="From" atMs={range.fromMs} onChange={(fromMs) => onChange({ range: { ...range, fromMs } })} />
           <span className="isg-dim">to</span>
           <Instant label="To" atMs={range.toMs} onChange={(toMs) => onChange({ range: { ...range, toMs } })} />

@@ -13,6 +13,7 @@ import { StatusShape } from '../StatusMark.tsx';
 import { followLabel } from './follow-state.ts';
 import { LogList } from './LogList.tsx';
 import { LogToolbar } from './LogToolbar.tsx';
+import type { LogBuffer } from './log-buffer.ts';
 import type { LogFilter, LogLevel } from './log-filter.ts';
 import type { LogReaderState, LogSource } from './log-reader.ts';
 import { exportName, plainText } from './log-text.ts';
@@ -39,31 +40,52 @@ function FilesNotice({ absence, folder }: { absence: string; folder: string }) {
   );
 }
 
-function Placeholder({ state, isNarrow }: { state: LogReaderState; isNarrow: boolean }) {
-  if (!state.isLoaded && state.error !== null) {
-    return (
-      <ErrorNotice
-        cause={state.error}
-        consequence="Log lines cannot be read now."
-        remedy={state.isErrorFinal ? 'Change the search.' : 'It is tried again every 3 s.'}
-        isLive
-      />
-    );
-  }
-  if (!state.isLoaded) return <SkeletonRows rows={12} height={24} label="Reading log lines" />;
-  if (!state.buffer.isWhole) return <EmptyState title="Looking further back">No line found so far.</EmptyState>;
-  if (state.buffer.newerSeq !== null) return <EmptyState title="Looking further on">No line found so far.</EmptyState>;
+interface PlaceholderProps {
+  state: LogReaderState;
+  isNarrow: boolean;
+  isOtherNode: boolean;
+}
+
+function Unreadable({ state: { error, isErrorFinal }, isOtherNode }: Omit<PlaceholderProps, 'isNarrow'>) {
+  const own = isOtherNode ? ' The log of this node can be read meanwhile.' : '';
+  return (
+    <ErrorNotice
+      cause={(error ?? '').replace(/ It is tried again\.$/, '')}
+      consequence={isErrorFinal ? 'No lines are shown until it is changed.' : 'Log lines cannot be read now.'}
+      remedy={isErrorFinal ? 'Change the search.' : `It is tried again every 3 s.${own}`}
+      isLive
+    />
+  );
+}
+
+function Placeholder({ state, isNarrow, isOtherNode }: PlaceholderProps) {
+  const { buffer, isLoaded, error, source } = state;
+  if (!isLoaded && error !== null) return <Unreadable state={state} isOtherNode={isOtherNode} />;
+  if (!isLoaded) return <SkeletonRows rows={12} height={24} label="Reading log lines" />;
+  if (!buffer.isWhole) return <EmptyState title="Looking further back">{searchedWords(buffer)}</EmptyState>;
+  if (source === 'files' && buffer.newerSeq !== null)
+    return <EmptyState title="No line so far back">The log files begin later than that.</EmptyState>;
+  if (buffer.newerSeq !== null) return <EmptyState title="Looking further on">No line found so far.</EmptyState>;
   if (isNarrow) return <EmptyState title="No line matches">Lines that match and arrive now are shown here.</EmptyState>;
   return <EmptyState title="No lines yet">They appear here as the node writes them.</EmptyState>;
+}
+
+/** How much of the log has been searched without a find. */
+function searchedWords({ older, extent }: LogBuffer): string {
+  if (older?.kind !== 'before' || !extent) return 'No line found so far.';
+  const all = extent.lastSeq - extent.firstSeq + 1;
+  const searched = Math.min(all, Math.max(0, extent.lastSeq - older.seq + 1));
+  return `No line found in the newest ${formatCount(searched)} of ${formatCount(all)}.`;
 }
 
 function countWords({ buffer, isLoaded }: LogReaderState): string {
   const first = buffer.lines[0];
   if (!isLoaded || !first) return '';
-  const { extent } = buffer;
-  const all = extent ? ` of a log of ${formatCount(extent.lastSeq - extent.firstSeq + 1)}` : '';
-  const more = buffer.isWhole ? '' : '; older ones above';
-  return `${plural(buffer.lines.length, 'line')} read${all}, since ${formatAbsolute(first.atMs)}${more}`;
+  const { extent, lines } = buffer;
+  const all = extent ? extent.lastSeq - extent.firstSeq + 1 : lines.length;
+  const since = `since ${formatAbsolute(first.atMs)}`;
+  if (all > lines.length) return `${formatCount(lines.length)} of ${formatCount(all)} lines read, ${since}`;
+  return `${plural(lines.length, 'line')}${buffer.isWhole ? '' : ' read'}, ${since}${buffer.isWhole ? '' : '; older ones above'}`;
 }
 
 /** Copies and exports, and says how it went. */
@@ -128,14 +150,14 @@ function FollowButton({
 const END: LogPlace = { kind: 'end' };
 
 /** How the view is narrowed and where it was opened. Narrowing it otherwise leads to the end again. */
-function useOpening(storageId: string | null, lowest: LogLevel) {
+function useOpening(storageId: string | null, lowest: LogLevel, node: ChosenNode | undefined) {
   const widest: LogFilter = {
     minLevel: lowest,
     text: '',
     isPattern: false,
     range: { kind: 'all' },
     storageId,
-    workerId: null,
+    workerId: node?.workerId ?? null,
   };
   const [opening, setOpening] = useState<LogOpening>({ filter: widest, at: END });
   const [change] = useState(
@@ -161,22 +183,31 @@ function useNodes(source: LogSource): { value: string; label: string }[] {
   ];
 }
 
+/** The node whose log is shown, where something outside the view shows it, too. */
+export interface ChosenNode {
+  /** null = this node. */
+  workerId: string | null;
+  choose: (workerId: string | null) => void;
+}
+
 /** Log lines of this node: filter, list that follows its end, copy, export. Fills its parent's height. */
 export function LogView({
   storageId,
   label,
   lowestLevel,
+  node,
 }: {
   /** Only lines about this storage; null = all. */
   storageId: string | null;
   label: string;
   /** `error`: only errors, and no choice of level. */
   lowestLevel: LogLevel;
+  node?: ChosenNode;
 }) {
   const app = useAppState();
   const absence = agentAbsence(app?.agent.state);
   const source = absence === null ? 'agent' : 'files';
-  const { opening, change, showContext } = useOpening(storageId, lowestLevel);
+  const { opening, change, showContext } = useOpening(storageId, lowestLevel, node);
   const { filter } = opening;
   const { reader, state } = useLogReader(source, opening);
   const nodes = useNodes(source);
@@ -192,7 +223,10 @@ export function LogView({
       {absence !== null ? <FilesNotice absence={absence} folder={app?.logFolder ?? ''} /> : null}
       <LogToolbar
         filter={filter}
-        onChange={change}
+        onChange={(part) => {
+          change(part);
+          if (part.workerId !== undefined) node?.choose(part.workerId);
+        }}
         hasLevels={lowestLevel !== 'error'}
         nodes={nodes}
         onJump={(atMs) => reader.jump({ kind: 'time', atMs })}
@@ -206,7 +240,13 @@ export function LogView({
           onSelect={setSelection}
           onCopy={copy}
           endRef={toEnd}
-          placeholder={<Placeholder state={state} isNarrow={isNarrowed(filter, lowestLevel)} />}
+          placeholder={
+            <Placeholder
+              state={state}
+              isNarrow={isNarrowed(filter, lowestLevel)}
+              isOtherNode={filter.workerId !== null}
+            />
+          }
         />
         {hasLines && state.isReadingOlder ? <div className="isg-log-older">Reading older lines</div> : null}
         {hasLines && state.error !== null ? (

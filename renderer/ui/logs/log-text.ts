@@ -10,6 +10,27 @@ export function levelWord(level: LogLevel): string {
   return LEVEL_WORDS[level];
 }
 
+/**
+ * What a reader could not see, or what would change how the text around it is shown: control characters but tab and line
+ * feed, marks of direction, and characters without width.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Of ASCII, by their codes. */
+const CONTROL_NAMES =
+  'NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(
+    ' ',
+  );
+
+/** A text with nothing hidden in it: control characters by name (‹ESC›), others by number (‹202E›). */
+export function visibleText(text: string): string {
+  return text.replaceAll(UNSEEN, (unseen) => {
+    if (unseen === '\t' || unseen === '\n') return unseen;
+    const code = unseen.codePointAt(0) ?? 0;
+    return `‹${CONTROL_NAMES[code] ?? code.toString(16).toUpperCase().padStart(4, '0')}›`;
+  });
+}
+
 const two = (value: number) => String(value).padStart(2, '0');
 
 /** Time of day of this machine with milliseconds, as rows show it. */
@@ -19,8 +40,8 @@ export function timeOfDay(atMs: number): string {
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${millis}`;
 }
 
-/** The day of this machine, as day separators and file names show it: 2026-07-01. */
-function dayOf(atMs: number): string {
+/** The day of this machine, as lists and file names show it: 2026-07-01. */
+export function dayOf(atMs: number): string {
   const at = new Date(atMs);
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
@@ -63,7 +84,7 @@ export function fieldsText(line: Pick<LogLine, 'fields'>): string {
 export function plainLine(line: LogLine): string {
   const fields = fieldsText(line);
   const text = `${new Date(line.atMs).toISOString()} ${line.level.toUpperCase().padEnd(5)} ${line.message}`;
-  return `${text}${fields === '' ? '' : ` ${fields}`}`.replaceAll('\r', '').replaceAll('\n', ' ⏎ ');
+  return visibleText(`${text}${fields === '' ? '' : ` ${fields}`}`.replaceAll('\r', '').replaceAll('\n', ' ⏎ '));
 }
 
 /**

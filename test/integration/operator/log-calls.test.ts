@@ -112,9 +112,9 @@ describe('reading the log', () => {
 
   it('of an empty log, or of a place beyond its ends, is an empty page', async () => {
     // the thread may not have made the file yet
-    await vi.waitFor(async () =>
-      expect(await read()).toEqual({ lines: [], olderSeq: null, newerSeq: null, extent: null }),
-    );
+    const isEmpty = async () =>
+      expect(await read()).toEqual({ lines: [], olderSeq: null, newerSeq: null, extent: null });
+    await vi.waitFor(isEmpty, { timeout: 8_000 });
     put('one');
     expect(words(await read({ at: { kind: 'before', seq: 1 } }))).toEqual([]);
     expect(words(await read({ at: { kind: 'after', seq: 7 } }))).toEqual([]);

@@ -10,6 +10,7 @@ import {
   parseLocalTime,
   plainLine,
   plainText,
+  visibleText,
 } from '../../../../renderer/ui/logs/log-text.ts';
 import { choose, isSelected, selectedOf } from '../../../../renderer/ui/logs/selection-state.ts';
 
@@ -68,6 +69,15 @@ describe('text', () => {
 
   test('one record is one line, whatever is in it', () => {
     expect(plainLine(line({ message: 'a\nb', fields: '{"n":1}' }))).toBe('1970-01-01T00:00:00.000Z INFO  a ⏎ b n=1');
+  });
+
+  test('nothing is hidden in a text: no escape reaches a terminal, and no mark turns round what is read', () => {
+    expect(visibleText('a\u0000b\u0007c\u001b[31m\r\u007f\u0085')).toBe('a‹NUL›b‹BEL›c‹ESC›[31m‹CR›‹007F›‹0085›');
+    expect(visibleText('exe\u202egpj.\u200b\u{e0041}')).toBe('exe‹202E›gpj.‹200B›‹E0041›');
+    expect(visibleText('a\tb\nمرحبا 日本語 🎬')).toBe('a\tb\nمرحبا 日本語 🎬');
+    expect(plainLine(line({ message: '\u001b]0;x\u0007', fields: '{"p":"\\u202e"}' }))).toMatch(
+      /‹ESC›\]0;x‹BEL› p=‹202E›$/,
+    );
   });
 
   test('when not all lines fit, the newest do and the rest is counted', () => {
