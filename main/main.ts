@@ -2,11 +2,15 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { app, safeStorage } from 'electron';
-import { createConfigStore } from './config-file/config-store.ts';
+import { createConfigStore } from '../agent/config-file/config-store.ts';
+import { isServiceHere } from './agent-host/service-adapter.ts';
+import { servicePlace } from './agent-host/service-installed.ts';
 import { openTokenVault } from './config-file/token-vault.ts';
 import { findLocations } from './lifecycle/app-locations.ts';
 import { type RunningApp, startApp } from './lifecycle/start-app.ts';
 import { createMainLog } from './logging/main-log.ts';
+import { noteStart } from './updates/note-start.ts';
+import { memoryFileOf } from './updates/start-updates.ts';
 import { declareAppScheme } from './windows/app-protocol.ts';
 import { guardAllContents } from './windows/guard-contents.ts';
 
@@ -54,6 +58,7 @@ if (app.requestSingleInstanceLock()) begin();
 else app.exit(0);
 
 function begin(): void {
+  const updateStart = noteStart(memoryFileOf(locations.dataDir), app.getVersion(), log);
   declareAppScheme();
   guardAllContents(app, log);
   process.on('unhandledRejection', (thrown) => log.error('Something failed that nobody waited for', { error: thrown }));
@@ -72,11 +77,19 @@ function begin(): void {
   const config = createConfigStore(locations.configPath, () => (vault.has() ? ['auth-token'] : []));
   // read while Electron gets ready: the window waits for nothing then
   const firstCheck = config.check();
+  const service = servicePlace({
+    env: process.env,
+    platform: process.platform,
+    isPackaged: app.isPackaged,
+    isTestBuild,
+  });
+  const serviceLook = isServiceHere(service);
   log.info(`ISG Pro ${app.getVersion()} starts`, { electron: process.versions.electron, dataDir: locations.dataDir });
   app
     .whenReady()
     .then(async () => {
-      running = startApp({ locations, config, vault, firstCheck: await firstCheck, isTestBuild, log });
+      const found = { firstCheck: await firstCheck, isServiceHere: await serviceLook };
+      running = startApp({ locations, config, vault, ...found, service, updateStart, isTestBuild, log });
       if (isWindowWanted) running.showWindow();
     })
     .catch(crash);

@@ -147,6 +147,35 @@ export const AGENT_CALLS = {
    * when no other node is fit. Answers when it has begun; progress and result stand in the snapshot.
    */
   'cluster.drill': { params: none, answer: z.object({ successor: z.string() }) },
+  /**
+   * Asks for the turn to install a new version: one node of the cluster at a time, the leading one last. `isAsked`: a person
+   * wants it now. `node` is the one that is waited for, or on which the version failed.
+   */
+  'update.claim-turn': {
+    params: z.object({ version: z.string().max(100), isAsked: z.boolean() }),
+    answer: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('yours'), turn: z.number() }),
+      z.object({
+        kind: z.literal('not-now'),
+        why: z.enum(['leads', 'another-updates', 'failed-elsewhere']),
+        node: z.string(),
+      }),
+    ]),
+  },
+  /** Keeps the turn; `isInstalling` right before the program is replaced. Not held: nothing may be installed. */
+  'update.hold-turn': {
+    params: z.object({ turn: z.number().int(), isInstalling: z.boolean() }),
+    answer: z.object({ isHeld: z.boolean() }),
+  },
+  /** Gives the turn back (null: there is none) and tells the cluster how the version fared on this node. */
+  'update.end-turn': {
+    params: z.object({
+      turn: z.number().int().nullable(),
+      outcome: z.enum(['given-up', 'installed', 'failed']),
+      version: z.string().max(100),
+    }),
+    answer: done,
+  },
   'settings.read': { params: none, answer: z.object({ rows: z.array(settingRowSchema) }) },
   /** Changes a setting of the node's or the cluster's tier in iconik; null removes it from the tier. */
   'settings.write': {

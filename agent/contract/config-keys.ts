@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MOST_MEGABITS, parseBandwidthSchedule } from './bandwidth-schedule.ts';
 import { TUNABLES } from './tunables.ts';
+import { isUpdateUrl, parseUpdateWindow } from './update-window.ts';
 
 /** A picture box in pixels. */
 export interface Resolution {
@@ -137,6 +138,21 @@ export const CONFIG_KEYS = {
   'direct-transfer-certificate': text.optional(),
   'direct-transfer-key': text.optional(),
   'direct-transfer-ca': text.optional(),
+  'update-url': z
+    .string()
+    .refine(isUpdateUrl, 'must be a URL that begins with https://')
+    .transform((href) => (href.endsWith('/') ? href : `${href}/`))
+    .optional(),
+  'update-check-hours': wholeNumber(1, 720).default(6),
+  'update-window': z
+    .string()
+    .transform((text, context) => {
+      const window = parseUpdateWindow(text);
+      if (window !== null) return window;
+      context.addIssue({ code: 'custom', message: 'must be two times of day such as 22:00-05:30' });
+      return z.NEVER;
+    })
+    .optional(),
   'data-dir': text.optional(),
 } as const;
 

@@ -163,6 +163,20 @@ export const CONFIG_WORDS: Readonly<Record<ConfigKey, ConfigWords>> = {
       'Certificates (PEM file) that are trusted beside those of the system when this node sends or fetches files, for gateways with certificates of your own.',
     default: 'those of the system',
   },
+  'update-url': {
+    explanation:
+      'Folder on a web server (https) where the desktop application looks for new versions of itself; it installs them while no job runs, one node of a cluster at a time.',
+    default: 'no updates',
+  },
+  'update-check-hours': {
+    explanation: 'How often the desktop application looks for a new version, in hours.',
+    default: '6',
+  },
+  'update-window': {
+    explanation:
+      'Hours of the day, by the local clock, in which a new version may be installed by itself, such as 22:00-05:30.',
+    default: 'at any time',
+  },
   'data-dir': {
     explanation: 'Folder for logs, cache and the embedded database of this node.',
     default: 'the application data folder of the user or system',

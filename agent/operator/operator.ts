@@ -1,4 +1,5 @@
 import type { LogView } from '../cache/log-view/log-view.ts';
+import { UpdateTurns } from '../cluster/update-turn/update-turns.ts';
 import type { AgentCallHandlers, Diagnosis } from '../contract/index.ts';
 import { createDatabase } from '../db/database.ts';
 import type { ParentLink } from '../link/parent-link.ts';
@@ -11,6 +12,7 @@ import { logCalls } from './calls/log-calls.ts';
 import { nodeCalls } from './calls/node-calls.ts';
 import { settingsCalls } from './calls/settings-calls.ts';
 import { setupCalls } from './calls/setup-calls.ts';
+import { updateCalls } from './calls/update-calls.ts';
 import { FigureReader } from './figures.ts';
 import { LeaderlessWatch } from './leaderless-watch.ts';
 import type { NodeObserver, RunningNode } from './operated-node.ts';
@@ -41,6 +43,7 @@ interface Running {
   parts: RunningNode;
   database: Database;
   figures: FigureReader;
+  turns: UpdateTurns;
 }
 
 async function letGo(running: Running | null): Promise<void> {
@@ -104,7 +107,8 @@ export class Operator implements NodeObserver {
     // A node that was restarted in this process leaves those of its earlier life behind.
     void letGo(this.#running);
     this.#isStopping = false;
-    this.#running = { parts, database, figures };
+    const turns = new UpdateTurns(database, parts.self.workerId, systemClock);
+    this.#running = { parts, database, figures, turns };
     figures.start();
     this.#options.link.serve(this.#handlers());
     this.#feed.hurry();
@@ -170,6 +174,13 @@ export class Operator implements NodeObserver {
 function runningCalls({
   parts,
   database,
+  turns,
 }: Running): Omit<AgentCallHandlers, `setup.${string}` | 'logs.read' | 'doctor.run'> {
-  return { ...jobCalls(database), ...fileCalls(database), ...nodeCalls(parts), ...settingsCalls(parts) };
+  return {
+    ...jobCalls(database),
+    ...fileCalls(database),
+    ...nodeCalls(parts),
+    ...settingsCalls(parts),
+    ...updateCalls(parts, turns),
+  };
 }

@@ -6,8 +6,10 @@ import type { ConfigDesk } from '../config-file/config-desk.ts';
 import type { MainCallHandlers } from '../ipc/guarded-ipc.ts';
 import { readLogFiles } from '../logging/read-log-files.ts';
 import { AppError } from '../support/app-error.ts';
+import type { Updates } from '../updates/updates.ts';
 import type { AppStateStore } from './app-state-store.ts';
 import type { FullCheck } from './full-check.ts';
+import { openLogFolder } from './open-log-folder.ts';
 import { bundleName, type SupportBundle } from './support-bundle.ts';
 
 /** What main's own calls work on. */
@@ -18,6 +20,7 @@ export interface MainCallParts {
   restartAgent: () => void;
   check: FullCheck;
   bundle: SupportBundle;
+  updates: Pick<Updates, 'check' | 'install' | 'postpone'>;
   /** Reads config.ini anew after a change of ours. */
   followConfig: () => Promise<void>;
   /** Parent of dialogs. */
@@ -29,7 +32,7 @@ export function createMainCalls(parts: MainCallParts): MainCallHandlers {
   const { store, desk, logFolder } = parts;
   return {
     'app.state': () => store.get(),
-    'app.open-log-folder': () => openFolder(logFolder),
+    'app.open-log-folder': () => openLogFolder(logFolder),
     'app.copy-text': async ({ text }) => {
       await clipboard.writeText(text);
       return {};
@@ -49,6 +52,18 @@ export function createMainCalls(parts: MainCallParts): MainCallHandlers {
       parts.restartAgent();
       return {};
     },
+    'app.check-for-update': () => {
+      parts.updates.check();
+      return {};
+    },
+    'app.install-update': () => {
+      parts.updates.install();
+      return {};
+    },
+    'app.postpone-update': () => {
+      parts.updates.postpone();
+      return {};
+    },
     'config.read': () => desk.read(),
     'config.write': async (params) => {
       const written = await desk.write(params);
@@ -62,12 +77,6 @@ export function createMainCalls(parts: MainCallParts): MainCallHandlers {
     },
     'logs.read-files': (request) => readLogFiles(logFolder, request),
   };
-}
-
-async function openFolder(folder: string): Promise<Record<string, never>> {
-  const why = await shell.openPath(folder);
-  if (why === '') return {};
-  throw new AppError('folder-not-opened', `The folder ${folder} could not be opened: ${why}`, 'transient');
 }
 
 async function exportText(window: BaseWindow | null, suggestedName: string, text: string): Promise<{ saved: boolean }> {

@@ -86,6 +86,8 @@ function findings(state: AppState): Finding[] {
 
 function agentFindings({ agent }: AppState): Finding[] {
   const common = { body: agent.reason, screen: 'diagnostics', lastsMs: LASTS_MS.agent };
+  if (agent.service?.at === 'not-running')
+    return [{ key: 'agent-service', title: 'The service of ISG Pro is not running', ...common }];
   if (agent.state === 'gave-up-for-now')
     return [{ key: 'agent-gave-up', title: 'The agent of ISG Pro keeps ending', ...common }];
   // Stopped by its exit code, not by a person: an end of its own left the code.
@@ -95,13 +97,25 @@ function agentFindings({ agent }: AppState): Finding[] {
   return [];
 }
 
-function updateFindings({ updateReady }: AppState): Finding[] {
+function updateFindings({ updateReady, update }: AppState): Finding[] {
+  const { last } = update;
+  if (update.state === 'rolling-back') {
+    const title = `ISG Pro ${update.version} does not work`;
+    const body = 'The version before it is put back.';
+    return [{ key: `update-back-${update.version}`, title, body, screen: 'overview', lastsMs: LASTS_MS.update }];
+  }
+  // told at the first start of the version that came back
+  if (last?.outcome === 'rolled-back' && updateReady === null) {
+    const title = `Version ${last.from} of ISG Pro is back`;
+    const body = `Version ${last.version} did not work on this computer. ${last.why}`;
+    return [{ key: `update-back-${last.version}`, title, body, screen: 'overview', lastsMs: LASTS_MS.update }];
+  }
   if (updateReady === null) return [];
   return [
     {
       key: `update-${updateReady}`,
       title: `ISG Pro ${updateReady} is ready`,
-      body: 'It is installed when ISG Pro quits. Running jobs are taken up again afterwards.',
+      body: 'It is installed when no job runs on this node. Open ISG Pro to install it now or later.',
       screen: 'overview',
       lastsMs: LASTS_MS.update,
     },

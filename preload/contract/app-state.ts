@@ -6,6 +6,15 @@ import { diagnosisSchema, nodeSnapshotSchema } from '../../agent/contract/index.
  * `tray-model.ts` and every screen derive from it.
  */
 
+/** How this application stands with the system service that runs the node in its place. */
+const serviceStandingSchema = z.object({
+  at: z.enum(['connecting', 'attached', 'not-running', 'forbidden', 'other-version', 'removed']),
+  /** In one short sentence, for tray and headlines. */
+  sentence: z.string(),
+  /** Words of the button that starts something by hand; null when that could do nothing. */
+  restart: z.string().nullable(),
+});
+
 /** State of the supervised agent (main/agent-host). */
 export const agentStateSchema = z.object({
   state: z.enum(['stopped', 'starting', 'running', 'unresponsive', 'backing-off', 'stopping', 'gave-up-for-now']),
@@ -19,6 +28,8 @@ export const agentStateSchema = z.object({
   lastExitCode: z.number().nullable(),
   /** Last lines of the agent's standard error, for the reason of a failure. */
   lastWords: z.array(z.string()),
+  /** Absent for an agent that this application runs itself. */
+  service: serviceStandingSchema.optional(),
 });
 /** State of the supervised agent. */
 export type AgentState = z.infer<typeof agentStateSchema>;
@@ -37,6 +48,42 @@ export type CheckState = z.infer<typeof checkStateSchema>;
 
 /** A support bundle that is being made: what it does now, and how much of it is done, from 0 to 1. */
 const bundleStateSchema = z.object({ doing: z.string(), share: z.number().min(0).max(1) });
+
+/** Updates of this program (main/updates). */
+export const updateStateSchema = z.object({
+  state: z.enum([
+    'off',
+    'idle',
+    'checking',
+    'downloading',
+    'ready',
+    'waiting',
+    'draining',
+    'installing',
+    'confirming',
+    'rolling-back',
+  ]),
+  /** The version that is found, loaded, installed or confirmed; null when there is none. */
+  version: z.string().nullable(),
+  /** Of the download, 0 to 100. */
+  percent: z.number(),
+  /** What it waits for, why it is off, or what failed, in words; empty when there is nothing to say. */
+  why: z.string(),
+  /** Whether a person asked to install it now. */
+  isAsked: z.boolean(),
+  /** How the last installation ended; null when none is known. */
+  last: z
+    .object({
+      outcome: z.enum(['updated', 'rolled-back', 'not-installed', 'failed']),
+      version: z.string(),
+      from: z.string(),
+      why: z.string(),
+      atMs: z.number(),
+    })
+    .nullable(),
+});
+/** Updates of this program. */
+export type UpdateView = z.infer<typeof updateStateSchema>;
 
 /** What the window and the tray are drawn from. */
 export const appStateSchema = z.object({
@@ -58,6 +105,7 @@ export const appStateSchema = z.object({
   bundle: bundleStateSchema.nullable(),
   /** Version of an update that is ready to install; null when none. */
   updateReady: z.string().nullable(),
+  update: updateStateSchema,
 });
 /** What the window and the tray are drawn from. */
 export type AppState = z.infer<typeof appStateSchema>;

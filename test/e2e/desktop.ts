@@ -47,6 +47,8 @@ export interface DesktopPlace {
   agentNode?: string;
   /** Executable of an installed application; default: the application as built, in a bare Electron. */
   installed?: string;
+  /** Where a system service is looked for; default: a place where there is none. */
+  serviceSocket?: string;
 }
 
 /** How the built application is started. */
@@ -61,6 +63,7 @@ export function desktopCommand(place: DesktopPlace) {
       ISG_PRO_CONFIG: place.configPath,
       ISG_PRO_DATA_DIR: place.dataDir,
       ISG_PRO_AGENT_NODE: place.agentNode ?? process.execPath,
+      ISG_PRO_SERVICE_SOCKET: place.serviceSocket ?? join(place.userDataDir, 'no-service', 'agent.sock'),
     },
   };
 }

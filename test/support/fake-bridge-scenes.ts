@@ -56,6 +56,7 @@ function around(snapshot: NodeSnapshot | null, nowMs: number): AppState {
     check: neverChecked,
     bundle: null,
     updateReady: null,
+    update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
   };
 }
 
@@ -68,7 +69,19 @@ const BUILD: Record<Scene, (nowMs: number) => AppState | null> = {
   problems: (nowMs) => ({ ...around(problemsSnapshot(nowMs), nowMs), check: checkFound(nowMs) }),
   empty: (nowMs) => around(emptySnapshot(nowMs), nowMs),
   large: (nowMs) => ({ ...around(largeSnapshot(nowMs), nowMs), check: checkFull(nowMs) }),
-  follower: (nowMs) => ({ ...around(followerSnapshot(nowMs), nowMs), check: checkClean(nowMs) }),
+  follower: (nowMs) => ({
+    ...around(followerSnapshot(nowMs), nowMs),
+    check: checkClean(nowMs),
+    updateReady: '0.2.0',
+    update: {
+      state: 'waiting',
+      version: '0.2.0',
+      percent: 0,
+      why: 'It will be installed when no job runs on this node, or when the running ones have ended.',
+      isAsked: false,
+      last: null,
+    },
+  }),
   disabled: (nowMs) => ({
     ...around(disabledSnapshot(nowMs), nowMs),
     bundle: { doing: 'Packing logs/agent.2.log', share: 0.72 },

@@ -140,6 +140,12 @@ function agentHandlers(scene: Scene, nowMs: () => number) {
     'node.resume': done,
     'cluster.set-enabled': done,
     'cluster.drill': () => ({ successor: 'node-b' }),
+    'update.claim-turn': () => ({ kind: 'yours', turn: 1 }),
+    'update.hold-turn': () => ({ isHeld: true }),
+    'update.end-turn': () => ({}),
+    'app.check-for-update': () => ({}),
+    'app.install-update': () => ({}),
+    'app.postpone-update': () => ({}),
     'settings.read': () => ({ rows: settingRows() }),
     'settings.write': done,
     'setup.look': () => ({

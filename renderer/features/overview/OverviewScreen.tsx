@@ -16,6 +16,7 @@ import { RunningJobs } from './RunningJobs.tsx';
 import { roleCards } from './role-cards.ts';
 import { StorageList } from './StorageList.tsx';
 import { ThroughputPlot } from './ThroughputPlot.tsx';
+import { UpdateNotice } from './UpdateNotice.tsx';
 import './overview.css';
 
 function OverviewSkeleton() {
@@ -93,6 +94,7 @@ export function OverviewScreen() {
           </Button>
         )}
       </ScreenHeader>
+      <UpdateNotice state={state} />
       <Findings state={state} />
       {snapshot !== null && !snapshot.phase.startsWith('waiting') ? (
         <OverviewData snapshot={snapshot} fresh={fresh} />

@@ -21,6 +21,9 @@ export function Footer({ state, fresh }: { state: AppState; fresh: Freshness }) 
       <span>
         Version {state.appVersion}
         {state.updateReady === null ? null : ` · ${state.updateReady} is ready to install`}
+        {state.update.state === 'downloading'
+          ? ` · fetching ${state.update.version} (${state.update.percent} %)`
+          : null}
       </span>
       {node ? (
         <>

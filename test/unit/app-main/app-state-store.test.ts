@@ -16,6 +16,7 @@ const INITIAL: AppState = {
   check: { runningSinceMs: null, last: null, failure: '' },
   bundle: null,
   updateReady: null,
+  update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
 };
 
 /** A clock that moves only when told. */

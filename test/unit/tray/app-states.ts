@@ -118,6 +118,7 @@ export function appState(over: Partial<AppState> = {}, node: Partial<NodeSnapsho
     check: { runningSinceMs: null, last: null, failure: '' },
     bundle: null,
     updateReady: null,
+    update: { state: 'off', version: null, percent: 0, why: '', isAsked: false, last: null },
     ...over,
   };
 }

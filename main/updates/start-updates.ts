@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { app } from 'electron';
+import type { ConfigStore } from '../../agent/config-file/config-store.ts';
+import type { AgentHost } from '../agent-host/agent-host.ts';
+import type { AppStateStore } from '../lifecycle/app-state-store.ts';
+import type { Log } from '../logging/main-log.ts';
+import type { Installer } from './installer.ts';
+import type { UpdateStart } from './start-plan.ts';
+import { type UpdateChoice, updateChoice } from './update-settings.ts';
+import { createUpdates, type Updates } from './updates.ts';
+
+/** What updates of the application need of it. */
+export interface StartUpdatesParts {
+  config: Pick<ConfigStore, 'readValues'>;
+  host: AgentHost;
+  store: AppStateStore;
+  locations: { dataDir: string };
+  updateStart: UpdateStart;
+  isTestBuild: boolean;
+  log: Log;
+}
+
+/** Where it is remembered how the last update went. */
+export const memoryFileOf = (dataDir: string): string => join(dataDir, 'updates', 'update.json');
+
+/** Connects updates to Electron and begins them. */
+export function startUpdates(parts: StartUpdatesParts): Updates {
+  const { config, host, store, isTestBuild, log } = parts;
+  const { dataDir } = parts.locations;
+  const folder = join(dataDir, 'updates');
+  const isFromSource = !app.isPackaged;
+  const mayUseLoopback = isTestBuild || isFromSource;
+  const updates = createUpdates({
+    installer: lazyInstaller(async () => {
+      // loaded when it is needed: most starts of the window do not need it
+      const { createElectronInstaller } = await import('./electron-installer.ts');
+      return createElectronInstaller({ folder, mayUseLoopback, log });
+    }),
+    host,
+    store,
+    readChoice: async () => {
+      const choice = updateChoice(await config.readValues(), mayUseLoopback);
+      return isFromSource && process.env.ISG_PRO_TEST_UPDATES !== '1' ? fromSource(choice) : choice;
+    },
+    memoryFile: memoryFileOf(dataDir),
+    begin: parts.updateStart,
+    version: app.getVersion(),
+    old: { platform: process.platform, env: process.env, folder, resourcesPath: process.resourcesPath },
+    args: process.argv.slice(1),
+    exit: () => app.exit(0),
+    log,
+  });
+  void updates.follow().catch((thrown: unknown) => log.warn('Updates did not begin', { error: thrown }));
+  return updates;
+}
+
+function fromSource(choice: UpdateChoice): UpdateChoice {
+  const why = choice.feed === null ? choice.why : 'A program that runs from its source is not updated by itself.';
+  return { ...choice, feed: null, why };
+}
+
+/** An installer that is made at its first check. */
+function lazyInstaller(load: () => Promise<Installer>): Installer {
+  let loaded: Installer | null = null;
+  const get = async () => {
+    loaded ??= await load();
+    return loaded;
+  };
+  return {
+    check: async (feed) => (await get()).check(feed),
+    download: async (onPercent) => (await get()).download(onPercent),
+    canInstallAlone: () => loaded?.canInstallAlone() ?? false,
+    install: () => {
+      if (loaded === null) throw new Error('nothing has been fetched');
+      loaded.install();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { draining } from './draining-state.ts';
+import {
+  MINUTE_MS,
+  type NodeFacts,
+  stay,
+  UPDATE_LIMITS,
+  type UpdateEvent,
+  type UpdateSettings,
+  type UpdateState,
+  type UpdateStep,
+} from './update-model.ts';
+import { waiting, waitingFor } from './waiting-state.ts';
+
+/**
+ * The life of an update on this node (README.md has the drawing). Pure: time and what is known of the node come in as
+ * `facts` with every event; what is to be done goes out as commands.
+ */
+
+/** The next state and what is to be done. */
+export function nextUpdate(
+  state: UpdateState,
+  event: UpdateEvent,
+  facts: NodeFacts,
+  settings: UpdateSettings,
+): UpdateStep {
+  if (event.kind === 'feed-off') return feedOff(state, event.why);
+  switch (state.state) {
+    case 'off':
+      return event.kind === 'feed-on' ? stay({ state: 'idle', why: '', nextCheckMs: facts.nowMs }) : stay(state);
+    case 'idle':
+      return idle(state, event, facts);
+    case 'checking':
+      return checking(state, event, facts, settings);
+    case 'downloading':
+      return downloading(state, event, facts, settings);
+    case 'ready':
+      return stay(waitingFor(state.version, state.hasFailedHere, facts.nowMs + settings.checkMs));
+    case 'waiting':
+      return waiting(state, event, facts, settings);
+    case 'draining':
+      return draining(state, event, facts);
+    case 'installing':
+      return installing(state, event, facts, settings);
+    case 'confirming':
+      return confirming(state, event, facts, settings);
+    case 'rolling-back':
+      if (event.kind !== 'roll-back-failed') return stay(state);
+      return stay({ state: 'idle', why: event.why, nextCheckMs: facts.nowMs + settings.checkMs });
+  }
+}
+
+/** Only what nobody depends on yet is dropped. */
+function feedOff(state: UpdateState, why: string): UpdateStep {
+  const isDropped = ['off', 'idle', 'checking', 'downloading', 'ready', 'waiting'].includes(state.state);
+  if (!isDropped) return stay(state);
+  const isWanted = state.state === 'waiting' && state.isClaiming;
+  return isWanted ? stay(state) : stay({ state: 'off', why });
+}
+
+function idle(state: UpdateState & { state: 'idle' }, event: UpdateEvent, { nowMs }: NodeFacts): UpdateStep {
+  const isDue = event.kind === 'tick' && nowMs >= state.nextCheckMs;
+  return isDue || event.kind === 'check-asked'
+    ? { state: { state: 'checking' }, commands: [{ do: 'check' }] }
+    : stay(state);
+}
+
+function checking(
+  state: UpdateState,
+  event: UpdateEvent,
+  { nowMs }: NodeFacts,
+  { checkMs }: UpdateSettings,
+): UpdateStep {
+  if (event.kind === 'found')
+    return { state: { state: 'downloading', version: event.version, percent: 0 }, commands: [{ do: 'download' }] };
+  if (event.kind === 'none') return stay({ state: 'idle', why: '', nextCheckMs: nowMs + checkMs });
+  if (event.kind === 'failed') return stay({ state: 'idle', why: event.why, nextCheckMs: nowMs + checkMs });
+  return stay(state);
+}
+
+function downloading(
+  state: UpdateState & { state: 'downloading' },
+  event: UpdateEvent,
+  { nowMs }: NodeFacts,
+  { checkMs }: UpdateSettings,
+): UpdateStep {
+  if (event.kind === 'progress') return stay({ ...state, percent: Math.min(100, Math.max(0, event.percent)) });
+  if (event.kind === 'downloaded')
+    return stay({ state: 'ready', version: event.version, hasFailedHere: event.hasFailedHere });
+  if (event.kind === 'failed') return stay({ state: 'idle', why: event.why, nextCheckMs: nowMs + checkMs });
+  return stay(state);
+}
+
+function installing(
+  state: UpdateState & { state: 'installing' },
+  event: UpdateEvent,
+  { nowMs }: NodeFacts,
+  { checkMs }: UpdateSettings,
+): UpdateStep {
+  if (event.kind !== 'install-failed') return stay(state);
+  const { version, turn } = state;
+  return {
+    state: { state: 'idle', why: event.why, nextCheckMs: nowMs + checkMs },
+    commands: [{ do: 'start-agent' }, { do: 'report', turn, outcome: 'given-up', version }],
+  };
+}
+
+function confirming(
+  state: UpdateState & { state: 'confirming' },
+  event: UpdateEvent,
+  { nowMs, agent }: NodeFacts,
+  { checkMs }: UpdateSettings,
+): UpdateStep {
+  if (event.kind !== 'tick') return stay(state);
+  const { version, turn } = state;
+  const upSinceMs = agent === 'down' ? null : (state.upSinceMs ?? nowMs);
+  if (upSinceMs !== null && nowMs - upSinceMs >= UPDATE_LIMITS.stableMs) {
+    return {
+      state: { state: 'idle', why: '', nextCheckMs: nowMs + checkMs },
+      commands: [
+        { do: 'confirm', version },
+        { do: 'report', turn, outcome: 'installed', version },
+      ],
+    };
+  }
+  if (nowMs > state.untilMs) {
+    const why = `Its agent was not ready within ${UPDATE_LIMITS.confirmMs / MINUTE_MS} minutes.`;
+    return { state: { state: 'rolling-back', version, turn, why }, commands: [{ do: 'roll-back', version, why }] };
+  }
+  if (turn === null || agent !== 'up' || nowMs - state.heldMs < UPDATE_LIMITS.holdMs)
+    return stay({ ...state, upSinceMs });
+  return { state: { ...state, upSinceMs, heldMs: nowMs }, commands: [{ do: 'hold', turn, isInstalling: true }] };
+}
