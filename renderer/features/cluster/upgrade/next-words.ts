@@ -73,8 +73,8 @@ function install({ member }: NodeStep, { plan, way, enabled, nowMs }: Situation)
   const version = plan.phase === 'ready' ? 'the newer version' : plan.target;
   const stopped = isSilent(member) ? `It stopped ${formatRelative(lastSeenMs, nowMs)}.` : null;
   const how = isSelf
-    ? 'Run its installer on this machine. This window closes meanwhile, and shows how far the upgrade is when it opens again.'
-    : `Run its installer on ${host}; on a server without a window replace the agent and start it.`;
+    ? 'Run its installer on this machine, or install the update that the overview offers. This window closes meanwhile, and shows how far the upgrade is when it opens again.'
+    : `Run its installer on ${host}, or install the update that its window offers. On a server without a window replace the agent and start it.`;
   const isOpenEnd = plan.phase === 'ready' && way === 'all-stopped' && !enabled;
   const orDone = isOpenEnd ? 'If all nodes have the version you want, enable the cluster.' : null;
   return say(`Install ${version} on ${isSelf ? `this node, ${name}` : name}`, [stopped, how, orDone], {
