@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { nodeSnapshotSchema, type StorageState } from '../../contract/index.ts';
+import { nodeSnapshotSchema } from '../../contract/index.ts';
 
 /** What a node leaves in its data folder for whoever asks on this machine: `npm run agent -- --status`. */
 const statusSchema = z.object({
@@ -38,12 +38,6 @@ function ageWords(ageMs: number): string {
   return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }
 
-function storageWords({ name, mountPoint, files, scans, lastScanEndedMs }: StorageState): string {
-  const counted = Object.entries(files).map(([state, count]) => `${count} ${state}`);
-  const scanned = !scans ? ' (scanning is off)' : lastScanEndedMs === null ? ' (not scanned yet)' : '';
-  return `Storage ${name} at ${mountPoint}: ${counted.length === 0 ? 'no files' : counted.join(', ')}${scanned}`;
-}
-
 /** The status in words, one fact a line. Pure. */
 export function statusWords(status: LocalStatus, nowMs: number): string[] {
   const { snapshot, pid, log } = status;
@@ -60,7 +54,6 @@ export function statusWords(status: LocalStatus, nowMs: number): string[] {
       ({ role, state, running, limit, why }) =>
         `${role}: ${state}, ${running} of ${limit} running${why === '' ? '' : ` (${why})`}`,
     ),
-    ...snapshot.storages.map(storageWords),
     ...checks.map(
       ({ check, status: verdict, reason }) => `Check ${check}: ${verdict}${reason === '' ? '' : ` (${reason})`}`,
     ),

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterEach, expect, it } from 'vitest';
-import type { NodeSnapshot, StorageState } from '../../../agent/contract/index.ts';
+import type { NodeSnapshot } from '../../../agent/contract/index.ts';
 import { type MetricsListener, startMetricsListener } from '../../../agent/operator/local-status/metrics-listener.ts';
 import { metricsOf } from '../../../agent/operator/local-status/metrics-text.ts';
 import { statusWords } from '../../../agent/operator/local-status/status-file.ts';
@@ -97,28 +97,4 @@ it('the status in words says how old it is, and when nobody keeps it fresh', () 
   expect(statusWords(status, 601_000)[0]).toBe(
     'This node was running 10 min ago (process 5, version 1.2.3). The agent does not run now, or hangs.',
   );
-});
-
-it('the status on the command line counts the files of each storage, so that a server shows its first one', () => {
-  const storage: StorageState = {
-    id: 's',
-    name: 'NAS Post',
-    mountPoint: '/mnt/nas',
-    health: { check: 'storage:s', status: 'ok', reason: '', remedy: '' },
-    files: { ingested: 1, growing: 2 },
-    folders: 0,
-    lastScanEndedMs: 900,
-    lastScanSeconds: 1,
-    scanning: null,
-    problem: null,
-    scans: true,
-    settings: {},
-  };
-  const lineOf = (over: Partial<StorageState>) => {
-    const snapshot = { ...leading, storages: [{ ...storage, ...over }] };
-    const lines = statusWords({ pid: 5, snapshot, log: { waitingRecords: 0, bytes: 1 } }, 2_000);
-    return lines.find((line) => line.startsWith('Storage '));
-  };
-  expect(lineOf({})).toBe('Storage NAS Post at /mnt/nas: 1 ingested, 2 growing');
-  expect(lineOf({ files: {}, lastScanEndedMs: null })).toBe('Storage NAS Post at /mnt/nas: no files (not scanned yet)');
 });
