@@ -59,7 +59,7 @@ export const memberSchema = z.object({
   /** Database time of the last heartbeat, milliseconds since the epoch; for display only. */
   lastSeenMs: z.number(),
   /** When its present or last run began, database time, milliseconds since the epoch; null until it was read. For display only. */
-  startedMs: z.number().nullable(),
+  startedMs: z.number().nullable().default(null),
   runningJobs: z.number(),
   health: z.array(checkResultSchema),
 });

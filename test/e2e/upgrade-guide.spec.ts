@@ -141,5 +141,5 @@ test('the Primary comes last: this window hands the lead over by its button, and
   await expect(dialog).toContainText('This node hands leadership over');
   await dialog.getByRole('button', { name: 'Pause this node' }).click();
   await expect(step('node-a')).toContainText('At rest: install now', { timeout: 20_000 });
-  await expect(next()).toContainText('Run its installer on this machine.');
+  await expect(next()).toContainText('Run its installer on this machine');
 });

@@ -73,7 +73,8 @@ function toRow(job: ListedJob): JobRow {
     priority: job.priority,
     attempts: job.attempts,
     progress: job.progress,
-    note: job.progress_note || why,
+    // what it was at last is no news of a job that is through
+    note: (job.state === 'done' ? '' : job.progress_note) || why,
     nodeName: job.node_name,
     createdMs: job.created_ms,
     startedMs: job.started_ms,

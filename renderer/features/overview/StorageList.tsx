@@ -43,7 +43,11 @@ function StorageRow({ storage, isLive }: { storage: StorageState; isLive: boolea
         ))}
       </div>
       <div className="isg-bar-words">
-        {segments.length === 0 ? <span className="isg-dim">No files found yet</span> : null}
+        {segments.length === 0 ? (
+          <span className="isg-dim">
+            No files found yet in <span className="isg-mono">{storage.mountPoint}</span>
+          </span>
+        ) : null}
         {segments.map(({ kind, files }) => (
           <span key={kind}>
             <i className={`isg-bar-key isg-bar-${kind}`} aria-hidden />

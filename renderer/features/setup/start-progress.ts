@@ -61,7 +61,9 @@ function runningSentence(state: AppState | null): string {
   if (!snapshot) return 'This node runs.';
   const storages = snapshot.storages.length === 1 ? 'one storage' : `${snapshot.storages.length} storages`;
   const where = snapshot.cluster.name === '' ? '' : ` in the cluster ${snapshot.cluster.name}`;
-  return `${snapshot.node.name || 'This node'} runs${where} and serves ${storages}.`;
+  const [only] = snapshot.storages.length === 1 ? snapshot.storages : [];
+  const then = only?.scans ? ` What is put into ${only.mountPoint} appears in iconik by itself.` : '';
+  return `${snapshot.node.name || 'This node'} runs${where} and serves ${storages}.${then}`;
 }
 
 /** Derives the last step from the state. Pure. `writtenMs` is when config.ini was written, by this machine. */

@@ -80,6 +80,14 @@ describe('the list of jobs', () => {
     expect({ total, nextCursor }).toEqual({ total: 2, nextCursor: null });
   });
 
+  it('does not say of a job that is through what it was doing last', async () => {
+    const [done, failed] = [await insert({ state: 'done' }), await insert({ state: 'failed' })];
+    await test.database.execute(`UPDATE job SET progress_note = 'sending keyframes'`, []);
+    const { rows } = await list();
+    const notes = new Map(rows.map(({ jobId, note }) => [jobId, note]));
+    expect([notes.get(done), notes.get(failed)]).toEqual(['', 'sending keyframes']);
+  });
+
   it('is narrowed by role, state, storage and text, each and together', async () => {
     const wanted = await insert({
       state: 'failed',

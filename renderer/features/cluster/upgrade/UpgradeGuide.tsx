@@ -28,7 +28,8 @@ function WayWords({ way }: { way: UpgradeWay }) {
       <Term meaning="A paused node finishes its jobs and takes no new ones, until it is resumed or restarted.">
         paused
       </Term>
-      , gets the new version and comes back before the next one goes.
+      , gets the new version and comes back before the next one goes. Nodes that install updates by themselves also go
+      one at a time, the Primary last: then there is nothing to do here but to watch.
     </p>
   ) : (
     <p>

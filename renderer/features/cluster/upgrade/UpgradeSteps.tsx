@@ -93,7 +93,7 @@ export function UpgradeSteps({ plan, nowMs }: { plan: UpgradePlan; nowMs: number
               data-testid={`upgrade-step-${keyOf(step)}`}
             >
               {step.kind === 'node' ? <NodeLine step={step} target={plan.target} /> : <ClusterLine step={step} />}
-              <StageMark stage={step.stage} word={stageWord(step, nowMs)} />
+              <StageMark stage={step.stage} word={stageWord(step, plan, nowMs)} />
             </li>
           );
         })}

@@ -39,15 +39,27 @@ const say = (
   ...rest,
 });
 
-function pauseNode(member: ClusterMember, isFirst: boolean): NextWords {
-  const { name, host, runningJobs, isSelf, isLeader } = member;
-  const does = isLeader ? 'hand over the lead and pause' : 'pause';
+const mayTakeLead = (plan: UpgradePlan, member: ClusterMember): boolean =>
+  plan.steps.some(
+    (step) =>
+      step.kind === 'node' &&
+      step.member !== member &&
+      !isSilent(step.member) &&
+      step.member.availability === 'available' &&
+      step.member.roles.includes('MAIN'),
+  );
+
+function pauseNode(member: ClusterMember, plan: UpgradePlan): NextWords {
+  const { name, host, runningJobs, isSelf } = member;
+  const isFirst = plan.phase === 'ready';
+  const handsOver = member.isLeader && mayTakeLead(plan, member);
+  const does = handsOver ? 'hand over the lead and pause' : 'pause';
   const title = `${isFirst ? `With a newer version at hand, ${does}` : does.charAt(0).toUpperCase() + does.slice(1)} ${isSelf ? `this node, ${name}` : name}`;
   const finishes =
     runningJobs === 0
       ? 'It takes no new jobs.'
       : `It finishes its ${plural(runningJobs, 'job')} and takes no new ones.`;
-  const hands = isLeader ? 'Another MAIN node takes the lead within seconds.' : null;
+  const hands = handsOver ? 'Another MAIN node takes the lead within seconds.' : null;
   if (isSelf) return say(title, [finishes, hands], { call: 'pause' });
   return say(title, [
     `This is done at ${host}: “Pause this node”, in its Cluster screen or its tray menu. ${finishes}`,
@@ -61,8 +73,8 @@ function install({ member }: NodeStep, { plan, way, enabled, nowMs }: Situation)
   const version = plan.phase === 'ready' ? 'the newer version' : plan.target;
   const stopped = isSilent(member) ? `It stopped ${formatRelative(lastSeenMs, nowMs)}.` : null;
   const how = isSelf
-    ? 'Run its installer on this machine. This window closes meanwhile, and shows how far the upgrade is when it opens again.'
-    : `Run its installer on ${host}; on a server without a window replace the agent and start it.`;
+    ? 'Run its installer on this machine, or install the update that the overview offers. This window closes meanwhile, and shows how far the upgrade is when it opens again.'
+    : `Run its installer on ${host}, or install the update that its window offers. On a server without a window replace the agent and start it.`;
   const isOpenEnd = plan.phase === 'ready' && way === 'all-stopped' && !enabled;
   const orDone = isOpenEnd ? 'If all nodes have the version you want, enable the cluster.' : null;
   return say(`Install ${version} on ${isSelf ? `this node, ${name}` : name}`, [stopped, how, orDone], {
@@ -107,7 +119,7 @@ function nodeWords(step: NodeStep, situation: Situation): NextWords {
   const { name, host, isSelf, runningJobs } = member;
   switch (stage) {
     case 'to-do':
-      return pauseNode(member, situation.plan.phase === 'ready');
+      return pauseNode(member, situation.plan);
     case 'draining':
       return say(
         `Wait until ${name} ${runningJobs > 0 ? `has finished ${plural(runningJobs, 'job')}` : 'is at rest'}`,

@@ -61,14 +61,15 @@ function blockedWord({ member, why }: NodeStep, nowMs: number): string {
 }
 
 /** State of one step, in a few words. */
-export function stageWord(step: UpgradeStep, nowMs: number): string {
+export function stageWord(step: UpgradeStep, plan: UpgradePlan, nowMs: number): string {
   if (step.kind === 'cluster') {
     return { 'to-do': 'To do', waiting: 'Nodes are following', done: 'Done' }[step.stage];
   }
   const { member, stage } = step;
   switch (stage) {
     case 'to-do':
-      return 'To do';
+      if (plan.phase !== 'ready') return 'To do';
+      return step === plan.next ? 'To begin with' : 'After that';
     case 'draining':
       return drainingWord(member);
     case 'install':

@@ -56,6 +56,15 @@ describe('after config.ini was written', () => {
     expect(progress.sentence).toMatch(/^node-a runs in the cluster .* and serves 3 storages\.$/);
   });
 
+  it('and with one storage it says where to put the first file, unless that is not scanned', () => {
+    const [storage] = stateWith({}).snapshot?.storages ?? [];
+    if (storage === undefined) throw new Error('this scene has no storage');
+    const sentence = (scans: boolean) =>
+      startProgress(stateWith({}, { storages: [{ ...storage, scans }] }), WRITTEN).sentence;
+    expect(sentence(true)).toContain(`What is put into ${storage.mountPoint} appears in iconik by itself.`);
+    expect(sentence(false)).toMatch(/ and serves one storage\.$/);
+  });
+
   it('what is waited for says why', () => {
     const { stages: shown } = startProgress(
       stateWith({}, { phase: 'waiting-for-iconik', reason: 'No route.' }),

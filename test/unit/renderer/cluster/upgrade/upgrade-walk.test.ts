@@ -44,7 +44,7 @@ describe('whatever the cluster shows', () => {
         if (plan.next !== null) expect(plan.steps.filter((step) => step === plan.next)).toHaveLength(1);
         const said = [
           planSentence(plan).sentence,
-          ...plan.steps.map((step) => stageWord(step, NOW)),
+          ...plan.steps.map((step) => stageWord(step, plan, NOW)),
           ...upgradeRisks(plan, facts).map((risk) => riskWords(risk).cause),
           nextWords({ plan, way, enabled, nowMs: NOW })?.title ?? 'nothing',
         ];

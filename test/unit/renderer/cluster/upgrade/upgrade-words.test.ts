@@ -21,15 +21,22 @@ const wordsOf = (members: ClusterMember[], over: Partial<UpgradeFacts> = {}) => 
 
 describe('the next step in words', () => {
   it('has a button for this node, and says where to pause another one', () => {
+    const main = { roles: ['MAIN' as const] };
     const self = wordsOf([
-      node('a', { isSelf: true, isLeader: true, roles: ['MAIN'], runningJobs: 3 }),
-      node('b', NEW),
+      node('a', { ...main, isSelf: true, isLeader: true, runningJobs: 3 }),
+      node('b', { ...main, ...NEW }),
     ]);
     expect(self).toMatchObject({ title: 'Hand over the lead and pause this node, a', call: 'pause' });
     expect(self.lines.join(' ')).toContain('It finishes its 3 jobs');
     const other = wordsOf([node('a', NEW), node('b')]);
     expect(other).toMatchObject({ title: 'Pause b', call: null });
     expect(other.lines.join(' ')).toContain('This is done at b.lan');
+  });
+
+  it('promises no other Primary where no other node can lead', () => {
+    const alone = wordsOf([node('a', { isSelf: true, isLeader: true, roles: ['MAIN'] })]);
+    expect(alone.title).toBe('With a newer version at hand, pause this node, a');
+    expect(alone.lines.join(' ')).not.toContain('takes the lead');
   });
 
   it('names host and version of what is to be installed', () => {
