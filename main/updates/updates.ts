@@ -26,7 +26,7 @@ export interface UpdateParts {
   /** Arguments with which the old version is started again. */
   args: readonly string[];
   /** Ends this process at once: the old version has been started in its place. */
-  exit(): void;
+  exit: () => void;
   log: Log;
 }
 
