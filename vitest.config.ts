@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { HeaviestFirst } from './test/support/heaviest-first.ts';
+import { quickTemporaryFolder } from './test/support/quick-temporary-folder.ts';
 
 /** Long versions of the fault tests run only under `npm run test:long`; the short ones always run. */
 const MINUTE_MS = 60_000;
@@ -15,6 +16,7 @@ const CLUSTERS = 3;
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'isg-pro-compile-cache');
 /** The same for the first start of an embedded database (test/support/embedded-template.ts). */
 process.env.ISG_PRO_TEST_TEMPLATES ??= join(tmpdir(), 'isg-pro-templates');
+process.env.TMPDIR = quickTemporaryFolder();
 
 /**
  * Tests with real processes depend on when the machine lets them run. Where a machine is shared, one more try tells that

@@ -1,11 +1,6 @@
 import { join } from 'node:path';
-import {
-  createLogCache,
-  type LogCache,
-  type LogCacheStatus,
-  type ShippingTarget,
-  type StoredLogRecord,
-} from './cache/log/log-cache.ts';
+import { createLogCache, type LogCache, type LogCacheStatus, type ShippingTarget } from './cache/log/log-cache.ts';
+import type { StoredLogRecord } from './cache/log/log-encoding.ts';
 import { createLogView, type LogView } from './cache/log-view/log-view.ts';
 import { startLogThread } from './cluster/log-shipping/start-log-thread.ts';
 import type { NodeConfig } from './config/load-config.ts';

@@ -57,11 +57,24 @@ async function runWithGuard(host: NodeHost, guard: ChildGuard): Promise<void> {
     machineId: host.installation.machineId,
     bootId: host.installation.bootId,
   };
-  const node = new ClusterNode({ host, guard, api, database, self, entities: first.entities, machine: machineFacts() });
+  const outdated = Promise.withResolvers<never>();
+  outdated.promise.catch(() => {
+    // ignored because the node may be stopping already when it learns of it
+  });
+  const node = new ClusterNode({
+    host,
+    guard,
+    api,
+    database,
+    self,
+    entities: first.entities,
+    machine: machineFacts(),
+    onOutdated: outdated.reject,
+  });
   host.observer?.running({ node, api, databaseUri: database.uri, self });
   try {
     await node.start();
-    await aborted(host.stopSignal);
+    await Promise.race([aborted(host.stopSignal), outdated.promise]);
   } finally {
     host.observer?.stopping();
     await node.stop();

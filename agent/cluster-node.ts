@@ -14,6 +14,7 @@ import { Pulse } from './cluster/pulse/pulse.ts';
 import { createPgShareStore, credentialName } from './cluster/request-share/pg-share-store.ts';
 import { RequestShare } from './cluster/request-share/request-share.ts';
 import { ServedStorages } from './cluster/served-storages.ts';
+import { VersionWatch } from './cluster/version-watch.ts';
 import { type ResolvedTunables, resolveTunables, resolveVisibilityTimeout } from './config/precedence.ts';
 import { SettingsJournal } from './config/settings-journal.ts';
 import type { CheckResult } from './contract/index.ts';
@@ -37,7 +38,7 @@ import type { NodeView, OperatedNode } from './operator/operated-node.ts';
 import { EVENT_JOB_KINDS } from './roles/main/queues/gateway-event-table.ts';
 import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
-import { coerceError } from './runtime/errors.ts';
+import { coerceError, type IsgError } from './runtime/errors.ts';
 import type { Service } from './runtime/service.ts';
 import { stallWindows } from './stall-windows.ts';
 import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
@@ -57,6 +58,8 @@ export interface ClusterNodeOptions {
   self: Omit<WorkerIdentity, 'version'>;
   entities: Entities;
   machine: { name: string; ip: string; info: string };
+  /** Told once when the database has come to need a newer version: the node is to be stopped, in order, for good. */
+  onOutdated: (error: IsgError) => void;
 }
 
 /**
@@ -75,6 +78,7 @@ export class ClusterNode implements Service, OperatedNode {
   readonly #pulse: Pulse;
   readonly #membership: Membership;
   readonly #share: RequestShare;
+  readonly #versions: VersionWatch;
   readonly #health: HealthMonitor;
   readonly #roles: NodeRoles;
   readonly #runner: JobRunner;
@@ -100,6 +104,7 @@ export class ClusterNode implements Service, OperatedNode {
     this.#pulse = this.#createPulse();
     this.#membership = this.#createMembership();
     this.#share = this.#createShare();
+    this.#versions = this.#createVersionWatch();
     this.#roles = this.#createRoles();
     this.#checks = this.#createChecks();
     this.#health = new HealthMonitor({
@@ -191,6 +196,18 @@ export class ClusterNode implements Service, OperatedNode {
     });
   }
 
+  #createVersionWatch(): VersionWatch {
+    const { host, database, onOutdated } = this.#options;
+    return new VersionWatch({
+      database: database.pulse,
+      version: VERSION,
+      members: () => this.#membership.members(),
+      clock: systemClock,
+      log: host.log,
+      onOutdated,
+    });
+  }
+
   #createLogShipping(): LogShipping {
     const { host, database } = this.#options;
     const { workerId, name: node } = this.#self;
@@ -233,6 +250,7 @@ export class ClusterNode implements Service, OperatedNode {
       heartbeatAgoMs: () => this.#membership.confirmedAgoMs(),
       findFfmpeg: () => this.#roles.findFfmpeg(),
       jobTroubles: () => [...this.#runner.quarantined().map(quarantineTrouble), ...this.#roles.queueTroubles()],
+      newerVersion: () => this.#versions.newer(),
       served: () => this.#storages.list(),
     });
   }
@@ -278,6 +296,7 @@ export class ClusterNode implements Service, OperatedNode {
     for (const service of [
       this.#createLogShipping(),
       this.#share,
+      this.#versions,
       this.#entities,
       this.#health,
       this.#roles.telemetry,

@@ -1,3 +1,4 @@
+import { parseFlags } from './config/flags.ts';
 import { EXIT } from './contract/index.ts';
 import { openParentLink } from './link/parent-link.ts';
 import { keepHeapLean } from './runtime/lean-heap.ts';
@@ -7,6 +8,13 @@ import { VERSION } from './version.ts';
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 keepHeapLean();
+
+const { serviceOrder } = parseFlags(process.argv.slice(2)).flags;
+if (serviceOrder) {
+  // Needs nothing of a node, so that a service can be removed when a node cannot even be loaded.
+  const { runServiceOrder } = await import('./service/run-service-order.ts');
+  process.exit(await runServiceOrder(process.argv.slice(2), serviceOrder));
+}
 
 // Entry of the agent. The parent is greeted first, and only then everything else is loaded: that takes longer than the
 // whole start before it, and hello is what the parent waits for.

@@ -6,6 +6,7 @@ import { createFfmpegCheck } from './health/checks/ffmpeg-check.ts';
 import { createIconikCheck } from './health/checks/iconik-check.ts';
 import { createJobsCheck } from './health/checks/jobs-check.ts';
 import { createStorageCheck } from './health/checks/storage-check.ts';
+import { createVersionCheck } from './health/checks/version-check.ts';
 import type { HealthCheck } from './health/health-check.ts';
 import type { IconikClient } from './iconik/iconik-client.ts';
 import type { JobTrouble } from './jobs/job-trouble.ts';
@@ -20,6 +21,8 @@ export interface NodeChecksOptions {
   heartbeatAgoMs(): number;
   findFfmpeg(): Promise<unknown>;
   jobTroubles(): readonly JobTrouble[];
+  /** What to say of newer nodes beside this one; null when there are none. */
+  newerVersion(): { reason: string; remedy: string } | null;
   served(): readonly ServedStorage[];
 }
 
@@ -30,6 +33,7 @@ const DATABASE_SILENCE_MS = 3_000;
 export class NodeChecks {
   readonly #options: NodeChecksOptions;
   readonly #fixed: readonly HealthCheck[];
+  readonly #version: HealthCheck;
   readonly #ofStorages = new Map<string, { access: unknown; check: HealthCheck }>();
   /** Storages that are known to have got their marker. */
   readonly #marked = new Set<string>();
@@ -43,11 +47,13 @@ export class NodeChecks {
       createFfmpegCheck(() => options.findFfmpeg()),
       createJobsCheck(() => options.jobTroubles()),
     ];
+    this.#version = createVersionCheck(() => options.newerVersion());
   }
 
   /** The checks that hold now; the same check for the same storage access. */
   wanted(): HealthCheck[] {
-    return [...this.#fixed, ...this.#options.served().map((served) => this.#ofStorage(served))];
+    const mixed = this.#options.newerVersion() === null ? [] : [this.#version];
+    return [...this.#fixed, ...mixed, ...this.#options.served().map((served) => this.#ofStorage(served))];
   }
 
   /** Learns which storages have a marker; the database being away changes nothing about what was placed once. */

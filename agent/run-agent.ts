@@ -8,11 +8,13 @@ import { DuplicateRefusedError } from './cluster-node.ts';
 import { type ConfigFollower, followConfigFile } from './config/config-follower.ts';
 import { parseFlags } from './config/flags.ts';
 import { type LoadedConfig, loadConfig, locateFiles, type NodeConfig } from './config/load-config.ts';
-import { EXIT } from './contract/index.ts';
+import { EXIT, serviceSocketPath } from './contract/index.ts';
 import { diagnoseNode, runDoctor } from './doctor/run-doctor.ts';
 import { startBeatThread } from './link/beat-thread.ts';
 import type { ParentLink } from './link/parent-link.ts';
+import { ServiceLink } from './link/service-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
+import { serviceCalls } from './operator/calls/service-calls.ts';
 import { printStatus } from './operator/local-status/status-file.ts';
 import { observers, StatusKeeper } from './operator/local-status/status-keeper.ts';
 import { Operator } from './operator/operator.ts';
@@ -22,6 +24,7 @@ import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import { createConsoleSink } from './runtime/log-sinks.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
+import { waitBeforeRestart } from './service/restart-wait.ts';
 import { listenForStop, type StopOrder } from './stop-order.ts';
 import { VERSION } from './version.ts';
 
@@ -46,19 +49,42 @@ interface End {
 const STOPPED: End = { code: EXIT.stopped, reason: 'The agent was stopped.' };
 
 /** Runs until stopped and ends the process with the fitting exit code; `link` is null when headless. */
-export async function runAgent(link: ParentLink | null): Promise<never> {
+export async function runAgent(parent: ParentLink | null): Promise<never> {
   const argv = process.argv.slice(2);
+  const link = openServiceLink(argv) ?? parent;
   process.on('uncaughtException', (thrown) => void crash(link, thrown));
-  const { beatSocket } = parseFlags(argv).flags;
+  const { beatSocket, service } = parseFlags(argv).flags;
   if (link && beatSocket !== undefined) {
     startBeatThread(beatSocket, link.counter);
     link.beatRarely();
   }
   const stop = listenForStop(link);
   const end = await runConfigured(argv, stop, link);
+  if (service) {
+    const say = (line: string) => void process.stderr.write(line);
+    await waitBeforeRestart({ ...end, ...locateFiles(argv, process.env), signal: stop.signal, say });
+  }
   if (stop.isParentLost()) process.exit(EXIT.parentLost);
-  await link?.goodbye(end.code, end.reason);
-  process.exit(end.code);
+  const code = stop.isRestart() ? EXIT.restart : end.code;
+  await link?.goodbye(code, end.reason);
+  process.exit(code);
+}
+
+/** Null for an agent that is no system service, and for errands, which nobody connects with. */
+function openServiceLink(argv: readonly string[]): ServiceLink | null {
+  const { flags } = parseFlags(argv);
+  const isErrand = flags.doctor || flags.status || flags.printSettings || flags.supportBundle !== undefined;
+  if (!flags.service || isErrand) return null;
+  const link = new ServiceLink({ version: VERSION });
+  const { configPath } = locateFiles(argv, process.env);
+  link.serveOwn(serviceCalls({ configPath, restart: () => link.restart() }));
+  return link;
+}
+
+/** Lets the desktop applications of this machine in, once the data folder is this agent's. */
+async function openToClients(link: ParentLink | null, argv: readonly string[], log: Logger): Promise<void> {
+  const path = parseFlags(argv).flags.serviceSocket ?? serviceSocketPath(process.platform);
+  if (link instanceof ServiceLink) await link.listen(path, log);
 }
 
 async function runConfigured(argv: readonly string[], stop: StopOrder, link: ParentLink | null): Promise<End> {
@@ -135,12 +161,36 @@ async function waitForSetUp(link: ParentLink, argv: readonly string[], signal: A
       isDuplicate: false,
     },
   });
+  const lock = link instanceof ServiceLink ? await openForSetUp(link, { argv, operator, log, signal }) : null;
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await operator.close();
+  lock?.release();
   return STOPPED;
+}
+
+/** A config.ini that somebody writes by hand is looked for this often. */
+const LOOK_FOR_CONFIG_MS = 2_000;
+
+/**
+ * Lets the set-up assistants of this machine in. A config.ini that appears while nobody is connected was written by hand: the
+ * service starts anew with it. An assistant asks for that itself when it has finished.
+ */
+async function openForSetUp(
+  link: ServiceLink,
+  { argv, ...parts }: { argv: readonly string[]; operator: Operator; log: Logger; signal: AbortSignal },
+): Promise<FileLock | null> {
+  const { dataDir } = locateFiles(argv, process.env);
+  const lock = await holdDataFolder({ dataDir, noWait: false }, parts);
+  if (lock === null) return null;
+  await openToClients(link, argv, parts.log);
+  const looking = setInterval(() => {
+    if (!link.hasClients() && !isConfigAbsent(argv)) link.restart();
+  }, LOOK_FOR_CONFIG_MS);
+  parts.signal.addEventListener('abort', () => clearInterval(looking), { once: true });
+  return lock;
 }
 
 function createOperator(link: ParentLink, config: NodeConfig, agentLog: AgentLog): Operator {
@@ -183,7 +233,8 @@ async function run(
   const operator = link ? createOperator(link, config, agentLog) : undefined;
   const follower = followConfigFile(config, { argv, text, env: process.env, log, hide: agentLog.hide });
   try {
-    return await runOnDataFolder(config, { agentLog, stop, operator, follower });
+    const onLocked = () => openToClients(link, argv, log);
+    return await runOnDataFolder(config, { agentLog, stop, operator, follower, onLocked });
   } finally {
     follower?.stop();
     await operator?.close();
@@ -198,13 +249,17 @@ interface Parts {
   operator: Operator | undefined;
   /** null when no file is followed. */
   follower: ConfigFollower | null;
+  /** The data folder is this agent's from now on. */
+  onLocked: () => Promise<void>;
 }
 
-async function runOnDataFolder(config: NodeConfig, { agentLog, stop, operator, follower }: Parts): Promise<End> {
+async function runOnDataFolder(config: NodeConfig, parts: Parts): Promise<End> {
+  const { agentLog, stop, operator, follower } = parts;
   const { log } = agentLog;
   const lock = await holdDataFolder(config, { log, operator, signal: stop.signal });
   if (!lock) return stop.signal.aborted ? STOPPED : { code: EXIT.duplicateRefused, reason: folderTaken(config) };
   try {
+    await parts.onLocked();
     log.info(`ISG Pro ${VERSION} starts`, { storageGatewayId: config.storageGatewayId, dataDir: config.dataDir });
     const installation = await loadInstallation(config.dataDir);
     const { workerId, copiedFrom } = installation;
@@ -250,12 +305,12 @@ function createStatusKeeper(config: NodeConfig, workerId: string, { log, logStat
   });
 }
 
-const folderTaken = ({ dataDir }: NodeConfig): string =>
+const folderTaken = ({ dataDir }: Pick<NodeConfig, 'dataDir'>): string =>
   `Another agent works with the data folder ${dataDir}. Stop it, or give this one a folder of its own.`;
 
 // Another process works with this data folder; it may be on its way out.
 async function holdDataFolder(
-  config: NodeConfig,
+  config: Pick<NodeConfig, 'dataDir' | 'noWait'>,
   { log, operator, signal }: { log: Logger; operator: Operator | undefined; signal: AbortSignal },
 ): Promise<FileLock | null> {
   for (let said = false; !signal.aborted; said = true) {

@@ -7,12 +7,14 @@ export interface StopOrder {
   signal: AbortSignal;
   /** True when the parent is gone: the process ends with its own exit code then. */
   isParentLost(): boolean;
+  /** True when a user of a system service asked for a start anew. */
+  isRestart(): boolean;
   /** Where to say why the agent stops. */
   announce(log: Logger): void;
 }
 
-/** How long an orderly stop may take; then the process ends anyway, and leases lapse. */
-const STOP_LIMIT_MS = 20_000;
+/** How long an orderly stop may take; then the process ends anyway, and leases lapse. A service manager waits longer. */
+export const STOP_LIMIT_MS = 20_000;
 /** An agent whose parent is gone must not be found beside the next one. */
 const ORPHAN_LIMIT_MS = 2_000;
 
@@ -21,6 +23,7 @@ export function listenForStop(link: ParentLink | null): StopOrder {
   const stop = new AbortController();
   let log: Logger | null = null;
   let isLost = false;
+  let isRestart = false;
   const order = (why: string, limit: { ms: number; code: number }) => {
     log?.info(`Stopping (${why})`);
     setTimeout(() => process.exit(limit.code), limit.ms).unref();
@@ -33,6 +36,10 @@ export function listenForStop(link: ParentLink | null): StopOrder {
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   link?.onStop((cause) => {
+    if (cause === 'restart') {
+      isRestart = true;
+      return order('asked to start anew', { ms: STOP_LIMIT_MS, code: EXIT.restart });
+    }
     if (cause === 'asked') return order('asked by the desktop application', { ms: STOP_LIMIT_MS, code: EXIT.stopped });
     isLost = true;
     order('the desktop application is gone', { ms: ORPHAN_LIMIT_MS, code: EXIT.parentLost });
@@ -40,6 +47,7 @@ export function listenForStop(link: ParentLink | null): StopOrder {
   return {
     signal: stop.signal,
     isParentLost: () => isLost,
+    isRestart: () => isRestart,
     announce: (to) => {
       log = to;
     },

@@ -2,7 +2,9 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { app, safeStorage } from 'electron';
-import { createConfigStore } from './config-file/config-store.ts';
+import { createConfigStore } from '../agent/config-file/config-store.ts';
+import { isServiceHere } from './agent-host/service-adapter.ts';
+import { servicePlace } from './agent-host/service-installed.ts';
 import { openTokenVault } from './config-file/token-vault.ts';
 import { findLocations } from './lifecycle/app-locations.ts';
 import { type RunningApp, startApp } from './lifecycle/start-app.ts';
@@ -75,11 +77,19 @@ function begin(): void {
   const config = createConfigStore(locations.configPath, () => (vault.has() ? ['auth-token'] : []));
   // read while Electron gets ready: the window waits for nothing then
   const firstCheck = config.check();
+  const service = servicePlace({
+    env: process.env,
+    platform: process.platform,
+    isPackaged: app.isPackaged,
+    isTestBuild,
+  });
+  const serviceLook = isServiceHere(service);
   log.info(`ISG Pro ${app.getVersion()} starts`, { electron: process.versions.electron, dataDir: locations.dataDir });
   app
     .whenReady()
     .then(async () => {
-      running = startApp({ locations, config, vault, firstCheck: await firstCheck, updateStart, isTestBuild, log });
+      const found = { firstCheck: await firstCheck, isServiceHere: await serviceLook };
+      running = startApp({ locations, config, vault, ...found, service, updateStart, isTestBuild, log });
       if (isWindowWanted) running.showWindow();
     })
     .catch(crash);

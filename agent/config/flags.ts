@@ -1,3 +1,23 @@
+/** Installing or removing the system service (agent/service). */
+export interface ServiceOrder {
+  action: 'install' | 'uninstall';
+  /** Account that runs the agent; undefined: the one that is made for it. */
+  user?: string;
+  /** Group whose members may attach the tray application; not on Windows. */
+  group?: string;
+  /** With `uninstall`: the data folder goes, too. */
+  removeData: boolean;
+  /** Only show what would be done, on this platform (`here`) or another. */
+  print?: PrintTarget;
+  /** Folder under which all files land, with the check of rights left out; for tests. */
+  root?: string;
+}
+
+const PRINT_TARGETS = ['here', 'linux', 'darwin', 'win32'] as const;
+
+/** Platform whose files and commands are shown. */
+export type PrintTarget = (typeof PRINT_TARGETS)[number];
+
 /** What the command line said. Absent flags are undefined or false. */
 export interface Flags {
   config?: string;
@@ -18,6 +38,12 @@ export interface Flags {
   appState?: string;
   /** Print the status of the agent that runs, and end. */
   status: boolean;
+  /** The agent is a system service: folders of a service, no parent, and a socket for the tray application (agent/link). */
+  service: boolean;
+  /** Install or remove the service, and end. */
+  serviceOrder?: ServiceOrder;
+  /** Where the service listens in place of the platform's usual place. */
+  serviceSocket?: string;
   /** Machine-readable output. */
   json: boolean;
   /** Values that win over config.ini, by config key. */
@@ -25,8 +51,38 @@ export interface Flags {
 }
 
 const SETTING_FLAGS = ['iconik-url', 'app-id', 'auth-token', 'storage-gateway-id'] as const;
-const VALUE_FLAGS = ['config', 'data-dir', 'beat-socket', 'support-bundle', 'app-state', ...SETTING_FLAGS] as const;
-const SWITCHES = ['no-wait', 'doctor', 'status', 'json', 'token-by-parent', 'print-settings'] as const;
+const VALUE_FLAGS = [
+  'config',
+  'data-dir',
+  'beat-socket',
+  'support-bundle',
+  'app-state',
+  'service-user',
+  'service-group',
+  'service-root',
+  'service-socket',
+  ...SETTING_FLAGS,
+] as const;
+const SWITCHES = [
+  'no-wait',
+  'doctor',
+  'status',
+  'json',
+  'token-by-parent',
+  'print-settings',
+  'service',
+  'install-service',
+  'uninstall-service',
+  'remove-data',
+] as const;
+/** Flags that mean something only to the orders named. */
+const ONLY_WITH = {
+  'service-user': ['install-service'],
+  'service-group': ['install-service'],
+  'remove-data': ['uninstall-service'],
+  'service-root': ['install-service', 'uninstall-service'],
+  print: ['install-service', 'uninstall-service'],
+} as const;
 
 function includes<Word extends string>(words: readonly Word[], text: string): text is Word {
   return (words as readonly string[]).includes(text);
@@ -39,6 +95,12 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
   const problems: string[] = [];
   for (let i = 0; i < argv.length; i += 1) {
     const [, name = '', inline] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(argv[i] ?? '') ?? [];
+    if (name === 'print') {
+      const target = inline ?? 'here';
+      if (includes(PRINT_TARGETS, target)) values.set(name, target);
+      else problems.push('--print takes no value, or =linux, =darwin or =win32');
+      continue;
+    }
     if (includes(SWITCHES, name)) {
       if (inline === undefined) switches.add(name);
       else problems.push(`--${name} takes no value`);
@@ -65,6 +127,8 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
   const beatSocket = values.get('beat-socket');
   const supportBundle = values.get('support-bundle');
   const appState = values.get('app-state');
+  const serviceOrder = readServiceOrder(values, switches, problems);
+  const serviceSocket = values.get('service-socket');
   return {
     flags: {
       ...(config === undefined ? {} : { config }),
@@ -72,8 +136,11 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
       ...(beatSocket === undefined ? {} : { beatSocket }),
       ...(supportBundle === undefined ? {} : { supportBundle }),
       ...(appState === undefined ? {} : { appState }),
+      ...(serviceOrder === undefined ? {} : { serviceOrder }),
+      ...(serviceSocket === undefined ? {} : { serviceSocket }),
       noWait: switches.has('no-wait'),
       tokenByParent: switches.has('token-by-parent'),
+      service: switches.has('service'),
       printSettings: switches.has('print-settings'),
       doctor: switches.has('doctor'),
       status: switches.has('status'),
@@ -81,5 +148,31 @@ export function parseFlags(argv: readonly string[]): { flags: Flags; problems: s
       settings,
     },
     problems,
+  };
+}
+
+function readServiceOrder(
+  values: ReadonlyMap<string, string>,
+  switches: ReadonlySet<string>,
+  problems: string[],
+): ServiceOrder | undefined {
+  const isSaid = (name: string) => values.has(name) || switches.has(name);
+  for (const [name, orders] of Object.entries(ONLY_WITH)) {
+    if (isSaid(name) && !orders.some(isSaid)) problems.push(`--${name} belongs to --${orders.join(' or --')}`);
+  }
+  const isInstall = switches.has('install-service');
+  if (isInstall && switches.has('uninstall-service')) problems.push('the service is installed or removed, not both');
+  if (!isInstall && !switches.has('uninstall-service')) return undefined;
+  const user = values.get('service-user');
+  const group = values.get('service-group');
+  const print = values.get('print');
+  const root = values.get('service-root');
+  return {
+    action: isInstall ? 'install' : 'uninstall',
+    removeData: switches.has('remove-data'),
+    ...(user === undefined ? {} : { user }),
+    ...(group === undefined ? {} : { group }),
+    ...(print !== undefined && includes(PRINT_TARGETS, print) ? { print } : {}),
+    ...(root === undefined ? {} : { root }),
   };
 }

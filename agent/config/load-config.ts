@@ -101,11 +101,11 @@ function isMissing(thrown: unknown): boolean {
 }
 
 /** This machine. `readText` throws what the file system threw, unless the file is missing. */
-function thisHost(env: Readonly<Record<string, string | undefined>>): ConfigHost {
+function thisHost(env: Readonly<Record<string, string | undefined>>, isService = false): ConfigHost {
   const isSystemAccount = /^(SYSTEM|LOCAL SERVICE|NETWORK SERVICE|.*\$)$/i.test(env.USERNAME ?? '');
   return {
     platform: process.platform,
-    isService: process.platform === 'win32' ? isSystemAccount : process.getuid?.() === 0,
+    isService: isService || (process.platform === 'win32' ? isSystemAccount : process.getuid?.() === 0),
     homeDir: homedir(),
     env,
     readText: (path) => {
@@ -223,6 +223,9 @@ function isLoopback(href: string): boolean {
   return /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(href).hostname);
 }
 
+/** Whether the folders of a service count, whoever runs us. */
+const isForService = (flags: Flags): boolean => flags.service || flags.serviceOrder !== undefined;
+
 /**
  * Where config.ini and the data folder are (absolute), and the file's text (null when absent), however wrong
  * the file is. `configText` throws when it cannot be read.
@@ -231,8 +234,8 @@ export function locateFiles(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): { configPath: string; dataDir: string; configText: () => string | null } {
-  const host = thisHost(env);
   const { flags } = parseFlags(argv);
+  const host = thisHost(env, isForService(flags));
   const { entries, path = defaultConfigPath(host) } = readConfigFile(flags, host);
   const said = entries.findLast(({ key }) => key === 'data-dir')?.value;
   const dataDir = resolve(flags.dataDir ?? (said || defaultDataDir(host)));
@@ -248,7 +251,7 @@ export function locateFiles(
 export function loadConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  host: ConfigHost = thisHost(env),
+  host: ConfigHost = thisHost(env, isForService(parseFlags(argv).flags)),
   keptToken?: string,
 ): LoadedConfig {
   const { flags, problems: flagProblems } = parseFlags(argv);

@@ -60,3 +60,11 @@ const CONFIG_EFFECTS: Readonly<Record<ConfigKey, ConfigEffect>> = {
 
 /** How a change of this key comes to count. */
 export const configEffect = (key: ConfigKey): ConfigEffect => CONFIG_EFFECTS[key];
+
+/** Keys whose value differs between what a run started with and the file as it is, and that it does not follow. Pure. */
+export function waitingKeys(known: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): string[] {
+  const keys = [...new Set([...known.keys(), ...now.keys()])] as ConfigKey[];
+  return keys.filter(
+    (key) => ['restart', 'program-start'].includes(configEffect(key)) && known.get(key) !== now.get(key),
+  );
+}

@@ -14,6 +14,8 @@ export const EXIT = {
   parentLost: 5,
   /** The database belongs to another cluster. */
   otherCluster: 6,
+  /** A system service that was asked to start anew: whoever supervises it does so. */
+  restart: 75,
   /** A mistake in the program; restarting is right. */
   crash: 70,
 } as const;

@@ -5,7 +5,10 @@ import { z } from 'zod';
  * Every problem names cause (`reason`) and what to do (`remedy`), in words for people.
  */
 export const checkResultSchema = z.object({
-  /** `database`, `iconik`, or `storage:<id>`; local warnings are `disk`, `ffmpeg`; `leadership` only from the doctor. */
+  /**
+   * `database`, `iconik`, or `storage:<id>`; local warnings are `disk`, `ffmpeg`, `jobs`, and `version` while newer nodes
+   * work beside this one; `leadership` only from the doctor.
+   */
   check: z.string(),
   status: z.enum(['ok', 'failing', 'warning', 'unknown']),
   /** What was found, in one sentence; empty when ok. */

@@ -58,6 +58,8 @@ export const memberSchema = z.object({
   isSelf: z.boolean(),
   /** Database time of the last heartbeat, milliseconds since the epoch; for display only. */
   lastSeenMs: z.number(),
+  /** When its present or last run began, database time, milliseconds since the epoch; null until it was read. For display only. */
+  startedMs: z.number().nullable(),
   runningJobs: z.number(),
   health: z.array(checkResultSchema),
 });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Database } from '../runtime/sql.ts';
+import type { Database, Sql } from '../runtime/sql.ts';
 
 /** What `migrate` needs to know. */
 export interface MigrateOptions {
@@ -24,9 +24,10 @@ interface Migration {
 
 /**
  * A migration may rewrite a large table; it must still end some day. While it waits for a table, everybody else waits
- * behind it: it waits for a short time, lets the others pass, and tries again.
+ * behind it: it waits for a short time, lets the others pass, and tries again. The time is well below the second after which
+ * renewals are given up, so that no leader loses its lease to a node that starts as the next version.
  */
-const MIGRATION_LIMITS = { lockTimeoutMs: 3_000, statementTimeoutMs: 10 * 60_000, idleTimeoutMs: 60_000 };
+const MIGRATION_LIMITS = { lockTimeoutMs: 500, statementTimeoutMs: 10 * 60_000, idleTimeoutMs: 60_000 };
 const LOCK_RETRY = { pauseMs: 1_000, forMs: 15 * 60_000 };
 
 const CREATE_LEDGER = `CREATE TABLE IF NOT EXISTS schema_migration (
@@ -126,6 +127,8 @@ async function createLedger(database: Database): Promise<void> {
   }
 }
 
+const APPLIED = 'SELECT version, name, min_version FROM schema_migration';
+
 function assertNotTooNew(applied: readonly z.infer<typeof appliedRow>[], ownVersion: string): void {
   for (const { name, min_version: needed } of applied) {
     if (compareVersions(ownVersion, needed) >= 0) continue;
@@ -135,6 +138,14 @@ function assertNotTooNew(applied: readonly z.infer<typeof appliedRow>[], ownVers
       { retry: 'permanent', fields: { needed, ownVersion } },
     );
   }
+}
+
+/**
+ * Throws `schema-too-new` when a contracting migration (README: min-version) asks for a newer program than `ownVersion`. For a
+ * node that runs: a newer one may have brought that migration since it started. Also the database's own errors.
+ */
+export async function assertSchemaFits(sql: Sql, ownVersion: string): Promise<void> {
+  assertNotTooNew(await sql.query(APPLIED, [], appliedRow), ownVersion);
 }
 
 /** Takes the version first: a racing node waits on that row, and when it is there, has nothing left to do. */
@@ -177,7 +188,7 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
   const migrations = await readMigrations(options.folder ?? fileURLToPath(new URL('./migrations', import.meta.url)));
   if (!(await findTables(database))) await createLedger(database);
   for (const migration of migrations) {
-    const applied = await database.query('SELECT version, name, min_version FROM schema_migration', [], appliedRow);
+    const applied = await database.query(APPLIED, [], appliedRow);
     assertNotTooNew(applied, options.version);
     const known = applied.find((row) => row.version === migration.version);
     if (known !== undefined && known.name !== migration.name) {
@@ -191,4 +202,17 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
     if (await applyPatiently(database, migration, options.log))
       options.log.info('database schema changed', { migration: migration.name });
   }
+  await sayNewer(database, migrations, options);
+}
+
+/** A node that is older than its database works on; that it is older must not come as a surprise. */
+async function sayNewer(database: Database, migrations: Migration[], { version, log }: MigrateOptions): Promise<void> {
+  const own = new Set(migrations.map((migration) => migration.version));
+  const applied = await database.query(APPLIED, [], appliedRow);
+  const newer = applied.filter((row) => !own.has(row.version)).map(({ name }) => name);
+  if (newer.length === 0) return;
+  log.info(
+    `This node runs ${version}; the cluster's database holds changes of a newer version. It keeps working; new kinds of jobs are left to newer nodes.`,
+    { newer },
+  );
 }

@@ -1,5 +1,6 @@
 import { type Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { IsgError } from '../runtime/errors.ts';
+import { lookupWithin } from '../runtime/outbound-address.ts';
 
 /** Longest wait for a TCP and TLS connection. Shorter than a creation's deadline, so that "never sent" is usually known. */
 const CONNECT_TIMEOUT_MS = 5000;
@@ -16,9 +17,14 @@ const CONNECTIONS = 16;
  * happened to a creation when its connection broke is not mixed up with other requests, and nothing sends it again.
  * Throws `config-invalid` for a proxy address that is none.
  */
-export function createDispatcher(options: { proxyUrl?: string | undefined; callTimeoutMs: number }): Dispatcher {
+export function createDispatcher(options: {
+  proxyUrl?: string | undefined;
+  callTimeoutMs: number;
+  /** Others than the operator name the hosts: names that stand for no server's address are refused. */
+  isForNamedHosts?: boolean;
+}): Dispatcher {
   const limits: Agent.Options = {
-    connect: { timeout: CONNECT_TIMEOUT_MS },
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...(options.isForNamedHosts ? { lookup: lookupWithin('named') } : {}) },
     connections: CONNECTIONS,
     pipelining: 1,
     allowH2: false,

@@ -33,7 +33,7 @@ export function createSendLogFile(options: {
   const what = 'upload the log';
   return async (owner, { filename, gzip }, signal) => {
     // Of its own, and only while it sends: it is needed a few times a year.
-    const dispatcher = createDispatcher({ proxyUrl, callTimeoutMs: DEADLINE_MS });
+    const dispatcher = createDispatcher({ proxyUrl, callTimeoutMs: DEADLINE_MS, isForNamedHosts: true });
     const deps = { clock, random, dispatcher, attempts: ATTEMPTS, stallMs: DEADLINE_MS };
     try {
       const url =

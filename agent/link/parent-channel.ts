@@ -1,13 +1,16 @@
 /**
- * The bare channel to the parent process: messages in, messages out, and the news that it is gone. Two kinds look alike
- * behind it: the port of an Electron utility process and the IPC channel of `child_process.fork`.
+ * The bare channel to the parent process: messages in, messages out, and the news that it is gone. Three kinds look alike
+ * behind it: the port of an Electron utility process, the IPC channel of `child_process.fork`, and a client's connection with a
+ * system service.
  */
-export interface ParentChannel {
+export interface LinkChannel {
   /** Hands a message over; resolves when the channel has taken it or is closed. Never throws. */
   send(message: unknown): Promise<void>;
   onMessage(listener: (message: unknown) => void): void;
   /** Called once, when the parent is gone or has cut the channel. */
   onClose(listener: () => void): void;
+  /** Whether so much waits for the other end that what is repeated anyway should be left out. */
+  isFull?(): boolean;
 }
 
 /** What of Electron's `process.parentPort` is used; described here because the agent never imports electron. */
@@ -24,7 +27,7 @@ function dataOf(event: unknown): unknown {
   return typeof event === 'object' && event !== null && 'data' in event ? event.data : undefined;
 }
 
-function utilityChannel(port: UtilityPort): ParentChannel {
+function utilityChannel(port: UtilityPort): LinkChannel {
   return {
     send: async (message) => {
       try {
@@ -43,7 +46,7 @@ function utilityChannel(port: UtilityPort): ParentChannel {
   };
 }
 
-function ipcChannel(): ParentChannel {
+function ipcChannel(): LinkChannel {
   return {
     send: (message) =>
       new Promise((resolve) => {
@@ -61,7 +64,7 @@ function ipcChannel(): ParentChannel {
 }
 
 /** The channel to the parent, or null for a process that was started without one (headless). */
-export function findParentChannel(): ParentChannel | null {
+export function findParentChannel(): LinkChannel | null {
   const port: unknown = Reflect.get(process, 'parentPort');
   if (isUtilityPort(port)) return utilityChannel(port);
   return process.send && process.connected ? ipcChannel() : null;

@@ -185,6 +185,7 @@ function members({ view, figures, runId }: RunningFacts): ClusterMember[] {
     isAlive: member.alive,
     isSelf: member.run_id === runId,
     lastSeenMs: figures.cluster?.last_seen_ms[member.worker_id] ?? 0,
+    startedMs: figures.cluster?.started_ms[member.worker_id] ?? null,
     runningJobs: figures.cluster?.running_by_worker[member.worker_id] ?? 0,
     health: member.run_id === runId ? [...view.facts.checks] : member.health,
   }));

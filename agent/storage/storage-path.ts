@@ -7,6 +7,9 @@ import { posix, win32 } from 'node:path';
 import { IsgError } from '../runtime/errors.ts';
 import { mayStandForBytes, spelledBytes } from './odd-name.ts';
 
+/** Name of the identity marker in the root of a storage. */
+export const MARKER_NAME = '.isg-pro-storage';
+
 /** Longest path we take, in UTF-16 units; longer ones fail in every file system, and would bloat messages. */
 const MAX_PATH_LENGTH = 4_096;
 
@@ -43,8 +46,8 @@ export function pathSegments(path: string, platform: NodeJS.Platform = process.p
 }
 
 /**
- * Absolute path of a file for other programs; pure. On Windows a long one gets the prefix `\\?\` (Node's own file calls add it
- * themselves). A segment that spells bytes which are UTF-8 is given as the name it stands for.
+ * Absolute path of a file for other programs; pure. On Windows a long one, and one of which a segment is a device's name or ends
+ * in a dot or a space, gets the prefix `\\?\` (Node's own file calls add it themselves). A segment that spells bytes which are UTF-8 is given as the name it stands for.
  */
 export function absolutePathIn(mountPoint: string, path: string, platform: NodeJS.Platform = process.platform): string {
   const segments = pathSegments(path, platform).map((segment) => {
@@ -54,7 +57,9 @@ export function absolutePathIn(mountPoint: string, path: string, platform: NodeJ
   });
   if (platform !== 'win32') return posix.join(mountPoint, ...segments);
   const absolute = win32.join(mountPoint, ...segments);
-  return absolute.length < WINDOWS_MAX_PATH ? absolute : win32.toNamespacedPath(absolute);
+  // Without the prefix, programs would take such a name for a device, or for another file.
+  const isPlain = segments.every((segment) => unwritableName(segment, platform) === null);
+  return isPlain && absolute.length < WINDOWS_MAX_PATH ? absolute : win32.toNamespacedPath(absolute);
 }
 
 /** Whether the index has room for an entry of a directory; `directoryBytes` = UTF-8 length of the directory's path. */

@@ -1,9 +1,9 @@
 import {
-  AGENT_CALLS,
-  type AgentAnswer,
-  type AgentCallName,
-  type AgentParams,
   type ErrorDetail,
+  LINK_CALLS,
+  type LinkAnswer,
+  type LinkCallName,
+  type LinkParams,
   type ToAgent,
 } from '../../agent/contract/index.ts';
 
@@ -24,7 +24,7 @@ export class AgentCallError extends Error {
 const CALL_LIMIT_MS = 20_000;
 /** These wait for iconik or for a mount, each of which has a deadline of its own in the agent. */
 const SLOW_CALL_LIMIT_MS = 90_000;
-const SLOW_CALLS = new Set<AgentCallName>([
+const SLOW_CALLS = new Set<LinkCallName>([
   'setup.look',
   'setup.create-gateway',
   'setup.test-mount',
@@ -58,7 +58,7 @@ const UNREADABLE: ErrorDetail = {
 
 /** Calls on their way. Each is settled exactly once: by its answer, its refusal, its time limit, or the agent's end. */
 export interface CallTable {
-  call<Name extends AgentCallName>(name: Name, params: AgentParams<Name>, limitMs?: number): Promise<AgentAnswer<Name>>;
+  call<Name extends LinkCallName>(name: Name, params: LinkParams<Name>, limitMs?: number): Promise<LinkAnswer<Name>>;
   onAnswer(id: number, value: unknown): void;
   onRefusal(id: number, error: ErrorDetail): void;
   /** The agent is gone: every open call fails. */
@@ -93,8 +93,8 @@ export function createCallTable(send: (message: ToAgent) => boolean): CallTable 
           timer: setTimeout(() => fail(id, SILENT), limitMs),
           settle: (result) => {
             if ('error' in result) return reject(result.error);
-            const parsed = AGENT_CALLS[name].answer.safeParse(result.value);
-            if (parsed.success) resolve(parsed.data as AgentAnswer<typeof name>);
+            const parsed = LINK_CALLS[name].answer.safeParse(result.value);
+            if (parsed.success) resolve(parsed.data as LinkAnswer<typeof name>);
             else reject(new AgentCallError(UNREADABLE));
           },
         });

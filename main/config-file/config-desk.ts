@@ -1,8 +1,8 @@
-import { type ConfigKey, checkConfigValue, configEffect } from '../../agent/contract/index.ts';
+import type { ConfigStore, ConfigWritten } from '../../agent/config-file/config-store.ts';
+import type { ConfigChanges } from '../../agent/config-file/edit-config-text.ts';
+import { type ConfigKey, checkConfigValue, waitingKeys } from '../../agent/contract/index.ts';
 import type { BridgeAnswer, BridgeParams, TokenPlace } from '../../preload/contract/bridge.ts';
 import { AppError } from '../support/app-error.ts';
-import type { ConfigStore, ConfigWritten } from './config-store.ts';
-import type { ConfigChanges } from './edit-config-text.ts';
 import type { TokenVault } from './token-vault.ts';
 
 /**
@@ -71,13 +71,6 @@ function tokenPlace(isInFile: boolean, vault: TokenVault): TokenPlace {
     canUseKeyStore: hindrance === '',
     why: isLost ? lost : hindrance,
   };
-}
-
-function waitingKeys(known: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): string[] {
-  const keys = [...new Set([...known.keys(), ...now.keys()])] as ConfigKey[];
-  return keys.filter(
-    (key) => ['restart', 'program-start'].includes(configEffect(key)) && known.get(key) !== now.get(key),
-  );
 }
 
 // First into the key store, then out of the file: a crash in between leaves the token in both, and never in none.

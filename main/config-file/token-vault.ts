@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { writeAtomically } from '../../agent/config-file/write-atomically.ts';
 import { AppError } from '../support/app-error.ts';
-import { writeAtomically } from './write-atomically.ts';
 
 /** What of Electron's safeStorage is used; ask it only once the application is ready. */
 export interface KeyStore {

@@ -4,8 +4,11 @@ import { watch } from 'chokidar';
 
 /** An editor writes in several steps; the file is looked at when it has been quiet this long. */
 const QUIET_MS = 150;
-/** Network folders and full watch tables tell nothing: a change is seen within a second all the same, for one small read. */
-const LOOK_ANYWAY_MS = 700;
+/**
+ * Network folders and full watch tables tell nothing: a change is seen all the same, for one small read. Seldom, because the agent
+ * looks each second by itself: here it only decides what the window shows.
+ */
+const LOOK_ANYWAY_MS = 5_000;
 
 /**
  * Calls back after each change of the file's content, its appearance and its disappearance. File and folder may be missing

@@ -6,6 +6,7 @@ import { createSystemTray, type SystemTray } from '../tray/tray.ts';
 import { type TrayAction, trayModel } from '../tray/tray-model.ts';
 import type { AppWindow } from '../windows/app-window.ts';
 import type { AppStateStore } from './app-state-store.ts';
+import { openLogFolder } from './open-log-folder.ts';
 
 /** What the tray shows and acts on. */
 export interface AppTrayOptions {
@@ -57,13 +58,20 @@ function tryTray(options: AppTrayOptions): SystemTray | null {
   }
 }
 
-function perform(action: TrayAction, { window, host, runCheck, log }: AppTrayOptions): void {
+function perform(action: TrayAction, { store, window, host, runCheck, log }: AppTrayOptions): void {
   const isCalled = (called: Promise<unknown>) =>
     void called.catch((thrown: unknown) => log.warn('The agent did not do what the tray asked', { error: thrown }));
   switch (action.do) {
     case 'open':
       if (action.screen === null) window.show();
       else window.navigate(action.screen);
+      break;
+    case 'open-log-folder':
+      void openLogFolder(store.get().logFolder).catch((thrown: unknown) => {
+        const message = thrown instanceof Error ? thrown.message : String(thrown);
+        log.warn('The log folder could not be opened', { error: thrown });
+        void dialog.showMessageBox({ type: 'warning', title: 'ISG Pro', message, buttons: ['Close'] });
+      });
       break;
     case 'check':
       runCheck();

@@ -1,4 +1,4 @@
-import type { ConfigStore } from '../config-file/config-store.ts';
+import type { ConfigStanding } from '../config-file/service-desk.ts';
 import type { Log } from '../logging/main-log.ts';
 import type { AppStateStore } from './app-state-store.ts';
 
@@ -12,18 +12,20 @@ export interface ConfigReactions {
 
 /** Keeps `AppState.config` true. The returned function reads the file now, and tells the agent's host of a change. */
 export function createConfigFollower(options: {
-  config: ConfigStore;
+  /** How the file stands now: this user's, or the service's. */
+  standing: () => Promise<ConfigStanding>;
   store: AppStateStore;
   host: ConfigReactions;
   log: Log;
 }): () => Promise<void> {
-  const { config, store, host, log } = options;
+  const { standing, store, host, log } = options;
   const follow = async () => {
-    const before = store.get().config.status;
-    const { status, problems } = await config.check();
-    store.update({ config: { path: config.path, status, problems } });
+    const before = store.get().config;
+    const config = await standing();
+    const { status, problems } = config;
+    store.update({ config });
     log.info('config.ini was changed', { status, problems });
-    if (before === 'absent' && status === 'ok') host.restart();
+    if (before.status === 'absent' && before.path === config.path && status === 'ok') host.restart();
     else host.configChanged();
   };
   let last = Promise.resolve();

@@ -9,6 +9,8 @@ export interface FullCheckParts {
   store: AppStateStore;
   host: Pick<AgentHost, 'state' | 'call'>;
   errand: ErrandStart;
+  /** Why the program cannot look in the agent's place, in words; null when it can. */
+  hindrance?: () => string | null;
   log: Log;
 }
 
@@ -66,7 +68,9 @@ async function askAgent({ host, log }: FullCheckParts): Promise<Diagnosis | null
   }
 }
 
-async function askProgram({ errand, log }: FullCheckParts, signal: AbortSignal): Promise<Diagnosis> {
+async function askProgram({ errand, hindrance, log }: FullCheckParts, signal: AbortSignal): Promise<Diagnosis> {
+  const why = hindrance?.() ?? null;
+  if (why !== null) throw new Error(why);
   let diagnosis: Diagnosis | undefined;
   const onLine = (line: string) => {
     diagnosis ??= parsed(line);

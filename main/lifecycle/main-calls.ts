@@ -9,6 +9,7 @@ import { AppError } from '../support/app-error.ts';
 import type { Updates } from '../updates/updates.ts';
 import type { AppStateStore } from './app-state-store.ts';
 import type { FullCheck } from './full-check.ts';
+import { openLogFolder } from './open-log-folder.ts';
 import { bundleName, type SupportBundle } from './support-bundle.ts';
 
 /** What main's own calls work on. */
@@ -31,7 +32,7 @@ export function createMainCalls(parts: MainCallParts): MainCallHandlers {
   const { store, desk, logFolder } = parts;
   return {
     'app.state': () => store.get(),
-    'app.open-log-folder': () => openFolder(logFolder),
+    'app.open-log-folder': () => openLogFolder(logFolder),
     'app.copy-text': async ({ text }) => {
       await clipboard.writeText(text);
       return {};
@@ -76,12 +77,6 @@ export function createMainCalls(parts: MainCallParts): MainCallHandlers {
     },
     'logs.read-files': (request) => readLogFiles(logFolder, request),
   };
-}
-
-async function openFolder(folder: string): Promise<Record<string, never>> {
-  const why = await shell.openPath(folder);
-  if (why === '') return {};
-  throw new AppError('folder-not-opened', `The folder ${folder} could not be opened: ${why}`, 'transient');
 }
 
 async function exportText(window: BaseWindow | null, suggestedName: string, text: string): Promise<{ saved: boolean }> {

@@ -1,14 +1,17 @@
 import { tmpdir } from 'node:os';
 import { app, powerMonitor, session } from 'electron';
+import type { ConfigStatus } from '../../agent/config-file/config-files.ts';
+import type { ConfigStore } from '../../agent/config-file/config-store.ts';
 import type { AgentCallName, AgentParams } from '../../agent/contract/index.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
 import type { ErrandStart } from '../agent-host/agent-errand.ts';
-import { type AgentHost, createAgentHost } from '../agent-host/agent-host.ts';
+import type { AgentHost } from '../agent-host/agent-host.ts';
 import { nodeAdapter } from '../agent-host/node-adapter.ts';
+import { createNodeHost, type NodeHost } from '../agent-host/node-host.ts';
+import type { ServicePlace } from '../agent-host/service-installed.ts';
 import { utilityProcessAdapter } from '../agent-host/utility-process-adapter.ts';
 import { type ConfigDesk, createConfigDesk } from '../config-file/config-desk.ts';
-import type { ConfigStatus } from '../config-file/config-files.ts';
-import type { ConfigStore } from '../config-file/config-store.ts';
+import { chooseDesk, UNKNOWN_CONFIG } from '../config-file/service-desk.ts';
 import type { TokenVault } from '../config-file/token-vault.ts';
 import { watchConfig } from '../config-file/watch-config.ts';
 import { openGuardedIpc } from '../ipc/guarded-ipc.ts';
@@ -29,6 +32,7 @@ import { createConfigFollower } from './config-follower.ts';
 import { createFullCheck } from './full-check.ts';
 import { createMainCalls } from './main-calls.ts';
 import { quitOrderly } from './quit.ts';
+import { configStanding, followServiceConfig } from './service-config.ts';
 import { createSupportBundle } from './support-bundle.ts';
 
 /** What a run of the application is made of besides itself. */
@@ -42,6 +46,9 @@ export interface AppParts {
   /** How this run begins after an update. */
   updateStart: UpdateStart;
   isTestBuild: boolean;
+  /** Where a system service may run the node instead, and whether one seems to. */
+  service: ServicePlace;
+  isServiceHere: boolean;
   log: Log;
 }
 
@@ -55,19 +62,23 @@ export function startApp(parts: AppParts): RunningApp {
   const { locations, config, log } = parts;
   const window = createAppWindow({ preloadPath: PROGRAM_FILES.preload, isPackaged: app.isPackaged, log });
   const store = createAppStateStore(initialState(parts));
-  const desk = createConfigDesk(config, parts.vault);
+  const ownDesk = createConfigDesk(config, parts.vault);
   const program = programOf(parts);
-  const host = createHost(parts, { program, store, window, desk });
-  const check = createFullCheck({ store, host, errand: program, log });
+  const host = createHost(parts, { program, store, window, desk: ownDesk, onService: () => followService() });
+  const desk = chooseDesk(host, ownDesk);
+  const hindrance = () => (host.isService() ? ONLY_ADMINISTRATORS : null);
+  const check = createFullCheck({ store, host, errand: program, hindrance, log });
   const bundle = createSupportBundle({
     store,
     errand: program,
+    hindrance,
     temporaryFolder: tmpdir(),
     versions: process.versions,
   });
   const updates = startUpdates({ ...parts, host, store });
-  const followAgent = createConfigFollower({ config, store, host, log });
+  const followAgent = createConfigFollower({ standing: () => configStanding(host, config), store, host, log });
   const followConfig = () => followAgent().then(() => updates.follow());
+  const followService = followServiceConfig({ host, store, followConfig });
   guardSession(session.defaultSession, log);
   serveApp(session.defaultSession, PROGRAM_FILES.rendererFolder);
   openGuardedIpc({
@@ -100,7 +111,9 @@ export function startApp(parts: AppParts): RunningApp {
     iconFolder: trayIconFolder(app.isPackaged),
     log,
   });
-  const stopWatching = watchConfig(locations.configPath, () => void followConfig());
+  const stopWatching = watchConfig(locations.configPath, () => {
+    if (!host.isService()) void followConfig();
+  });
   powerMonitor.on('resume', () => host.resumed());
   powerMonitor.on('shutdown', () => app.quit());
   quitOrderly({
@@ -109,6 +122,7 @@ export function startApp(parts: AppParts): RunningApp {
     onQuitting: () => {
       updates.stop();
       stopWatching();
+      followService.stop();
       check.stop();
       bundle.cancel();
       window.allowClosing();
@@ -118,7 +132,7 @@ export function startApp(parts: AppParts): RunningApp {
   return { showWindow: () => window.show() };
 }
 
-function initialState({ locations, config, firstCheck }: AppParts): AppState {
+function initialState({ locations, config, firstCheck, isServiceHere }: AppParts): AppState {
   const { platform } = process;
   const { status, problems } = firstCheck;
   return {
@@ -126,7 +140,7 @@ function initialState({ locations, config, firstCheck }: AppParts): AppState {
     platform: platform === 'win32' || platform === 'darwin' ? platform : 'linux',
     agent: { state: 'stopped', reason: '', sinceMs: Date.now(), nextStartMs: null, lastExitCode: null, lastWords: [] },
     snapshot: null,
-    config: { path: config.path, status, problems },
+    config: isServiceHere ? UNKNOWN_CONFIG : { path: config.path, status, problems },
     logFolder: locations.logFolder,
     check: { runningSinceMs: null, last: null, failure: '' },
     bundle: null,
@@ -153,22 +167,31 @@ interface HostParts {
   store: AppStateStore;
   window: AppWindow;
   desk: ConfigDesk;
+  /** How the application stands with a service may have changed. */
+  onService: () => void;
 }
 
-function createHost({ log }: AppParts, { program, store, window, desk }: HostParts): AgentHost {
-  return createAgentHost({
+function createHost({ log, service }: AppParts, parts: HostParts): NodeHost {
+  const { program, store, window, desk } = parts;
+  return createNodeHost({
     ...program,
+    service,
+    version: app.getVersion(),
     temporaryFolder: tmpdir(),
     log,
     onState: (agent) => {
       if (agent.state === 'starting') void desk.noteAgentStart();
       store.update({ agent });
+      parts.onService();
     },
     onSnapshot: (snapshot) => store.update({ snapshot }),
     onLogLines: (lines) => window.send('log-lines', lines),
     onOutput: (stream, line) => log.debug(`agent ${stream}: ${line}`),
   });
 }
+
+const ONLY_ADMINISTRATORS =
+  'This node runs as a service, whose files only administrators may read. One of them calls the program of the service itself: --doctor, or --support-bundle FILE.zip.';
 
 /** Of all that can be in the way of a call, an agent that is not there has one code for the whole window. */
 async function relay<Name extends AgentCallName>(host: AgentHost, name: Name, params: unknown): Promise<unknown> {

@@ -10,6 +10,8 @@ import type { AppStateStore } from './app-state-store.ts';
 export interface SupportBundleParts {
   store: AppStateStore;
   errand: ErrandStart;
+  /** Why the program cannot read what belongs into it, in words; null when it can. */
+  hindrance?: () => string | null;
   temporaryFolder: string;
   /** Versions that only this process knows (Electron, Chromium). */
   versions: Readonly<Record<string, string | undefined>>;
@@ -34,7 +36,8 @@ export function bundleName(host: string, now: Date): string {
 }
 
 /** The agent's program makes the bundle, whether or not an agent runs; this process adds what only it knows. */
-export function createSupportBundle({ store, errand, temporaryFolder, versions }: SupportBundleParts): SupportBundle {
+export function createSupportBundle(parts: SupportBundleParts): SupportBundle {
+  const { store, errand, temporaryFolder, versions } = parts;
   let running: AbortController | null = null;
   const make = async (file: string, stop: AbortController) => {
     const stateFile = join(temporaryFolder, `isg-pro-state-${randomUUID()}.json`);
@@ -62,6 +65,8 @@ export function createSupportBundle({ store, errand, temporaryFolder, versions }
   return {
     make: async (file) => {
       if (running !== null) throw failure('Another one is being made.');
+      const why = parts.hindrance?.() ?? null;
+      if (why !== null) throw failure(why);
       const stop = new AbortController();
       running = stop;
       try {

@@ -33,8 +33,9 @@ export function createLineFilter(filter: LineFilter): (lines: readonly ParsedLog
   const matches = filter.isPattern ? createPattern(filter.text) : createSearch(filter.text);
   return (lines) => {
     const within = lines.map(isWithin);
-    const found = matches(lines.map((line, index) => (within[index] ? `${line.message} ${line.fields}` : '')));
-    return within.map((isIn, index) => isIn && found[index] === true);
+    // message and fields each for itself, so that ^ and $ mean in the files what they mean in the store
+    const found = matches(lines.flatMap(({ message, fields }, at) => (within[at] ? [message, fields] : ['', ''])));
+    return within.map((isIn, at) => isIn && (found[2 * at] === true || found[2 * at + 1] === true));
   };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isMissingFile } from '../support/app-error.ts';
 import { readLinesBackwards } from './lines-backwards.ts';
 import { type ParsedLogLine, parseLogLine } from './log-line.ts';
+import { offsetAfter } from './seek-instant.ts';
 
 /** Where reading goes on: in the file with this identity, before this byte. */
 export interface SourcePosition {
@@ -25,13 +26,17 @@ const LONGEST_RECORD_LINES = 200;
 
 /**
  * Records of `<name>.log` and its rotated files, newest first, from a position or from the end. Lines that begin no record
- * belong to the record before them. A position in a file that is gone ends the reading: nothing older is left.
+ * belong to the record before them. A position in a file that is gone ends the reading: nothing older is left. Without a
+ * position, most of what is later than `toMs` is left out (seek-instant.ts).
  */
 export async function* readLogSource(
   folder: string,
   name: string,
   from: SourcePosition | null,
+  toMs: number | null = null,
 ): AsyncGenerator<SourceRecord> {
+  /** Whether what comes next may still be later than `toMs`. */
+  let isSeeking = from === null && toMs !== null;
   let isFound = from === null;
   /** A file that is rotated while we read comes by again under its next name. */
   const seen = new Set<string>();
@@ -47,7 +52,12 @@ export async function* readLogSource(
       const id = ino.toString();
       if (seen.has(id) || (!isFound && id !== from?.file)) continue;
       seen.add(id);
-      const end = isFound || from === null ? Number(size) : Math.min(from.offset, Number(size));
+      let end = isFound || from === null ? Number(size) : Math.min(from.offset, Number(size));
+      if (isSeeking && toMs !== null) {
+        const sought = await offsetAfter(file, end, toMs);
+        end = sought.end;
+        isSeeking = !sought.isWithin;
+      }
       isFound = true;
       yield* recordsBackwards(file, id, end);
     } finally {

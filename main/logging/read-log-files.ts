@@ -26,6 +26,11 @@ const cursorSchema = z.object({ at: z.array(positionSchema.nullable()), seq: z.n
 const SOURCES = ['main', 'agent'] as const;
 /** `seq` = milliseconds × this + a number that counts down within the millisecond; below 2^53 until the year 2255. */
 const SEQ_PER_MS = 1_000;
+/**
+ * A range of time is found by halving at its end and left at its beginning. Lines that lie so far beyond it by their place,
+ * because the clock was set meanwhile, are found all the same.
+ */
+const SLACK_MS = 60_000;
 
 /**
  * A page of main.log and agent.log together, in order of time. Only the page itself and one chunk per file are in memory.
@@ -35,7 +40,8 @@ export async function readLogFiles(folder: string, request: LogFilesRequest): Pr
   const cursor = request.cursor === null ? null : parseCursor(request.cursor);
   const readers = SOURCES.map((name, index) => {
     const from = cursor?.at[index] ?? null;
-    return cursor !== null && from === null ? null : readLogSource(folder, name, from);
+    const toMs = request.toMs === null ? null : request.toMs + SLACK_MS;
+    return cursor !== null && from === null ? null : readLogSource(folder, name, from, toMs);
   });
   try {
     return await mergePage(readers, request, cursor?.seq ?? Number.MAX_SAFE_INTEGER);
@@ -62,10 +68,11 @@ async function mergePage(readers: readonly Reader[], request: LogFilesRequest, b
   const heads = await Promise.all(readers.map(takeNext));
   const select = createLineFilter(request);
   const lines: LogLine[] = [];
-  let at = heads.map((head) => head?.from ?? null);
+  const stopMs = request.fromMs === null ? Number.NEGATIVE_INFINITY : request.fromMs - SLACK_MS;
+  let at = placesOf(heads, stopMs);
   let seq = before;
   do {
-    const batch = await takeBatch(readers, heads);
+    const batch = await takeBatch(readers, heads, stopMs);
     const passes = select(batch.map(({ line }) => line));
     for (const [index, candidate] of batch.entries()) {
       if (lines.length >= request.limit) break;
@@ -80,15 +87,23 @@ async function mergePage(readers: readonly Reader[], request: LogFilesRequest, b
   return { lines: lines.reverse(), nextCursor: isMore ? writeCursor(at, seq) : null };
 }
 
+/** Where each source goes on; one that has nothing left from `stopMs` on is at its end. */
+const placesOf = (heads: readonly (SourceRecord | null)[], stopMs: number) =>
+  heads.map((head) => (head && head.line.atMs >= stopMs ? head.from : null));
+
 /** The next lines of all sources, newest first; fewer than `BATCH_LINES` at their end. */
-async function takeBatch(readers: readonly Reader[], heads: (SourceRecord | null)[]): Promise<Candidate[]> {
+async function takeBatch(
+  readers: readonly Reader[],
+  heads: (SourceRecord | null)[],
+  stopMs: number,
+): Promise<Candidate[]> {
   const batch: Candidate[] = [];
   while (batch.length < BATCH_LINES) {
     const newest = indexOfNewest(heads);
     const head = heads[newest];
-    if (head === undefined || head === null) break;
+    if (head === undefined || head === null || head.line.atMs < stopMs) break;
     heads[newest] = await takeNext(readers[newest] ?? null);
-    batch.push({ line: head.line, at: heads.map((each) => each?.from ?? null) });
+    batch.push({ line: head.line, at: placesOf(heads, stopMs) });
   }
   return batch;
 }

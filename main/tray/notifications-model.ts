@@ -86,6 +86,8 @@ function findings(state: AppState): Finding[] {
 
 function agentFindings({ agent }: AppState): Finding[] {
   const common = { body: agent.reason, screen: 'diagnostics', lastsMs: LASTS_MS.agent };
+  if (agent.service?.at === 'not-running')
+    return [{ key: 'agent-service', title: 'The service of ISG Pro is not running', ...common }];
   if (agent.state === 'gave-up-for-now')
     return [{ key: 'agent-gave-up', title: 'The agent of ISG Pro keeps ending', ...common }];
   // Stopped by its exit code, not by a person: an end of its own left the code.

@@ -14,6 +14,7 @@ import {
 /** What a menu item does. `open` shows the window, at a screen when one is named. */
 export type TrayAction =
   | { do: 'open'; screen: string | null }
+  | { do: 'open-log-folder' }
   | { do: 'check' }
   | { do: 'pause' }
   | { do: 'resume' }
@@ -61,6 +62,7 @@ export function trayModel(state: AppState, nowMs: number): TrayModel {
       separator('after-status'),
       item('open', 'Open ISG Pro', open(null)),
       item('logs', 'Open logs', open('logs')),
+      item('log-folder', 'Open log folder', { do: 'open-log-folder' }),
       item('diagnostics', 'Diagnostics', open('diagnostics')),
       item('check', state.check.runningSinceMs === null ? 'Run a check…' : 'A check is running…', { do: 'check' }),
       item('settings', 'Settings', open('settings')),
@@ -73,11 +75,18 @@ export function trayModel(state: AppState, nowMs: number): TrayModel {
   };
 }
 
+const RUNS_AS_SERVICE = 'Runs as a service, also when ISG Pro is not open';
+
 function statusItems({ snapshot, agent }: AppState, nowMs: number): TrayItem[] {
   if (snapshot === null || agent.state !== 'running') return [];
   const sentence = item('sentence', nodeSentence(snapshot), open(snapshot.phase === 'set-up' ? null : 'overview'));
+  const service = agent.service === undefined ? [] : [item('service', RUNS_AS_SERVICE, open('overview'))];
   if (snapshot.phase !== 'running')
-    return snapshot.reason === '' ? [sentence] : [sentence, item('reason', snapshot.reason, open('diagnostics'))];
+    return [
+      sentence,
+      ...(snapshot.reason === '' ? [] : [item('reason', snapshot.reason, open('diagnostics'))]),
+      ...service,
+    ];
   // A duplicate leads nothing and runs nothing; what matters is who else has its id.
   if (snapshot.status.availability === 'duplicate')
     return [
@@ -94,6 +103,7 @@ function statusItems({ snapshot, agent }: AppState, nowMs: number): TrayItem[] {
     item('leader', leaderLine(snapshot, nowMs), open('cluster')),
     ...health,
     item('jobs', jobsLine(snapshot), open('jobs')),
+    ...service,
   ];
 }
 
@@ -126,11 +136,22 @@ function nodeItems({ snapshot, agent }: AppState, isUp: boolean): TrayItem[] {
   const pause = snapshot?.isPaused
     ? item('resume', 'Resume this node', { do: 'resume' }, isWorking)
     : item('pause', `Pause this node${finish}`, { do: 'pause' }, isWorking);
-  const restart =
-    agent.state === 'stopped' || agent.state === 'backing-off' || agent.state === 'gave-up-for-now'
-      ? item('restart-agent', 'Start agent now', { do: 'restart-agent' })
-      : item('restart-agent', `Restart agent${interrupted}`, { do: 'restart-agent' }, agent.state !== 'stopping');
+  const { service } = agent;
+  const restart = service
+    ? item(
+        'restart-agent',
+        `${service.restart ?? 'Restart the service'}${interrupted}`,
+        { do: 'restart-agent' },
+        service.restart !== null,
+      )
+    : restartItem(agent.state, interrupted);
   return [pause, ...(isWorking ? drillItems(snapshot) : []), restart];
+}
+
+function restartItem(state: AppState['agent']['state'], interrupted: string): TrayItem {
+  return state === 'stopped' || state === 'backing-off' || state === 'gave-up-for-now'
+    ? item('restart-agent', 'Start agent now', { do: 'restart-agent' })
+    : item('restart-agent', `Restart agent${interrupted}`, { do: 'restart-agent' }, state !== 'stopping');
 }
 
 // Only the leading node can begin one.

@@ -30,6 +30,7 @@ function duration(ms: number): string {
 
 /** What the agent does when it is not simply running, short. */
 export function agentSentence(state: AppState): string {
+  if (state.agent.service !== undefined) return state.agent.service.sentence;
   switch (state.agent.state) {
     case 'running':
       return 'The agent is running.';

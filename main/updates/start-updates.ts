@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { app } from 'electron';
+import type { ConfigStore } from '../../agent/config-file/config-store.ts';
 import type { AgentHost } from '../agent-host/agent-host.ts';
-import type { ConfigStore } from '../config-file/config-store.ts';
 import type { AppStateStore } from '../lifecycle/app-state-store.ts';
 import type { Log } from '../logging/main-log.ts';
 import type { Installer } from './installer.ts';

@@ -6,6 +6,15 @@ import { diagnosisSchema, nodeSnapshotSchema } from '../../agent/contract/index.
  * `tray-model.ts` and every screen derive from it.
  */
 
+/** How this application stands with the system service that runs the node in its place. */
+const serviceStandingSchema = z.object({
+  at: z.enum(['connecting', 'attached', 'not-running', 'forbidden', 'other-version', 'removed']),
+  /** In one short sentence, for tray and headlines. */
+  sentence: z.string(),
+  /** Words of the button that starts something by hand; null when that could do nothing. */
+  restart: z.string().nullable(),
+});
+
 /** State of the supervised agent (main/agent-host). */
 export const agentStateSchema = z.object({
   state: z.enum(['stopped', 'starting', 'running', 'unresponsive', 'backing-off', 'stopping', 'gave-up-for-now']),
@@ -19,6 +28,8 @@ export const agentStateSchema = z.object({
   lastExitCode: z.number().nullable(),
   /** Last lines of the agent's standard error, for the reason of a failure. */
   lastWords: z.array(z.string()),
+  /** Absent for an agent that this application runs itself. */
+  service: serviceStandingSchema.optional(),
 });
 /** State of the supervised agent. */
 export type AgentState = z.infer<typeof agentStateSchema>;

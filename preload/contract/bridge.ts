@@ -1,6 +1,14 @@
 import { z } from 'zod';
-import { AGENT_CALLS, configEffectSchema, logLineSchema } from '../../agent/contract/index.ts';
+import {
+  AGENT_CALLS,
+  configChangesShape,
+  configEntrySchema,
+  configWrittenSchema,
+  logLineSchema,
+} from '../../agent/contract/index.ts';
 import { appStateSchema } from './app-state.ts';
+
+export type { ConfigConflict, ConfigEntry } from '../../agent/contract/index.ts';
 
 /**
  * The bridge between window and main: every call and every event, one table. The preload script, main's handlers and the
@@ -9,36 +17,6 @@ import { appStateSchema } from './app-state.ts';
 
 const none = z.object({});
 const done = z.object({});
-
-/** One entry of config.ini as the settings screen shows it; secrets are never sent, only whether they are set. */
-export const configEntrySchema = z.object({
-  key: z.string(),
-  /** Text of the value; null for a secret or when not set. */
-  value: z.string().nullable(),
-  isSecret: z.boolean(),
-  isSet: z.boolean(),
-  /** Tells this value from every other without telling it; goes back with a change, so that nobody's edit is overwritten. */
-  revision: z.string(),
-  /** How a change comes to count. */
-  effect: configEffectSchema,
-  explanation: z.string(),
-  /** Default in words; empty when required. */
-  default: z.string(),
-});
-/** One entry of config.ini. */
-export type ConfigEntry = z.infer<typeof configEntrySchema>;
-
-/** A key that somebody else changed since the window read it. */
-const configConflictSchema = z.object({
-  key: z.string(),
-  /** What stands there now; null for a secret or when not set. */
-  value: z.string().nullable(),
-  isSet: z.boolean(),
-  /** Of what stands there now: sent with the next try, it overwrites that. */
-  revision: z.string(),
-});
-/** A key that somebody else changed since the window read it. */
-export type ConfigConflict = z.infer<typeof configConflictSchema>;
 
 /** Where the application token is kept, and whether the system's key store can be used. */
 const tokenPlaceSchema = z.object({
@@ -98,11 +76,10 @@ export const MAIN_CALLS = {
    */
   'config.write': {
     params: z.object({
-      changes: z.record(z.string(), z.string().max(10_000).nullable()),
-      seen: z.record(z.string(), z.string().max(100)).optional(),
+      ...configChangesShape,
       tokenPlace: z.enum(['file', 'key-store']).optional(),
     }),
-    answer: z.object({ problems: z.array(z.string()), conflicts: z.array(configConflictSchema) }),
+    answer: configWrittenSchema,
   },
   /** Puts the last good copy in place of a config.ini that is not good; the bad one is kept beside it. */
   'config.restore': { params: none, answer: done },

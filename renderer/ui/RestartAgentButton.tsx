@@ -13,6 +13,8 @@ export function RestartAgentButton({ onRestarted }: { onRestarted?: () => void }
   const [isBusy, setIsBusy] = useState(false);
   const [failure, setFailure] = useState('');
   const running = jobsAtStake(state);
+  const label = state?.agent.service?.restart ?? 'Restart agent';
+  const what = state?.agent.service === undefined ? 'agent' : 'service';
   const restart = async () => {
     await callBridge('agent.restart', {});
     onRestarted?.();
@@ -36,15 +38,15 @@ export function RestartAgentButton({ onRestarted }: { onRestarted?: () => void }
         onClick={() => (running > 0 ? setIsAsking(true) : void restartAtOnce())}
         data-testid="restart-agent"
       >
-        Restart agent
+        {label}
       </Button>
       {failure === '' ? null : <span role="alert">{failure}</span>}
       <ConfirmDialog
         opened={isAsking}
         onClose={() => setIsAsking(false)}
-        title="Restart the agent?"
+        title={`Restart the ${what}?`}
         body={`${plural(running, 'job')} on this node ${running === 1 ? 'stops and is' : 'stop and are'} queued again; this node or another goes on with ${running === 1 ? 'it' : 'them'}. If this node leads, another takes over meanwhile.`}
-        confirmLabel="Restart agent"
+        confirmLabel={label}
         onConfirm={restart}
       />
     </>

@@ -36,9 +36,14 @@ describe('an import across the layers is refused', () => {
     ['agent/iconik/x.ts', '../db/database.ts'],
     ['agent/storage/process/x.ts', '../../leader/elector.ts'],
     ['agent/config/x.ts', 'pg'],
+    ['agent/config-file/x.ts', '../runtime/errors.ts'],
+    ['agent/config-file/x.ts', '../db/database.ts'],
+    ['main/lifecycle/x.ts', '../../agent/config/load-config.ts'],
+    ['main/lifecycle/x.ts', '../../agent/link/service-link.ts'],
     ['agent/db/queries/x.ts', '../../jobs/job-handler.ts'],
     ['agent/db/x.ts', 'better-sqlite3'],
     ['agent/cache/x.ts', 'pg'],
+    ['agent/service/x.ts', '../cluster/entities.ts'],
     ['agent/jobs/x.ts', '../db/queries/job.ts'],
     ['agent/leader/x.ts', '../db/queries/leader-lease.ts'],
     ['agent/cluster/x.ts', '../roles/main/scan/scanner.ts'],
@@ -57,6 +62,8 @@ describe('an import across the layers is refused', () => {
 
   it.each([
     ['agent/contract/x.ts', 'zod'],
+    ['agent/config-file/x.ts', '../contract/index.ts'],
+    ['main/lifecycle/x.ts', '../../agent/config-file/config-store.ts'],
     ['agent/contract/x.ts', './roles.ts'],
     ['agent/runtime/x.ts', 'node:fs'],
     ['agent/jobs/pg-x.ts', '../db/queries/job.ts'],

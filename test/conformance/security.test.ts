@@ -30,6 +30,12 @@ describe('the sources', () => {
     expect(sources.filter((file) => read(file).includes('openExternal'))).toEqual([]);
   });
 
+  it('only the log folder is handed to the system to be opened, and no path that the window names', () => {
+    const sources = globSync('{main,preload,renderer}/**/*.{ts,tsx}', { cwd: ROOT });
+    expect(sources.filter((file) => read(file).includes('openPath'))).toEqual(['main/lifecycle/open-log-folder.ts']);
+    expect(read('preload/contract/bridge.ts')).toContain("'app.open-log-folder': { params: none,");
+  });
+
   it('nowhere is the verification of a certificate switched off for good', () => {
     const sources = globSync('{agent,main,preload,renderer}/**/*.{ts,tsx}', { cwd: ROOT });
     const off =

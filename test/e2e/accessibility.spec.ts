@@ -59,6 +59,10 @@ async function resize(width: number, height: number): Promise<void> {
 async function unfold(screen: ScreenId): Promise<void> {
   const { page } = all.desktop;
   if (screen === 'overview') await expect(page.getByRole('list', { name: 'Storages' })).toContainText('ingested');
+  if (screen === 'cluster') {
+    await page.getByRole('button', { name: 'Upgrade guide', exact: true }).click();
+    await expect(page.getByRole('region', { name: 'Steps of the upgrade' }).getByRole('listitem')).toHaveCount(2);
+  }
   if (screen === 'jobs') {
     const failed = page.getByTestId('job-row').filter({ hasText: 'Failed' });
     await page.getByRole('button', { name: 'TRANSCODE', exact: true }).click();

@@ -3,11 +3,12 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { _electron, type ElectronApplication, type Page } from '@playwright/test';
+import { _electron, type ElectronApplication, expect, type Page } from '@playwright/test';
 import type { Role } from '../../agent/contract/index.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
 import type { IsgBridge } from '../../preload/contract/bridge.ts';
 import { MediaCluster, type MediaClusterOptions } from '../support/media-cluster.ts';
+import { processesNaming } from './process-tree.ts';
 import { recordTray } from './tray-recorder.ts';
 
 declare global {
@@ -46,6 +47,8 @@ export interface DesktopPlace {
   agentNode?: string;
   /** Executable of an installed application; default: the application as built, in a bare Electron. */
   installed?: string;
+  /** Where a system service is looked for; default: a place where there is none. */
+  serviceSocket?: string;
 }
 
 /** How the built application is started. */
@@ -60,6 +63,7 @@ export function desktopCommand(place: DesktopPlace) {
       ISG_PRO_CONFIG: place.configPath,
       ISG_PRO_DATA_DIR: place.dataDir,
       ISG_PRO_AGENT_NODE: place.agentNode ?? process.execPath,
+      ISG_PRO_SERVICE_SOCKET: place.serviceSocket ?? join(place.userDataDir, 'no-service', 'agent.sock'),
     },
   };
 }
@@ -79,6 +83,18 @@ export async function openDesktop(place: DesktopPlace): Promise<Desktop> {
     },
     close: () => app.close(),
   };
+}
+
+/**
+ * Quits the application and ends the database of its node, whose keeper goes on for half a minute after its last agent
+ * and has inherited open files of the application: so long would Playwright hold the application for running.
+ */
+export async function closeWithDatabase(opened: Desktop, installation: string): Promise<void> {
+  const main = opened.app.process();
+  const closed = opened.close();
+  await expect.poll(() => main.exitCode ?? main.signalCode, { timeout: 20_000 }).not.toBeNull();
+  for (const { pid, command } of processesNaming(installation)) if (command.includes('keeper.')) process.kill(pid);
+  await closed;
 }
 
 /** A cluster on this machine, whose `node-a` runs in the desktop application; other nodes are plain agents. */

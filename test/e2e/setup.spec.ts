@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { createStandIn, type StandIn } from '../stand-in/stand-in.ts';
 import { MediaCluster } from '../support/media-cluster.ts';
-import { type Desktop, type DesktopPlace, openDesktop } from './desktop.ts';
-import { processesNaming } from './process-tree.ts';
+import { closeWithDatabase, type Desktop, type DesktopPlace, openDesktop } from './desktop.ts';
 
 /** Where iconik says the storage is; no machine of ours has it. */
 const ELSEWHERE = '/Volumes/no-such-storage';
@@ -43,18 +42,6 @@ async function openNew(): Promise<{ desktop: Desktop; place: DesktopPlace }> {
   expect(existsSync(place.configPath)).toBe(false);
   desktop = await openDesktop(place);
   return { desktop, place };
-}
-
-/**
- * Quits the application and ends the database of its node, whose keeper goes on for half a minute after its last agent
- * and has inherited open files of the application: so long would Playwright hold the application for running.
- */
-async function closeWithDatabase(opened: Desktop): Promise<void> {
-  const main = opened.app.process();
-  const closed = opened.close();
-  await expect.poll(() => main.exitCode ?? main.signalCode, { timeout: 20_000 }).not.toBeNull();
-  for (const { pid, command } of processesNaming(installation())) if (command.includes('keeper.')) process.kill(pid);
-  await closed;
 }
 
 /** Answers the folder dialog of the system, which no test can press. */
@@ -192,7 +179,7 @@ test('for an account without cluster and gateway the assistant makes both', asyn
     await expect(page.getByTestId('start-sentence')).toContainText('studio-1 runs in the cluster Studio');
     await expect.poll(async () => (await opened.state()).snapshot?.leadership.standing).toBe('leader');
   } finally {
-    if (desktop) await closeWithDatabase(desktop);
+    if (desktop) await closeWithDatabase(desktop, installation());
     desktop = null;
     await standIn.close();
     rmSync(dir, { recursive: true, force: true });

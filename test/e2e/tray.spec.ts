@@ -1,4 +1,5 @@
-import { renameSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { type TrayItem, trayModel } from '../../main/tray/tray-model.ts';
 import { type DesktopCluster, openCluster } from './desktop.ts';
@@ -43,6 +44,7 @@ test('a leader’s tray says so in icon, tooltip and menu, and offers exactly wh
     'jobs',
     'open',
     'logs',
+    'log-folder',
     'diagnostics',
     'check',
     'settings',
@@ -96,6 +98,22 @@ test('the screens of the menu open in the window, also when it is closed', async
   await expect(page.locator('[aria-current="page"]')).toHaveText(/^Logs/);
 });
 
+test('the menu opens the folder of the text files, and nothing else', async () => {
+  const { app } = open.desktop;
+  const openedPaths = await app.evaluateHandle(({ shell }) => {
+    const paths: string[] = [];
+    shell.openPath = async (path) => {
+      paths.push(path);
+      return '';
+    };
+    return paths;
+  });
+  await chooseTrayItem(app, 'log-folder');
+  const folder = join(open.place.dataDir, 'logs');
+  await expect.poll(() => openedPaths.jsonValue()).toEqual([folder]);
+  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['agent.log', 'main.log']));
+});
+
 test('while the agent is down the tray says nothing of leader, health and jobs, and its last item still restarts it', async () => {
   const before = agentPid(open.place.dataDir);
   const killedMs = Date.now();
@@ -111,6 +129,7 @@ test('while the agent is down the tray says nothing of leader, health and jobs, 
     'reason',
     'open',
     'logs',
+    'log-folder',
     'diagnostics',
     'check',
     'settings',

@@ -4,6 +4,13 @@ import { calmSnapshot, HOUR, MINUTE, SECOND } from './scenes/calm-studio.ts';
 import { checkClean, checkFailed, checkFound, checkFull, checkRunning, neverChecked } from './scenes/check-scenes.ts';
 import { emptySnapshot, followerSnapshot, largeSnapshot } from './scenes/healthy-scenes.ts';
 import { choosingSnapshot, disabledSnapshot, problemsSnapshot, waitingSnapshot } from './scenes/troubled-scenes.ts';
+import {
+  primaryLeftSnapshot,
+  stoppedUpgradeSnapshot,
+  upgradedSnapshot,
+  upgradeStuckSnapshot,
+  upgradingSnapshot,
+} from './scenes/upgrade-scenes.ts';
 
 /** What the fake bridge can play: five situations every screen is designed for, and the ways an agent can be away. */
 export const SCENES = [
@@ -15,6 +22,11 @@ export const SCENES = [
   'follower',
   'disabled',
   'choosing',
+  'upgrading',
+  'primary-left',
+  'upgrade-stuck',
+  'upgraded',
+  'upgrade-stopped',
   'starting',
   'unresponsive',
   'waiting',
@@ -76,6 +88,11 @@ const BUILD: Record<Scene, (nowMs: number) => AppState | null> = {
   }),
   choosing: (nowMs) => around(choosingSnapshot(nowMs), nowMs),
   waiting: (nowMs) => ({ ...around(waitingSnapshot(nowMs), nowMs), check: checkRunning(nowMs) }),
+  upgrading: (nowMs) => around(upgradingSnapshot(nowMs), nowMs),
+  'primary-left': (nowMs) => around(primaryLeftSnapshot(nowMs), nowMs),
+  'upgrade-stuck': (nowMs) => around(upgradeStuckSnapshot(nowMs), nowMs),
+  upgraded: (nowMs) => around(upgradedSnapshot(nowMs), nowMs),
+  'upgrade-stopped': (nowMs) => around(stoppedUpgradeSnapshot(nowMs), nowMs),
   offline: (nowMs) =>
     withAgent(around(calmSnapshot(nowMs - 4 * MINUTE), nowMs), {
       state: 'backing-off',

@@ -47,6 +47,8 @@ export interface MediaClusterOptions {
   dbConnectionUri?: string;
   /** Puts a network of its own between each node and iconik and database; the database is then behind pgBouncer. */
   ownNetworks?: boolean;
+  /** Puts the nodes behind pgBouncer in transaction mode, without networks of their own. */
+  isPooled?: boolean;
 }
 
 /** Server connections of the pooler: as many as the nodes use at a time. */
@@ -108,7 +110,8 @@ export class MediaCluster {
     await copyEmbeddedTemplate(dataDir);
     const embedded = await startEmbeddedDatabase({ dataDir, log: silentLogger, lingerMs: 0 });
     const standIn = await createStandIn({ dataDir: join(options.dir, 'iconik') });
-    const pooler = options.ownNetworks ? await startPgBouncer(embedded.uri, { poolSize: POOL_SIZE }) : null;
+    const pooler =
+      options.ownNetworks || options.isPooled ? await startPgBouncer(embedded.uri, { poolSize: POOL_SIZE }) : null;
     const account = standIn.seed({
       storages: [{ name: STORAGE, mountPoint: mediaDir, settings: options.storageSettings }],
       gateways: options.nodes.map(({ name, roles, mountPoint }) => ({
@@ -120,7 +123,7 @@ export class MediaCluster {
     });
     const database = createDatabase({ uri: embedded.uri, log: silentLogger, maxConnections: 2 });
     const cluster = new MediaCluster({ standIn, account, database, embedded, guard, pooler }, options);
-    await cluster.#createNetworks();
+    if (options.ownNetworks) await cluster.#createNetworks();
     cluster.#writeConfigs();
     return cluster;
   }
@@ -185,13 +188,13 @@ export class MediaCluster {
     });
   }
 
-  /** Starts a node that does not run. */
-  startNode(name: string): ClusterNodeProcess {
+  /** Starts a node that does not run; `program`: the entry of another version of the agent. */
+  startNode(name: string, program = AGENT): ClusterNodeProcess {
     const node = this.node(name);
     if (node.process) throw new Error(`${name} runs already`);
     const folder = join(this.#dir, name);
     const output = openSync(node.logPath, 'a');
-    const args = [AGENT, '--config', join(folder, 'config.ini'), '--data-dir', join(folder, 'data')];
+    const args = [program, '--config', join(folder, 'config.ini'), '--data-dir', join(folder, 'data')];
     const child = spawn(process.execPath, args, { stdio: ['ignore', output, output] });
     closeSync(output);
     this.#guard.watch(child);

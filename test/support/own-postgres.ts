@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -11,6 +11,7 @@ import { findPostgresBinaries } from '../../agent/embedded-db/postgres-binaries.
 import { findFreePort, type ServerPlace, startServer, stopServer } from '../../agent/embedded-db/server-process.ts';
 import { findServerUser } from '../../agent/embedded-db/server-user.ts';
 import { silentLogger } from '../../agent/runtime/logger.ts';
+import { IN_MEMORY } from './quick-temporary-folder.ts';
 
 /** Folders of test servers in the temporary folder begin so; pgBouncer's (pgbouncer.ts) do, too. */
 export const SERVER_PREFIX = 'isg-pro-test-';
@@ -52,38 +53,15 @@ export async function makeTables(uri: string): Promise<void> {
   }
 }
 
-/** Linux keeps files in memory here. */
-const IN_MEMORY = '/dev/shm';
-/** A run's databases and their journal take less than a tenth of it. */
-const MEMORY_BYTES = 4_000_000_000;
-
 /** Folders that servers of tests may lie in. */
-export const serverParents = (): string[] => (process.platform === 'linux' ? [tmpdir(), IN_MEMORY] : [tmpdir()]);
-
-/**
- * Where a server lies whose disk is no part of what is tested: in memory, where there is plenty. Making and removing a database
- * for each test costs three times as much processor time in files.
- */
-export async function quickParent(): Promise<string> {
-  try {
-    const { bavail, bsize } = await statfs(IN_MEMORY);
-    return bavail * bsize >= MEMORY_BYTES ? IN_MEMORY : tmpdir();
-  } catch {
-    // there is no such place on this system
-    return tmpdir();
-  }
-}
+export const serverParents = (): string[] => [...new Set([tmpdir(), IN_MEMORY])];
 
 /**
  * Starts a server with these settings. Its folder names this process, so that what a killed run leaves can be told from
  * what lives (postgres-global.ts).
  */
-export async function startOwnPostgres(
-  name: string,
-  settings: readonly string[],
-  parent = tmpdir(),
-): Promise<OwnPostgres> {
-  const folder = await mkdtemp(join(parent, `${SERVER_PREFIX}${name}-`));
+export async function startOwnPostgres(name: string, settings: readonly string[]): Promise<OwnPostgres> {
+  const folder = await mkdtemp(join(tmpdir(), `${SERVER_PREFIX}${name}-`));
   await writeFile(join(folder, 'owner.pid'), String(process.pid));
   // PostgreSQL runs as another user when we are root, and mkdtemp lets only the owner pass
   await chmod(folder, 0o711);

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { isAlive, isServerOf, readPostmasterFile } from '../../agent/embedded-db/server-process.ts';
-import { askOnce, makeTables, quickParent, SERVER_PREFIX, serverParents, startOwnPostgres } from './own-postgres.ts';
+import { askOnce, makeTables, SERVER_PREFIX, serverParents, startOwnPostgres } from './own-postgres.ts';
 
 /** How tests reach the PostgreSQL of this run. Both URIs hold passwords that mean nothing outside it. */
 export interface TestPostgres {
@@ -68,7 +68,7 @@ interface Running {
 
 async function startRun(): Promise<Running> {
   await removeLeftovers();
-  const server = await startOwnPostgres('pg', SETTINGS, await quickParent());
+  const server = await startOwnPostgres('pg', SETTINGS);
   const facts: TestPostgres = {
     adminUri: `${server.uriOf('postgres', 'postgres')}?sslmode=disable`,
     isgUri: server.uriOf('isg', '').replace(/\/$/, ''),

@@ -1,6 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { IsgError } from '../../runtime/errors.ts';
-import { type ViewAnswer, type ViewAsk, type ViewPage, viewAnswerSchema } from './view-messages.ts';
+import { type PageAsk, type ViewAnswer, type ViewAsk, type ViewPage, viewAnswerSchema } from './view-messages.ts';
+
+/** What page is wanted. */
+type PageWish = Omit<PageAsk, 'kind' | 'id' | 'withinMs'>;
 
 /** Pages of the stored log, read in a thread of its own. */
 export interface LogView {
@@ -8,7 +11,9 @@ export interface LogView {
    * Reads a page; one that is rare to match comes after about `PAGE_MS` with what was found until then. Throws
    * `log-unreadable` (transient), and `pattern-too-slow` (permanent) when a pattern tries longer than `PATTERN_MS`.
    */
-  read(ask: Omit<ViewAsk, 'id' | 'withinMs'>): Promise<ViewPage>;
+  read(ask: PageWish): Promise<ViewPage>;
+  /** Which of the texts, of whatever log, a pattern finds something in; in the same thread, and throws the same. */
+  match(pattern: string, texts: readonly string[]): Promise<boolean[]>;
   close(): Promise<void>;
 }
 
@@ -21,8 +26,10 @@ const ANSWER_MS = 60_000;
 /** A thread that nobody asked for so long gives its memory back. */
 const IDLE_MS = 60_000;
 
+type Found = Exclude<ViewAnswer, { kind: 'begun' | 'failed' }>;
+
 interface Asked {
-  resolve: (page: ViewPage) => void;
+  resolve: (found: Found) => void;
   reject: (error: IsgError) => void;
   isPattern: boolean;
   timer: NodeJS.Timeout;
@@ -46,7 +53,20 @@ class ThreadedLogView implements LogView {
     this.#patternMs = patternMs;
   }
 
-  read(ask: Omit<ViewAsk, 'id' | 'withinMs'>): Promise<ViewPage> {
+  async read(ask: PageWish): Promise<ViewPage> {
+    const { isPattern } = ask.filter;
+    const found = await this.#ask((id) => ({ ...ask, kind: 'page', id, withinMs: PAGE_MS }), isPattern);
+    if (found.kind !== 'page') throw unreadable('its reader answered something else');
+    return found.page;
+  }
+
+  async match(pattern: string, texts: readonly string[]): Promise<boolean[]> {
+    const found = await this.#ask((id) => ({ kind: 'match', id, pattern, texts: [...texts] }), true);
+    if (found.kind !== 'matched') throw unreadable('its reader answered something else');
+    return found.found;
+  }
+
+  #ask(askOf: (id: number) => ViewAsk, isPattern: boolean): Promise<Found> {
     clearTimeout(this.#idle);
     this.#thread ??= this.#start();
     this.#lastId += 1;
@@ -54,8 +74,8 @@ class ThreadedLogView implements LogView {
     const thread = this.#thread;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#giveUp(unreadable('no answer')), ANSWER_MS);
-      this.#asked.set(id, { resolve, reject, timer, isPattern: ask.filter.isPattern });
-      thread.postMessage({ ...ask, id, withinMs: PAGE_MS } satisfies ViewAsk);
+      this.#asked.set(id, { resolve, reject, timer, isPattern });
+      thread.postMessage(askOf(id));
     });
   }
 
@@ -96,8 +116,8 @@ class ThreadedLogView implements LogView {
     }
     this.#asked.delete(answer.id);
     if (this.#asked.size === 0) this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
-    if (answer.kind === 'page') asked.resolve(answer.page);
-    else asked.reject(unreadable(answer.reason));
+    if (answer.kind === 'failed') asked.reject(unreadable(answer.reason));
+    else asked.resolve(answer);
   }
 
   #tooSlow(): IsgError {

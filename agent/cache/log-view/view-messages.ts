@@ -4,8 +4,8 @@ import { logPageFrame, logPlaceSchema } from '../../contract/log-view.ts';
 
 /** What the agent and the thread that reads its stored log say to each other. */
 
-/** To the thread. */
-export const viewAskSchema = z.object({
+const pageAsk = z.object({
+  kind: z.literal('page'),
   id: z.number(),
   filter: z.object({
     minLevel: z.number(),
@@ -20,8 +20,20 @@ export const viewAskSchema = z.object({
   /** A page is handed over with what it has after this long. */
   withinMs: z.number(),
 });
+/** Which of these texts, of whatever log, a pattern finds something in. */
+const matchAsk = z.object({
+  kind: z.literal('match'),
+  id: z.number(),
+  pattern: z.string(),
+  texts: z.array(z.string()),
+});
+
+/** To the thread. */
+export const viewAskSchema = z.discriminatedUnion('kind', [pageAsk, matchAsk]);
 /** To the thread. */
 export type ViewAsk = z.infer<typeof viewAskSchema>;
+/** What a page is asked for by. */
+export type PageAsk = z.infer<typeof pageAsk>;
 
 const record = z.object({
   seq: z.number(),
@@ -41,7 +53,9 @@ export const viewAnswerSchema = z.discriminatedUnion('kind', [
   /** It is being looked for from now on: the time of a pattern counts from here, not from when it was asked for. */
   z.object({ kind: z.literal('begun'), id: z.number() }),
   z.object({ kind: z.literal('page'), id: z.number(), page: viewPageSchema }),
-  /** There is no page; why, in words. */
+  /** One for each text. */
+  z.object({ kind: z.literal('matched'), id: z.number(), found: z.array(z.boolean()) }),
+  /** There is no answer; why, in words. */
   z.object({ kind: z.literal('failed'), id: z.number(), reason: z.string() }),
 ]);
 /** From the thread. */

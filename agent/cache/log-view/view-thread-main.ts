@@ -1,25 +1,32 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { readLogPage } from '../../runtime/log-page.ts';
-import { StoredLog } from './stored-log.ts';
-import { type ViewAnswer, type ViewAsk, viewAskSchema } from './view-messages.ts';
+import { EMPTY_LOG, openStoredLog, patternOf, type ReadableLog } from './stored-log.ts';
+import { type PageAsk, type ViewAnswer, viewAskSchema } from './view-messages.ts';
 
 // A thread of its own, so that neither a search through millions of lines nor a pattern that tries for ever holds up the
 // agent. Who asked ends the thread when an answer takes too long.
 
 const { path } = z.object({ path: z.string() }).parse(workerData);
-let log: StoredLog | null = null;
+let log: ReadableLog = EMPTY_LOG;
 
-async function answer({ id, filter, at, limit, withinMs }: ViewAsk): Promise<ViewAnswer> {
+function opened(): ReadableLog {
+  if (!log.isReplaced()) return log;
+  log.close();
+  log = EMPTY_LOG;
+  log = openStoredLog(path) ?? EMPTY_LOG;
+  return log;
+}
+
+async function readPage({ id, filter, at, limit, withinMs }: PageAsk): Promise<ViewAnswer> {
   const startedMs = performance.now();
   const isLate = () => performance.now() - startedMs > withinMs;
   try {
-    log ??= new StoredLog(path);
-    return { kind: 'page', id, page: await readLogPage(log.narrowedBy(filter), at, { limit, isLate }) };
+    return { kind: 'page', id, page: await readLogPage(opened().narrowedBy(filter), at, { limit, isLate }) };
   } catch (thrown) {
-    // the file may have been put aside and begun anew
-    log?.close();
-    log = null;
+    // the file may be damaged, and about to be put aside
+    log.close();
+    log = EMPTY_LOG;
     return { kind: 'failed', id, reason: thrown instanceof Error ? thrown.message : String(thrown) };
   }
 }
@@ -29,5 +36,9 @@ const say = (said: ViewAnswer) => parentPort?.postMessage(said);
 parentPort?.on('message', (message: unknown) => {
   const ask = viewAskSchema.parse(message);
   say({ kind: 'begun', id: ask.id });
-  void answer(ask).then(say);
+  if (ask.kind === 'page') void readPage(ask).then(say);
+  else {
+    const pattern = patternOf(ask.pattern);
+    say({ kind: 'matched', id: ask.id, found: ask.texts.map((text) => pattern.test(text)) });
+  }
 });

@@ -2,15 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { LOG_LEVELS, type LogSeverity } from '../../contract/index.ts';
-import { Admission } from './admission.ts';
-import {
-  costOf,
-  type EncodedRecord,
-  encodeRecord,
-  type LogBatch,
-  packBatch,
-  type WrittenRecord,
-} from './log-encoding.ts';
+import { LogBuffer } from './log-buffer.ts';
+import type { LogBatch, StoredLogRecord, WrittenRecord } from './log-encoding.ts';
 import {
   type FromLogThread,
   fromLogThreadSchema,
@@ -22,12 +15,6 @@ import {
 } from './log-messages.ts';
 
 /** The node's side of its log cache: takes records, hands them to the thread in batches, and tells when they are on disk. */
-
-/** A record as stored. */
-export interface StoredLogRecord extends WrittenRecord {
-  /** Grows with each record of an outbox; the identity of the record together with the outbox. */
-  seq: number;
-}
 
 /** One look back. */
 export interface LogLook {
@@ -93,21 +80,9 @@ export interface LogCache {
   close(withinMs?: number): void;
 }
 
-/** A batch this large is handed over at once. */
-const BATCH_CHARACTERS = 262_144;
-const BATCH_RECORDS = 2_048;
 const LOOK_LIMIT_MS = 15_000;
 /** Until a thread that ended is started again. */
 const RESTART_MS = 1_000;
-
-/** A batch that is not on disk yet. */
-interface Unstored {
-  batch: LogBatch;
-  bytes: number;
-  /** Kept only if somebody is told of written records. */
-  records: readonly WrittenRecord[];
-  encoded: readonly EncodedRecord[];
-}
 
 interface Look {
   resolve: (look: LogLook) => void;
@@ -119,19 +94,12 @@ const NONE = LOG_LEVELS.map(() => 0);
 
 class ThreadedLogCache implements LogCache {
   readonly #options: LogCacheOptions;
-  readonly #handOverMs: number;
-  readonly #admission: Admission;
+  readonly #buffer: LogBuffer;
   readonly #memory = new Int32Array(new SharedArrayBuffer(4));
   readonly #runId = randomUUID();
-  readonly #unstored: Unstored[] = [];
   readonly #looks = new Map<number, Look>();
   readonly #waiters = new Set<{ no: number; done: (isStored: boolean) => void }>();
   #thread: LogThread | null = null;
-  #records: WrittenRecord[] = [];
-  #encoded: EncodedRecord[] = [];
-  #characters = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #batchNo = 0;
   #callId = 0;
   #target: ShippingTarget | null = null;
   #isBusy = false;
@@ -141,21 +109,14 @@ class ThreadedLogCache implements LogCache {
 
   constructor(options: LogCacheOptions) {
     this.#options = options;
-    this.#handOverMs = options.handOverMs ?? 50;
-    this.#admission = new Admission(options.memoryBytes ?? 32_000_000);
+    const { handOverMs = 50, memoryBytes = 32_000_000, onWritten } = options;
+    const onBatch = (batch: LogBatch) => this.#post({ kind: 'batch', ...batch });
+    this.#buffer = new LogBuffer({ handOverMs, memoryBytes, onBatch, ...(onWritten && { onWritten }) });
     this.#begin();
   }
 
   readonly sink = (record: WrittenRecord): void => {
-    if (this.#isClosed) return;
-    const encoded = encodeRecord(record);
-    const bytes = costOf(encoded);
-    if (!this.#admission.admits(encoded.level, bytes)) return;
-    this.#encoded.push(encoded);
-    if (this.#options.onWritten) this.#records.push(record);
-    this.#characters += bytes;
-    if (this.#characters >= BATCH_CHARACTERS || this.#encoded.length >= BATCH_RECORDS) this.#handOver();
-    else this.#timer ??= setTimeout(() => this.#handOver(), this.#handOverMs).unref();
+    if (!this.#isClosed) this.#buffer.add(record);
   };
 
   #begin(): void {
@@ -170,7 +131,7 @@ class ThreadedLogCache implements LogCache {
     thread.on('exit', () => this.#ended(why));
     thread.unref();
     this.#thread = thread;
-    for (const { batch } of this.#unstored) this.#post({ kind: 'batch', ...batch });
+    for (const batch of this.#buffer.unstored()) this.#post({ kind: 'batch', ...batch });
     if (this.#target) this.#post({ kind: 'ship', target: this.#target });
     if (this.#isBusy) this.#post({ kind: 'busy', isBusy: true });
   }
@@ -189,19 +150,6 @@ class ThreadedLogCache implements LogCache {
     this.#thread?.postMessage(message);
   }
 
-  #handOver(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#encoded.length === 0 && !this.#admission.hasUnreported()) return;
-    this.#batchNo += 1;
-    const batch = packBatch(this.#batchNo, this.#encoded, this.#admission.takeUnreported());
-    this.#unstored.push({ batch, bytes: this.#characters, records: this.#records, encoded: this.#encoded });
-    this.#records = [];
-    this.#encoded = [];
-    this.#characters = 0;
-    this.#post({ kind: 'batch', ...batch });
-  }
-
   #receive(message: unknown): void {
     const { success, data } = fromLogThreadSchema.safeParse(message);
     if (success) this.#take(data);
@@ -210,8 +158,10 @@ class ThreadedLogCache implements LogCache {
   }
 
   #take(message: FromLogThread): void {
-    if (message.kind === 'stored') this.#stored(message);
-    else if (message.kind === 'told') this.#options.onTold?.(message.level, message.message, message.fields);
+    if (message.kind === 'stored') {
+      this.#buffer.stored(message);
+      for (const waiter of this.#waiters) if (waiter.no <= message.upTo) waiter.done(true);
+    } else if (message.kind === 'told') this.#options.onTold?.(message.level, message.message, message.fields);
     else if (message.kind === 'keeper') this.#keeper = message.status;
     else if (message.kind === 'shipping') this.#shipping = message.status;
     else if (message.kind === 'looked') {
@@ -228,28 +178,9 @@ class ThreadedLogCache implements LogCache {
     waiting.resolve(look);
   }
 
-  #stored({ batches, upTo }: Extract<FromLogThread, { kind: 'stored' }>): void {
-    const places = new Map(batches.map((batch) => [batch.no, batch]));
-    while ((this.#unstored[0]?.batch.no ?? Number.POSITIVE_INFINITY) <= upTo) {
-      const unstored = this.#unstored.shift();
-      if (!unstored) break;
-      this.#admission.release(unstored.bytes);
-      const place = places.get(unstored.batch.no);
-      if (place) this.#tellWritten(unstored, place);
-    }
-    for (const waiter of this.#waiters) if (waiter.no <= upTo) waiter.done(true);
-  }
-
-  #tellWritten({ records, encoded }: Unstored, place: { firstSeq: number; refusedBelow: number }): void {
-    const { onWritten } = this.#options;
-    if (!onWritten) return;
-    const kept = records.filter((_, n) => (encoded[n]?.level ?? 0) >= place.refusedBelow);
-    if (kept.length > 0) onWritten(kept.map((record, n) => ({ ...record, seq: place.firstSeq + n })));
-  }
-
   flush(withinMs = 5_000): Promise<boolean> {
-    this.#handOver();
-    const no = this.#batchNo;
+    this.#buffer.handOver();
+    const no = this.#buffer.lastNo;
     if (Atomics.load(this.#memory, 0) >= no) return Promise.resolve(true);
     return new Promise((resolve) => {
       const waiter = {
@@ -266,7 +197,7 @@ class ThreadedLogCache implements LogCache {
   }
 
   lookBack(beforeSeq: number | null, limit: number, filter: LogFilter): Promise<LogLook> {
-    this.#handOver();
+    this.#buffer.handOver();
     if (!this.#thread || this.#isClosed) return Promise.resolve(NO_LOOK);
     this.#callId += 1;
     const callId = this.#callId;
@@ -289,17 +220,21 @@ class ThreadedLogCache implements LogCache {
   }
 
   status(): LogCacheStatus {
-    const { bytes, dropped } = this.#admission.counts();
+    const { bytes, dropped } = this.#buffer.counts();
     return { keeper: this.#keeper, shipping: this.#shipping, dropped, waitingBytes: bytes };
   }
 
   close(withinMs = 2_000): void {
     if (this.#isClosed) return;
-    this.#handOver();
+    this.#buffer.handOver();
     this.#isClosed = true;
     this.#post({ kind: 'close' });
     const endsAtMs = performance.now() + withinMs;
-    for (let stored = Atomics.load(this.#memory, 0); stored < this.#batchNo; stored = Atomics.load(this.#memory, 0)) {
+    for (
+      let stored = Atomics.load(this.#memory, 0);
+      stored < this.#buffer.lastNo;
+      stored = Atomics.load(this.#memory, 0)
+    ) {
       const leftMs = endsAtMs - performance.now();
       if (leftMs <= 0 || !this.#thread) break;
       Atomics.wait(this.#memory, 0, stored, leftMs);

@@ -13,6 +13,12 @@ export interface WrittenRecord {
   atMs: number;
 }
 
+/** A record as stored. */
+export interface StoredLogRecord extends WrittenRecord {
+  /** Grows with each record of an outbox; the identity of the record together with the outbox. */
+  seq: number;
+}
+
 /** A record ready to be stored. */
 export interface EncodedRecord {
   /** Place in `LOG_LEVELS`. */

@@ -35,7 +35,7 @@ function cannotWrite(thrown: unknown): string {
 
 /**
  * Keeps the file in the log's thread: collects batches and commits them together, puts a damaged file aside, and waits for a
- * disk that is full, read-only or away. Batches wait here meanwhile; how many is bounded by who sends them (log-cache.ts).
+ * disk that is full, read-only or away. Batches wait here meanwhile; how many is bounded by who sends them (log-buffer.ts).
  * Nothing in it throws.
  */
 export class LogKeeper {

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import { LOG_LEVELS } from '../../contract/index.ts';
+import { asciiLower } from './ascii-lower.ts';
 import type { LogFilter } from './log-messages.ts';
 import { type StoredRow, toStoredRow } from './outbox-file.ts';
 
@@ -35,7 +36,7 @@ export function lookBack(
     level: LOG_LEVELS.indexOf(filter.minLevel),
     fromMs: filter.fromMs ?? 0,
     toMs: filter.toMs ?? Number.MAX_SAFE_INTEGER,
-    text: filter.text.toLowerCase(),
+    text: asciiLower(filter.text),
     mention: filter.mention ?? '',
     limit,
   });

@@ -80,6 +80,8 @@ export class LogShipper {
   readonly #database: Database;
   #held: Held | null = null;
   #pace: ShipPace = FIRST_PACE;
+  /** When the step that runs was to begin. */
+  #dueMs: number;
   /** Fewer rows while a record that the database refuses is looked for. */
   #most = Number.POSITIVE_INFINITY;
   #failures = 0;
@@ -92,6 +94,7 @@ export class LogShipper {
   constructor(target: ShippingTarget, options: LogShipperOptions) {
     this.#options = options;
     this.#target = target;
+    this.#dueMs = options.clock.monotonicMs();
     this.#database = (options.open ?? openDatabase)(target.uri);
     this.#running = this.#run();
   }
@@ -105,10 +108,12 @@ export class LogShipper {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
+    const { clock } = this.#options;
     while (!signal.aborted) {
       const waitMs = await this.#step();
+      this.#dueMs = clock.monotonicMs() + waitMs;
       this.#report();
-      if (waitMs > 0) await this.#options.clock.sleep(waitMs, signal).catch(() => {});
+      if (waitMs > 0) await clock.sleep(waitMs, signal).catch(() => {});
     }
     this.#state = 'off';
     this.#report();
@@ -143,8 +148,9 @@ export class LogShipper {
     if (rows.length === 0) return LOOK_MS;
     const beganMs = this.#options.clock.monotonicMs();
     await this.#ship(held, rows.map(safely));
-    const tookMs = this.#options.clock.monotonicMs() - beganMs;
-    this.#pace = nextPace({ rows: rows.length, tookMs, isBusy: this.#options.isBusy() });
+    const endedMs = this.#options.clock.monotonicMs();
+    const times = { tookMs: endedMs - beganMs, sinceDueMs: endedMs - this.#dueMs };
+    this.#pace = nextPace({ rows: rows.length, ...times, isBusy: this.#options.isBusy() });
     // What came while this was shipped waits for the next look: no row by row.
     return (rows.at(-1)?.seq ?? 0) >= identity.nextSeq - 1 ? LOOK_MS : this.#pace.pauseMs;
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLine, type LogSeverity } from '../../contract/index.ts';
-import type { LogKeeper } from '../../runtime/log-page.ts';
+import type { LogDirection, LogKeeper } from '../../runtime/log-page.ts';
 import type { Database } from '../../runtime/sql.ts';
 
 // The log of another node, as its records came to the database. A node's outboxes follow each other (a new one begins when
@@ -20,12 +20,14 @@ const WHERE = `outbox_id = $1::uuid AND seq BETWEEN $2 AND $3 AND level >= $4
   AND ($5::float8 IS NULL OR at >= to_timestamp($5 / 1000)) AND ($6::float8 IS NULL OR at <= to_timestamp($6 / 1000))
   AND ($7 = '' OR strpos(lower(message), lower($7)) > 0 OR strpos(lower(fields::text), lower($7)) > 0
     OR strpos(lower(concat_ws(' ', role, job_id, storage_id)), lower($7)) > 0)
-  AND ($8 = '' OR message ~* $8 OR fields::text ~* $8)
-  AND ($9::text IS NULL OR storage_id = $9 OR strpos(message, $9) > 0 OR strpos(fields::text, $9) > 0)`;
+  AND ($8::text IS NULL OR storage_id = $8 OR strpos(message, $8) > 0 OR strpos(fields::text, $8) > 0)`;
 const COLUMNS = `seq::float8, (extract(epoch FROM at) * 1000)::float8 AS at_ms, level, message, fields::text,
   role, job_id, storage_id, term::float8`;
-const OLDER = `SELECT ${COLUMNS} FROM node_log WHERE ${WHERE} ORDER BY node_log.seq DESC LIMIT $10`;
-const NEWER = `SELECT ${COLUMNS} FROM node_log WHERE ${WHERE} ORDER BY node_log.seq LIMIT $10`;
+const OLDER = `SELECT ${COLUMNS} FROM node_log WHERE ${WHERE} ORDER BY node_log.seq DESC LIMIT $9`;
+const NEWER = `SELECT ${COLUMNS} FROM node_log WHERE ${WHERE} ORDER BY node_log.seq LIMIT $9`;
+
+/** Rows judged at a time. */
+const JUDGED_ROWS = 2_000;
 
 const outboxRow = z.object({ outbox_id: z.string() });
 const seqRow = z.object({ seq: z.number().nullable() });
@@ -45,8 +47,13 @@ const lineRow = z.object({
 /** How the log of a node is narrowed. */
 export interface NodeLogFilter {
   minLevel: LogSeverity;
+  /** Looked for whatever the case; empty = any. */
   text: string;
-  isPattern: boolean;
+  /**
+   * Judges lines further; null = all pass. A pattern is tried here and never by PostgreSQL, whose patterns mean other things
+   * in places (`.`, `\\b`), so that a search finds in each node's log what it finds in the own one.
+   */
+  judge: ((lines: readonly LogLine[]) => Promise<boolean[]>) | null;
   storageId: string | null;
   fromMs: number | null;
   toMs: number | null;
@@ -70,7 +77,7 @@ export async function nodeLog(
   const idAt = (place: number) => outboxes[place]?.outbox_id ?? '';
   const placeOf = (seq: number) => Math.min(outboxes.length - 1, Math.max(0, Math.floor(seq / OUTBOX_SPAN)));
   const within = (seq: number, place: number) => Math.min(OUTBOX_SPAN - 1, Math.max(0, seq - place * OUTBOX_SPAN));
-  const limits = [filter.fromMs, filter.toMs, filter.isPattern ? '' : filter.text, filter.isPattern ? filter.text : ''];
+  const limits = [filter.fromMs, filter.toMs, filter.text, filter.storageId];
   return {
     nearest: async (seq, direction) => {
       const step = direction === 'older' ? -1 : 1;
@@ -89,16 +96,49 @@ export async function nodeLog(
     matching: async ({ from, to, direction, limit }) => {
       // a stretch that ends beyond its outbox is looked at up to there; the next begins with the next outbox
       const place = placeOf(direction === 'older' ? to : from);
-      const values = [idAt(place), within(from, place), within(to, place), LOG_LEVELS.indexOf(filter.minLevel)];
-      const text = direction === 'older' ? OLDER : NEWER;
-      const rows = await database.query(text, [...values, ...limits, filter.storageId, limit], lineRow);
-      return rows.map((row) => ({
-        seq: place * OUTBOX_SPAN + row.seq,
-        atMs: row.at_ms,
-        level: LOG_LEVELS[row.level] ?? 'info',
-        message: row.message,
-        fields: fieldsOf(row),
-      }));
+      const read = async (first: number, last: number, most: number) => {
+        const values = [idAt(place), first, last, LOG_LEVELS.indexOf(filter.minLevel), ...limits, most];
+        const rows = await database.query(direction === 'older' ? OLDER : NEWER, values, lineRow);
+        return rows.map((row) => lineOf(row, place));
+      };
+      const { judge } = filter;
+      if (!judge) return read(within(from, place), within(to, place), limit);
+      return readJudged({ from, to, direction, limit }, judge, (range, most) =>
+        read(within(range.from, place), within(range.to, place), most),
+      );
     },
   };
+}
+
+function lineOf(row: z.infer<typeof lineRow>, place: number): LogLine {
+  return {
+    seq: place * OUTBOX_SPAN + row.seq,
+    atMs: row.at_ms,
+    level: LOG_LEVELS[row.level] ?? 'info',
+    message: row.message,
+    fields: fieldsOf(row),
+  };
+}
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+/** Lines of a range that pass, read in pieces of bounded memory, up to `limit` of them. */
+async function readJudged(
+  { from, to, direction, limit }: Range & { direction: LogDirection; limit: number },
+  judge: NonNullable<NodeLogFilter['judge']>,
+  read: (range: Range, most: number) => Promise<LogLine[]>,
+): Promise<LogLine[]> {
+  const found: LogLine[] = [];
+  for (let range = { from, to }; found.length < limit; ) {
+    const lines = await read(range, JUDGED_ROWS);
+    const passes = await judge(lines);
+    for (const [n, line] of lines.entries()) if (passes[n] === true && found.length < limit) found.push(line);
+    const last = lines.at(-1);
+    if (!last || lines.length < JUDGED_ROWS) break;
+    range = direction === 'older' ? { from, to: last.seq - 1 } : { from: last.seq + 1, to };
+  }
+  return found;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { IsgError } from '../../runtime/errors.ts';
 import type { Sql } from '../../runtime/sql.ts';
 import { type FenceHolder, fencedExecute } from './fence.ts';
 
@@ -73,7 +74,7 @@ export interface ShippingGuard {
 
 // Records and watermark move together or not at all. A statement whose answer was lost may still take effect: the next one
 // then waits for its row lock, finds another watermark and moves nothing.
-const SHIP = `
+const ship = (atTwice: string) => `
 WITH moved AS (
   UPDATE log_outbox SET watermark = $4::bigint, shipped_at = now()
   WHERE outbox_id = $1::uuid AND holder = $2::uuid AND watermark = $3::bigint RETURNING outbox_id
@@ -82,9 +83,13 @@ WITH moved AS (
   SELECT moved.outbox_id, seq, to_timestamp(at_ms / 1000.0), level, message, role, job, storage, term, fields::jsonb
   FROM moved, unnest($5::bigint[], $6::float8[], $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
     $12::bigint[], $13::text[]) AS r (seq, at_ms, level, message, role, job, storage, term, fields)
-  ON CONFLICT DO NOTHING
+  ${atTwice}
 )
 SELECT count(*)::int AS moved FROM moved`;
+const SHIP = ship('');
+// A third dearer: only for what cannot be, a record that is there although the watermark says otherwise.
+const SHIP_AGAIN = ship('ON CONFLICT DO NOTHING');
+const UNIQUE_VIOLATION = '23505';
 
 /**
  * Adds records, oldest first, and moves the watermark to the last of them. False: nothing was done, because the watermark or
@@ -108,7 +113,10 @@ export async function shipRecords(sql: Sql, guard: ShippingGuard, records: reado
     records.map(({ term }) => term),
     records.map(({ fields }) => fields),
   ];
-  const [row] = await sql.query(SHIP, values, movedRow);
+  const [row] = await sql.query(SHIP, values, movedRow).catch((thrown: unknown) => {
+    if (!(thrown instanceof IsgError) || thrown.fields.sqlState !== UNIQUE_VIOLATION) throw thrown;
+    return sql.query(SHIP_AGAIN, values, movedRow);
+  });
   return (row?.moved ?? 0) > 0;
 }
 

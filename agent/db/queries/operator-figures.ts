@@ -26,12 +26,13 @@ const clusterFiguresRow = z.object({
   queued: z.record(z.string(), z.number()),
   running_by_worker: z.record(z.string(), z.number()),
   last_seen_ms: z.record(z.string(), z.number()),
+  started_ms: z.record(z.string(), z.number()),
   last_failures: z.array(failureSchema),
   history: z.array(spanSchema),
   failed_jobs: z.number(),
 });
 /**
- * Queue depth by role, leases by worker, last heartbeats, last failure by role, leaderships of 24 hours (newest first), failed
+ * Queue depth by role, leases by worker, last heartbeats, starts, last failure by role, leaderships of 24 hours (newest first), failed
  * jobs of 24 hours (at most 100 a role).
  */
 export type ClusterFigures = z.infer<typeof clusterFiguresRow>;
@@ -44,6 +45,7 @@ SELECT
     SELECT leased_worker, count(*) AS n FROM job WHERE state = 'leased' AND leased_worker IS NOT NULL
     GROUP BY leased_worker) AS load) AS running_by_worker,
   (SELECT coalesce(jsonb_object_agg(worker_id, ${ms('last_seen_at')}), '{}') FROM worker) AS last_seen_ms,
+  (SELECT coalesce(jsonb_object_agg(worker_id, ${ms('started_at')}), '{}') FROM worker) AS started_ms,
   (SELECT coalesce(jsonb_agg(to_jsonb(failure)), '[]')
     FROM (VALUES ('MAIN'), ('CHECKSUM'), ('TRANSCODE'), ('TRANSFER')) AS known (role), LATERAL (
       SELECT known.role, job_id::text, kind, error ->> 'message' AS message, ${ms('finished_at')} AS at_ms

@@ -55,7 +55,7 @@ type Deps = typeof DEFAULTS & { api: IconikApi; dispatcher: Dispatcher };
 /** Makes the `UploadObject` of this node (reference C.9). */
 export function createUploadObject(given: UploadObjectDeps): UploadObject {
   const { proxyUrl, ...rest } = given;
-  const dispatcher = createDispatcher({ proxyUrl, callTimeoutMs: CALL_TIMEOUT_MS });
+  const dispatcher = createDispatcher({ proxyUrl, callTimeoutMs: CALL_TIMEOUT_MS, isForNamedHosts: true });
   const deps: Deps = { ...DEFAULTS, ...rest, dispatcher };
   const md5Wish = createMd5Wish(deps);
   const gcsUpload = createGcsUpload(deps);

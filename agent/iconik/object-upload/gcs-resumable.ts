@@ -73,6 +73,13 @@ function savedSessionUrl(source: ObjectSource, startUrl: string): string | null 
   return isOurs ? sessionUrl : null;
 }
 
+/** Google hands sessions from one of its own hosts to another; nobody else may. */
+function isSameStore(sessionUrl: string, startUrl: string): boolean {
+  const [session, start] = [new URL(sessionUrl), new URL(startUrl)];
+  const isGoogles = (url: URL) => url.protocol === 'https:' && url.host.endsWith('.googleapis.com');
+  return session.origin === start.origin || (isGoogles(session) && isGoogles(start));
+}
+
 async function startSession(deps: GcsDeps, source: ObjectSource, startUrl: string): Promise<string> {
   const { args } = source;
   const what = 'start the upload session';
@@ -86,6 +93,10 @@ async function startSession(deps: GcsDeps, source: ObjectSource, startUrl: strin
     throw new IsgError('upload-refused', message, { retry: 'transient' });
   }
   const sessionUrl = new URL(location, startUrl).href;
+  if (!isSameStore(sessionUrl, startUrl)) {
+    const message = `${new URL(startUrl).host} began an upload session at ${new URL(sessionUrl).host}; what iconik did not name gets no file. Check the storage in iconik, or a proxy on the way.`;
+    throw new IsgError('upload-refused', message, { retry: 'permanent' });
+  }
   const value: z.infer<typeof gcsCheckpointSchema> = {
     method: 'gcs-resumable',
     place: placeOf(startUrl),

@@ -37,7 +37,7 @@ export interface LookDeps {
 
 /** Makes the `LookAtCopy` of this node. */
 export function createLookAtCopy({ proxyUrl, ...given }: LookDeps): LookAtCopy {
-  const dispatcher = createDispatcher({ proxyUrl, callTimeoutMs: SHORT_DEADLINE_MS });
+  const dispatcher = createDispatcher({ proxyUrl, callTimeoutMs: SHORT_DEADLINE_MS, isForNamedHosts: true });
   const deps: StoreDeps = {
     clock: systemClock,
     random: Math.random,

@@ -2,6 +2,7 @@ import { type Dispatcher, request } from 'undici';
 import { backoffMs } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { coerceError, IsgError } from '../../runtime/errors.ts';
+import { isOutOfReach, OUT_OF_REACH } from '../../runtime/outbound-address.ts';
 import type { HttpAnswer } from '../../storage/storage-access.ts';
 import { errorCodeOf } from './s3-answers.ts';
 
@@ -65,13 +66,21 @@ function publicPartOf(url: string): string {
   return new URL(url).host;
 }
 
-/** Throws `upload-refused` unless the text is an http(s) URL; checked here so that no error of a library quotes it. */
+/** Throws `upload-refused` unless the text is an http(s) URL of an address that a server can have; checked here so that no error of a library quotes it. */
 export function assertUsableUrl(url: string): void {
-  const protocol = URL.canParse(url) ? new URL(url).protocol : '';
-  if (protocol === 'https:' || protocol === 'http:') return;
+  const parsed = URL.parse(url);
+  if (parsed?.protocol === 'https:' || parsed?.protocol === 'http:') {
+    if (isOutOfReach(parsed)) throw outOfReach(parsed.host);
+    return;
+  }
   throw new IsgError('upload-refused', 'iconik gave an upload URL that is not http or https; nothing was sent.', {
     retry: 'permanent',
   });
+}
+
+function outOfReach(host: string): IsgError {
+  const message = `${host} is, or stands for, an address that is no server's (link-local, or none at all); nothing was sent. Check the storage in iconik, or the name server.`;
+  return new IsgError('upload-refused', message, { retry: 'permanent' });
 }
 
 /** Whether the answer means "try again later" (busy, slow, broken for now). */
@@ -119,6 +128,8 @@ export async function sendOnce(deps: StoreDeps, send: StoreRequest): Promise<Htt
     return { status: response.statusCode, headers: flatten(response.headers), body: await readBody(response.body) };
   } catch (thrown) {
     send.signal.throwIfAborted();
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === OUT_OF_REACH)
+      throw outOfReach(publicPartOf(send.url));
     const why = signal.aborted ? `no answer within ${send.deadlineMs} ms` : coerceError(thrown).message;
     const message = `Could not ${send.what} at ${publicPartOf(send.url)}: ${why}. It will be tried again.`;
     throw new IsgError('upload-refused', message, { retry: 'transient', cause: thrown });

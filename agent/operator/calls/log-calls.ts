@@ -34,7 +34,7 @@ export function logCalls(view: LogView, database: () => Database | null): Pick<A
   return {
     'logs.read': async (ask) => {
       if (ask.isPattern) assertPattern(ask.text);
-      return ask.workerId === null ? readOwn(view, ask) : readOther(database(), ask.workerId, ask);
+      return ask.workerId === null ? readOwn(view, ask) : readOther(view, database(), ask);
     },
   };
 }
@@ -63,14 +63,27 @@ async function readOwn(view: LogView, { text, isPattern, storageId, fromMs, toMs
   };
 }
 
-async function readOther(database: Database | null, workerId: string, ask: Ask) {
+async function readOther(view: LogView, database: Database | null, ask: Ask) {
   if (!database) {
     const words =
       'The logs of other nodes are read from the database of the cluster, and this node is not connected to it now. It is tried again.';
     throw new IsgError('log-unreadable', words, { retry: 'transient' });
   }
   const startedMs = performance.now();
-  const keeper = await nodeLog(database, workerId, ask);
+  const { text, isPattern } = ask;
+  const filter = { ...ask, text: isPattern ? '' : text, judge: isPattern ? judgeBy(view, text) : null };
+  const keeper = await nodeLog(database, ask.workerId ?? '', filter);
   const isLate = () => performance.now() - startedMs > PAGE_MS;
   return readLogPage(keeper, ask.at, { limit: ask.limit, isLate });
+}
+
+/** Tries a pattern on message and on fields, as the own log's search does. */
+function judgeBy(view: LogView, pattern: string) {
+  return async (lines: readonly LogLine[]) => {
+    const found = await view.match(
+      pattern,
+      lines.flatMap(({ message, fields }) => [message, fields]),
+    );
+    return lines.map((_, n) => found[2 * n] === true || found[2 * n + 1] === true);
+  };
 }

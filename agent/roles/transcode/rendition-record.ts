@@ -20,24 +20,27 @@ export interface PublishedRendition {
   body: Record<string, unknown>;
 }
 
+/** iconik's ids are plain; one that is not must not lead out of the folder in which the file is made. */
+const plainId = (id: string): string => id.replace(/[^\w-]/g, '_');
+
 /** File name of the proxy. Sound alone is MP4 too: the one container that iconik's player is documented to play (A.7). */
 export function proxyFilename(assetId: string, info: MediaInfo): string {
-  return `${assetId}_proxy.${info.kind === 'image' ? 'jpg' : 'mp4'}`;
+  return `${plainId(assetId)}_proxy.${info.kind === 'image' ? 'jpg' : 'mp4'}`;
 }
 
 /** File name of the poster. */
 export function posterFilename(assetId: string): string {
-  return `${assetId}_poster.jpg`;
+  return `${plainId(assetId)}_poster.jpg`;
 }
 
 /** File name of the n-th keyframe, from 1. */
 export function keyframeFilename(assetId: string, number: number): string {
-  return `${assetId}_keyframe_${String(number).padStart(4, '0')}.jpg`;
+  return `${plainId(assetId)}_keyframe_${String(number).padStart(4, '0')}.jpg`;
 }
 
 /** File name of the scrub sheet. */
 export function scrubSheetFilename(assetId: string): string {
-  return `${assetId}_keyframe_map.jpg`;
+  return `${plainId(assetId)}_keyframe_map.jpg`;
 }
 
 /** iconik's fields are 32-bit integers. */

@@ -6,6 +6,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import { lookupWithin, type Reach } from '../../runtime/outbound-address.ts';
 
 const BLOCK_BYTES = 512 * 1024;
 /** One is being filled, one is being written, one waits for its turn. */
@@ -73,7 +74,7 @@ export class BodyStream {
   readonly #silence = setTimeout(() => this.#handOnSome(), HAND_ON_MS);
   #onBytes: (bytes: number) => void = () => {};
 
-  private constructor(url: URL, signal: AbortSignal) {
+  private constructor(url: URL, signal: AbortSignal, reach: Reach) {
     const [first, ...free] = Array.from({ length: BLOCKS }, () => Buffer.allocUnsafeSlow(BLOCK_BYTES));
     this.#current = first ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
     this.#free = free;
@@ -81,7 +82,7 @@ export class BodyStream {
       buffer: () => this.#current.subarray(this.#filledBytes),
       callback: (bytes: number) => this.#take(bytes),
     };
-    this.#socket = connect(url, onread);
+    this.#socket = connect(url, reach, onread);
     const onAbort = () => this.#end(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#socket.on('error', (error) => this.#end(error));
@@ -99,9 +100,14 @@ export class BodyStream {
    * so that the request is to be made by other means. Of an answer from 300 on there is the head alone. Rejects with what
    * broke the connection, or with the reason of the signal.
    */
-  static async open(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<BodyStream | null> {
+  static async open(
+    url: URL,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+    reach: Reach = 'named',
+  ): Promise<BodyStream | null> {
     signal.throwIfAborted();
-    const stream = new BodyStream(url, signal);
+    const stream = new BodyStream(url, signal, reach);
     const lines = Object.entries({ host: url.host, ...headers, connection: 'close' });
     const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     stream.#socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\n${head}\r\n`);
@@ -138,6 +144,11 @@ export class BodyStream {
     }
     if (this.#failure !== null) throw this.#failure;
     return null;
+  }
+
+  /** Where the answer comes from; undefined once the connection is gone. */
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
   }
 
   /** Ends the connection; nothing more is read. */
@@ -233,10 +244,15 @@ export class BodyStream {
   }
 }
 
-function connect(url: URL, onread: { buffer: () => Buffer; callback: (bytes: number) => boolean }): net.Socket {
+function connect(
+  url: URL,
+  reach: Reach,
+  onread: { buffer: () => Buffer; callback: (bytes: number) => boolean },
+): net.Socket {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (url.protocol === 'http:') return net.connect({ host, port: Number(url.port || 80), onread });
+  const lookup = lookupWithin(reach);
+  if (url.protocol === 'http:') return net.connect({ host, port: Number(url.port || 80), lookup, onread });
   const servername = net.isIP(host) ? {} : { servername: host };
-  const options = { host, port: Number(url.port || 443), ...servername, ALPNProtocols: ['http/1.1'], onread };
+  const options = { host, port: Number(url.port || 443), ...servername, ALPNProtocols: ['http/1.1'], lookup, onread };
   return tls.connect(options);
 }

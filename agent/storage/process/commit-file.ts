@@ -1,10 +1,17 @@
 /** Publication of finished files: under their name at once, completely, durably, and never over another file. */
 import { link, lstat, open, rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { IsgError } from '../../runtime/errors.ts';
 import type { FileFacts } from '../storage-access.ts';
-import { pathSegments } from '../storage-path.ts';
-import { containedEntry, containedEntryMade, openFileForReading } from './contained-path.ts';
+import { directoryOf, nameOf } from '../storage-path.ts';
+import {
+  assertNotMarker,
+  containedEntry,
+  holdDirectoryMade,
+  type MadeDirectory,
+  openFileForReading,
+  withEntry,
+} from './contained-path.ts';
 import type { DiskPath } from './disk-path.ts';
 import { factsOf, systemCode } from './local-filesystem.ts';
 
@@ -38,7 +45,7 @@ export async function syncDirectory(absolute: DiskPath): Promise<void> {
   }
 }
 
-async function exists(absolute: string): Promise<boolean> {
+async function exists(absolute: DiskPath): Promise<boolean> {
   try {
     await lstat(absolute);
     return true;
@@ -52,7 +59,7 @@ async function exists(absolute: string): Promise<boolean> {
  * Gives a file its final name; false when something has that name already. A hard link decides who is first; where there
  * are none, a look before the rename must do, which another writer in the same instant can defeat.
  */
-export async function publishFile(from: string, to: string): Promise<boolean> {
+export async function publishFile(from: DiskPath, to: DiskPath): Promise<boolean> {
   try {
     await link(from, to);
   } catch (thrown) {
@@ -68,7 +75,7 @@ export async function publishFile(from: string, to: string): Promise<boolean> {
 }
 
 /** Whether two names are links to one file: what a commit leaves that was cut between its two steps. */
-async function isSameFile(one: string, other: string): Promise<boolean> {
+async function isSameFile(one: DiskPath, other: DiskPath): Promise<boolean> {
   const [first, second] = await Promise.all([lstat(one, { bigint: true }), lstat(other, { bigint: true })]);
   return first.isFile() && first.ino === second.ino && first.dev === second.dev && first.ino !== 0n;
 }
@@ -84,26 +91,44 @@ async function syncMade(firstMade: string, directory: string): Promise<void> {
  * caller sees that and looks at `to`. A commit cut between link and unlink is completed by calling it again.
  */
 export async function commitFile(mountPoint: string, paths: { from: string; to: string }): Promise<FileFacts> {
-  // Ours, and so never a name that stands for other bytes.
-  await containedEntry(mountPoint, paths.from);
-  const from = join(mountPoint, ...pathSegments(paths.from));
-  const handle = await openFileForReading(from, paths.from);
+  assertNotMarker(paths.from);
+  return await withEntry(mountPoint, paths.from, async (from, fromDirectory) => {
+    await syncFile(from, paths.from);
+    const directory = await holdDirectoryMade(mountPoint, paths.to);
+    try {
+      // A file whose odd bytes read like this name has it already.
+      if (typeof (await containedEntry(mountPoint, paths.to)) !== 'string') throw nameTaken(paths.to);
+      const facts = await putInPlace(from, directory, paths);
+      if (directoryOf(paths.from) !== directoryOf(paths.to)) await syncDirectory(fromDirectory);
+      return facts;
+    } finally {
+      await directory.close();
+    }
+  });
+}
+
+async function syncFile(absolute: DiskPath, path: string): Promise<void> {
+  const handle = await openFileForReading(absolute, path);
   try {
     // Windows syncs only what is open for writing; the receiver has synced it there already.
     if (process.platform !== 'win32') await handle.sync();
   } finally {
     await handle.close();
   }
-  const { absolute: to, firstMade } = await containedEntryMade(mountPoint, paths.to);
-  // A file whose odd bytes read like this name has it already.
-  if (typeof (await containedEntry(mountPoint, paths.to)) !== 'string') throw nameTaken(paths.to);
+}
+
+async function putInPlace(
+  from: DiskPath,
+  directory: MadeDirectory,
+  paths: { from: string; to: string },
+): Promise<FileFacts> {
+  const to = directory.entry(nameOf(paths.to));
   if (!(await publishFile(from, to))) {
-    if (from === to || !(await isSameFile(from, to))) throw nameTaken(paths.to);
+    if (paths.from === paths.to || !(await isSameFile(from, to))) throw nameTaken(paths.to);
     await unlink(from);
   }
-  if (firstMade !== null) await syncMade(firstMade, dirname(to));
-  await syncDirectory(dirname(to));
-  if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from));
+  if (directory.firstMade !== null) await syncMade(directory.firstMade, directory.named);
+  await syncDirectory(directory.at);
   return factsOf(await lstat(to, { bigint: true }), paths.to);
 }
 

@@ -3,7 +3,7 @@ import { lstat } from 'node:fs/promises';
 import type { DigestResult } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
 import { assertNotCancelled } from './cancellation.ts';
-import { containedEntry, openFileForReading } from './contained-path.ts';
+import { openFileInside } from './contained-path.ts';
 import { createRingMemory } from './digest-ring.ts';
 import { runInThread, underControl } from './digest-threads.ts';
 import type { DiskPath } from './disk-path.ts';
@@ -35,8 +35,7 @@ export async function digestFile(
   context: CallContext,
   bytesPerSecond: number | null = null,
 ): Promise<DigestResult> {
-  const absolute = await containedEntry(context.mountPoint, path);
-  const handle = await openFileForReading(absolute, path);
+  const { handle, absolute } = await openFileInside(context.mountPoint, path);
   try {
     const before = await lookAt(handle);
     const facts = factsOf(before, path);

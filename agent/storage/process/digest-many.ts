@@ -7,6 +7,7 @@ import { containedDirectory, containedEntry } from './contained-path.ts';
 import { FILE_STATES, type FileTrouble, type ListedFiles, type SharedColumns, troubleOf } from './digest-task.ts';
 import { runInAll, underControl } from './digest-threads.ts';
 import type { DiskPath } from './disk-path.ts';
+import { realMountOf } from './held-directory.ts';
 import { classifyFileError } from './local-filesystem.ts';
 import { assertRootPresent } from './root-marker.ts';
 
@@ -84,8 +85,12 @@ async function locate(
       refuse(index, thrown);
     }
   });
+  const realMount = await realMountOf(mountPoint);
   const read = paths.map((path, index) => (elsewhere.has(index) ? path.replaceAll('\0', '') : path));
-  return { files: { count: paths.length, paths: read.join('\0'), root: join(mountPoint), elsewhere }, troubles };
+  return {
+    files: { count: paths.length, paths: read.join('\0'), root: join(mountPoint), realMount, elsewhere },
+    troubles,
+  };
 }
 
 /** The list by directories, but for paths that may stand for other bytes; those that break the path rules are refused. */

@@ -5,7 +5,7 @@ import { IsgError } from '../../runtime/errors.ts';
 import type { DigestRange } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
 import { assertNotCancelled } from './cancellation.ts';
-import { containedEntry, openFileForReading } from './contained-path.ts';
+import { openFileInside } from './contained-path.ts';
 import type { DiskPath } from './disk-path.ts';
 import { isAsExpected } from './local-filesystem.ts';
 
@@ -18,8 +18,7 @@ const PAUSE_EVERY_BYTES = 8 * CHUNK_BYTES;
  * after the last, so that a digest never describes two states of it.
  */
 export async function digestRange(range: DigestRange, context: CallContext): Promise<string> {
-  const absolute = await containedEntry(context.mountPoint, range.path);
-  const handle = await openFileForReading(absolute, range.path);
+  const { handle, absolute } = await openFileInside(context.mountPoint, range.path);
   try {
     await assertUnchanged(handle, absolute, range);
     const digest = await digestBytes(handle.fd, range, context);

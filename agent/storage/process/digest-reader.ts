@@ -2,11 +2,12 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import xxhash from 'xxhash-addon';
-import { notAFile } from './contained-path.ts';
+import { leadsOut, notAFile } from './contained-path.ts';
 import { DigestControl } from './digest-control.ts';
 import { DigestRing, PIECE_BYTES } from './digest-ring.ts';
 import { type DigestTask, FILE_STATES, type FileTrouble, type TaskResults, troubleOf } from './digest-task.ts';
 import type { DiskPath } from './disk-path.ts';
+import { isOpenedInsideSync } from './held-directory.ts';
 import {
   classifyFileError,
   isCountable,
@@ -202,6 +203,7 @@ function readOne(
   try {
     const before = fstatSync(fd, BIGINT);
     if (!before.isFile()) throw notAFile(path);
+    if (!isOpenedInsideSync(fd, at, task.files.realMount)) throw leadsOut(path);
     if (!isCountable(before)) throw uncountable(path);
     const { columns } = task;
     const sizeBytes = Number(before.size);

@@ -37,6 +37,8 @@ export interface ListedFiles {
   paths: string;
   /** The mount point: a file lies at its path below it … */
   root: string;
+  /** The mount point as what is open is compared with it (`held-directory.ts`). */
+  realMount: string;
   /** … but those named here, by their place in the list; null = it is not to be read. */
   elsewhere: ReadonlyMap<number, DiskPath | null>;
 }

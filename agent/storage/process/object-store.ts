@@ -8,6 +8,7 @@ import https from 'node:https';
 import type { Readable } from 'node:stream';
 import { getCACertificates } from 'node:tls';
 import { IsgError } from '../../runtime/errors.ts';
+import { isOutOfReach, lookupWithin, OUT_OF_REACH, type Reach } from '../../runtime/outbound-address.ts';
 import type { HttpAnswer } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
 import { systemCode } from './local-filesystem.ts';
@@ -23,6 +24,8 @@ const WATCH_EVERY_MS = 500;
 interface Line {
   httpsProxy: string | null;
   extraCa: string | null;
+  /** What may be connected to; default all that iconik names. A proxy of the operator's decides itself. */
+  reach?: Reach;
 }
 
 const agents = new Map<string, http.Agent>();
@@ -35,12 +38,21 @@ export function loggableUrl(url: URL): string {
 /** Parses the address of a transfer; throws `code` (permanent) for what is not HTTP, without repeating it. */
 export function parseTransferUrl(text: string, code: TransferCode): URL {
   const url = URL.parse(text);
-  if (url && (url.protocol === 'https:' || url.protocol === 'http:')) return url;
+  if (url && (url.protocol === 'https:' || url.protocol === 'http:')) {
+    if (isOutOfReach(url)) throw outOfReach(url, code);
+    return url;
+  }
   throw new IsgError(code, 'The address of the transfer is not an http or https URL.', { retry: 'permanent' });
 }
 
-function agentFor(protocol: string, { httpsProxy, extraCa }: Line): http.Agent {
-  const key = [protocol, httpsProxy ?? '', extraCa ?? ''].join(' ');
+/** That a connection would go where no server is, or where the one that redirects may not send a node. */
+export function outOfReach(url: URL, code: TransferCode): IsgError {
+  const message = `${url.host} is, or stands for, an address that this node does not connect to (link-local, or inside the network of the node on the word of a server outside); the transfer was refused. Check the storage in iconik, or the name server.`;
+  return new IsgError(code, message, { retry: 'permanent' });
+}
+
+function agentFor(protocol: string, { httpsProxy, extraCa, reach = 'named' }: Line): http.Agent {
+  const key = [protocol, reach, httpsProxy ?? '', extraCa ?? ''].join(' ');
   const known = agents.get(key);
   if (known) return known;
   const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, http_proxy, https_proxy, no_proxy } = process.env;
@@ -48,6 +60,7 @@ function agentFor(protocol: string, { httpsProxy, extraCa }: Line): http.Agent {
   const configured = httpsProxy ? { HTTPS_PROXY: httpsProxy, https_proxy: httpsProxy } : {};
   const options = {
     keepAlive: true,
+    lookup: lookupWithin(reach),
     proxyEnv: { ...fromEnvironment, ...configured },
     ...(extraCa === null ? {} : { ca: [...getCACertificates('default'), extraCa] }),
   };
@@ -61,14 +74,18 @@ export function openRequest(
   url: URL,
   options: { method: string; headers: Record<string, string | number> } & Line,
 ): http.ClientRequest {
-  const { httpsProxy, extraCa, ...rest } = options;
+  const { httpsProxy, extraCa, reach, ...rest } = options;
   const module = url.protocol === 'https:' ? https : http;
-  return module.request(url, { ...rest, agent: agentFor(url.protocol, { httpsProxy, extraCa }) });
+  return module.request(url, {
+    ...rest,
+    agent: agentFor(url.protocol, { httpsProxy, extraCa, ...(reach ? { reach } : {}) }),
+  });
 }
 
 /** Classifies what broke a connection; our own errors pass unchanged. */
 export function classifyTransferError(thrown: unknown, url: URL, code: TransferCode): IsgError {
   if (thrown instanceof IsgError) return thrown;
+  if (systemCode(thrown) === OUT_OF_REACH) return outOfReach(url, code);
   const detail = systemCode(thrown) || (thrown instanceof Error ? thrown.name : 'unknown error');
   return new IsgError(code, `The connection to ${loggableUrl(url)} failed (${detail}); the transfer is tried again.`, {
     retry: 'transient',

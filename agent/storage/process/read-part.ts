@@ -2,7 +2,7 @@ import { type FileHandle, lstat } from 'node:fs/promises';
 import { IsgError } from '../../runtime/errors.ts';
 import type { RequestOf } from '../storage-messages.ts';
 import type { CallContext } from './call-context.ts';
-import { containedEntry, openFileForReading } from './contained-path.ts';
+import { openFileInside } from './contained-path.ts';
 import type { DiskPath } from './disk-path.ts';
 import { isAsExpected } from './local-filesystem.ts';
 
@@ -13,8 +13,7 @@ type ReadPart = RequestOf<'read-part'>;
  * file that changed. Nothing stays open between two pieces: whoever takes them slowly holds no process.
  */
 export async function readPart(request: ReadPart, context: CallContext): Promise<Uint8Array<ArrayBuffer>> {
-  const absolute = await containedEntry(context.mountPoint, request.path);
-  const handle = await openFileForReading(absolute, request.path);
+  const { handle, absolute } = await openFileInside(context.mountPoint, request.path);
   try {
     await assertUnchanged(handle, absolute, request);
     if (request.offsetBytes + request.lengthBytes > request.expected.sizeBytes) throw changed(request.path);

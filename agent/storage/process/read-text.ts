@@ -1,14 +1,13 @@
 import { lstat } from 'node:fs/promises';
 import type { RequestOf } from '../storage-messages.ts';
 import type { CallContext } from './call-context.ts';
-import { containedEntry, openFileForReading } from './contained-path.ts';
+import { openFileInside } from './contained-path.ts';
 import { isSameContent } from './local-filesystem.ts';
 
 /** Reads a small file as UTF-8 text; null when it is longer than allowed or changed while it was read. */
 export async function readText(request: RequestOf<'read-text'>, context: CallContext): Promise<string | null> {
   const { path, maxBytes } = request;
-  const absolute = await containedEntry(context.mountPoint, path);
-  const handle = await openFileForReading(absolute, path);
+  const { handle, absolute } = await openFileInside(context.mountPoint, path);
   try {
     const before = await handle.stat({ bigint: true });
     if (before.size > BigInt(maxBytes)) return null;

@@ -1,18 +1,21 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import type http from 'node:http';
-import { dirname } from 'node:path';
 import { IsgError } from '../../runtime/errors.ts';
+import { addressKind, isOutOfReach, type Reach } from '../../runtime/outbound-address.ts';
 import type { DigestResult, ReceiveFile } from '../storage-access.ts';
+import { nameOf } from '../storage-path.ts';
 import { BodyStream, isPlainTarget } from './body-stream.ts';
 import type { CallContext } from './call-context.ts';
-import { containedEntryMade } from './contained-path.ts';
+import { holdDirectoryMade, type MadeDirectory } from './contained-path.ts';
+import type { DiskPath } from './disk-path.ts';
 import {
   classifyTransferError,
   isStaleConnection,
   isTransientStatus,
   loggableUrl,
   openRequest,
+  outOfReach,
   parseTransferUrl,
   type TransferWatch,
   watchTransfer,
@@ -40,12 +43,12 @@ interface Download {
 export async function receiveFile(receive: ReceiveFile, context: CallContext): Promise<DigestResult> {
   const url = parseTransferUrl(receive.url, 'download-refused');
   const watch = watchTransfer(context, url, 'download-refused');
-  let file: (ReceivedFile & { absolute: string }) | null = null;
+  let file: (ReceivedFile & { directory: MadeDirectory }) | null = null;
   try {
     file = await watch.onStorage(() => openPartial(receive.path, context));
     const download = { receive, handle: file.handle, context, watch };
-    const { absolute, handle } = file;
-    const offset = await watch.onStorage(() => prepare(download, dirname(absolute)));
+    const { directory, handle } = file;
+    const offset = await watch.onStorage(() => prepare(download, directory.at));
     const received = offset < receive.sizeBytes ? await fetchRest(download, url, offset) : null;
     await watch.onStorage(() => handle.sync());
     watch.end();
@@ -53,17 +56,24 @@ export async function receiveFile(receive: ReceiveFile, context: CallContext): P
   } finally {
     watch.end();
     await file?.handle.close();
+    await file?.directory.close();
   }
 }
 
-async function openPartial(path: string, context: CallContext): Promise<ReceivedFile & { absolute: string }> {
-  const { absolute } = await containedEntryMade(context.mountPoint, path);
+async function openPartial(path: string, context: CallContext): Promise<ReceivedFile & { directory: MadeDirectory }> {
+  const directory = await holdDirectoryMade(context.mountPoint, path);
   const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-  return { handle: await open(absolute, flags, 0o644), absolute, path };
+  try {
+    const absolute = directory.entry(nameOf(path));
+    return { handle: await open(absolute, flags, 0o644), absolute, path, directory };
+  } catch (thrown) {
+    await directory.close();
+    throw thrown;
+  }
 }
 
 /** Length to go on from; checks the kind of the file and the room on the disk. */
-async function prepare({ receive, handle }: Download, directory: string): Promise<number> {
+async function prepare({ receive, handle }: Download, directory: DiskPath): Promise<number> {
   const stats = await handle.stat();
   if (!stats.isFile())
     throw new IsgError('file-unreadable', 'The partial file is not a regular file.', { retry: 'permanent' });
@@ -126,50 +136,71 @@ function otherPlace(url: URL, next: URL): IsgError {
   return new IsgError('download-refused', message, { retry: 'permanent' });
 }
 
-/** Asks for the bytes from `offset` on, following redirects within the server. */
+/**
+ * Asks for the bytes from `offset` on, following redirects within the server. What a server of the internet points at is not
+ * looked for inside this network, although its name may stand for an address in there by then.
+ */
 async function askFor(download: Download, url: URL, offset: number) {
   let target = url;
+  let reach: Reach = 'named';
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-    let asked = await ask(download, target, offset);
+    let asked = await ask(download, { url: target, reach }, offset);
     // Each stale connection is dropped, so there is an end to them.
-    while (asked === 'stale-connection') asked = await ask(download, target, offset);
+    while (asked === 'stale-connection') asked = await ask(download, { url: target, reach }, offset);
     const { request, response } = asked;
     const location = response.headers.location;
     if (!REDIRECTS.has(response.statusCode ?? 0) || location === undefined) return { request, response, target };
+    if (isFromOutside(asked, download.context)) reach = 'outer';
     response.resume();
     const next = URL.parse(location, target.href);
     if (!next) break;
     if (next.origin !== url.origin) throw otherPlace(url, next);
     target = parseTransferUrl(next.href, 'download-refused');
+    if (isOutOfReach(target, reach)) throw outOfReach(target, 'download-refused');
   }
   throw new IsgError('download-refused', `${loggableUrl(url)} redirects without end.`, { retry: 'permanent' });
 }
 
+/** Behind a proxy the address of the server is not seen here; the proxy decides. */
+function isFromOutside({ response }: Asked, context: CallContext): boolean {
+  const address = 'socket' in response ? response.socket.remoteAddress : response.remoteAddress;
+  return context.httpsProxy === null && address !== undefined && addressKind(address) === 'outer';
+}
+
+interface Target {
+  url: URL;
+  reach: Reach;
+}
+
 type Asked = { request: { destroy(): unknown }; response: http.IncomingMessage | BodyStream };
 
-async function ask(download: Download, url: URL, offset: number): Promise<Asked | 'stale-connection'> {
+async function ask(download: Download, target: Target, offset: number): Promise<Asked | 'stale-connection'> {
   const range = offset > 0 ? { range: `bytes=${offset}-` } : {};
   // Compressed answers would make lengths and ranges mean something else.
   const headers = { 'accept-encoding': 'identity', ...range };
-  if (isPlainTarget(url, download.context)) {
-    const stream = await openStream(download, url, headers);
+  if (isPlainTarget(target.url, download.context)) {
+    const stream = await openStream(download, target, headers);
     if (stream) return { request: stream, response: stream };
   }
-  return askByNode(download, url, headers);
+  return askByNode(download, target, headers);
 }
 
-async function openStream({ watch }: Download, url: URL, headers: Record<string, string>): Promise<BodyStream | null> {
+async function openStream(
+  { watch }: Download,
+  { url, reach }: Target,
+  headers: Record<string, string>,
+): Promise<BodyStream | null> {
   try {
-    return await BodyStream.open(url, headers, watch.signal);
+    return await BodyStream.open(url, headers, watch.signal, reach);
   } catch (thrown) {
     if (watch.signal.aborted) throw watch.signal.reason;
     throw classifyTransferError(thrown, url, 'download-refused');
   }
 }
 
-function askByNode({ context, watch }: Download, url: URL, headers: Record<string, string>) {
+function askByNode({ context, watch }: Download, { url, reach }: Target, headers: Record<string, string>) {
   const { httpsProxy, extraCa } = context;
-  const request = openRequest(url, { method: 'GET', headers, httpsProxy, extraCa });
+  const request = openRequest(url, { method: 'GET', headers, httpsProxy, extraCa, reach });
   return new Promise<Asked | 'stale-connection'>((resolve, reject) => {
     const onAbort = () => {
       request.destroy();

@@ -1,8 +1,7 @@
 import { lstat, rmdir, unlink } from 'node:fs/promises';
 import { IsgError } from '../../runtime/errors.ts';
 import { syncDirectory } from './commit-file.ts';
-import { containedEntry } from './contained-path.ts';
-import { parentPath } from './disk-path.ts';
+import { assertNotMarker, withEntry } from './contained-path.ts';
 import { isAsExpected, systemCode } from './local-filesystem.ts';
 
 /**
@@ -14,12 +13,14 @@ export async function removeFile(
   path: string,
   expected: { sizeBytes: number; mtimeNs: string },
 ): Promise<'removed' | 'absent' | 'differs'> {
+  assertNotMarker(path);
   try {
-    const absolute = await containedEntry(mountPoint, path);
-    if (!isAsExpected(await lstat(absolute, { bigint: true }), expected)) return 'differs';
-    await unlink(absolute);
-    await syncDirectory(parentPath(absolute));
-    return 'removed';
+    return await withEntry(mountPoint, path, async (absolute, directory) => {
+      if (!isAsExpected(await lstat(absolute, { bigint: true }), expected)) return 'differs';
+      await unlink(absolute);
+      await syncDirectory(directory);
+      return 'removed';
+    });
   } catch (thrown) {
     const code = systemCode(thrown);
     if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
@@ -38,11 +39,12 @@ export async function removeDirectory(
   if (path === '')
     throw new IsgError('outside-storage', 'The root of a storage is never removed.', { retry: 'permanent' });
   try {
-    const absolute = await containedEntry(mountPoint, path);
-    if (!(await lstat(absolute)).isDirectory()) return 'differs';
-    await rmdir(absolute);
-    await syncDirectory(parentPath(absolute));
-    return 'removed';
+    return await withEntry(mountPoint, path, async (absolute, directory) => {
+      if (!(await lstat(absolute)).isDirectory()) return 'differs';
+      await rmdir(absolute);
+      await syncDirectory(directory);
+      return 'removed';
+    });
   } catch (thrown) {
     const code = systemCode(thrown);
     if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';

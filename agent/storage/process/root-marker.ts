@@ -3,11 +3,10 @@ import { lstat, open, opendir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { IsgError } from '../../runtime/errors.ts';
+import { MARKER_NAME } from '../storage-path.ts';
 import { publishFile, syncDirectory } from './commit-file.ts';
 import { systemCode } from './local-filesystem.ts';
 
-/** Name of the marker. */
-export const MARKER_NAME = '.isg-pro-storage';
 /** Prefix of every file of ours in a storage. */
 export const OWN_PREFIX = '.isg-pro-';
 /** A marker is some 60 bytes; anything large is not one, and is not read. */

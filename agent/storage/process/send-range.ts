@@ -3,7 +3,7 @@ import type http from 'node:http';
 import { IsgError } from '../../runtime/errors.ts';
 import type { HttpAnswer, SendRange } from '../storage-access.ts';
 import type { CallContext } from './call-context.ts';
-import { containedEntry, openFileForReading } from './contained-path.ts';
+import { openFileInside } from './contained-path.ts';
 import type { DiskPath } from './disk-path.ts';
 import { isAsExpected } from './local-filesystem.ts';
 import {
@@ -54,10 +54,7 @@ export async function sendRange(send: SendRange, context: CallContext): Promise<
   const watch = watchTransfer(context, url, 'upload-refused');
   try {
     return await watch
-      .onStorage(async () => {
-        const absolute = await containedEntry(context.mountPoint, send.path);
-        return { handle: await openFileForReading(absolute, send.path), absolute, send };
-      })
+      .onStorage(async () => ({ ...(await openFileInside(context.mountPoint, send.path)), send }))
       .then((source) => sendAndClose(source, url, { context, watch }));
   } finally {
     watch.end();

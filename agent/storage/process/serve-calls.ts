@@ -13,7 +13,8 @@ import {
 import type { CallContext } from './call-context.ts';
 import { cancelled } from './cancellation.ts';
 import { commitFile } from './commit-file.ts';
-import { containedEntry } from './contained-path.ts';
+import { withEntry } from './contained-path.ts';
+import type { DiskPath } from './disk-path.ts';
 import { classifyFileError, factsOf, systemCode } from './local-filesystem.ts';
 import { probeRoot } from './probe-root.ts';
 import { readText } from './read-text.ts';
@@ -45,7 +46,8 @@ const handlers: Handlers = {
   },
   stat: async ({ path, spelledExactly }, context) => {
     try {
-      const facts = factsOf(await lstat(await containedEntry(context.mountPoint, path), { bigint: true }), path);
+      const look = (absolute: DiskPath) => lstat(absolute, { bigint: true });
+      const facts = factsOf(await withEntry(context.mountPoint, path, look), path);
       return spelledExactly && (await isSpelledOtherwise(path, mountedLooks(context.mountPoint))) ? null : facts;
     } catch (thrown) {
       const code = systemCode(thrown);

@@ -13,6 +13,8 @@ import type { DiskPath } from './disk-path.ts';
 import { saysFull, systemCode } from './local-filesystem.ts';
 
 const PIECE_BYTES = 1024 * 1024;
+/** A link that stands there by the name of the copy is not written through. */
+const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | (constants.O_NOFOLLOW ?? 0);
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** What goes wrong in the watch folder is its storage's doing; the job waits and tries again. */
@@ -45,7 +47,7 @@ async function openToRead(path: DiskPath): Promise<FileHandle> {
 async function copy(from: DiskPath, to: string, context: CallContext): Promise<Stats> {
   const source = await openToRead(from);
   try {
-    const target = await open(to, 'w');
+    const target = await open(to, WRITE_FLAGS);
     try {
       const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
       for (let done = 0; ; ) {

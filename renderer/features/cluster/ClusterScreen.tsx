@@ -11,6 +11,7 @@ import { clusterSentence } from './cluster-sentence.ts';
 import { LeadershipHistory } from './LeadershipBand.tsx';
 import { MembersTable } from './MembersTable.tsx';
 import { RoleCoverageStrip } from './RoleCoverageStrip.tsx';
+import { UpgradeGuideButton, UpgradeSection } from './upgrade/UpgradeSection.tsx';
 import './cluster.css';
 
 /** The nodes, who leads, which roles are covered, and how leadership went in the last 24 hours. */
@@ -41,9 +42,15 @@ export function ClusterScreen() {
   return (
     <>
       <ScreenHeader sentence={sentence} status={status}>
-        {isLive ? <ClusterActions snapshot={snapshot} /> : null}
+        {isLive ? (
+          <>
+            <ClusterActions snapshot={snapshot} />
+            <UpgradeGuideButton />
+          </>
+        ) : null}
       </ScreenHeader>
       {isLive ? <ClusterNotices snapshot={snapshot} /> : null}
+      {isLive ? <UpgradeSection snapshot={snapshot} /> : null}
       <RoleCoverageStrip snapshot={snapshot} isLive={isLive} />
       <Section
         title="Nodes"

@@ -4,6 +4,7 @@ import { LeaderShapeMark } from '../../ui/LeaderBadge.tsx';
 import { RelativeTime } from '../../ui/RelativeTime.tsx';
 import { StatusMark } from '../../ui/StatusMark.tsx';
 import { type MemberRow, memberRows } from './member-rows.ts';
+import { compareVersions, newestVersion } from './upgrade/versions.ts';
 
 function NameCell({ row: { member, isDuplicate }, isLive }: { row: MemberRow; isLive: boolean }) {
   return (
@@ -46,7 +47,7 @@ function Row({ row, isLive, newest }: { row: MemberRow; isLive: boolean; newest:
       </td>
       <td className="isg-nowrap">
         {member.version}
-        {member.version === newest ? null : <span className="isg-dim"> older</span>}
+        {compareVersions(member.version, newest) >= 0 ? null : <span className="isg-dim"> older</span>}
       </td>
       <td className="isg-nowrap">
         <RelativeTime atMs={member.lastSeenMs} />
@@ -58,9 +59,6 @@ function Row({ row, isLive, newest }: { row: MemberRow; isLive: boolean; newest:
     </tr>
   );
 }
-
-const newestVersion = (versions: readonly string[]): string =>
-  [...versions].sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? '';
 
 /** All nodes by name; their order does not change with their state. */
 export function MembersTable({ snapshot, isLive }: { snapshot: NodeSnapshot; isLive: boolean }) {

@@ -17,9 +17,10 @@ export interface MemberRow {
   isDuplicate: boolean;
 }
 
-// What a paused node says of itself begins with this word (contract: cluster.leaderless has it as a code).
-const isPaused = ({ availability, reason }: ClusterMember): boolean =>
-  availability === 'draining' && reason.startsWith('Paused');
+/** Whether its operator paused the node. What it says of itself then begins with this word (contract: cluster.leaderless has it as a code). */
+export function isPaused({ availability, reason }: ClusterMember): boolean {
+  return availability === 'draining' && reason.startsWith('Paused');
+}
 
 const WORDS: Record<Availability, { status: Status; word: string }> = {
   available: { status: 'ok', word: 'Available' },

@@ -34,6 +34,8 @@ function agentSentence(state: AppState): OverviewSentence {
   if (state.config.status === 'invalid') {
     return { status: 'failing', sentence: 'This node does not run, because its config.ini is wrong.', action: null };
   }
+  const { service } = state.agent;
+  if (service !== undefined) return { status: 'failing', sentence: service.sentence, action: TO_DIAGNOSTICS };
   switch (state.agent.state) {
     case 'starting':
       return { status: 'unknown', sentence: 'The agent of this node is starting.', action: null };
@@ -146,6 +148,9 @@ function workWords(snapshot: NodeSnapshot): string {
   return queued === 0 ? `${jobs}, none waits.` : `${jobs}, ${formatCount(queued)} ${queued === 1 ? 'waits' : 'wait'}.`;
 }
 
+const asService = ({ agent }: AppState): string[] =>
+  agent.service === undefined ? [] : ['This node runs as a service.'];
+
 /** How things stand, judged from the one state object. Never says "fine" of what is not known. */
 export function overviewSentence(state: AppState, nowMs: number): OverviewSentence {
   const fresh = freshness(state, nowMs);
@@ -164,7 +169,7 @@ export function overviewSentence(state: AppState, nowMs: number): OverviewSenten
   const status = gravest(said);
   return {
     status,
-    sentence: [lead.words, ...health.map(({ words }) => words), workWords(snapshot)].join(' '),
+    sentence: [lead.words, ...health.map(({ words }) => words), workWords(snapshot), ...asService(state)].join(' '),
     action: status === 'failing' || status === 'warning' ? TO_DIAGNOSTICS : null,
   };
 }

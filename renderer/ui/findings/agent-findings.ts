@@ -33,6 +33,8 @@ const EXIT_WORDS: Readonly<Record<number, { cause: string; remedy: string }>> = 
   },
 };
 
+type Service = NonNullable<AppState['agent']['service']>;
+
 const STATE_WORDS: Readonly<Record<AppState['agent']['state'], string>> = {
   stopped: 'The agent of this node is stopped.',
   starting: 'The agent of this node is still starting.',
@@ -96,6 +98,7 @@ export function agentFindings(state: AppState, nowMs: number): Finding[] {
   if (isConfigTheCause(state)) return [];
   if (agent.state === 'starting' && nowMs - agent.sinceMs < SLOW_START_MS) return [];
   const exit = agent.lastExitCode === null ? undefined : EXIT_WORDS[agent.lastExitCode];
+  if (agent.service !== undefined) return [serviceFinding(agent, agent.service)];
   const isMoving = agent.state === 'starting' || agent.state === 'stopping';
   const why = agent.reason === '' ? (exit?.cause ?? '') : sentence(agent.reason);
   return [
@@ -113,6 +116,22 @@ export function agentFindings(state: AppState, nowMs: number): Finding[] {
       evidence: agentEvidence(state, nowMs),
     },
   ];
+}
+
+/** The reason says what to do as well: who may do it is no user of this application, most of the time. */
+function serviceFinding({ state, reason }: AppState['agent'], { at, sentence: words, restart }: Service): Finding {
+  const mayWork = at === 'forbidden' || at === 'other-version' || at === 'attached';
+  return {
+    id: `agent-service-${at}`,
+    severity: 'critical',
+    cause: `${words} ${reason}`,
+    consequence: mayWork
+      ? 'The node may well work; how it stands is not known here.'
+      : 'This node does no work; other nodes of the cluster take over its jobs and its leadership.',
+    remedy: state === 'backing-off' ? 'This application connects by itself when the service is back.' : '',
+    actions: restart === null ? ['open-logs'] : ['restart-agent', 'open-logs'],
+    evidence: [],
+  };
 }
 
 function staleFindings(state: AppState, nowMs: number): Finding[] {

@@ -16,6 +16,7 @@ export function checkName(check: string, snapshot: NodeSnapshot): string {
   if (check === 'ffmpeg') return 'ffmpeg';
   if (check === 'disk') return 'Disk space';
   if (check === 'jobs') return 'Jobs';
+  if (check === 'version') return 'Version';
   const id = check.startsWith('storage:') ? check.slice('storage:'.length) : null;
   if (id === null) return check;
   return `Storage ${snapshot.storages.find((storage) => storage.id === id)?.name ?? id}`;

@@ -39,14 +39,20 @@ function downBanner(state: AppState, ageMs: number | null, nowMs: number): Agent
   if (agent.state === 'running') throw new TypeError('a running agent is not down');
   const parts = [agent.reason];
   if (agent.nextStartMs !== null && agent.nextStartMs > nowMs) {
-    parts.push(`Next start in ${formatDuration(agent.nextStartMs - nowMs + 999)}.`);
+    parts.push(
+      `Next ${agent.service === undefined ? 'start' : 'try'} in ${formatDuration(agent.nextStartMs - nowMs + 999)}.`,
+    );
   }
-  if (agent.state !== 'starting' && agent.state !== 'unresponsive') {
+  // A service works on, whether or not this application may talk with it.
+  const mayWork = agent.service?.at === 'forbidden' || agent.service?.at === 'other-version';
+  if (agent.state !== 'starting' && agent.state !== 'unresponsive' && !mayWork) {
     parts.push('Until it runs, this node scans, ingests and transfers nothing.');
   }
-  const isAlone = agent.state !== 'starting' && agent.state !== 'stopping';
+  const canAct = agent.service === undefined || agent.service.restart !== null;
+  const isAlone = agent.state !== 'starting' && agent.state !== 'stopping' && canAct;
   return {
     ...AGENT_CAUSES[agent.state],
+    ...(agent.service === undefined ? {} : { cause: agent.service.sentence }),
     consequence: parts.filter((part) => part !== '').join(' '),
     remedy: ageMs === null ? '' : `What is shown below was so ${formatDuration(ageMs)} ago.`,
     lines: agent.lastWords.slice(-SHOWN_LINES),

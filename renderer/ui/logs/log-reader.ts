@@ -132,9 +132,8 @@ class PagedLogReader implements LogReader {
     const query = this.#query;
     const { isLoaded, buffer, source } = this.#state.get();
     if (!query || !isLive(query)) return;
-    const [first] = lines;
     if (!isLoaded || this.#isReadingNewer) this.#early.push(...lines);
-    else if (source === 'agent' && buffer.newerSeq === null && first && first.seq > buffer.tailSeq + 1) {
+    else if (source === 'agent' && buffer.newerSeq === null && hasGap(buffer.tailSeq, lines)) {
       this.#early.push(...lines);
       this.newer();
     } else this.#takeInOrder(lines, query);
@@ -220,6 +219,11 @@ class PagedLogReader implements LogReader {
       this.#set({ isReadingOlder: false, error, isErrorFinal });
     }
   }
+}
+
+/** Whether numbers are left out between what was looked at and these lines, or among them. */
+function hasGap(tailSeq: number, lines: readonly LogLine[]): boolean {
+  return lines.some(({ seq }, at) => seq > (lines[at - 1]?.seq ?? tailSeq) + 1);
 }
 
 /** The buffer once it is known that everything up to the last of these lines was looked at. */

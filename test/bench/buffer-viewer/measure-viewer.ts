@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { OutboxFile } from '../../../agent/cache/log/outbox-file.ts';
-import { openDesktop } from '../../e2e/desktop.ts';
+import { type DesktopPlace, openDesktop } from '../../e2e/desktop.ts';
+import { openStorm, watchStorm } from '../../e2e/log-storm.ts';
 
 /** What the Logs screen did with a log of that length. Milliseconds. */
 export interface ViewerFigures {
@@ -16,8 +17,20 @@ export interface ViewerFigures {
   /** Time between frames, 95th percentile: scrolling by wheel through pages, and dragging the rail from end to end. */
   scrollFrameP95Ms: number;
   dragFrameP95Ms: number;
+  /** From the call of the error log to its first line, where the only ten errors are the log's very first lines. */
+  rareErrorsMs: number;
   /** Of the window's process, afterwards. */
   heapMb: number;
+  follow: FollowFigures;
+}
+
+/** What the Logs screen did with lines that came at 5,000 a second for 4 s. */
+interface FollowFigures {
+  lines: number;
+  skipped: number;
+  /** From the writing of the last line to the frame that shows it. */
+  lateMs: number;
+  frameP95Ms: number;
 }
 
 const LINES = 10_000_000;
@@ -33,7 +46,7 @@ function seed(path: string, lines: number): void {
   const fill = file.database.prepare(`
 WITH RECURSIVE n(i) AS (SELECT @from UNION ALL SELECT i + 1 FROM n WHERE i < @to)
 INSERT INTO log_record (seq, at_ms, level, message, fields)
-SELECT i, @first + CAST(i * @step AS INTEGER), CASE WHEN i % 1000 = 0 THEN 3 WHEN i % 50 = 0 THEN 2 WHEN i % 3 = 0 THEN 0 ELSE 1 END,
+SELECT i, @first + CAST(i * @step AS INTEGER), CASE WHEN i <= 10 THEN 3 WHEN i % 50 = 0 THEN 2 WHEN i % 3 = 0 THEN 0 ELSE 1 END,
   'checksum of clip ' || i || ' done in ' || (i % 97) || ' ms',
   '{"role":"CHECKSUM","path":"Projects/Reel_' || (i % 512) || '/A' || i || '.mov"}' FROM n`);
   const first = Date.now() - 10 * DAY_MS;
@@ -49,16 +62,16 @@ const percentile = (values: readonly number[], share: number): number => {
 };
 
 /** Opens the screen and answers when the first frame with lines was on it. */
-async function openTime(page: Page): Promise<number> {
+async function openTime(page: Page, tab: 'lines' | 'errors' = 'lines'): Promise<number> {
   await page.evaluate(() => {
     location.hash = '#/overview';
   });
   await page.getByTestId('log-list').waitFor({ state: 'detached' });
   return page.evaluate(
-    () =>
+    (to) =>
       new Promise<number>((resolve) => {
         const startedMs = performance.now();
-        location.hash = '#/logs?tab=lines';
+        location.hash = to;
         const look = () => {
           const isThere = document.querySelector('[data-testid="log-line"]') !== null;
           // the frame after the one in which the lines are in the document has painted them
@@ -66,6 +79,7 @@ async function openTime(page: Page): Promise<number> {
         };
         look();
       }),
+    `#/logs?tab=${tab}`,
   );
 }
 
@@ -125,6 +139,51 @@ async function drag(page: Page): Promise<void> {
   await page.mouse.up();
 }
 
+async function measureScreen(place: DesktopPlace): Promise<Omit<ViewerFigures, 'lines' | 'follow'>> {
+  const desktop = await openDesktop(place);
+  try {
+    const { page } = desktop;
+    await page.waitForFunction(() => document.querySelector('nav') !== null);
+    for (let state = await desktop.state(); state.agent.state !== 'running' || state.snapshot === null; ) {
+      await page.waitForTimeout(100);
+      state = await desktop.state();
+    }
+    const firstPaintColdMs = Math.round(await openTime(page));
+    const openings: number[] = [];
+    for (let n = 0; n < OPENINGS; n += 1) openings.push(await openTime(page));
+    const scroll = await framesDuring(page, () => wheel(page));
+    const jumps: number[] = [];
+    for (let n = 1; n <= JUMPS; n += 1) jumps.push(await jumpTime(page, ((n * 7) % JUMPS) / JUMPS));
+    const dragged = await framesDuring(page, () => drag(page));
+    const rareErrorsMs = Math.round(await openTime(page, 'errors'));
+    const heap = await page.evaluate(
+      () => (performance as unknown as { memory: { usedJSHeapSize: number } }).memory.usedJSHeapSize,
+    );
+    return {
+      firstPaintColdMs,
+      firstPaintMs: percentile(openings, 0.5),
+      jumpMs: percentile(jumps, 0.5),
+      scrollFrameP95Ms: percentile(scroll, 0.95),
+      dragFrameP95Ms: percentile(dragged, 0.95),
+      rareErrorsMs,
+      heapMb: Math.round(heap / 1_000_000),
+    };
+  } finally {
+    await desktop.close();
+  }
+}
+
+async function follow(dir: string, lines: number): Promise<FollowFigures> {
+  const { desktop, place } = await openStorm(dir);
+  try {
+    const storm = { lines, perSecond: 5_000, atOnce: 0 };
+    const { held, lateMs, frameP95Ms } = await watchStorm(desktop, place.dataDir, { storm });
+    return { lines, skipped: lines - new Set(held).size, lateMs, frameP95Ms };
+  } finally {
+    await desktop.close();
+  }
+}
+
 /**
  * Measures the Logs screen of the built application on a stored log of `lines` lines. Needs a display (xvfb) and Electron;
  * nothing answers for iconik, for a log can be read all the same.
@@ -143,35 +202,10 @@ export async function measureViewer({ lines = LINES }: { lines?: number } = {}):
   const text = Object.entries(config).map(([key, value]) => `${key} = ${value}`);
   writeFileSync(place.configPath, `[main]\n${text.join('\n')}\n`);
   seed(join(place.dataDir, 'cache', 'log.db'), lines);
-  const desktop = await openDesktop(place);
   try {
-    const { page } = desktop;
-    await page.waitForFunction(() => document.querySelector('nav') !== null);
-    for (let state = await desktop.state(); state.agent.state !== 'running' || state.snapshot === null; ) {
-      await page.waitForTimeout(100);
-      state = await desktop.state();
-    }
-    const firstPaintColdMs = Math.round(await openTime(page));
-    const openings: number[] = [];
-    for (let n = 0; n < OPENINGS; n += 1) openings.push(await openTime(page));
-    const scroll = await framesDuring(page, () => wheel(page));
-    const jumps: number[] = [];
-    for (let n = 1; n <= JUMPS; n += 1) jumps.push(await jumpTime(page, ((n * 7) % JUMPS) / JUMPS));
-    const dragged = await framesDuring(page, () => drag(page));
-    const heap = await page.evaluate(
-      () => (performance as unknown as { memory: { usedJSHeapSize: number } }).memory.usedJSHeapSize,
-    );
-    return {
-      lines,
-      firstPaintColdMs,
-      firstPaintMs: percentile(openings, 0.5),
-      jumpMs: percentile(jumps, 0.5),
-      scrollFrameP95Ms: percentile(scroll, 0.95),
-      dragFrameP95Ms: percentile(dragged, 0.95),
-      heapMb: Math.round(heap / 1_000_000),
-    };
+    const screen = await measureScreen(place);
+    return { lines, ...screen, follow: await follow(dir, 20_000) };
   } finally {
-    await desktop.close();
     rmSync(dir, { recursive: true, force: true });
   }
 }

@@ -9,10 +9,17 @@ import { startBenchServer } from '../queue/server.ts';
 import { median, rounded } from '../statistics.ts';
 import { type AppendFigures, appendOurs, appendPlain } from './appending.ts';
 import { drain, fillOutbox, shipBesideWork } from './draining.ts';
+import { shippingCost } from './shipping-cost.ts';
 
 /** `npm run bench -- buffer`: the log's cache against one transaction per record on the same disk, and its way to the database. */
 
-const stormRow = z.object({ p99Ms: z.number(), mostMs: z.number(), dropped: z.number(), written: z.number() });
+const stormRow = z.object({
+  p99Ms: z.number(),
+  microsPerLine: z.number(),
+  mostMs: z.number(),
+  dropped: z.number(),
+  written: z.number(),
+});
 
 const say = (words: string) => process.stderr.write(`${words}\n`);
 
@@ -47,30 +54,38 @@ function storm(folder: string, isShort: boolean) {
   return stormRow.parse(JSON.parse(text.toString()));
 }
 
-async function toDatabase(folder: string, isShort: boolean) {
+async function toDatabase(folder: string, isShort: boolean, parts: ReadonlySet<string>) {
   const server = await startBenchServer(4);
   try {
     const [backlog, spans, spanMs] = isShort ? [20_000, 1, 1_500] : [2_000_000, 6, 5_000];
-    const { direct } = await server.createDatabase('drain', true);
-    fillOutbox(join(folder, 'drain.db'), backlog);
-    const drainPerSecond = await drain(join(folder, 'drain.db'), `${direct}?sslmode=disable`, backlog);
-    say(`drain: ${rounded(drainPerSecond)}/s`);
-    fillOutbox(join(folder, 'beside.db'), isShort ? 20_000 : 300_000);
-    const beside = await shipBesideWork(join(folder, 'beside.db'), `${direct}?sslmode=disable`, spans, spanMs);
+    const database = await server.createDatabase('drain', true);
+    const uri = `${database.direct}?sslmode=disable`;
+    const fill = (name: string, records: number) => {
+      fillOutbox(join(folder, name), records);
+      return join(folder, name);
+    };
+    const drainPerSecond = parts.has('drain') ? await drain(fill('drain.db', backlog), uri, backlog) : null;
+    if (drainPerSecond !== null) say(`drain: ${rounded(drainPerSecond)}/s`);
+    if (!parts.has('beside')) return { drainPerSecond, beside: null, costMicros: null };
+    const costMicros = await shippingCost(fill('cost.db', 100_000), database, isShort ? 2_000 : 15_000);
+    say(`processor time of a shipped record: ${rounded(costMicros, 1)} µs`);
+    const beside = await shipBesideWork(fill('beside.db', isShort ? 20_000 : 300_000), uri, spans, spanMs);
     say(`beside work: ${rounded(beside.share, 3)} of it, ${rounded(beside.shippedPerSecond)}/s shipped`);
-    return { drainPerSecond, beside };
+    return { drainPerSecond, beside, costMicros };
   } finally {
     await server.stop();
   }
 }
 
-/** Runs all parts, or those that `only` names: append, drain, storm, viewer (which needs a display and a built application). */
+/** Runs all parts, or those that `only` names: append, drain, beside, storm, viewer (which needs a display and a built application). */
 export async function benchBuffer({ isShort, only }: { isShort: boolean; only?: string | undefined }): Promise<object> {
-  const parts = new Set(only?.split(',') ?? ['append', 'drain', 'storm', ...(process.env.DISPLAY ? ['viewer'] : [])]);
+  const parts = new Set(
+    only?.split(',') ?? ['append', 'drain', 'beside', 'storm', ...(process.env.DISPLAY ? ['viewer'] : [])],
+  );
   const folder = await mkdtemp(join(tmpdir(), 'isg-pro-bench-buffer-'));
   try {
     const append = parts.has('append') ? await appending(folder, isShort) : null;
-    const shipping = parts.has('drain') ? await toDatabase(folder, isShort) : null;
+    const shipping = parts.has('drain') || parts.has('beside') ? await toDatabase(folder, isShort, parts) : null;
     const stormy = parts.has('storm') ? storm(folder, isShort) : null;
     const viewer = parts.has('viewer') ? await measureViewer(isShort ? { lines: 100_000 } : {}) : null;
     return {
@@ -82,12 +97,17 @@ export async function benchBuffer({ isShort, only }: { isShort: boolean; only?: 
           appendP99Ms: rounded(append.ours.appendP99Ms, 4),
           durableP99Ms: rounded(append.ours.durableP99Ms, 2),
         }),
-        ...(shipping && {
-          drainPerSecond: rounded(shipping.drainPerSecond),
+        ...(shipping && shipping.drainPerSecond !== null && { drainPerSecond: rounded(shipping.drainPerSecond) }),
+        ...(shipping?.beside && {
           workShareBesideShipping: rounded(shipping.beside.share, 3),
           shippedPerSecondBesideWork: rounded(shipping.beside.shippedPerSecond),
+          processorMicrosPerShippedRecord: rounded(shipping.costMicros, 1),
         }),
-        ...(stormy && { stormLoopP99Ms: rounded(stormy.p99Ms, 1), stormDropped: stormy.dropped }),
+        ...(stormy && {
+          stormLoopP99Ms: rounded(stormy.p99Ms, 1),
+          stormMicrosPerLine: rounded(stormy.microsPerLine, 1),
+          stormDropped: stormy.dropped,
+        }),
       },
       peers: append
         ? {

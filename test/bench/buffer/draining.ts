@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { createLogCache, type LogCache } from '../../../agent/cache/log/log-cache.ts';
 import { OutboxFile } from '../../../agent/cache/log/outbox-file.ts';
 import { startLogThread } from '../../../agent/cluster/log-shipping/start-log-thread.ts';
+import { until } from './until.ts';
 
 /** Records that a node kept while the database was away. */
 export function fillOutbox(path: string, records: number): void {
@@ -18,14 +19,6 @@ export function fillOutbox(path: string, records: number): void {
     file.append([{ no: at / STEP + 1, records: batch, dropped: [] }]);
   }
   file.close();
-}
-
-async function until(condition: () => boolean, withinMs: number): Promise<void> {
-  const endsMs = performance.now() + withinMs;
-  while (!condition()) {
-    if (performance.now() > endsMs) throw new Error('the log was not shipped in time');
-    await sleep(5);
-  }
 }
 
 const open = (path: string): LogCache => createLogCache({ path, startThread: startLogThread, capBytes: 4_000_000_000 });

@@ -14,6 +14,7 @@ const [most, durationMs] = [Number(lines), Number(seconds) * 1_000];
 const delay = monitorEventLoopDelay({ resolution: 1 });
 const beganMs = performance.now();
 let written = 0;
+const cpuBefore = process.threadCpuUsage();
 delay.enable();
 const storm = setInterval(() => {
   const due = Math.min(most, Math.round((most * (performance.now() - beganMs)) / durationMs));
@@ -22,12 +23,20 @@ const storm = setInterval(() => {
   if (written < most) return;
   clearInterval(storm);
   delay.disable();
+  const { user, system } = process.threadCpuUsage(cpuBefore);
   const { dropped } = agentLog.logStatus();
   agentLog.close();
   const tookMs = performance.now() - beganMs;
   const droppedInAll = dropped.reduce((sum, count) => sum + count, 0);
   process.stdout.write(
-    `${JSON.stringify({ p99Ms: delay.percentile(99) / 1e6, mostMs: delay.max / 1e6, tookMs, written, dropped: droppedInAll })}\n`,
+    `${JSON.stringify({
+      p99Ms: delay.percentile(99) / 1e6,
+      mostMs: delay.max / 1e6,
+      microsPerLine: (user + system) / written,
+      tookMs,
+      written,
+      dropped: droppedInAll,
+    })}\n`,
   );
   process.exit(0);
 }, STEP_MS);

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { resolveTunables, TUNABLE_NAMES, type TunableName } from '../../../agent/config/precedence.ts';
+import { editConfigText } from '../../../agent/config-file/edit-config-text.ts';
 import {
   CONFIG_KEY_NAMES,
   decodeConfigBytes,
   encodeConfigText,
   parseConfigFile,
 } from '../../../agent/contract/index.ts';
-import { editConfigText } from '../../../main/config-file/edit-config-text.ts';
 import { isLong } from '../../support/long-version.ts';
 
 /** What a tier may come to hold: by hand, by an older version, by iconik. */

@@ -29,6 +29,8 @@ const { values } = parseArgs({
     'no-build': { type: 'boolean' },
     full: { type: 'boolean' },
     axe: { type: 'boolean' },
+    // what the screens are opened with, e.g. `guide=open`
+    with: { type: 'string' },
   },
 });
 const chosen = (given: string[] | undefined, all: readonly string[]): string[] =>
@@ -66,7 +68,7 @@ async function shoot(browser: Browser, { url, screen, scene, theme, size }: Shot
   page.on('console', (message) => {
     if (message.type() === 'error') process.stdout.write(`${name}: console: ${message.text()}\n`);
   });
-  await page.goto(`${url}?scene=${scene}#/${screen}`);
+  await page.goto(`${url}?scene=${scene}#/${screen}${values.with === undefined ? '' : `?${values.with}`}`);
   await page.waitForLoadState('networkidle');
   await page.waitForTimeout(400);
   if (values.full) {

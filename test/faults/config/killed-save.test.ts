@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { createConfigStore } from '../../../main/config-file/config-store.ts';
+import { createConfigStore } from '../../../agent/config-file/config-store.ts';
 import { isLong } from '../../support/long-version.ts';
 
 const PROGRAM = fileURLToPath(new URL('./saving-program.ts', import.meta.url));

@@ -1,4 +1,4 @@
-import { createConfigStore } from '../../../main/config-file/config-store.ts';
+import { createConfigStore } from '../../../agent/config-file/config-store.ts';
 
 // Saves config.ini in a loop until it is killed; tells its parent when the first save is done.
 const store = createConfigStore(process.argv[2] ?? '');

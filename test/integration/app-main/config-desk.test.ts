@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createConfigStore } from '../../../agent/config-file/config-store.ts';
 import { createConfigDesk } from '../../../main/config-file/config-desk.ts';
-import { createConfigStore } from '../../../main/config-file/config-store.ts';
 import { type KeyStore, openTokenVault } from '../../../main/config-file/token-vault.ts';
 
 const TOKEN = 'hunter22';

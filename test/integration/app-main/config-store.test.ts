@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../agent/config/load-config.ts';
-import { createConfigStore } from '../../../main/config-file/config-store.ts';
+import { createConfigStore } from '../../../agent/config-file/config-store.ts';
 import { watchConfig } from '../../../main/config-file/watch-config.ts';
 
 const GOOD = '; ours\r\n[main]\r\napp-id = a\r\nauth-token = hunter22\r\nstorage-gateway-id=g\r\nvendor-thing = 1\r\n';

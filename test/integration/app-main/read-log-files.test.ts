@@ -139,6 +139,38 @@ describe('readLogFiles', () => {
     expect(messages((await read({ fromMs: 2 })).lines)).toEqual(['two st-2', 'three st-1']);
   });
 
+  it('finds an hour in the middle of 40 MB at once, whole, with one page and no other', async () => {
+    const HOUR_MS = 3_600_000;
+    const text = 'x'.repeat(900);
+    // 4 files of 100 h, a line each 36 s
+    for (let file = 0; file < 4; file += 1) {
+      const lines = Array.from({ length: 10_000 }, (_, n) =>
+        line((file * 10_000 + n) * 36_000, `${file} ${n} ${text}`),
+      );
+      write(file === 3 ? 'agent.log' : `agent.${3 - file}.log`, lines.join('') + 'a torn line of a stack\n'.repeat(99));
+    }
+    for (const fromHour of [0, 99, 137, 399]) {
+      const from = fromHour * HOUR_MS;
+      const startedMs = performance.now();
+      const page = await read({ fromMs: from, toMs: from + HOUR_MS - 1, limit: 500 });
+      expect(performance.now() - startedMs).toBeLessThan(2_000);
+      expect(page.lines.map(({ atMs }) => atMs)).toEqual(Array.from({ length: 100 }, (_, n) => from + n * 36_000));
+      expect(page.nextCursor).toBeNull();
+    }
+    const before = await read({ toMs: 150 * HOUR_MS, limit: 2 });
+    expect(before.lines.map(({ atMs }) => atMs)).toEqual([150 * HOUR_MS - 36_000, 150 * HOUR_MS]);
+    expect(await read({ toMs: -60_001 })).toEqual({ lines: [], nextCursor: null });
+  });
+
+  it('finds what lies beyond its range by its place, because the clock was set back by seconds', async () => {
+    const at = (n: number) => (n < 300 ? n * 1_000 : n * 1_000 - 40_000);
+    write('agent.log', Array.from({ length: 600 }, (_, n) => line(at(n), `${n} ${'x'.repeat(900)}`)).join(''));
+    const page = await read({ fromMs: 270_000, toMs: 280_000, limit: 500 });
+    const expected = Array.from({ length: 600 }, (_, n) => n).filter((n) => at(n) >= 270_000 && at(n) <= 280_000);
+    expect(page.lines.map(({ message }) => Number.parseInt(message, 10)).sort((a, b) => a - b)).toEqual(expected);
+    expect(expected.length).toBeGreaterThan(20);
+  });
+
   it('refuses a cursor that it did not give', async () => {
     await expect(read({ cursor: 'nonsense' })).rejects.toMatchObject({ code: 'cursor-invalid' });
   });

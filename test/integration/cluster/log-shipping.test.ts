@@ -236,6 +236,23 @@ describe('shipping the log', () => {
   });
 });
 
+describe('a record that is in the database although the watermark says otherwise', () => {
+  it('stays as it is, once, and holds up nothing', async () => {
+    put(10);
+    const { outboxId } = file.identity();
+    await test.database.execute(
+      "INSERT INTO node_log (outbox_id, seq, at, level, message, fields) VALUES ($1, 4, now(), 1, 'was here', '{}')",
+      [outboxId],
+    );
+    const { told } = ship();
+    await untilShipped();
+    const rows = await shipped(outboxId);
+    expect(rows.map(({ seq }) => seq)).toEqual(seqsTo(10));
+    expect(rows[3]?.message).toBe('was here');
+    expect(told).toEqual([]);
+  });
+});
+
 describe('the care for the cluster’s log', () => {
   it('deletes what arrived too long ago, in steps, and nothing under a term that is over', async () => {
     const outboxId = crypto.randomUUID();

@@ -81,11 +81,16 @@ describe('migrate', () => {
     await expect(old).rejects.toMatchObject({ code: 'schema-too-new', retry: 'permanent' });
   });
 
-  it('accepts a schema that is newer but still fits', async () => {
+  it('accepts a schema that is newer but still fits, and says what that means', async () => {
     await writeFile(join(folder, '000001_one.sql'), 'CREATE TABLE one (id int);');
     await migrate(test.database, { version: '1.0.0', log: silentLogger, folder });
     await test.database.execute("INSERT INTO schema_migration VALUES (2, 'later', '0.9.0')", []);
-    await migrate(test.database, { version: '1.0.0', log: silentLogger, folder });
+    const said: [string, unknown][] = [];
+    const log = { ...silentLogger, info: (words: string, fields?: unknown) => said.push([words, fields]) };
+    await migrate(test.database, { version: '1.0.0', log, folder });
+    expect(said).toEqual([
+      [expect.stringMatching(/^This node runs 1\.0\.0; .* It keeps working/), { newer: ['later'] }],
+    ]);
   });
 
   it('refuses a second set of tables beside one that the connection no longer sees', async () => {

@@ -34,6 +34,9 @@ export function useQueue() {
     get database(): Database {
       return current.database;
     },
+    get uri(): string {
+      return current.uri;
+    },
   };
 
   const worker = () => {

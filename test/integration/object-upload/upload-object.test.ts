@@ -380,6 +380,25 @@ describe('GCS', () => {
     expect(stored()?.bytes.equals(content)).toBe(true);
   });
 
+  it('gives the file to nobody whom iconik did not name, whatever the store says where the session is', async () => {
+    const target = await record('GCS');
+    const elsewhere = createServer((_incoming, response) => response.writeHead(200).end());
+    const seen: string[] = [];
+    elsewhere.on('request', ({ method }) => seen.push(String(method)));
+    const start = createServer((incoming, response) => {
+      incoming.resume();
+      const { port } = elsewhere.address() as AddressInfo;
+      response.writeHead(201, { location: `http://127.0.0.1:${port}/session` }).end();
+    });
+    for (const server of [elsewhere, start])
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(start.address() as AddressInfo).port}/start`;
+    const refused = await upload({ ...target, upload_url: url }).catch((thrown: unknown) => coerceError(thrown));
+    for (const server of [elsewhere, start]) server.close();
+    expect(refused).toMatchObject({ code: 'upload-refused', retry: 'permanent' });
+    expect(seen).toEqual([]);
+  });
+
   it('asks instead of guessing when the answer to the last chunk is lost', async () => {
     store.misbehave = ({ operation }) => {
       const isLast = operation === 'chunk' && store.count('chunk') === 4;

@@ -19,6 +19,7 @@ describe('the figures of a cluster', () => {
       queued: {},
       running_by_worker: {},
       last_seen_ms: {},
+      started_ms: {},
       last_failures: [],
       history: [],
       failed_jobs: 0,
@@ -49,6 +50,7 @@ describe('the figures of a cluster', () => {
       last_failures: [{ role: 'TRANSFER', message: 'newer' }],
     });
     expect(Math.abs((figures.last_seen_ms[WORKER] ?? 0) - Date.now())).toBeLessThan(60_000);
+    expect(Math.abs((figures.started_ms[WORKER] ?? 0) - Date.now())).toBeLessThan(60_000);
   });
 
   it('count the failed jobs of 24 hours, at most 100 a role', async () => {

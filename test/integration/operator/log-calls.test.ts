@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { z } from 'zod';
-import { createLogCache, type LogCache, type StoredLogRecord } from '../../../agent/cache/log/log-cache.ts';
+import { createLogCache, type LogCache } from '../../../agent/cache/log/log-cache.ts';
+import type { StoredLogRecord } from '../../../agent/cache/log/log-encoding.ts';
 import { createLogView, type LogView } from '../../../agent/cache/log-view/log-view.ts';
 import { startLogThread } from '../../../agent/cluster/log-shipping/start-log-thread.ts';
 import { AGENT_CALLS, type LogPlace } from '../../../agent/contract/index.ts';
@@ -39,9 +40,42 @@ const read = async (params: Partial<Ask> = {}) => {
   return AGENT_CALLS['logs.read'].answer.parse(await logCalls(view, () => null)['logs.read'](ask));
 };
 const words = ({ lines }: { lines: { message: string }[] }) => lines.map(({ message }) => message);
+const renameIfThere = (from: string, to: string) => existsSync(from) && renameSync(from, to);
 const numbered = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => `line ${from + n}`);
 const put = (message: string, level: LogLevel = 'info', fields: Record<string, unknown> = {}, atMs = 1) =>
   store.sink({ message, level, fields, atMs });
+
+describe('reading a log whose file is not there', () => {
+  const pageOf = async (path: string, own: LogView) => {
+    const filter = { minLevel: 0, text: '', isPattern: false, mention: null, fromMs: null, toMs: null };
+    const page = await own.read({ filter, at: { kind: 'end' }, limit: 10 });
+    return { path, words: words(page), extent: page.extent };
+  };
+
+  it('shows an empty page until its writer begins, then its lines, and after it was put aside those of the new file', async () => {
+    const path = join(dir, 'later', 'log.db');
+    const own = createLogView(path);
+    const begin = async (message: string) => {
+      const later = createLogCache({ path, startThread: startLogThread });
+      later.sink({ message, level: 'info', fields: {}, atMs: 1 });
+      expect(await later.flush(60_000)).toBe(true);
+      later.close();
+    };
+    try {
+      expect(await pageOf(path, own)).toEqual({ path, words: [], extent: null });
+      mkdirSync(join(dir, 'later'));
+      writeFileSync(path, '');
+      expect(await pageOf(path, own)).toEqual({ path, words: [], extent: null });
+      await begin('first');
+      expect((await pageOf(path, own)).words).toEqual(['first']);
+      for (const suffix of ['', '-wal', '-shm']) renameIfThere(`${path}${suffix}`, `${path}.aside${suffix}`);
+      await begin('second');
+      expect((await pageOf(path, own)).words).toEqual(['second']);
+    } finally {
+      await own.close();
+    }
+  });
+});
 
 describe('reading the log', () => {
   it('begins with the newest page, oldest first within it, and goes on to the first line and back to the last', async () => {
@@ -77,7 +111,10 @@ describe('reading the log', () => {
   });
 
   it('of an empty log, or of a place beyond its ends, is an empty page', async () => {
-    expect(await read()).toEqual({ lines: [], olderSeq: null, newerSeq: null, extent: null });
+    // the thread may not have made the file yet
+    await vi.waitFor(async () =>
+      expect(await read()).toEqual({ lines: [], olderSeq: null, newerSeq: null, extent: null }),
+    );
     put('one');
     expect(words(await read({ at: { kind: 'before', seq: 1 } }))).toEqual([]);
     expect(words(await read({ at: { kind: 'after', seq: 7 } }))).toEqual([]);
@@ -88,13 +125,14 @@ describe('reading the log', () => {
     put('a job failed', 'error', { storageId: 'storage-b' }, 100);
     put('a job failed', 'error', { storageId: 'storage-a' }, 900);
     put('Health of storage:storage-a', 'warn', {}, 100);
-    put('100% of it', 'info', { path: 'Reel/Take_1' }, 100);
+    put('100% of it, ÄRGER', 'info', { path: 'Reel/Take_1' }, 100);
     const found = async (params: Partial<Ask>) => (await read(params)).lines.length;
     expect(await found({ minLevel: 'error' })).toBe(3);
     expect(await found({ minLevel: 'warn' })).toBe(4);
     expect(await found({ storageId: 'storage-a' })).toBe(3);
     expect(await found({ text: 'A JOB' })).toBe(3);
     expect(await found({ text: '100%' })).toBe(1);
+    expect(await found({ text: 'ÄRGER' })).toBe(1);
     expect(await found({ text: 'take_1' })).toBe(1);
     expect(await found({ text: '^a job (failed|ended)$', isPattern: true })).toBe(3);
     expect(await found({ text: 'TAKE_\\d', isPattern: true })).toBe(1);
@@ -124,13 +162,16 @@ describe('reading the log', () => {
     await expect(read({ text: '(', isPattern: true })).rejects.toMatchObject({ code: 'pattern-invalid' });
     await expect(read({ text: '(a+)+b', isPattern: true })).rejects.toMatchObject({ code: 'pattern-too-slow' });
     expect(await read({ text: 'a{60}', isPattern: true })).toMatchObject({ lines: [{ seq: 1 }] });
+    // lines of other nodes are tried in the same thread, under the same limit
+    expect(await view.match('^B\\b', ['b c', 'bc', ''])).toEqual([true, false, false]);
+    await expect(view.match('(a+)+b', ['a'.repeat(60)])).rejects.toMatchObject({ code: 'pattern-too-slow' });
   });
 
   it('says that the logs of other nodes need the database', async () => {
     await expect(read({ workerId: 'w' })).rejects.toMatchObject({ code: 'log-unreadable', retry: 'transient' });
   });
 
-  it('with 120,000 lines finds a rare one page by page', async () => {
+  it('with 120,000 lines finds a rare text page by page, and the only error with the first page', async () => {
     for (let n = 1; n <= 120_000; n += 1) put(`line ${n}`, n === 5 ? 'error' : 'debug', { path: `reel/take_${n}.mov` });
     const search = async (params: Partial<Ask>) => {
       let page = await read(params);
@@ -139,7 +180,9 @@ describe('reading the log', () => {
       return page.lines;
     };
     expect((await read()).lines).toHaveLength(100);
-    expect(await search({ minLevel: 'error' })).toMatchObject([{ message: 'line 5' }]);
+    // the index of warnings and errors leads there at once
+    expect((await read({ minLevel: 'error' })).lines).toMatchObject([{ message: 'line 5' }]);
+    expect((await read({ minLevel: 'warn', at: { kind: 'after', seq: 0 } })).lines).toMatchObject([{ seq: 5 }]);
     expect(await search({ text: 'take_77.mov' })).toMatchObject([{ message: 'line 77' }]);
   });
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { LogPlace } from '../../../agent/contract/index.ts';
+import type { LogLine, LogPlace } from '../../../agent/contract/index.ts';
 import { claimOutbox, shipRecords } from '../../../agent/db/queries/node-log.ts';
 import { type NodeLogFilter, nodeLog } from '../../../agent/db/queries/node-log-view.ts';
 import { readLogPage } from '../../../agent/runtime/log-page.ts';
@@ -40,7 +40,7 @@ async function read(at: LogPlace, filter: Partial<NodeLogFilter> = {}, workerId 
   const all: NodeLogFilter = {
     minLevel: 'debug',
     text: '',
-    isPattern: false,
+    judge: null,
     storageId: null,
     fromMs: null,
     toMs: null,
@@ -70,11 +70,19 @@ it('reads the log of another node from its end to its beginning and back, across
 it('is narrowed like the log of this node, and shows what a record is about', async () => {
   expect(words(await read({ kind: 'end' }, { minLevel: 'error' }))).toHaveLength(7);
   expect(words(await read({ kind: 'end' }, { text: 'NEW 4' }))).toEqual(['new 4', 'new 40']);
-  expect(words(await read({ kind: 'end' }, { text: '^old [12]$', isPattern: true }))).toEqual(['old 1', 'old 2']);
   const { lines } = await read({ kind: 'end' }, { storageId: 'storage-a', fromMs: 38_000, toMs: 38_000 });
   expect(lines.map(({ fields }) => JSON.parse(fields))).toEqual([
     { role: 'MAIN', storageId: 'storage-a', term: 7, path: 'reel' },
   ]);
+});
+
+it('is judged line by line where it is to be, with what a record is about, up to the number asked for', async () => {
+  const judge = async (lines: readonly LogLine[]) =>
+    lines.map(({ message, fields }) => /^(old|new) \d*[13579]$/.test(message) && /^\{"role":"MAIN"/.test(fields));
+  const newest = await read({ kind: 'end' }, { judge });
+  expect(words(newest)).toEqual(run('new', 1, 40).filter((_, n) => n % 2 === 0));
+  const older = await read({ kind: 'before', seq: newest.olderSeq ?? 0 }, { judge });
+  expect(words(older)).toEqual(run('old', 1, 30).filter((_, n) => n % 2 === 0));
 });
 
 it('of a node that shipped nothing is empty', async () => {

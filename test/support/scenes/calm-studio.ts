@@ -112,6 +112,7 @@ export function member(
     isAlive: true,
     isSelf: false,
     lastSeenMs: nowMs - SECOND,
+    startedMs: nowMs - 26 * HOUR,
     runningJobs: 0,
     health: [ok('database'), ok('iconik'), ok('storage:st-nas-post')],
     ...values,

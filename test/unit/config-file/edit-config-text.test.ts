@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { editConfigText, valueProblem } from '../../../agent/config-file/edit-config-text.ts';
 import { parseConfigFile } from '../../../agent/contract/index.ts';
-import { editConfigText, valueProblem } from '../../../main/config-file/edit-config-text.ts';
 
 const word = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);
 /** Anything that fits one line: quotes, signs, spaces at the ends. */

@@ -28,6 +28,7 @@ const member = (name: string, over: Partial<ClusterMember> = {}): ClusterMember 
   isAlive: true,
   isSelf: false,
   lastSeenMs: NOW_MS,
+  startedMs: NOW_MS - 3_600_000,
   runningJobs: 0,
   health: [],
   ...over,

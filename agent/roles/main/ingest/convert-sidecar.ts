@@ -1,11 +1,14 @@
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import type { FileStorageSettings } from '../../../iconik/api.ts';
 import { IsgError } from '../../../runtime/errors.ts';
+import { isOutOfReach, lookupWithin } from '../../../runtime/outbound-address.ts';
 import type { SidecarFormat, SidecarReading } from './sidecar-plan.ts';
 import { converterHeaders, readJsonSidecar } from './sidecar-plan.ts';
 
 /** A converter that takes longer holds up one lane of ingest. */
 const TIMEOUT_MS = 20_000;
+/** Whoever administrates the storage names the host: not every address is one. */
+const dispatcher = new Agent({ connect: { lookup: lookupWithin('named') } });
 /** Longer answers are refused. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
@@ -38,7 +41,9 @@ export async function convertSidecar(
   signal: AbortSignal,
 ): Promise<SidecarReading> {
   const url = settings.metadata_conversion_url ?? '';
-  if (!URL.canParse(url)) return { kind: 'invalid', reason: 'cannot be converted: the converter is no web address' };
+  const parsed = URL.parse(url);
+  if (!parsed || isOutOfReach(parsed))
+    return { kind: 'invalid', reason: 'cannot be converted: the converter is no web address' };
   const headers = {
     'content-type': CONTENT_TYPES[sidecar.format],
     ...converterHeaders(settings.metadata_conversion_url_headers),
@@ -47,7 +52,8 @@ export async function convertSidecar(
   let text: string | null;
   try {
     const timed = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const answer = await request(url, { method: 'POST', headers, body: sidecar.text, signal: timed });
+    const call = { method: 'POST', headers, body: sidecar.text, signal: timed, dispatcher } as const;
+    const answer = await request(parsed, call);
     status = answer.statusCode;
     text = await readAnswer(answer.body);
   } catch {

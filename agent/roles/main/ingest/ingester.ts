@@ -16,6 +16,7 @@ import type { TranscoderProfiles } from '../transcoders/transcoder-profiles.ts';
 import type { IngestContext, KnownCollections } from './ingest-context.ts';
 import { MAX_INGEST_ATTEMPTS, planIngestFailure } from './ingest-failure-plan.ts';
 import { forgetDeletedAsset, ingestFile } from './ingest-steps.ts';
+import { IngestTally } from './ingest-tally.ts';
 
 /** Files ingested at once: each waits for iconik most of the time. */
 const LANES = 8;
@@ -53,6 +54,7 @@ class Ingester {
   private readonly contents = new Set<string>();
   private readonly collections: KnownCollections = new Map();
   private readonly said = new Set<string>();
+  private readonly tally = new IngestTally();
 
   constructor(deps: IngestDependencies, leadership: Leadership) {
     this.deps = deps;
@@ -67,10 +69,18 @@ class Ingester {
         this.deps.log.warn('files to be ingested could not be read; trying again', { error: coerceError(thrown) });
         return 0;
       });
+      this.say();
       // A lane that ends rings; while lanes are free and nothing is due, the poll decides.
       if (started === 0 || this.lanes.size >= LANES) await this.wake.wait(POLL_MS, signal);
     }
     await Promise.all(this.lanes.values());
+    this.say(true);
+  }
+
+  private say(isEnd = false): void {
+    const { term } = this.leadership;
+    for (const { level, message, fields } of this.tally.due(this.deps.clock.monotonicMs(), isEnd))
+      this.deps.log[level](message, { ...fields, term });
   }
 
   private async fillLanes(): Promise<number> {
@@ -135,6 +145,7 @@ class Ingester {
       const end = await ingestFile(context, row, (progress) => {
         current = progress;
       });
+      this.tally.ended(row.storageId, end, this.deps.clock.monotonicMs());
       this.deps.log.debug(`file ${end}`, { storageId: row.storageId, path: row.path, term: this.leadership.term });
     } catch (thrown) {
       await this.settleFailure(context, current, coerceError(thrown));
@@ -144,8 +155,11 @@ class Ingester {
   private tellPostponed(row: IngestRow, error: ErrorRecord | null, fields: Record<string, unknown>): void {
     if (error === null) return;
     // A file that waits for its sidecar says so once, however long it waits, and however many others do.
-    if (error.code !== 'sidecar-awaited') this.deps.log.warn('a file could not be ingested yet', fields);
-    else if (row.attempts < MAX_INGEST_ATTEMPTS - 1)
+    if (error.code !== 'sidecar-awaited') {
+      // While iconik is away every file fails for the same reason: one is named, the others are counted.
+      const isFirst = this.tally.failed(row.storageId, error.code, this.deps.clock.monotonicMs());
+      this.deps.log[isFirst ? 'warn' : 'debug']('A file could not be ingested yet; it is tried again.', fields);
+    } else if (row.attempts < MAX_INGEST_ATTEMPTS - 1)
       this.sayOnce(`${row.storageId} ${row.path} ${error.message}`, error.message, fields);
   }
 

@@ -58,6 +58,8 @@ export class HintScan {
   #passAtMs = Number.POSITIVE_INFINITY;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
 
+  #changed = 0;
+
   constructor(deps: HintScanDeps) {
     this.#deps = deps;
     this.#wake = createWake(deps.clock);
@@ -149,6 +151,13 @@ export class HintScan {
     this.#deps.requestPass();
   }
 
+  /** Files that looks found new or changed since the last call; the scan's sentence tells of them. */
+  takeChanged(): number {
+    const changed = this.#changed;
+    this.#changed = 0;
+    return changed;
+  }
+
   async #look(look: LookAt): Promise<void> {
     const { clock } = this.#deps;
     const served = this.#deps.served();
@@ -169,6 +178,7 @@ export class HintScan {
       const found = look.isDeep ? [] : await this.#newDirectories(result.named);
       const below =
         found.length > 0 ? await runScanPass({ ...context, look: { directories: found, isDeep: true } }) : null;
+      this.#changed += result.changed + (below?.changed ?? 0);
       await this.#watch.noteActive([...result.touched, ...found, ...(below?.listed ?? [])]);
     } finally {
       this.#active = [];

@@ -253,13 +253,13 @@ class StorageScan {
     });
     if (result.unreadable !== null && result.unreadable !== this.lastProblem) this.log.warn(result.unreadable);
     this.lastProblem = result.unreadable;
-    const level = result.changed + missing > 0 ? 'info' : 'debug';
-    this.log[level]('storage scanned', {
-      files: summary.files,
-      changed: result.changed,
-      missing,
-      seconds: Math.round(seconds * 1000) / 1000,
-    });
+    const { files } = summary;
+    const between = this.hints.takeChanged();
+    // A pass with nothing new is no news.
+    const level = result.changed + between + missing > 0 ? 'info' : 'debug';
+    const rounded = Math.round(seconds * 1000) / 1000;
+    const words = `Storage scanned: ${files} files, ${result.changed} new or changed, ${between} more between scans, ${missing} missing, in ${rounded} s.`;
+    this.log[level](words, { files, changed: result.changed, between, missing, seconds: rounded });
   }
 
   /** What follows from the index, whether or not a pass was possible. */
@@ -315,8 +315,9 @@ async function superviseScans(
         .catch((thrown: unknown) => {
           const error = coerceError(thrown);
           // With the leadership its scans end, as they should; an error of that moment is no news.
-          const level = leadership.signal.aborted ? 'debug' : 'info';
-          deps.log[level]('scan of a storage ended', { storageId: id, term: leadership.term, error });
+          const level = leadership.signal.aborted || error.code === 'leadership-lost' ? 'debug' : 'warn';
+          const fields = { storageId: id, term: leadership.term, error };
+          deps.log[level]('The scan of a storage failed; it begins again.', fields);
         })
         .finally(() => {
           running.delete(id);

@@ -39,6 +39,7 @@ const member = (changes: Partial<ClusterMember>): ClusterMember => ({
   isAlive: true,
   isSelf: false,
   lastSeenMs: NOW - 1000,
+  startedMs: NOW - 3_600_000,
   runningJobs: 0,
   health: [],
   ...changes,

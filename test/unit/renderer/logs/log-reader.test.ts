@@ -89,6 +89,17 @@ test('older pages are read one at a time, from the first line of the last one, u
   expect(asked).toHaveLength(2);
 });
 
+test('lines that are left out in the middle of what arrives are read, too', async () => {
+  const { reader, last, seqs } = play();
+  reader.open('agent', QUERY);
+  await last().answer(page(run(1, 3), null));
+  reader.take([...run(4, 5), ...run(9, 10)]);
+  expect(last().at).toEqual({ kind: 'after', seq: 3 });
+  await last().answer(page(run(4, 10), null));
+  reader.take([line(11)]);
+  expect(seqs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+});
+
 test('live lines that the filter keeps out are not shown', async () => {
   const { reader, last, seqs } = play();
   reader.open('agent', QUERY);

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { type ConfigKey, checkConfigText, decodeConfigBytes, encodeConfigText } from '../../agent/contract/index.ts';
-import { AppError, isMissingFile } from '../support/app-error.ts';
+import { type ConfigKey, checkConfigText, decodeConfigBytes, encodeConfigText } from '../contract/index.ts';
+import { ConfigFileError, isMissingFile } from './config-file-error.ts';
 import { writeAtomically } from './write-atomically.ts';
 
 /** config.ini and its last good copy as files: reading, judging, replacing, and the words for what the disk refuses. */
@@ -51,21 +51,25 @@ export async function backupTime(path: string, elsewhere: readonly ConfigKey[]):
   return (await stat(backupOf(path)).catch(() => null))?.mtimeMs ?? null;
 }
 
-/** Writes the text in place of `path`, whole or not at all. Throws `AppError` in words for people. */
+/** Writes the text in place of `path`, whole or not at all. Throws `ConfigFileError` in words for people. */
 export async function replaceConfig(path: string, text: string): Promise<void> {
   try {
     await writeAtomically(path, encodeConfigText(text));
   } catch (thrown) {
     const words = `${path} could not be written (${codeOf(thrown)}): ${remedyOf(codeOf(thrown))} The settings are as before.`;
-    throw new AppError('config-not-written', words, 'transient', thrown);
+    throw new ConfigFileError('config-not-written', words, 'transient', thrown);
   }
 }
 
-/** Puts the last good copy in the place of the file, which is kept beside it. Throws `AppError`. */
+/** Puts the last good copy in the place of the file, which is kept beside it. Throws `ConfigFileError`. */
 export async function restoreBackup(path: string, elsewhere: readonly ConfigKey[]): Promise<void> {
   const backup = await readConfig(backupOf(path));
   if (backup.kind !== 'text' || statusOf(backup, elsewhere).status !== 'ok')
-    throw new AppError('config-no-backup', `There is no good copy of ${path}. Nothing was changed.`, 'permanent');
+    throw new ConfigFileError(
+      'config-no-backup',
+      `There is no good copy of ${path}. Nothing was changed.`,
+      'permanent',
+    );
   const present = await readFile(path).catch(() => null);
   if (present !== null) await writeAtomically(brokenOf(path), present);
   await replaceConfig(path, backup.text);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isMissingFile } from '../support/app-error.ts';
+import { isMissingFile } from './config-file-error.ts';
 
 /** Holds secrets: nobody but the owner reads it. */
 const MODE = 0o600;

@@ -3,14 +3,15 @@ import {
   CONFIG_KEY_NAMES,
   CONFIG_KEYS,
   CONFIG_WORDS,
+  type ConfigConflict,
+  type ConfigEntry,
   type ConfigKey,
   configEffect,
   isSecretValue,
   parseConfigFile,
   REFUSED_KEYS,
-} from '../../agent/contract/index.ts';
-import type { ConfigConflict, ConfigEntry } from '../../preload/contract/bridge.ts';
-import { AppError } from '../support/app-error.ts';
+} from '../contract/index.ts';
+import { ConfigFileError } from './config-file-error.ts';
 import {
   backupOf,
   backupTime,
@@ -32,24 +33,24 @@ export interface ConfigWritten {
   conflicts: ConfigConflict[];
 }
 
-/** config.ini: the only settings file; main is its only writer while the desktop application runs. */
+/** config.ini: the only settings file. Its one writer is the desktop application, or the agent where it is a system service. */
 export interface ConfigStore {
   readonly path: string;
   /** Judges the file. While it is not good, the last good text that was seen is kept as the copy. Never rejects. */
   check(): Promise<ConfigStatus>;
   /** All keys that may be set, with their values; of secrets only whether they are set. */
   readEntries(): Promise<ConfigEntry[]>;
-  /** Values as they stand, for main itself; empty ones are left out. */
+  /** Values as they stand, for the program itself; empty ones are left out. */
   readValues(): Promise<ReadonlyMap<string, string>>;
   /**
    * Changes keys and keeps every other byte, whoever changed it meanwhile. `seen` are the revisions of the keys as the user
-   * saw them: a key that has another one by now is a conflict. Throws `AppError` when the file cannot be read or written.
+   * saw them: a key that has another one by now is a conflict. Throws `ConfigFileError` when the file cannot be read or written.
    * Changes run one after the other.
    */
   write(changes: ConfigChanges, seen?: Readonly<Record<string, string>>): Promise<ConfigWritten>;
   /** When the copy was written that `restore` would use, milliseconds since the epoch; null when there is none. */
   lastGoodMs(): Promise<number | null>;
-  /** Puts the last good copy in place of the file, which is kept beside it (`.broken`). Throws `AppError`. */
+  /** Puts the last good copy in place of the file, which is kept beside it (`.broken`). Throws `ConfigFileError`. */
   restore(): Promise<void>;
   /** Takes a key out of the copies as well; for a secret that moves elsewhere. */
   removeFromCopies(key: ConfigKey): Promise<void>;
@@ -147,7 +148,11 @@ class FileStore implements ConfigStore {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       const before = await readConfig(this.path);
       if (before.kind === 'unreadable')
-        throw new AppError('config-unreadable', `${this.path}: ${before.problem}. Nothing was changed.`, 'permanent');
+        throw new ConfigFileError(
+          'config-unreadable',
+          `${this.path}: ${before.problem}. Nothing was changed.`,
+          'permanent',
+        );
       const conflicts = this.#conflicts(textOf(before), changes, seen);
       if (conflicts.length > 0) return { problems: [], conflicts };
       const text = editConfigText(textOf(before), changes);
@@ -161,7 +166,7 @@ class FileStore implements ConfigStore {
       this.#lastGood = text;
       return { problems: [], conflicts: [] };
     }
-    throw new AppError(
+    throw new ConfigFileError(
       'config-busy',
       `${this.path} is being changed by another program again and again. Nothing was changed; try again when it has finished.`,
       'transient',

@@ -1,4 +1,4 @@
-import { type ConfigLine, readConfigLine } from '../../agent/contract/index.ts';
+import { type ConfigLine, readConfigLine } from '../contract/index.ts';
 
 /** Changes by kebab-case key: a new value, or null to remove the key. */
 export type ConfigChanges = Readonly<Record<string, string | null>>;

@@ -1,0 +1,104 @@
+import { parseFlags, type ServiceOrder } from '../config/flags.ts';
+import { EXIT } from '../contract/index.ts';
+import { STOP_LIMIT_MS } from '../stop-order.ts';
+import { carryOut } from './carry-out.ts';
+import { launchdInstallPlan, launchdUninstallPlan } from './launchd-plan.ts';
+import { planText, typedCommand } from './plan-text.ts';
+import {
+  gatherFacts,
+  isAdministrator,
+  isSystemdBooted,
+  macIds,
+  namesIn,
+  systemdVersion,
+  windowsTemporary,
+} from './service-facts.ts';
+import type { ServiceFacts, ServicePlan } from './service-plan.ts';
+import { isDataFolder, isServicePlatform, type ServicePlatform, wishProblems } from './service-rules.ts';
+import { systemdInstallPlan, systemdUninstallPlan } from './systemd-plan.ts';
+import { windowsInstallPlan, windowsUninstallPlan } from './windows-plan.ts';
+
+/** Exit code of an order that was refused or failed half-way. */
+const FAILED = 1;
+
+/**
+ * `--install-service` and `--uninstall-service`: shows the plan (`--print`) or carries it out. Answers the exit code: 0 done or
+ * shown, 1 refused or failed, 2 wrong flags.
+ */
+export async function runServiceOrder(argv: readonly string[], order: ServiceOrder): Promise<number> {
+  const { flags, problems } = parseFlags(argv);
+  const platform = order.print === undefined || order.print === 'here' ? process.platform : order.print;
+  if (problems.length > 0) return refuse(problems, EXIT.configInvalid);
+  if (!isServicePlatform(platform))
+    return refuse(['There is no service for this system. Let its own service manager run the agent with --service.']);
+  const facts = gatherFacts({ platform, argv, flags, order });
+  const wrong = wishProblems({ ...facts, platform, user: order.user, group: order.group });
+  if (wrong.length > 0) return refuse(wrong, EXIT.configInvalid);
+  const plan = makePlan(facts, order, platform);
+  if (order.print !== undefined) {
+    await write(planText(plan, platform));
+    return EXIT.stopped;
+  }
+  const obstacle = findObstacle(facts, order, argv);
+  if (obstacle !== null) return refuse([obstacle]);
+  const ended = await carryOut(plan.steps, {
+    root: order.root,
+    say: (line) => void process.stdout.write(`${line}\n`),
+  });
+  if (ended.kind === 'failed') return refuse([ended.message]);
+  await write(`\n${plan.after.map((line) => `${line}\n`).join('')}`);
+  return EXIT.stopped;
+}
+
+function makePlan(facts: ServiceFacts, order: ServiceOrder, platform: ServicePlatform): ServicePlan {
+  const stopLimitMs = STOP_LIMIT_MS;
+  const isInstall = order.action === 'install';
+  const isHere = platform === process.platform;
+  switch (platform) {
+    case 'linux': {
+      const all = { ...facts, stopLimitMs, systemdVersion: isHere ? systemdVersion() : 0 };
+      return isInstall ? systemdInstallPlan(all) : systemdUninstallPlan(all, order.removeData);
+    }
+    case 'darwin': {
+      const ids = isHere ? macIds(facts.user, facts.group) : { uid: 499, gid: 499 };
+      const all = { ...facts, ...ids, stopLimitMs };
+      return isInstall ? launchdInstallPlan(all) : launchdUninstallPlan(all, order.removeData);
+    }
+    case 'win32': {
+      const all = { ...facts, temporary: windowsTemporary() };
+      return isInstall ? windowsInstallPlan(all) : windowsUninstallPlan(all, order.removeData);
+    }
+    default:
+      return platform satisfies never;
+  }
+}
+
+/** What has to be mended before anything is changed; null when nothing. */
+function findObstacle({ dataDir }: ServiceFacts, order: ServiceOrder, argv: readonly string[]): string | null {
+  if (order.root !== undefined) return null;
+  const what = order.action === 'install' ? 'Installing a service' : 'Removing a service';
+  if (!isAdministrator()) {
+    const call = typedCommand([process.execPath, process.argv[1] ?? '', ...argv], process.platform);
+    return process.platform === 'win32'
+      ? `${what} needs an administrator; nothing was changed. Open a terminal with "Run as administrator" and call there: ${call}`
+      : `${what} needs root; nothing was changed. Call it so: sudo ${call}`;
+  }
+  if (process.platform === 'linux' && order.action === 'install' && !isSystemdBooted())
+    return 'This machine was not started by systemd (a container?); nothing was changed. Let what starts programs here run the command that --print shows behind ExecStart.';
+  const needsFolder = order.action === 'install' || order.removeData;
+  if (needsFolder && !isDataFolder(namesIn(dataDir)))
+    return `${dataDir} holds files, but no agent has worked there; nothing was changed. Name an empty folder or the data folder of an agent with --data-dir: the service would own, or remove, all of it.`;
+  return null;
+}
+
+function refuse(problems: readonly string[], code: number = FAILED): number {
+  process.stderr.write(problems.map((problem) => `${problem}\n`).join(''));
+  return code;
+}
+
+/** Resolves when handed over, which on some systems comes after an exit otherwise. */
+function write(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(text, () => resolve());
+  });
+}

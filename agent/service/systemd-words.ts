@@ -1,0 +1,17 @@
+/**
+ * One argument of a command in a unit (ExecStart=): in double quotes, backslash and quote escaped, `%` and `$` doubled, because systemd would replace specifiers and variables there (systemd.service(5),
+ * "Command lines"). Pure.
+ */
+export function systemdArgument(text: string): string {
+  return `"${escaped(text).replaceAll('$', '$$$$')}"`;
+}
+
+/** A path in a list of paths (ReadWritePaths=): quoted likewise; `$` means nothing special there. Pure. */
+export function systemdPath(path: string): string {
+  return `"${escaped(path)}"`;
+}
+
+// No control characters: the entry refuses paths that hold any.
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%');
+}

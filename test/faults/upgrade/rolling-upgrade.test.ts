@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT, ROLES, type Role } from '../../../agent/contract/index.ts';
+import { isLong, onlyLong } from '../../support/long-version.ts';
+import { makeClips, writeFiles } from './file-load.ts';
+import { type AgentVersion, NextVersions, THIS_VERSION } from './next-version.ts';
+import { type HandOver, UpgradedCluster } from './upgraded-cluster.ts';
+
+/**
+ * Three nodes under load are brought to the next version one by one and back again, the leader last each time, without the
+ * cluster being switched off: no job is lost, nothing is made twice, and MAIN work rests only for the hand-overs. And the
+ * recommended order, and what becomes of a node that is too old. A run takes a minute of a machine of its own, so `npm test`
+ * has the queue's part only (test/integration/jobs/next-version.test.ts).
+ */
+
+const RUNS = Number(process.env.ISG_PRO_UPGRADE_RUNS ?? 20);
+const ORDER_RUNS = Math.min(RUNS, 3);
+/** Promised for a hand-over on a machine of its own; more may be allowed by hand where it is shared. */
+const GAP_MS = Number(process.env.ISG_PRO_UPGRADE_GAP_MS ?? 1_000);
+/** A migration lets those pass who wait behind it after half a second; a busy machine may add to that. */
+const LOCK_WAIT_MS = 1_500;
+/** A machine that is shared may need many times what it needs alone. */
+const RUN_LIMIT_MS = 15 * 60_000;
+const MIXED = /^This node runs .* are at 99\.0\.0\. It keeps working; new kinds of jobs are left to newer nodes\./;
+const NODES: { name: string; roles: Role[] }[] = [
+  { name: 'node-a', roles: ['MAIN', 'CHECKSUM', 'TRANSFER'] },
+  { name: 'node-b', roles: ['MAIN', 'CHECKSUM', 'TRANSCODE'] },
+  { name: 'node-c', roles: ['MAIN', 'TRANSCODE', 'TRANSFER'] },
+];
+
+const versions = new NextVersions();
+let next: AgentVersion;
+let cluster: UpgradedCluster | null = null;
+let clips: string[] = [];
+
+beforeAll(async () => {
+  if (!isLong) return;
+  next = versions.layOut('99.0.0');
+  clips = await makeClips(join(versions.dir, 'clips'), 4);
+});
+afterAll(() => versions.remove());
+afterEach(async () => {
+  await cluster?.stop();
+  cluster = null;
+});
+
+const words = (handOvers: readonly HandOver[]): string =>
+  handOvers.map((one) => `${Math.round(one.fromSignalMs)} (${Math.round(one.inDatabaseMs)})`).join(', ');
+
+describe.runIf(isLong)(`${RUNS} rolling upgrades and returns of three nodes under load${onlyLong}`, () => {
+  it.each(Array.from({ length: RUNS }, (_, at) => at + 1))(
+    'lose no job, make nothing twice, and MAIN rests only for the hand-overs (run %i)',
+    async (run) => {
+      const startMs = performance.now();
+      const target = await UpgradedCluster.start(NODES);
+      cluster = target;
+      const load = writeFiles(target.media.mediaDir, clips);
+      const { result: up, ms: lockMs } = await target.longestLockWait(
+        target.rollThrough(next, () =>
+          target
+            .until('the older nodes say what they may still do', async () => {
+              const saying = (await target.workers()).filter(({ reason }) => MIXED.test(reason));
+              return saying.length === 2 && saying.every(({ version }) => version === THIS_VERSION.version);
+            })
+            .then(() => undefined),
+        ),
+      );
+      expect(await target.allRun(next)).toBe(true);
+      const back = await target.rollThrough(THIS_VERSION);
+      expect(await target.allRun(THIS_VERSION)).toBe(true);
+      const files = await load.stop();
+      await target.untilDone(files);
+      const handOvers = [...up, ...back];
+      const seconds = Math.round((performance.now() - startMs) / 1_000);
+      process.stdout.write(
+        `rolling upgrade, run ${run} of ${RUNS}: ${files} files, MAIN rested ms (in the database): ${words(handOvers)}, longest lock wait ${Math.round(lockMs)} ms, ${seconds} s\n`,
+      );
+      expect(await target.problems(files)).toEqual([]);
+      expect(target.stale()).toEqual([]);
+      expect(await target.jobs()).toMatchObject({ foreign: 'queued 0' });
+      expect(target.changesWithoutNeed).toBe(0);
+      expect(handOvers.length).toBeGreaterThanOrEqual(2);
+      for (const { fromSignalMs, inDatabaseMs } of handOvers)
+        expect(Math.max(fromSignalMs, inDatabaseMs)).toBeLessThanOrEqual(GAP_MS);
+      expect(lockMs).toBeLessThanOrEqual(LOCK_WAIT_MS);
+    },
+    RUN_LIMIT_MS,
+  );
+});
+
+describe.runIf(isLong)(
+  `the recommended order: the cluster off in iconik, MAIN nodes, the others, on again${onlyLong}`,
+  () => {
+    it.each(Array.from({ length: ORDER_RUNS }, (_, at) => at + 1))(
+      'loses no job and makes nothing twice (run %i)',
+      async (run) => {
+        const startMs = performance.now();
+        const nodes = NODES.map((node) => ({
+          ...node,
+          roles: node.roles.filter((role) => role !== 'MAIN' || node !== NODES[2]),
+        }));
+        const target = await UpgradedCluster.start(nodes);
+        cluster = target;
+        const load = writeFiles(target.media.mediaDir, clips);
+        await target.until('work is under way', async () => (await target.jobs()).checksums > 3);
+        target.setEnabled(false);
+        await target.until('all nodes are off', () => target.allRun(THIS_VERSION, 'disabled'));
+        await target.untilIdle();
+        for (const { name } of nodes) await target.bring(name, next, 'disabled');
+        expect(await target.allRun(next, 'disabled')).toBe(true);
+        expect(await target.media.leader()).toBeNull();
+        target.setEnabled(true);
+        await target.until('all nodes work', () => target.allRun(next));
+        const files = await load.stop();
+        await target.untilDone(files);
+        const seconds = Math.round((performance.now() - startMs) / 1_000);
+        process.stdout.write(`recommended order, run ${run} of ${ORDER_RUNS}: ${files} files, ${seconds} s\n`);
+        expect(await target.problems(files)).toEqual([]);
+        expect(target.stale()).toEqual([]);
+      },
+      RUN_LIMIT_MS,
+    );
+  },
+);
+
+describe.runIf(isLong)(`a node that runs when a newer one brings a contracting change${onlyLong}`, () => {
+  it(
+    'stops with exit code 3, says why, leaves no job leased, and the newer node finishes the work',
+    async () => {
+      const nodes = NODES.slice(0, 2).map(({ name }) => ({ name, roles: [...ROLES] }));
+      const target = await UpgradedCluster.start(nodes);
+      cluster = target;
+      const load = writeFiles(target.media.mediaDir, clips);
+      await target.until('work is under way', async () => (await target.jobs()).checksums > 3);
+      await target.media.endNode('node-b', 'SIGTERM');
+      target.media.startNode('node-b', versions.layOut('100.0.0').program);
+      expect(await target.endOf('node-a')).toEqual({ code: EXIT.schemaTooNew, leased: 0 });
+      expect(target.media.tail('node-a')).toContain('needs version 100.0.0 or newer, this node is');
+      const files = await load.stop();
+      await target.untilDone(files);
+      target.media.startNode('node-a');
+      expect(await target.endOf('node-a')).toMatchObject({ code: EXIT.schemaTooNew });
+      expect(await target.problems(files)).toEqual([]);
+      expect(target.stale()).toEqual([]);
+    },
+    RUN_LIMIT_MS,
+  );
+});
