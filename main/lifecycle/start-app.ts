@@ -98,9 +98,7 @@ export function startApp(parts: AppParts): RunningApp {
     origin: APP_ORIGIN,
     log,
   });
-  if (locations.isHidden) host.start();
-  // two programs that start at once make each other slow, and people look at the window
-  else window.showFirst(() => host.start());
+  startHost(host, window, locations.isHidden);
   setAppMenu({ isMac: process.platform === 'darwin', isPackaged: app.isPackaged });
   store.subscribe((state) => window.send('app-state', state));
   const stopTray = startAppTray({
@@ -111,9 +109,7 @@ export function startApp(parts: AppParts): RunningApp {
     iconFolder: trayIconFolder(app.isPackaged),
     log,
   });
-  const stopWatching = watchConfig(locations.configPath, () => {
-    if (!host.isService()) void followConfig();
-  });
+  const stopWatching = watchOwnConfig(locations.configPath, host, followConfig);
   powerMonitor.on('resume', () => host.resumed());
   powerMonitor.on('shutdown', () => app.quit());
   quitOrderly({
@@ -130,6 +126,19 @@ export function startApp(parts: AppParts): RunningApp {
     log,
   });
   return { showWindow: () => window.show() };
+}
+
+/** Two programs that start at once make each other slow, and people look at the window. */
+function startHost(host: NodeHost, window: AppWindow, isHidden: boolean): void {
+  if (isHidden) host.start();
+  else window.showFirst(() => host.start());
+}
+
+/** The file is nobody's while a service runs the node, which has one of its own. */
+function watchOwnConfig(path: string, host: NodeHost, follow: () => Promise<void>): () => void {
+  return watchConfig(path, () => {
+    if (!host.isService()) void follow();
+  });
 }
 
 function initialState({ locations, config, firstCheck, isServiceHere }: AppParts): AppState {
