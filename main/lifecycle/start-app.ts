@@ -110,8 +110,7 @@ export function startApp(parts: AppParts): RunningApp {
     log,
   });
   const stopWatching = watchOwnConfig(locations.configPath, host, followConfig);
-  powerMonitor.on('resume', () => host.resumed());
-  powerMonitor.on('shutdown', () => app.quit());
+  followPower(host);
   quitOrderly({
     app,
     stopAgent: () => host.stop().finally(stopTray),
@@ -126,6 +125,11 @@ export function startApp(parts: AppParts): RunningApp {
     log,
   });
   return { showWindow: () => window.show() };
+}
+
+function followPower(host: NodeHost): void {
+  powerMonitor.on('resume', () => host.resumed());
+  powerMonitor.on('shutdown', () => app.quit());
 }
 
 /** Two programs that start at once make each other slow, and people look at the window. */
