@@ -90,9 +90,7 @@ export function startApp(parts: AppParts): RunningApp {
     origin: APP_ORIGIN,
     log,
   });
-  if (locations.isHidden) host.start();
-  // two programs that start at once make each other slow, and people look at the window
-  else window.showFirst(() => host.start());
+  startHost(host, window, locations.isHidden);
   setAppMenu({ isMac: process.platform === 'darwin', isPackaged: app.isPackaged });
   store.subscribe((state) => window.send('app-state', state));
   const stopTray = startAppTray({
@@ -103,11 +101,8 @@ export function startApp(parts: AppParts): RunningApp {
     iconFolder: trayIconFolder(app.isPackaged),
     log,
   });
-  const stopWatching = watchConfig(locations.configPath, () => {
-    if (!host.isService()) void followConfig();
-  });
-  powerMonitor.on('resume', () => host.resumed());
-  powerMonitor.on('shutdown', () => app.quit());
+  const stopWatching = watchOwnConfig(locations.configPath, host, followConfig);
+  followPower(host);
   quitOrderly({
     app,
     stopAgent: () => host.stop().finally(stopTray),
@@ -122,6 +117,24 @@ export function startApp(parts: AppParts): RunningApp {
     log,
   });
   return { showWindow: () => window.show() };
+}
+
+function followPower(host: NodeHost): void {
+  powerMonitor.on('resume', () => host.resumed());
+  powerMonitor.on('shutdown', () => app.quit());
+}
+
+/** Two programs that start at once make each other slow, and people look at the window. */
+function startHost(host: NodeHost, window: AppWindow, isHidden: boolean): void {
+  if (isHidden) host.start();
+  else window.showFirst(() => host.start());
+}
+
+/** The file is nobody's while a service runs the node, which has one of its own. */
+function watchOwnConfig(path: string, host: NodeHost, follow: () => Promise<void>): () => void {
+  return watchConfig(path, () => {
+    if (!host.isService()) void follow();
+  });
 }
 
 function initialState({ locations, config, firstCheck, isServiceHere }: AppParts): AppState {

@@ -62,10 +62,10 @@ function install({ version, turn, wasPaused }: Draining): UpdateStep {
 }
 
 function giveUp(state: Draining, { nowMs }: NodeFacts, wait: Wait): UpdateStep {
-  const { version, turn, wasPaused } = state;
+  const { version, turn, wasPaused, hasFailedHere } = state;
   const commands: UpdateCommand[] = wasPaused ? [] : [{ do: 'resume' }];
   if (turn !== null) commands.push({ do: 'report', turn, outcome: 'given-up', version });
-  const back = waitingFor(version, false, nowMs + HOUR_MS);
+  const back = waitingFor(version, hasFailedHere, nowMs + HOUR_MS);
   const postponedUntilMs = wait.for === 'postponed' ? nowMs + UPDATE_LIMITS.postponeMs : null;
   const jobsSinceMs = wait.for === 'jobs' ? nowMs : null;
   const claimAtMs = nowMs + UPDATE_LIMITS.claimMs;

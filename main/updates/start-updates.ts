@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { app } from 'electron';
 import type { ConfigStore } from '../../agent/config-file/config-store.ts';
-import type { AgentHost } from '../agent-host/agent-host.ts';
+import type { NodeHost } from '../agent-host/node-host.ts';
 import type { AppStateStore } from '../lifecycle/app-state-store.ts';
 import type { Log } from '../logging/main-log.ts';
 import type { Installer } from './installer.ts';
@@ -12,7 +12,7 @@ import { createUpdates, type Updates } from './updates.ts';
 /** What updates of the application need of it. */
 export interface StartUpdatesParts {
   config: Pick<ConfigStore, 'readValues'>;
-  host: AgentHost;
+  host: NodeHost;
   store: AppStateStore;
   locations: { dataDir: string };
   updateStart: UpdateStart;
@@ -40,7 +40,9 @@ export function startUpdates(parts: StartUpdatesParts): Updates {
     store,
     readChoice: async () => {
       const choice = updateChoice(await config.readValues(), mayUseLoopback);
-      return isFromSource && process.env.ISG_PRO_TEST_UPDATES !== '1' ? fromSource(choice) : choice;
+      if (host.isService()) return none(choice, 'This node runs as a service, which its administrator updates.');
+      if (!isFromSource || process.env.ISG_PRO_TEST_UPDATES === '1') return choice;
+      return none(choice, 'A program that runs from its source is not updated by itself.');
     },
     memoryFile: memoryFileOf(dataDir),
     begin: parts.updateStart,
@@ -54,9 +56,9 @@ export function startUpdates(parts: StartUpdatesParts): Updates {
   return updates;
 }
 
-function fromSource(choice: UpdateChoice): UpdateChoice {
-  const why = choice.feed === null ? choice.why : 'A program that runs from its source is not updated by itself.';
-  return { ...choice, feed: null, why };
+/** No updates; the reason is said only to those who wanted them. */
+function none(choice: UpdateChoice, why: string): UpdateChoice {
+  return { ...choice, feed: null, why: choice.feed === null ? choice.why : why };
 }
 
 /** An installer that is made at its first check. */

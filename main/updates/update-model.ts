@@ -64,6 +64,7 @@ export interface Draining {
   heldMs: number;
   /** Whether it was paused before, and stays so when nothing comes of the update. */
   wasPaused: boolean;
+  hasFailedHere: boolean;
   /** Since when it has been at rest; null while it is not. */
   calmSinceMs: number | null;
   isClearing: boolean;

@@ -34,7 +34,7 @@ export function nextUpdate(
     case 'downloading':
       return downloading(state, event, facts, settings);
     case 'ready':
-      return stay(waitingFor(state.version, state.hasFailedHere, facts.nowMs + settings.checkMs));
+      return ready(state, event, facts.nowMs + settings.checkMs);
     case 'waiting':
       return waiting(state, event, facts, settings);
     case 'draining':
@@ -47,6 +47,14 @@ export function nextUpdate(
       if (event.kind !== 'roll-back-failed') return stay(state);
       return stay({ state: 'idle', why: event.why, nextCheckMs: facts.nowMs + settings.checkMs });
   }
+}
+
+function ready(
+  { version, hasFailedHere }: UpdateState & { state: 'ready' },
+  event: UpdateEvent,
+  nextCheckMs: number,
+): UpdateStep {
+  return stay({ ...waitingFor(version, hasFailedHere, nextCheckMs), isAsked: event.kind === 'install-asked' });
 }
 
 /** Only what nobody depends on yet is dropped. */

@@ -26,7 +26,7 @@ export interface UpdateParts {
   /** Arguments with which the old version is started again. */
   args: readonly string[];
   /** Ends this process at once: the old version has been started in its place. */
-  exit(): void;
+  exit: () => void;
   log: Log;
 }
 
@@ -63,6 +63,7 @@ class UpdateRunner implements Updates {
   #choice: UpdateChoice | null = null;
   readonly #events: UpdateEvent[] = [];
   #timer: NodeJS.Timeout | null = null;
+  #delivery: Promise<void> | null = null;
   #isStopped = false;
   readonly #unsubscribe: () => void;
 
@@ -291,7 +292,14 @@ class UpdateRunner implements Updates {
     this.#publish();
   }
 
-  async #deliverReport(): Promise<void> {
+  #deliverReport(): Promise<void> {
+    this.#delivery ??= this.#deliver().finally(() => {
+      this.#delivery = null;
+    });
+    return this.#delivery;
+  }
+
+  async #deliver(): Promise<void> {
     const { report } = this.#memory;
     if (report === null || !(await reachedCluster(this.#parts.host, report, this.#parts.log))) return;
     if (this.#memory.report === report) this.#remember({ report: null });

@@ -86,7 +86,11 @@ function localWait(state: Waiting, facts: NodeFacts): Wait['for'] | null {
   return isPatient ? 'jobs' : null;
 }
 
-function drain({ version, isAsked }: Waiting, turn: number | null, { nowMs, agent, isPaused }: NodeFacts): UpdateStep {
+function drain(
+  { version, isAsked, hasFailedHere }: Waiting,
+  turn: number | null,
+  { nowMs, agent, isPaused }: NodeFacts,
+): UpdateStep {
   const state: Draining = {
     state: 'draining',
     version,
@@ -95,6 +99,7 @@ function drain({ version, isAsked }: Waiting, turn: number | null, { nowMs, agen
     sinceMs: nowMs,
     heldMs: nowMs,
     wasPaused: isPaused,
+    hasFailedHere,
     calmSinceMs: null,
     isClearing: false,
   };

@@ -91,4 +91,14 @@ describe('notifications', () => {
     const two = appState({ updateReady: '0.3.0' });
     expect(shownDuring([one, 100], [two, 100])).toEqual(['0 update-0.2.0', '100 update-0.3.0']);
   });
+
+  it('a version that did not work is told once, while it goes back or when the old one is back', () => {
+    const { update } = appState();
+    const last = { outcome: 'rolled-back', version: '0.2.0', from: '0.1.0', why: 'x', atMs: 0 } as const;
+    const going = appState({ update: { ...update, state: 'rolling-back', version: '0.2.0' } });
+    const back = appState({ update: { ...update, last } });
+    expect(shownDuring([going, 100], [back, 100])).toEqual(['0 update-back-0.2.0']);
+    expect(shownDuring([back, 100])).toEqual(['0 update-back-0.2.0']);
+    expect(shownDuring([appState({ update: { ...update, last: { ...last, outcome: 'updated' } } }), 100])).toEqual([]);
+  });
 });

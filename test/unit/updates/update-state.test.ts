@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -177,6 +178,10 @@ describe('an update', () => {
     life.tick(0);
     expect(life.wait).toBe('failed-here');
     expect(life.on({ kind: 'install-asked' })).toMatchObject([{ do: 'claim', isAsked: true }]);
+    life.on({ kind: 'claimed', turn: 1 });
+    life.on({ kind: 'turn-lost' });
+    life.tick(UPDATE_LIMITS.claimMs);
+    expect(life.wait).toBe('failed-here');
   });
 });
 
@@ -211,35 +216,56 @@ describe('a new version', () => {
   });
 });
 
+const facts = fc.record({
+  agent: fc.constantFrom('up', 'up', 'up', 'set-up', 'waiting', 'down') as fc.Arbitrary<NodeFacts['agent']>,
+  jobs: fc.nat({ max: 2 }),
+  isLeading: fc.boolean(),
+  isPaused: fc.boolean(),
+  isInWindow: fc.boolean(),
+  canInstallAlone: fc.boolean(),
+});
+const event = fc.oneof(
+  { weight: 6, arbitrary: fc.constant<UpdateEvent>({ kind: 'tick' }) },
+  fc.constantFrom<UpdateEvent>(
+    { kind: 'feed-on' },
+    { kind: 'feed-off', why: '' },
+    { kind: 'check-asked' },
+    { kind: 'found', version: '0.2.0' },
+    { kind: 'none' },
+    { kind: 'failed', why: 'x' },
+    { kind: 'downloaded', version: '0.2.0', hasFailedHere: false },
+    { kind: 'install-asked' },
+    { kind: 'postponed' },
+    { kind: 'claimed', turn: 1 },
+    { kind: 'refused', wait: { for: 'leads', node: 'b' } },
+    { kind: 'cleared' },
+    { kind: 'turn-lost' },
+    { kind: 'install-failed', why: 'x' },
+  ),
+);
+
 describe('whatever happens', () => {
-  const facts = fc.record({
-    agent: fc.constantFrom('up', 'up', 'up', 'set-up', 'waiting', 'down') as fc.Arbitrary<NodeFacts['agent']>,
-    jobs: fc.nat({ max: 2 }),
-    isLeading: fc.boolean(),
-    isPaused: fc.boolean(),
-    isInWindow: fc.boolean(),
-    canInstallAlone: fc.boolean(),
-  });
-  const event = fc.oneof(
-    { weight: 6, arbitrary: fc.constant<UpdateEvent>({ kind: 'tick' }) },
-    fc.constantFrom<UpdateEvent>(
-      { kind: 'feed-on' },
-      { kind: 'feed-off', why: '' },
-      { kind: 'check-asked' },
-      { kind: 'found', version: '0.2.0' },
-      { kind: 'none' },
-      { kind: 'failed', why: 'x' },
-      { kind: 'downloaded', version: '0.2.0', hasFailedHere: false },
-      { kind: 'install-asked' },
-      { kind: 'postponed' },
-      { kind: 'claimed', turn: 1 },
-      { kind: 'refused', wait: { for: 'leads', node: 'b' } },
+  const wild = fc.record({ event, facts, afterMs: fc.nat({ max: 90_000 }) });
+  // a life of pure chance hardly ever comes to an installation
+  const near = fc.record({
+    event: fc.constantFrom<UpdateEvent>(
+      { kind: 'tick' },
+      { kind: 'tick' },
       { kind: 'cleared' },
-      { kind: 'turn-lost' },
-      { kind: 'install-failed', why: 'x' },
+      { kind: 'install-asked' },
     ),
-  );
-  const step = fc.record({ event, facts, afterMs: fc.nat({ max: 90_000 }) });
+    facts: fc.record({
+      agent: fc.constant('up' as const),
+      jobs: fc.constantFrom(0, 0, 0, 1),
+      isLeading: fc.constantFrom(false, false, false, true),
+      isPaused: fc.constantFrom(true, true, true, false),
+    }),
+    afterMs: fc.constantFrom(0, 1_000, 3_000, 70_000),
+  });
+  const step: fc.Arbitrary<{ event: UpdateEvent; facts: Partial<NodeFacts>; afterMs: number }> = fc.oneof(wild, {
+    weight: 6,
+    arbitrary: near,
+  });
   const started = fc.constantFrom('off', 'ready', 'draining');
 
   it('nothing is installed while jobs run unless a person asked, nor while this node leads, nor without the turn', () => {
@@ -282,5 +308,57 @@ describe('whatever happens', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('the table of states in the README', () => {
+  it('has every way from one state to another, and no other', () => {
+    const readme = readFileSync(new URL('../../../main/updates/README.md', import.meta.url), 'utf8');
+    const written = [...readme.matchAll(/^\| `([a-z-]+)`\s+\| `([a-z-]+)`\s+\|/gm)].map(
+      ([, from, to]) => `${from} → ${to}`,
+    );
+    const seen = new Set<string>();
+    const installs: UpdateState = { state: 'installing', version: '0.2.0', turn: 1, wasPaused: false };
+    const goesBack: UpdateState = { state: 'rolling-back', version: '0.2.0', turn: 1, why: '' };
+    const fetching: UpdateState = { state: 'downloading', version: '0.2.0', percent: 0 };
+    const fetched: UpdateState = { state: 'ready', version: '0.2.0', hasFailedHere: false };
+    const ready = Life.ready().state;
+    const atWork = Life.draining().state;
+    const off: UpdateState = { state: 'off', why: '' };
+    const begin = fc.constantFrom(
+      off,
+      { state: 'checking' } as const,
+      fetching,
+      fetched,
+      ready,
+      atWork,
+      onTrial(),
+      installs,
+      goesBack,
+    );
+    const end = fc.constantFrom<UpdateEvent>(
+      { kind: 'roll-back-failed', why: 'x' },
+      { kind: 'found', version: '0.3.0' },
+      { kind: 'feed-off', why: '' },
+    );
+    const any = fc.record({ event: fc.oneof(event, end), facts, afterMs: fc.nat({ max: 900_000 }) });
+    const calm = fc.record({ event, facts: fc.constant<Partial<NodeFacts>>({}), afterMs: fc.nat({ max: 9_000 }) });
+    const resting = fc.record({
+      event: fc.constantFrom<UpdateEvent>({ kind: 'tick' }, { kind: 'cleared' }),
+      facts: fc.constant<Partial<NodeFacts>>({ agent: 'up', isPaused: true, jobs: 0, isLeading: false }),
+      afterMs: fc.constant(5_000),
+    });
+    fc.assert(
+      fc.property(begin, fc.array(fc.oneof(any, calm, resting), { maxLength: 80 }), (from, steps) => {
+        const life = new Life(from);
+        for (const { event: happens, facts: known, afterMs } of steps) {
+          const before = life.state.state;
+          life.on(happens, { ...known, nowMs: life.facts.nowMs + afterMs });
+          if (life.state.state !== before) seen.add(`${before} → ${life.state.state}`);
+        }
+      }),
+      { numRuns: 1_500, seed: 7 },
+    );
+    expect([...seen].toSorted()).toEqual(written.toSorted());
   });
 });
