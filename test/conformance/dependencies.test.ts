@@ -33,9 +33,9 @@ const locked = Object.entries(lock.packages)
   .map(([path, entry]) => ({ ...entry, path, name: path.slice(path.lastIndexOf('node_modules/') + 13) }));
 
 /** Licences under which a part may be shipped: none asks for more than to be named. */
-const SHIPPABLE = new Set([
-  ...'MIT ISC 0BSD BSD-2-Clause BSD-3-Clause Apache-2.0 BlueOak-1.0.0 Python-2.0 CC0-1.0 WTFPL'.split(' '),
-]);
+const SHIPPABLE = new Set(
+  'MIT ISC 0BSD BSD-2-Clause BSD-3-Clause Apache-2.0 BlueOak-1.0.0 Python-2.0 CC0-1.0 WTFPL'.split(' '),
+);
 /** Of development, and of what packages leave out: nobody gets these from us. */
 const NOT_SHIPPED = new Set([...SHIPPABLE, 'MPL-2.0', 'CC-BY-3.0', 'LGPL-2.1', 'GPL-3.0', 'GPLv3']);
 /** What their own files say, where the lock file is silent. */
