@@ -63,6 +63,8 @@ export function systemdUnit(facts: SystemdFacts): string {
     'KillMode=process',
     `TimeoutStopSec=${stopSeconds}`,
     'LimitNOFILE=65536',
+    '# A dump of its memory would hold the token.',
+    'LimitCORE=0',
     '# An ffmpeg that eats all memory costs its job, not the node.',
     'OOMPolicy=continue',
     'SyslogIdentifier=isg-pro',

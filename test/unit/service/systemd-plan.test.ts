@@ -107,6 +107,10 @@ describe('the unit for systemd', () => {
     expect(unit.get('Service.ReadWritePaths')).toEqual(['"-/etc/gateway.ini"']);
   });
 
+  it('leaves no dump of its memory, which holds the token', () => {
+    expect(readUnit(systemdUnit(FACTS)).get('Service.LimitCORE')).toEqual(['0']);
+  });
+
   it('always comes back, and gives the agent longer to stop than the agent takes', () => {
     const unit = readUnit(systemdUnit(FACTS));
     expect(unit.get('Service.Restart')).toEqual(['always']);
