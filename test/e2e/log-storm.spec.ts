@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { OutboxFile } from '../../agent/cache/log/outbox-file.ts';
 import { openStorm, watchStorm } from './log-storm.ts';
+import { agentPid } from './main-record.ts';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -68,6 +69,32 @@ test('the lines of a view that follows lie one below the other, as it opens and 
     await expect.poll(() => page.evaluate(misplaced), { message: `${width} wide` }).toEqual(right);
   }
   await expect(page.getByTestId('log-list')).toHaveAttribute('data-follow', 'following');
+  await page.evaluate(() => {
+    location.hash = '#/overview';
+  });
+});
+
+test('a short silence of the agent takes nobody who reads away from their place', async () => {
+  const { desktop, place } = storm;
+  const { page } = desktop;
+  const list = page.getByTestId('log-list');
+  const state = async () => (await desktop.state()).agent.state;
+  await page.evaluate(() => {
+    location.hash = '#/logs?tab=lines';
+  });
+  await expect(list.getByText('The log is open')).toBeVisible();
+  await list.evaluate((box) => {
+    box.scrollTop = 2_000;
+  });
+  await expect(list).toHaveAttribute('data-follow', 'reading');
+  const agent = agentPid(place.dataDir);
+  process.kill(agent, 'SIGSTOP');
+  await expect.poll(state).toBe('unresponsive');
+  process.kill(agent, 'SIGCONT');
+  await expect.poll(state).toBe('running');
+  await expect(page.getByTestId('log-view')).toHaveAttribute('data-source', 'agent');
+  await expect(list).toHaveAttribute('data-follow', 'reading');
+  expect(await list.evaluate((box) => box.scrollTop)).toBeGreaterThan(1_000);
   await page.evaluate(() => {
     location.hash = '#/overview';
   });

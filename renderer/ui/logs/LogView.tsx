@@ -19,6 +19,7 @@ import type { LogReaderState, LogSource, ReadFailure, ReadKind } from './log-rea
 import { exportName, plainText } from './log-text.ts';
 import { type LineSelection, selectedOf } from './selection-state.ts';
 import { type LogOpening, useLogReader } from './use-log-reader.ts';
+import { useLogSource } from './use-log-source.ts';
 import './logs.css';
 
 /** Longest texts the contract takes for copying and for a file. */
@@ -213,7 +214,7 @@ export function LogView({
 }) {
   const app = useAppState();
   const absence = agentAbsence(app?.agent.state);
-  const source = absence === null ? 'agent' : 'files';
+  const source = useLogSource(app?.agent.state);
   const { opening, change, showContext } = useOpening(storageId, lowestLevel, node);
   const { filter } = opening;
   const { reader, state } = useLogReader(source, opening);
@@ -227,7 +228,7 @@ export function LogView({
   const hasContext = source === 'agent' && isOneLine && isNarrowed(filter, 'debug');
   return (
     <div className="isg-log-view" data-testid="log-view" data-source={source}>
-      {absence !== null ? <FilesNotice absence={absence} folder={app?.logFolder ?? ''} /> : null}
+      {source === 'files' && absence !== null ? <FilesNotice absence={absence} folder={app?.logFolder ?? ''} /> : null}
       <LogToolbar
         filter={filter}
         onChange={(part) => {
