@@ -74,6 +74,26 @@ test('the lines of a view that follows lie one below the other, as it opens and 
   });
 });
 
+test('who scrolls up slowly leaves the end, too', async () => {
+  const { page } = storm.desktop;
+  const list = page.getByTestId('log-list');
+  await page.evaluate(() => {
+    location.hash = '#/logs?tab=lines';
+  });
+  await expect.poll(() => page.evaluate(misplaced)).toEqual({ rows: true, gaps: [], isAtEnd: true });
+  await expect(list).toHaveAttribute('data-follow', 'following');
+  const distancePx = () => list.evaluate((box) => Math.round(box.scrollHeight - box.clientHeight - box.scrollTop));
+  await list.hover();
+  for (let turn = 1; turn <= 10; turn += 1) {
+    await page.mouse.wheel(0, -8);
+    await expect.poll(distancePx).toBe(8 * turn);
+  }
+  await expect(list).toHaveAttribute('data-follow', 'reading');
+  await page.evaluate(() => {
+    location.hash = '#/overview';
+  });
+});
+
 test('a short silence of the agent takes nobody who reads away from their place', async () => {
   const { desktop, place } = storm;
   const { page } = desktop;
