@@ -47,7 +47,13 @@ export function startUpdates(parts: StartUpdatesParts): Updates {
     memoryFile: memoryFileOf(dataDir),
     begin: parts.updateStart,
     version: app.getVersion(),
-    old: { platform: process.platform, env: process.env, folder, resourcesPath: process.resourcesPath },
+    old: {
+      platform: process.platform,
+      env: process.env,
+      execPath: process.execPath,
+      folder,
+      resourcesPath: process.resourcesPath,
+    },
     args: process.argv.slice(1),
     exit: () => app.exit(0),
     log,
@@ -72,9 +78,7 @@ function lazyInstaller(load: () => Promise<Installer>): Installer {
     check: async (feed) => (await get()).check(feed),
     download: async (onPercent) => (await get()).download(onPercent),
     canInstallAlone: () => loaded?.canInstallAlone() ?? false,
-    install: () => {
-      if (loaded === null) throw new Error('nothing has been fetched');
-      loaded.install();
-    },
+    install: async (args, signal) => (await get()).install(args, signal),
+    isReplacing: () => loaded?.isReplacing() ?? false,
   };
 }

@@ -80,4 +80,16 @@ export function writeMemory(file: string, memory: UpdateMemory): void {
     closeSync(handle);
   }
   renameSync(temporary, file);
+  syncFolder(dirname(file));
+}
+
+/** A rename is on disk when its folder is. Windows has no such call, and needs none. */
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return;
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }

@@ -4,10 +4,11 @@ import type { Log } from '../logging/main-log.ts';
 import { reachedCluster } from './cluster-report.ts';
 import type { Installer } from './installer.ts';
 import { nodeFacts } from './node-facts.ts';
-import { keepOldProgram, type OldProgramFacts, putBack } from './old-program.ts';
+import { keepOldProgram, type OldProgramFacts, putBack, restoreProgram } from './old-program.ts';
 import { type UpdateStart, withFailed } from './start-plan.ts';
+import { untilAborted, withinLimit } from './until-aborted.ts';
 import { readMemory, type UpdateMemory, writeMemory } from './update-memory.ts';
-import { UPDATE_LIMITS, type UpdateCommand, type UpdateEvent, type UpdateState } from './update-model.ts';
+import { MINUTE_MS, UPDATE_LIMITS, type UpdateCommand, type UpdateEvent, type UpdateState } from './update-model.ts';
 import type { UpdateChoice } from './update-settings.ts';
 import { nextUpdate } from './update-state.ts';
 import { readyVersion, updateView } from './update-words.ts';
@@ -23,10 +24,12 @@ export interface UpdateParts {
   begin: UpdateStart;
   version: string;
   old: OldProgramFacts;
-  /** Arguments with which the old version is started again. */
+  /** Arguments with which the new version, or the old one again, is started. */
   args: readonly string[];
   /** Ends this process at once: the old version has been started in its place. */
   exit: () => void;
+  /** Milliseconds; default 5 minutes. */
+  installLimitMs?: number;
   log: Log;
 }
 
@@ -49,6 +52,9 @@ const LOOK_MS: Readonly<Partial<Record<UpdateState['state'], number>>> = {
   idle: 60_000,
 };
 const CALL_LIMIT_MS = 10_000;
+/** For an installation, of which the end of this process is part: a copy on a slow disk, Squirrel's look at an archive. */
+const INSTALL_LIMIT_MS = 5 * MINUTE_MS;
+const RESTORE_LIMIT_MS = MINUTE_MS;
 
 /** Updates that have not begun: `follow` begins them. */
 export function createUpdates(parts: UpdateParts): Updates {
@@ -65,6 +71,8 @@ class UpdateRunner implements Updates {
   #timer: NodeJS.Timeout | null = null;
   #delivery: Promise<void> | null = null;
   #isStopped = false;
+  /** The installation under way. */
+  #attempt: AbortController | null = null;
   readonly #unsubscribe: () => void;
 
   constructor(parts: UpdateParts) {
@@ -110,7 +118,9 @@ class UpdateRunner implements Updates {
   }
 
   stop(): void {
+    if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#giveUp();
     this.#unsubscribe();
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
@@ -177,22 +187,29 @@ class UpdateRunner implements Updates {
       case 'hold':
         return this.#hold(command.turn, command.isInstalling);
       case 'report':
-        this.#remember({ report: { turn: command.turn, outcome: command.outcome, version: command.version } });
+        this.#tryToRemember({ report: { turn: command.turn, outcome: command.outcome, version: command.version } });
         return this.#deliverReport();
       case 'install':
         return this.#install(command.version, command.turn);
-      case 'confirm': {
-        const { pending, failed } = this.#memory;
-        const from = pending?.from ?? '';
-        const last = { outcome: 'updated' as const, version: command.version, from, why: '', atMs: Date.now() };
-        this.#remember({ pending: null, last, failed: failed.filter((version) => version !== command.version) });
-        return;
-      }
+      case 'confirm':
+        return this.#confirm(command.version);
       case 'roll-back':
         return this.#rollBack(command.version, command.why);
       case 'start-agent':
         host.start();
     }
+  }
+
+  /** In one write: a kill between two would leave the cluster waiting for this node. */
+  #confirm(version: string): void {
+    const { pending, failed } = this.#memory;
+    const from = pending?.from ?? '';
+    this.#tryToRemember({
+      pending: null,
+      last: { outcome: 'updated', version, from, why: '', atMs: Date.now() },
+      failed: failed.filter((other) => other !== version),
+      report: { turn: pending?.turn ?? null, outcome: 'installed', version },
+    });
   }
 
   async #check(): Promise<void> {
@@ -235,6 +252,7 @@ class UpdateRunner implements Updates {
 
   async #hold(turn: number, isInstalling: boolean): Promise<void> {
     try {
+      if (isInstalling && this.#state.state === 'draining') await this.#keepEarly();
       const params = { turn, isInstalling };
       const { isHeld } = await this.#parts.host.call('update.hold-turn', params, { limitMs: CALL_LIMIT_MS });
       if (!isHeld) this.#dispatch({ kind: 'turn-lost' });
@@ -245,20 +263,77 @@ class UpdateRunner implements Updates {
     }
   }
 
+  /** What takes long comes before the cluster is told that the program is being replaced. What fails here is told when it is needed. */
+  async #keepEarly(): Promise<void> {
+    const { old, version, log } = this.#parts;
+    await keepOldProgram(old, version).catch((thrown: unknown) =>
+      log.warn('The running version could not be kept', { error: thrown }),
+    );
+  }
+
   async #install(version: string, turn: number | null): Promise<void> {
-    const { host, installer, old, version: from, log } = this.#parts;
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const limitMs = this.#parts.installLimitMs ?? INSTALL_LIMIT_MS;
+    const late = new Error(`nothing came of it within ${limitMs / MINUTE_MS} minutes`);
+    const timer = setTimeout(() => attempt.abort(late), limitMs);
     try {
-      const kept = await keepOldProgram(old, from);
-      if (kept === null) log.warn('The running version cannot be kept here: there is no way back but by hand');
-      const pending = { phase: 'installing' as const, from, to: version, turn, starts: 0, why: '', old: kept };
-      this.#remember({ pending });
-      await host.stop();
-      installer.install();
+      await untilAborted(this.#replace(version, turn, attempt.signal), attempt.signal);
     } catch (thrown) {
-      log.error('The new version could not be installed', { error: thrown });
-      this.#remember({ pending: null });
-      this.#dispatch({ kind: 'install-failed', why: `Version ${version} could not be installed: ${wordsOf(thrown)}` });
+      // whoever quit has written down what that means
+      if (this.#isStopped) return;
+      this.#parts.log.error('The new version could not be installed', { error: thrown });
+      const trouble = await this.#undo(version, turn);
+      const why = `Version ${version} could not be installed: ${wordsOf(thrown)}${trouble}`;
+      this.#dispatch({ kind: 'install-failed', why });
+    } finally {
+      clearTimeout(timer);
+      this.#attempt = null;
     }
+  }
+
+  async #replace(version: string, turn: number | null, signal: AbortSignal): Promise<void> {
+    const { host, installer, old, version: from, args, exit, log } = this.#parts;
+    const kept = await keepOldProgram(old, from);
+    signal.throwIfAborted();
+    if (kept === null) log.warn('The running version cannot be kept here: there is no way back but by hand');
+    this.#remember({ pending: { phase: 'installing', from, to: version, turn, starts: 0, why: '', old: kept } });
+    await host.stop();
+    signal.throwIfAborted();
+    await installer.install(args, signal);
+    exit();
+  }
+
+  /** What failed is not tried again unasked: it would fail again, with every try at the program's cost. Answers words on what is left. */
+  async #undo(version: string, turn: number | null): Promise<string> {
+    const kept = this.#memory.pending?.old ?? null;
+    const report = { turn, outcome: 'given-up' as const, version };
+    let words = '';
+    try {
+      if (kept !== null)
+        await withinLimit(restoreProgram(kept), {
+          limitMs: RESTORE_LIMIT_MS,
+          words: `${kept.place} does not answer.`,
+          onLimit: () => {},
+        });
+    } catch (thrown) {
+      this.#parts.log.error('The program could not be restored', { error: thrown });
+      words = ` The program ${kept?.place} is damaged: replace it by its copy ${kept?.file}.`;
+    }
+    this.#tryToRemember({ pending: null, failed: withFailed(this.#memory, version), report });
+    return words;
+  }
+
+  /** Quitting in the middle: nothing is installed any more, and nobody waits for this node. */
+  #giveUp(): void {
+    const state = this.#state;
+    if (state.state !== 'draining' && state.state !== 'installing') return;
+    if (this.#parts.installer.isReplacing()) return;
+    this.#attempt?.abort(new Error('the application quits'));
+    const { turn, version } = state;
+    const report = turn === null ? this.#memory.report : { turn, outcome: 'given-up' as const, version };
+    this.#tryToRemember({ pending: null, report });
+    void this.#deliverReport();
   }
 
   async #rollBack(version: string, why: string): Promise<void> {
@@ -286,6 +361,15 @@ class UpdateRunner implements Updates {
     }
   }
 
+  /** A full disk must not keep the agent down: what cannot be written counts until this process ends. */
+  #tryToRemember(change: Partial<UpdateMemory>): void {
+    try {
+      this.#remember(change);
+    } catch (thrown) {
+      this.#parts.log.error('What is remembered of the update could not be written', { error: thrown });
+    }
+  }
+
   #remember(change: Partial<UpdateMemory>): void {
     this.#memory = { ...this.#memory, ...change };
     writeMemory(this.#parts.memoryFile, this.#memory);
@@ -302,7 +386,7 @@ class UpdateRunner implements Updates {
   async #deliver(): Promise<void> {
     const { report } = this.#memory;
     if (report === null || !(await reachedCluster(this.#parts.host, report, this.#parts.log))) return;
-    if (this.#memory.report === report) this.#remember({ report: null });
+    if (this.#memory.report === report) this.#tryToRemember({ report: null });
   }
 }
 
