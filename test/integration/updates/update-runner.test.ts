@@ -60,6 +60,7 @@ function begin(over: { install?: () => void; report?: () => void } = {}) {
     version: '0.1.0',
     old: { platform: 'linux', env: { APPIMAGE: place }, folder: join(dir, 'kept'), resourcesPath: '' },
     args: [],
+    lock: { release: () => done.push('release'), take: () => done.push('take') },
     exit: () => done.push('exit'),
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
   };
