@@ -23,7 +23,7 @@ export async function goBack(
 ): Promise<void> {
   if (kept === null) throw new Error(NOT_KEPT);
   try {
-    await putBack(old, kept, args, lock.release);
+    await putBack(old, kept, args, () => lock.release());
   } catch (thrown) {
     lock.take();
     throw thrown;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -55,8 +55,21 @@ function afterUpdate() {
   /** A start of `version`; null: nothing more of it is begun. */
   const start = async (version: string) =>
     (await settleStart(noteStart(memoryFile, version, log).start, parts))?.kind ?? null;
-  return { start, done, place, kept, memory: () => readMemory(memoryFile) };
+  return { start, done, place, kept, memoryFile, memory: () => readMemory(memoryFile) };
 }
+
+describe('a start of a version on trial', () => {
+  it('may begin anew after a failure only when it was counted, or it would for ever', () => {
+    const app = afterUpdate();
+    const { pending } = app.memory();
+    if (pending !== null) writeMemory(app.memoryFile, { ...BLANK_MEMORY, pending: { ...pending, starts: 0 } });
+    expect(noteStart(app.memoryFile, '0.2.0', log)).toMatchObject({ start: { kind: 'confirming' }, isCounted: true });
+    // stands for a full disk
+    mkdirSync(`${app.memoryFile}.new`);
+    expect(noteStart(app.memoryFile, '0.2.0', log)).toMatchObject({ start: { kind: 'confirming' }, isCounted: false });
+    expect(noteStart(join(dir, 'none.json'), '0.2.0', log)).toEqual({ start: { kind: 'usual' }, isCounted: false });
+  });
+});
 
 describe('a start that goes back', () => {
   it('puts the old file back, lets the lock go only then, starts the old program and ends', async () => {
