@@ -58,9 +58,9 @@ export function createElectronInstaller(options: ElectronInstallerOptions): Inst
       const commit = () => {
         signal.throwIfAborted();
         isReplacing = true;
+        // the new program starts before this one has gone, and would take it for the running one
+        app.releaseSingleInstanceLock();
       };
-      // the new program starts before this one has gone, and would take it for the running one
-      app.releaseSingleInstanceLock();
       try {
         if (appImage !== null) await replaceAppImage(fetched, appImage, args, commit);
         else if (process.platform === 'win32') {

@@ -42,11 +42,23 @@ export async function keepOldProgram(facts: OldProgramFacts, version: string): P
   return { file, sha512, place: source.place };
 }
 
-/** Puts the old version back and starts it; the caller ends this process then. Throws when the kept file is not what it was. */
-export async function putBack(facts: OldProgramFacts, old: OldProgram, args: readonly string[]): Promise<void> {
+/**
+ * Puts the old version back and starts it; the caller ends this process then. `beforeStart` is called when the file is in its
+ * place. Throws when the kept file is not what it was.
+ */
+export async function putBack(
+  facts: OldProgramFacts,
+  old: OldProgram,
+  args: readonly string[],
+  beforeStart: () => void = () => {},
+): Promise<void> {
   if ((await digestOf(old.file)) !== old.sha512) throw new Error(`${old.file} is not the file that was kept.`);
-  if (old.place === '') return startInstaller(facts.resourcesPath, old.file, { ...facts.env });
+  if (old.place === '') {
+    beforeStart();
+    return startInstaller(facts.resourcesPath, old.file, { ...facts.env });
+  }
   await copyWhole(old.file, old.place, { mode: PROGRAM_MODE, sha512: old.sha512 });
+  beforeStart();
   await startDetached(old.place, args, { ...facts.env, APPIMAGE: old.place });
 }
 

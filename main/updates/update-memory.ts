@@ -28,6 +28,8 @@ const memorySchema = z.object({
       turn: z.number().int().nullable(),
       /** Starts of the new version so far. */
       starts: z.number().int().nonnegative(),
+      /** Tries to go back so far; absent before the first. */
+      backs: z.number().int().nonnegative().optional(),
       why: z.string(),
       old: oldProgramSchema.nullable(),
     })

@@ -2,10 +2,11 @@ import type { AgentHost } from '../agent-host/agent-host.ts';
 import type { AppStateStore } from '../lifecycle/app-state-store.ts';
 import type { Log } from '../logging/main-log.ts';
 import { reachedCluster } from './cluster-report.ts';
+import { type GoBackParts, goBack, hindranceOf } from './go-back.ts';
 import type { Installer } from './installer.ts';
 import { nodeFacts } from './node-facts.ts';
-import { keepOldProgram, type OldProgramFacts, putBack, restoreProgram } from './old-program.ts';
-import { type UpdateStart, withFailed } from './start-plan.ts';
+import { keepOldProgram, type OldProgramFacts, restoreProgram } from './old-program.ts';
+import { notBack, type RunStart, withFailed } from './start-plan.ts';
 import { untilAborted, withinLimit } from './until-aborted.ts';
 import { readMemory, type UpdateMemory, writeMemory } from './update-memory.ts';
 import { MINUTE_MS, UPDATE_LIMITS, type UpdateCommand, type UpdateEvent, type UpdateState } from './update-model.ts';
@@ -21,11 +22,12 @@ export interface UpdateParts {
   readChoice(): Promise<UpdateChoice>;
   memoryFile: string;
   /** How this run begins (start-plan.ts). */
-  begin: UpdateStart;
+  begin: RunStart;
   version: string;
   old: OldProgramFacts;
   /** Arguments with which the new version, or the old one again, is started. */
   args: readonly string[];
+  lock: GoBackParts['lock'];
   /** Ends this process at once: the old version has been started in its place. */
   exit: () => void;
   /** Milliseconds; default 5 minutes. */
@@ -80,15 +82,10 @@ class UpdateRunner implements Updates {
     this.#memory = readMemory(parts.memoryFile);
     const { begin } = parts;
     if (begin.kind === 'confirming') {
-      const { version, turn } = begin;
+      const { version, turn, canGoBack } = begin;
       const nowMs = performance.now();
       const untilMs = nowMs + UPDATE_LIMITS.confirmMs;
-      this.#state = { state: 'confirming', version, turn, untilMs, heldMs: nowMs, upSinceMs: null };
-    }
-    if (begin.kind === 'rolling-back') {
-      const { version, turn, why } = begin;
-      this.#state = { state: 'rolling-back', version, turn, why };
-      void this.#rollBack(version, why);
+      this.#state = { state: 'confirming', version, turn, canGoBack, untilMs, heldMs: nowMs, upSinceMs: null };
     }
     // an agent that went down and came back between two looks must not be missed
     this.#unsubscribe = parts.store.subscribe(() => {
@@ -259,7 +256,7 @@ class UpdateRunner implements Updates {
       else if (isInstalling) this.#dispatch({ kind: 'cleared' });
     } catch (thrown) {
       this.#parts.log.info('The turn to update could not be renewed', { error: thrown });
-      if (isInstalling) this.#dispatch({ kind: 'turn-lost' });
+      if (isInstalling) this.#dispatch({ kind: 'hold-failed' });
     }
   }
 
@@ -337,27 +334,22 @@ class UpdateRunner implements Updates {
   }
 
   async #rollBack(version: string, why: string): Promise<void> {
-    const { host, old, args, exit, log } = this.#parts;
+    const { host, log } = this.#parts;
     const { pending } = this.#memory;
-    log.error(`Version ${version} does not work and the old one is put back`, { why });
+    log.error(`Version ${version} does not work and the old one is to be put back`, { why });
+    if (pending === null) return this.#dispatch({ kind: 'roll-back-failed' });
+    const back = { ...pending, phase: 'rolling-back' as const, why };
     try {
-      if (!pending?.old) throw new Error('the old version could not be kept on this computer');
-      this.#remember({ pending: { ...pending, phase: 'rolling-back', why } });
-      await host.stop();
-      await putBack(old, pending.old, args);
-      exit();
+      if (back.old !== null) {
+        this.#remember({ pending: back });
+        await host.stop();
+      }
+      await goBack(this.#parts, back.old);
     } catch (thrown) {
-      const from = pending?.from ?? '';
-      const words = `${why} Version ${from} was not put back: ${wordsOf(thrown)} Install it by hand.`;
       log.error('The old version was not put back', { error: thrown });
-      this.#remember({
-        pending: null,
-        failed: withFailed(this.#memory, version),
-        last: { outcome: 'failed', version, from, why: words, atMs: Date.now() },
-        report: { turn: pending?.turn ?? null, outcome: 'failed', version },
-      });
+      this.#tryToRemember(notBack(this.#memory, back, hindranceOf(thrown), Date.now()));
       host.start();
-      this.#dispatch({ kind: 'roll-back-failed', why: words });
+      this.#dispatch({ kind: 'roll-back-failed' });
     }
   }
 

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -12,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { expect, test } from '@playwright/test';
+import { MOST_STARTS } from '../../main/updates/start-plan.ts';
 import { readMemory, type UpdateMemory } from '../../main/updates/update-memory.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
 import { type DesktopCluster, desktopCommand, openCluster, openDesktop } from './desktop.ts';
@@ -189,4 +192,23 @@ test('a new version that was started three times in vain is replaced by the old 
   expect(readFileSync(appImage(), 'utf8')).toBe(OLD_PROGRAM);
   expect(readMemory(memoryFile()).pending).toMatchObject({ phase: 'rolling-back', to: '0.1.0', from: '0.0.9' });
   await desktop?.close().catch(() => undefined);
+});
+
+test('a new version whose main process fails is started anew by itself, until the old one comes back, without anybody’s help', async () => {
+  test.setTimeout(120_000);
+  justUpdated(MOST_STARTS - 1);
+  rmSync(join(place, 'started'), { force: true });
+  const fails = join(place, 'fails.cjs');
+  const mistake = "setTimeout(() => { throw new Error('a mistake of the new version'); }, 300)";
+  writeFileSync(fails, `require('electron').app.once('ready', () => ${mistake});\n`);
+  const { executablePath, args, cwd, env } = desktopCommand(all.place);
+  const child = spawn(executablePath, ['-r', fails, ...args], { cwd, env, stdio: 'ignore' });
+  await once(child, 'exit');
+  await expect.poll(started, { timeout: 90_000 }).toMatch(/^old\n/);
+  expect(readFileSync(appImage(), 'utf8')).toBe(OLD_PROGRAM);
+  expect(readMemory(memoryFile()).pending).toMatchObject({
+    phase: 'rolling-back',
+    to: '0.1.0',
+    starts: MOST_STARTS + 1,
+  });
 });

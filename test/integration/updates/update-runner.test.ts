@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AgentCallName } from '../../../agent/contract/index.ts';
 import { createAppStateStore } from '../../../main/lifecycle/app-state-store.ts';
-import { readMemory } from '../../../main/updates/update-memory.ts';
+import { keepOldProgram } from '../../../main/updates/old-program.ts';
+import { BLANK_MEMORY, readMemory, writeMemory } from '../../../main/updates/update-memory.ts';
+import { UPDATE_LIMITS } from '../../../main/updates/update-model.ts';
 import { createUpdates, type UpdateParts, type Updates } from '../../../main/updates/updates.ts';
-import { appState } from '../../unit/tray/app-states.ts';
+import { agentIn, appState } from '../../unit/tray/app-states.ts';
 
 let dir = '';
 let updates: Updates | null = null;
@@ -14,6 +16,7 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'isg-pro-update-runner-'));
 });
 afterEach(() => {
+  vi.useRealTimers();
   updates?.stop();
   rmSync(dir, { recursive: true, force: true });
 });
@@ -34,6 +37,8 @@ function begin(over: Scripted = {}) {
   writeFileSync(place, 'old');
   const leadership = { standing: 'follower', term: 42, leaderName: 'node-b', sinceMs: 0, why: '' } as const;
   const store = createAppStateStore(appState({}, { running: [], isPaused: false, leadership }));
+  const states: string[] = [];
+  store.subscribe(({ update }) => states.push(update.state));
   const setPaused = (isPaused: boolean) =>
     store.update({ snapshot: appState({}, { running: [], isPaused, leadership }).snapshot });
   const answers: Partial<Record<AgentCallName, () => unknown>> = {
@@ -82,12 +87,29 @@ function begin(over: Scripted = {}) {
       resourcesPath: '',
     },
     args: ['--data-dir', '/d', '--hidden'],
+    lock: { release: () => done.push('release'), take: () => done.push('take') },
     exit: () => done.push('exit'),
     ...(over.installLimitMs === undefined ? {} : { installLimitMs: over.installLimitMs }),
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
   };
   updates = createUpdates(parts);
-  return { done, store, updates, place, memory: () => readMemory(parts.memoryFile) };
+  return { done, states, store, updates, parts, place, memory: () => readMemory(parts.memoryFile) };
+}
+
+/** An application whose version is on trial, and whose agent is stopped. */
+async function onTrial(isKept: boolean) {
+  const app = begin();
+  app.updates.stop();
+  const { parts } = app;
+  const old = isKept ? await keepOldProgram(parts.old, '0.0.9') : null;
+  const pending = { phase: 'installing' as const, from: '0.0.9', to: '0.1.0', turn: 4, starts: 1, why: '', old };
+  writeMemory(parts.memoryFile, { ...BLANK_MEMORY, pending });
+  app.store.update({ agent: agentIn('stopped', '').agent });
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+  updates = createUpdates({ ...parts, begin: { kind: 'confirming', version: '0.1.0', turn: 4, canGoBack: isKept } });
+  await vi.advanceTimersByTimeAsync(UPDATE_LIMITS.confirmMs + 60_000);
+  vi.useRealTimers();
+  return app;
 }
 
 /** Up to a version that waits. */
@@ -112,6 +134,33 @@ async function untilDone(app: ReturnType<typeof begin>, what: string): Promise<v
 const INSTALL = 'install --data-dir /d --hidden';
 
 describe('the runner of updates', () => {
+  it('stops the agent, lets the lock go and ends when a new version does not get its agent up, and starts nothing of it', async () => {
+    const app = await onTrial(true);
+    await expect.poll(() => app.done, { timeout: 20_000 }).toEqual(['stop', 'release', 'exit']);
+    expect(app.memory().pending).toMatchObject({ phase: 'rolling-back', to: '0.1.0' });
+  });
+
+  it('goes on with a new version that does not get its agent up where the old one was not kept, and never says that it goes back', async () => {
+    const app = await onTrial(false);
+    await expect.poll(() => app.store.get().update.last?.outcome, { timeout: 20_000 }).toBe('failed');
+    expect(app.done).toEqual(['start']);
+    expect(app.states).toContain('confirming');
+    expect(app.states).not.toContain('rolling-back');
+    expect(app.memory()).toMatchObject({ pending: null, report: { turn: 4, outcome: 'failed', version: '0.1.0' } });
+  });
+
+  it('tells that a turn could not be confirmed, gives it back and installs nothing', async () => {
+    const app = begin({
+      hold: () => {
+        throw new Error('no answer');
+      },
+    });
+    await untilReady(app);
+    await expect.poll(() => app.store.get().update.why, { timeout: 20_000 }).toMatch(/could not be installed just now/);
+    expect(app.done).toContain('update.end-turn 4 given-up 0.2.0');
+    expect(app.done).not.toContain(INSTALL);
+  });
+
   it('pauses, confirms the turn, keeps the old program and remembers before it stops the agent and installs', async () => {
     const app = begin();
     await untilReady(app);
