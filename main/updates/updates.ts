@@ -3,13 +3,13 @@ import type { AppStateStore } from '../lifecycle/app-state-store.ts';
 import type { Log } from '../logging/main-log.ts';
 import { reachedCluster } from './cluster-report.ts';
 import { type GoBackParts, goBack, hindranceOf } from './go-back.ts';
+import { runInstall, wordsOf } from './install-run.ts';
 import type { Installer } from './installer.ts';
 import { nodeFacts } from './node-facts.ts';
-import { keepOldProgram, type OldProgramFacts, restoreProgram } from './old-program.ts';
-import { notBack, type RunStart, withFailed } from './start-plan.ts';
-import { untilAborted, withinLimit } from './until-aborted.ts';
+import { keepOldProgram, type OldProgramFacts } from './old-program.ts';
+import { notBack, type RunStart } from './start-plan.ts';
 import { readMemory, type UpdateMemory, writeMemory } from './update-memory.ts';
-import { MINUTE_MS, UPDATE_LIMITS, type UpdateCommand, type UpdateEvent, type UpdateState } from './update-model.ts';
+import { UPDATE_LIMITS, type UpdateCommand, type UpdateEvent, type UpdateState } from './update-model.ts';
 import type { UpdateChoice } from './update-settings.ts';
 import { nextUpdate } from './update-state.ts';
 import { readyVersion, updateView } from './update-words.ts';
@@ -54,9 +54,6 @@ const LOOK_MS: Readonly<Partial<Record<UpdateState['state'], number>>> = {
   idle: 60_000,
 };
 const CALL_LIMIT_MS = 10_000;
-/** For an installation, of which the end of this process is part: a copy on a slow disk, Squirrel's look at an archive. */
-const INSTALL_LIMIT_MS = 5 * MINUTE_MS;
-const RESTORE_LIMIT_MS = MINUTE_MS;
 
 /** Updates that have not begun: `follow` begins them. */
 export function createUpdates(parts: UpdateParts): Updates {
@@ -250,6 +247,7 @@ class UpdateRunner implements Updates {
   async #hold(turn: number, isInstalling: boolean): Promise<void> {
     try {
       if (isInstalling && this.#state.state === 'draining') await this.#keepEarly();
+      if (this.#isStopped) return;
       const params = { turn, isInstalling };
       const { isHeld } = await this.#parts.host.call('update.hold-turn', params, { limitMs: CALL_LIMIT_MS });
       if (!isHeld) this.#dispatch({ kind: 'turn-lost' });
@@ -271,54 +269,14 @@ class UpdateRunner implements Updates {
   async #install(version: string, turn: number | null): Promise<void> {
     const attempt = new AbortController();
     this.#attempt = attempt;
-    const limitMs = this.#parts.installLimitMs ?? INSTALL_LIMIT_MS;
-    const late = new Error(`nothing came of it within ${limitMs / MINUTE_MS} minutes`);
-    const timer = setTimeout(() => attempt.abort(late), limitMs);
-    try {
-      await untilAborted(this.#replace(version, turn, attempt.signal), attempt.signal);
-    } catch (thrown) {
-      // whoever quit has written down what that means
-      if (this.#isStopped) return;
-      this.#parts.log.error('The new version could not be installed', { error: thrown });
-      const trouble = await this.#undo(version, turn);
-      const why = `Version ${version} could not be installed: ${wordsOf(thrown)}${trouble}`;
-      this.#dispatch({ kind: 'install-failed', why });
-    } finally {
-      clearTimeout(timer);
-      this.#attempt = null;
-    }
-  }
-
-  async #replace(version: string, turn: number | null, signal: AbortSignal): Promise<void> {
-    const { host, installer, old, version: from, args, exit, log } = this.#parts;
-    const kept = await keepOldProgram(old, from);
-    signal.throwIfAborted();
-    if (kept === null) log.warn('The running version cannot be kept here: there is no way back but by hand');
-    this.#remember({ pending: { phase: 'installing', from, to: version, turn, starts: 0, why: '', old: kept } });
-    await host.stop();
-    signal.throwIfAborted();
-    await installer.install(args, signal);
-    exit();
-  }
-
-  /** What failed is not tried again unasked: it would fail again, with every try at the program's cost. Answers words on what is left. */
-  async #undo(version: string, turn: number | null): Promise<string> {
-    const kept = this.#memory.pending?.old ?? null;
-    const report = { turn, outcome: 'given-up' as const, version };
-    let words = '';
-    try {
-      if (kept !== null)
-        await withinLimit(restoreProgram(kept), {
-          limitMs: RESTORE_LIMIT_MS,
-          words: `${kept.place} does not answer.`,
-          onLimit: () => {},
-        });
-    } catch (thrown) {
-      this.#parts.log.error('The program could not be restored', { error: thrown });
-      words = ` The program ${kept?.place} is damaged: replace it by its copy ${kept?.file}.`;
-    }
-    this.#tryToRemember({ pending: null, failed: withFailed(this.#memory, version), report });
-    return words;
+    const memory = {
+      read: () => this.#memory,
+      remember: (change: Partial<UpdateMemory>) => this.#remember(change),
+      tryToRemember: (change: Partial<UpdateMemory>) => this.#tryToRemember(change),
+    };
+    const why = await runInstall(this.#parts, memory, { version, turn, attempt });
+    this.#attempt = null;
+    if (why !== null) this.#dispatch({ kind: 'install-failed', why });
   }
 
   /** Quitting in the middle: nothing is installed any more, and nobody waits for this node. */
@@ -380,10 +338,4 @@ class UpdateRunner implements Updates {
     if (report === null || !(await reachedCluster(this.#parts.host, report, this.#parts.log))) return;
     if (this.#memory.report === report) this.#tryToRemember({ report: null });
   }
-}
-
-/** The first line: electron-updater adds stacks. */
-function wordsOf(thrown: unknown): string {
-  const [line = ''] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');
-  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }
