@@ -19,8 +19,8 @@ const MAC_ARCHS = ['x64', 'arm64'];
 
 /** Files that the configuration names in the repository; each has to exist. Pure. */
 export function namedFiles(config: PackageConfig): string[] {
-  const { win, mac, linux, nsis } = config;
-  return [win.icon, mac.icon, linux.icon, mac.entitlements, mac.entitlementsInherit, nsis.include];
+  const { win, mac, linux, nsis, afterPack } = config;
+  return [win.icon, mac.icon, linux.icon, mac.entitlements, mac.entitlementsInherit, nsis.include, afterPack];
 }
 
 /** What is wrong with the configuration for any platform, in words; empty when a release may be built from it. Pure. */
