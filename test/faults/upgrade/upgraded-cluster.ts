@@ -11,7 +11,7 @@ import { checkOutcome } from '../../demo/outcome.ts';
 import { checkHistory, type Rule } from '../../support/history/check.ts';
 import { readHistory } from '../../support/history/events.ts';
 import { CHECK_TIMES } from '../../support/history/simulation.ts';
-import { MediaCluster } from '../../support/media-cluster.ts';
+import { type ClusterNodeProcess, MediaCluster } from '../../support/media-cluster.ts';
 import { type AgentVersion, THIS_VERSION } from './next-version.ts';
 
 /** Longest wait for one step; a machine that is shared needs many times what it needs alone. */
@@ -202,15 +202,22 @@ export class UpgradedCluster {
     });
   }
 
-  /** Waits until a node has ended by itself; its exit code and how many jobs it left leased. */
-  async endOf(name: string): Promise<{ code: number | null; leased: number }> {
-    const { process: child } = this.media.node(name);
-    if (!child) throw new Error(`${name} does not run`);
-    await this.until(`${name} ends`, async () => child.exitCode !== null || child.signalCode !== null);
+  /** Waits until a migration with this name is applied. */
+  async untilApplied(migration: string): Promise<void> {
+    const text = 'SELECT 1 FROM schema_migration WHERE name = $1';
+    await this.until(`${migration} is applied`, async () => (await this.media.database.execute(text, [migration])) > 0);
+  }
+
+  /** Waits until a process has ended by itself; its exit code and how many jobs its node left leased. */
+  async endOf({ name, process: child }: ClusterNodeProcess): Promise<{ code: number | null; leased: number }> {
+    await this.until(
+      `${name} ends`,
+      async () => child === null || child.exitCode !== null || child.signalCode !== null,
+    );
     const text = `SELECT count(*)::int AS jobs FROM job JOIN worker ON worker.worker_id = job.leased_worker
       WHERE worker.name = $1 AND job.state = 'leased'`;
     const [leased] = await this.media.database.query(text, [name], z.object({ jobs: z.number() }));
-    return { code: child.exitCode, leased: leased?.jobs ?? 0 };
+    return { code: child?.exitCode ?? null, leased: leased?.jobs ?? 0 };
   }
 
   /** What stands in the queue; `foreign`: the job of a kind that no version here knows, as "state attempts". */
