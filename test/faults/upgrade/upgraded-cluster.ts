@@ -258,13 +258,32 @@ export class UpgradedCluster {
   async problems(files: number): Promise<string[]> {
     const kindOf = (path: string) => (path.endsWith('.mov') ? 'video' : 'document');
     const outcome = checkOutcome(await gatherEvidence(this.media, kindOf));
-    const { unsuccessful, checksums } = await this.jobs();
+    const { checksums } = await this.jobs();
+    const unsuccessful = await this.#unsuccessful();
     const found = [...outcome.problems, ...this.media.standIn.state().violations.map((one) => JSON.stringify(one))];
     if (outcome.files !== files) found.push(`${files} files, but iconik has ${outcome.files}`);
     if (outcome.duplicates > 0) found.push(`${outcome.duplicates} things exist twice`);
-    if (unsuccessful > 0) found.push(`${unsuccessful} jobs did not succeed`);
+    found.push(...unsuccessful);
     if (checksums !== files) found.push(`${files} files, but ${checksums} checksum jobs that are done`);
     return found;
+  }
+
+  /** Jobs that did not succeed, in words. */
+  async #unsuccessful(): Promise<string[]> {
+    const text = `SELECT kind, state, attempts, error::text AS error, coalesce(leased_worker::text, '') AS worker FROM job
+      WHERE state IN ('failed', 'cancelled')`;
+    const row = z.object({
+      kind: z.string(),
+      state: z.string(),
+      attempts: z.number(),
+      error: z.string().nullable(),
+      worker: z.string(),
+    });
+    const rows = await this.media.database.query(text, [], row);
+    return rows.map(
+      ({ kind, state, attempts, error, worker }) =>
+        `a ${kind} job ${state} at attempt ${attempts} on ${worker}: ${error}`,
+    );
   }
 
   /** Writes and results of ended terms and leases that were accepted, and terms that overlap; in words. */
