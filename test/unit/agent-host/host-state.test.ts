@@ -132,7 +132,7 @@ describe('an end', () => {
     return drive;
   };
 
-  it.each([0, 1, 4, 5, 70, 137])('with code %i leads to another start', (code) => {
+  it.each([0, 1, 4, 5, 65, 70, 137])('with code %i leads to another start', (code) => {
     const drive = ended(code);
     expect(drive.state).toMatchObject({ state: 'backing-off', lastEnd: { code } });
     expect(drive.pass(500)).toEqual(['spawn']);
