@@ -1,7 +1,7 @@
-import { type ClusterMember, ROLES, type Role } from '../../../../agent/contract/index.ts';
+import { type ClusterMember, isBeyondNeighbour, ROLES, type Role } from '../../../../agent/contract/index.ts';
 import { isSilent } from './node-stage.ts';
 import type { NodeStep, UpgradeFacts, UpgradePlan } from './upgrade-plan.ts';
-import { compareVersions, isBeyondNeighbour } from './versions.ts';
+import { compareVersions } from './versions.ts';
 
 // What may go wrong, or has, beside the steps themselves. Pure.
 
