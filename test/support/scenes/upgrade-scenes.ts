@@ -59,6 +59,7 @@ export function upgradeStuckSnapshot(nowMs: number): NodeSnapshot {
       runningJobs: 0,
       health: [],
       reason: 'stopped',
+      hasLeft: true,
     },
     {
       version: NEW,
@@ -87,7 +88,14 @@ export function stoppedUpgradeSnapshot(nowMs: number): NodeSnapshot {
   const off = { availability: 'disabled', reason: why, isLeader: false, runningJobs: 0 } as const;
   const snapshot = studio(nowMs, [
     { ...off, ...back(nowMs, 3) },
-    { ...off, availability: 'unavailable', isAlive: false, lastSeenMs: nowMs - 50 * SECOND, reason: 'stopped' },
+    {
+      ...off,
+      availability: 'unavailable',
+      isAlive: false,
+      lastSeenMs: nowMs - 50 * SECOND,
+      reason: 'stopped',
+      hasLeft: true,
+    },
     off,
     off,
   ]);
