@@ -77,6 +77,18 @@ export function upgradeStuckSnapshot(nowMs: number): NodeSnapshot {
   ]);
 }
 
+/** A node is cut off with jobs on it, another lacks a storage, and of one that was just paused the jobs are not counted yet. */
+export function upgradeUnsureSnapshot(nowMs: number): NodeSnapshot {
+  const reason = 'Storage NAS Post is not mounted. Mount /mnt/nas-post.';
+  const health = [ok('database'), ok('iconik'), bad('storage:st-nas-post', 'failing', 'NAS Post is not mounted.', '')];
+  return studio(nowMs, [
+    {},
+    { availability: 'degraded', reason, health },
+    { isAlive: false, lastSeenMs: nowMs - 40 * SECOND },
+    { ...PAUSED, runningJobs: 0, areJobsCounted: false },
+  ]);
+}
+
 /** Every node has the new version. */
 export function upgradedSnapshot(nowMs: number): NodeSnapshot {
   return studio(nowMs, [back(nowMs, 2), back(nowMs, 9), back(nowMs, 16), back(nowMs, 24)]);

@@ -25,12 +25,12 @@ export function planSentence(plan: UpgradePlan): { status: Status | undefined; s
       return { status: 'unknown', sentence: 'No node is there to upgrade.' };
     case 'ready':
       if (unwell.length === 0) return { status: 'ok', sentence: `${all} ${plan.target}.` };
-      return { status: 'warning', sentence: `${all} ${plan.target}; ${notAtWork(unwell)}.` };
+      return { status: 'warning', sentence: `${all} ${plan.target}; ${are(unwell)} not available.` };
     case 'finished': {
       const open = nodes.filter(({ stage }) => stage !== 'done').map(({ member }) => member.name);
       if (plan.next === null) return { status: 'ok', sentence: `Upgrade finished: ${lower(all)} ${plan.target}.` };
       if (open.length === 0) return { status: undefined, sentence: `${all} ${plan.target}.` };
-      return { status: worst, sentence: `${all} ${plan.target}; ${notAtWork(open)} yet.` };
+      return { status: worst, sentence: `${all} ${plan.target}; ${are(open)} not at work yet.` };
     }
     case 'under-way': {
       const older = nodes.filter(({ member }) => member.version !== plan.target).length;
@@ -41,8 +41,7 @@ export function planSentence(plan: UpgradePlan): { status: Status | undefined; s
   }
 }
 
-const notAtWork = (names: readonly string[]): string =>
-  `${formatList(names)} ${names.length === 1 ? 'is' : 'are'} not at work`;
+const are = (names: readonly string[]): string => `${formatList(names)} ${names.length === 1 ? 'is' : 'are'}`;
 
 const lower = (words: string): string => words.charAt(0).toLowerCase() + words.slice(1);
 
@@ -156,7 +155,7 @@ export function riskWords(risk: UpgradeRisk): { cause: string; consequence: stri
     case 'unwell': {
       const names = risk.members.map(({ name }) => name);
       return {
-        cause: `${formatList(names)} ${names.length === 1 ? 'is' : 'are'} not available, and not because of the upgrade.`,
+        cause: `${are(names)} not available, and not because of the upgrade.`,
         consequence: risk.members.map(({ reason }) => reason).join(' '),
         remedy: 'Mend it before another node is taken away; Diagnostics at that node says more.',
       };

@@ -77,7 +77,7 @@ describe('the next step in words', () => {
     expect(planSentence(planOf([node('a'), node('b')])).status).toBe('ok');
     for (const over of [{ availability: 'degraded' as const }, { isAlive: false, lastSeenMs: NOW - MINUTE }]) {
       const told = planSentence(planOf([node('a'), node('b', over)]));
-      expect(told).toEqual({ status: 'warning', sentence: 'All 2 nodes run 1.0.0; b is not at work.' });
+      expect(told).toEqual({ status: 'warning', sentence: 'All 2 nodes run 1.0.0; b is not available.' });
     }
     expect(planSentence(planOf([node('a', NEW), node('b', { availability: 'degraded' })])).status).toBe('warning');
   });
