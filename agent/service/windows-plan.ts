@@ -39,6 +39,8 @@ export interface WindowsFacts extends ServiceFacts {
 }
 
 const builtInId = (user: string): string | undefined => BUILT_IN[user.toLowerCase()];
+/** An account as the task names it. Pure. */
+export const taskUser = (user: string): string => builtInId(user) ?? user;
 /** As icacls wants it. */
 const trustee = (user: string): string => {
   const id = builtInId(user);
@@ -77,7 +79,7 @@ export function windowsTask(facts: WindowsFacts): string {
     '  </Triggers>',
     '  <Principals>',
     '    <Principal id="Service">',
-    `      <UserId>${xml(id ?? facts.user)}</UserId>`,
+    `      <UserId>${xml(taskUser(facts.user))}</UserId>`,
     ...(id === undefined ? ['      <LogonType>Password</LogonType>'] : []),
     '      <RunLevel>LeastPrivilege</RunLevel>',
     '    </Principal>',
@@ -148,6 +150,7 @@ export function windowsInstallPlan(facts: WindowsFacts): ServicePlan {
   return {
     steps: [
       end,
+      ...(facts.changesOwner ? [{ kind: 'await-database', dataDir: facts.dataDir } as const] : []),
       ...rights(facts),
       { kind: 'file', path: file, text: windowsTask(facts), mode: 0o644, encoding: 'utf-16' },
       step([schtasks, '/Create', '/F', '/TN', TASK, '/XML', file, ...account], 'make the task', {
@@ -175,14 +178,20 @@ function rights(facts: WindowsFacts): ServiceStep[] {
     { kind: 'folder', path: dataDir, mode: 0o700 },
     step([icacls, dataDir, '/inheritance:r', '/grant:r', ...everything], `give ${user} the data folder ${dataDir}`),
   ];
+  // config.ini holds the token, and names programs that run as the service
   if (isConfigFolderOurs) {
     const folder = win32.dirname(configPath);
     steps.push(
-      { kind: 'folder', path: folder, mode: 0o755 },
-      step([icacls, folder, '/grant', `${who}:(OI)(CI)M`], `let ${user} write the folder of config.ini`),
+      { kind: 'folder', path: folder, mode: 0o700 },
+      step([icacls, folder, '/inheritance:r', '/grant:r', ...everything], `give ${user} the folder of config.ini`),
     );
+    if (hasConfig) steps.push(step([icacls, configPath, '/reset'], 'let config.ini have the rights of its folder'));
   } else if (hasConfig) {
-    steps.push(step([icacls, configPath, '/grant', `${who}:M`], `let ${user} read and write config.ini`));
+    const alone = [`${who}:M`, `${ADMINISTRATORS}:F`, `${SYSTEM}:F`];
+    steps.push(
+      step([icacls, configPath, '/reset'], 'take from config.ini rights of its own'),
+      step([icacls, configPath, '/inheritance:r', '/grant:r', ...alone], `give ${user} config.ini`),
+    );
   }
   return steps;
 }
@@ -191,15 +200,17 @@ function rights(facts: WindowsFacts): ServiceStep[] {
 export function windowsUninstallPlan(facts: WindowsFacts, removeData: boolean): ServicePlan {
   const { dataDir, configPath, taskFile } = facts;
   const { schtasks, exists, end } = taskSteps(facts);
-  const steps: ServiceStep[] = [
-    // or the next minute would start it between end and removal
-    step([schtasks, '/Change', '/TN', TASK, '/DISABLE'], 'keep the task from starting again', { when: exists }),
-    end,
-    step([schtasks, '/Delete', '/F', '/TN', TASK], 'remove the task', { when: exists }),
-    { kind: 'remove', path: win32.dirname(taskFile) },
-  ];
-  if (!removeData)
-    return { steps, after: [`The service is removed. Kept: the data folder ${dataDir} and ${configPath}.`] };
-  steps.push({ kind: 'await-database', dataDir }, { kind: 'remove', path: dataDir });
-  return { steps, after: [`The service and its data folder ${dataDir} are removed. Kept: ${configPath}.`] };
+  const kept = `The service is removed. Kept: the data folder ${dataDir} and ${configPath}.`;
+  return {
+    steps: [
+      // or the next minute would start it between end and removal
+      step([schtasks, '/Change', '/TN', TASK, '/DISABLE'], 'keep the task from starting again', { when: exists }),
+      end,
+      // before the definition: it says which folder, also to the next call if this step fails
+      ...(removeData ? [{ kind: 'remove-data', dataDir } as const] : []),
+      step([schtasks, '/Delete', '/F', '/TN', TASK], 'remove the task', { when: exists }),
+      { kind: 'remove', path: win32.dirname(taskFile) },
+    ],
+    after: removeData ? [`The service and its data folder ${dataDir} are removed. Kept: ${configPath}.`] : [kept],
+  };
 }
