@@ -27,7 +27,6 @@ describe('what stands against a service', () => {
     [{ user: 'root' }, /must not own the machine/],
     [{ platform: 'win32', user: 'NT AUTHORITY\\SYSTEM' }, /must not own the machine/],
     [{ platform: 'win32', group: 'media' }, /means nothing on Windows/],
-    [{ user: 'media' }, /needs --service-group, too/],
     [{ user: 'media\nRestart=no' }, /no name of an account/],
     [{ user: '-x' }, /no name of an account/],
     [{ dataDir: '/data\nUser=root' }, /control character/],
@@ -39,6 +38,14 @@ describe('what stands against a service', () => {
 
 const folder = (names: readonly string[] | null, over: { isRemoval?: boolean; isNamed?: boolean } = {}) =>
   dataFolderProblem(names, { dataDir: '/data', isRemoval: false, isNamed: false, ...over });
+
+describe('the group of a named account', () => {
+  it('is never let in unless it is named, as it is often everybody’s', () => {
+    expect(said({ user: 'media' })).toMatch(/needs --service-group, too/);
+    expect(said({ user: 'media', group: 'node-operators' })).toBe('');
+    expect(said({ platform: 'win32', user: 'STUDIO\\media' })).toBe('');
+  });
+});
 
 describe('a folder that the service gets as a whole', () => {
   it.each([

@@ -133,7 +133,7 @@ describe('the task for Windows', () => {
   });
 
   it.each([true, false])(
-    'leaves config.ini, which holds the token, to the service, administrators and the system (folder of its own: %s)',
+    'leaves config.ini, which holds the token, to service, administrators and system (its own folder: %s)',
     (isConfigFolderOurs) => {
       const said = windowsInstallPlan({ ...FACTS, isConfigFolderOurs }).steps.flatMap((step) =>
         step.kind === 'run' && step.command[1]?.includes('Iconik Storage Gateway') ? [step.command.slice(1)] : [],
