@@ -1,13 +1,13 @@
 import { parseFlags } from '../config/flags.ts';
 import type { ServicePlatform } from './service-rules.ts';
 import { readSystemdArguments } from './systemd-words.ts';
+import { accountOfTask } from './windows-plan.ts';
 import { splitWindowsCommandLine } from './windows-words.ts';
 
 /** What the definition of an installed service says of it. */
 export interface InstalledService {
   configPath: string;
   dataDir: string;
-  /** As the definition names it: on Windows a built-in account by its id. */
   user: string;
   /** Undefined on Windows. */
   group: string | undefined;
@@ -55,7 +55,7 @@ const READERS: Readonly<Record<ServicePlatform, (text: string) => Definition>> =
     const user = /<UserId>([^<]*)<\/UserId>/.exec(text)?.[1];
     return {
       words: line === undefined ? null : splitWindowsCommandLine(unescaped(line)),
-      user: user === undefined ? undefined : unescaped(user),
+      user: user === undefined ? undefined : accountOfTask(unescaped(user)),
       group: undefined,
     };
   },

@@ -6,6 +6,7 @@ import { carryOut } from './carry-out.ts';
 import { launchdInstallPlan, launchdUninstallPlan } from './launchd-plan.ts';
 import { planText, typedCommand } from './plan-text.ts';
 import {
+  accountOf,
   configEntry,
   findInstalled,
   gatherFacts,
@@ -49,7 +50,8 @@ export async function runServiceOrder(argv: readonly string[], order: ServiceOrd
     if (unclear !== null) return refuse([unclear]);
   }
   const facts = gatherFacts({ platform, argv, flags, order, installed });
-  const wrong = wishProblems({ ...facts, platform, user: order.user, group: order.group });
+  const account = accountOf({ platform, order, installed });
+  const wrong = wishProblems({ ...facts, ...account, platform });
   if (wrong.length > 0) return refuse(wrong, EXIT.configInvalid);
   const plan = makePlan(facts, order, platform);
   if (order.print !== undefined) {

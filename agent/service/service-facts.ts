@@ -35,18 +35,18 @@ export interface FactsRequest {
   installed: InstalledService | null;
 }
 
-/** Reads what a plan needs from this machine; nothing is changed. For another platform: what is usual there. */
+/**
+ * Reads what a plan needs from this machine; nothing is changed. For another platform: what is usual there. Where a service is
+ * installed, what no flag says stays as it is: an update moves no data folder, and what is removed is what was installed.
+ */
 export function gatherFacts(request: FactsRequest): ServiceFacts {
-  const { platform, flags, order } = request;
-  // what is removed is what was installed, whatever flags and config.ini say today
-  const removed = order.action === 'uninstall' ? request.installed : null;
-  const user = removed?.user ?? order.user ?? OWN_ACCOUNT[platform];
-  const group = removed?.group ?? order.group ?? user;
+  const { platform, flags, order, installed } = request;
+  const { user, group } = accountOf(request);
   const names = {
     user,
-    group,
-    isOwnUser: user === OWN_ACCOUNT[platform] && order.user === undefined,
-    isOwnGroup: group === OWN_ACCOUNT[platform] && order.group === undefined,
+    group: group ?? user,
+    isOwnUser: user === OWN_ACCOUNT[platform],
+    isOwnGroup: (group ?? user) === OWN_ACCOUNT[platform],
     caller: process.env.SUDO_USER,
   };
   if (platform !== process.platform) {
@@ -57,8 +57,8 @@ export function gatherFacts(request: FactsRequest): ServiceFacts {
     return { ...names, program: INSTALLED[platform], configPath, dataDir, ...there };
   }
   const located = locateFiles(request.argv, process.env);
-  const configPath = removed?.configPath ?? resolve(located.configPath);
-  const dataDir = removed?.dataDir ?? located.dataDir;
+  const configPath = resolve(flags.config ?? installed?.configPath ?? located.configPath);
+  const dataDir = flags.dataDir === undefined ? (installed?.dataDir ?? located.dataDir) : located.dataDir;
   const entry = configEntry(configPath);
   return {
     ...names,
@@ -70,6 +70,14 @@ export function gatherFacts(request: FactsRequest): ServiceFacts {
     isConfigFolderOurs: isConfigFolder(namesIn(dirname(configPath)), basename(configPath)),
     changesOwner: changesOwner(request, user, placed(dataDir, order.root)),
   };
+}
+
+/** Account and group by flags, else as installed, else our own. The group is undefined where none is said for a named account. */
+export function accountOf({ platform, order, installed }: Omit<FactsRequest, 'argv' | 'flags'>) {
+  if (order.user !== undefined) return { user: order.user, group: order.group };
+  if (platform === 'win32') return { user: installed?.user ?? OWN_ACCOUNT.win32, group: order.group };
+  const user = installed?.user ?? OWN_ACCOUNT[platform];
+  return { user, group: order.group ?? installed?.group ?? (user === OWN_ACCOUNT[platform] ? user : undefined) };
 }
 
 /** Where a path of this machine lies under the folder that stands for its root (tests). */
@@ -104,7 +112,7 @@ export function findInstalled(
 function changesOwner({ platform, installed }: FactsRequest, user: string, dataDir: string): boolean {
   const stats = statSync(dataDir, { throwIfNoEntry: false });
   if (stats === undefined) return false;
-  if (platform === 'win32') return installed === null || installed.user !== taskUser(user);
+  if (platform === 'win32') return installed === null || taskUser(installed.user) !== taskUser(user);
   return ask('id', ['-u', user]).trim() !== String(stats.uid);
 }
 

@@ -19,6 +19,10 @@ const BUILT_IN: Readonly<Record<string, string>> = {
   'nt authority\\localservice': 'S-1-5-19',
   'nt authority\\local service': 'S-1-5-19',
 };
+const ACCOUNT_NAMES: Readonly<Record<string, string>> = {
+  'S-1-5-20': 'NT AUTHORITY\\NetworkService',
+  'S-1-5-19': 'NT AUTHORITY\\LocalService',
+};
 const ADMINISTRATORS = '*S-1-5-32-544';
 const SYSTEM = '*S-1-5-18';
 
@@ -41,6 +45,8 @@ export interface WindowsFacts extends ServiceFacts {
 const builtInId = (user: string): string | undefined => BUILT_IN[user.toLowerCase()];
 /** An account as the task names it. Pure. */
 export const taskUser = (user: string): string => builtInId(user) ?? user;
+/** The account that a task names, in words also where the task has an id. Pure. */
+export const accountOfTask = (named: string): string => ACCOUNT_NAMES[named] ?? named;
 /** As icacls wants it. */
 const trustee = (user: string): string => {
   const id = builtInId(user);

@@ -161,8 +161,10 @@ describe.runIf(process.platform === 'linux')('config.ini of the service on Linux
       expect(shell(asMember, attempt).status, attempt).not.toBe(0);
     expect(readFileSync(config(), 'utf8')).toBe('[main]\nauth-token = hunter2\n');
     expect(shell(asService, `cp '${config()}' '${config()}.tmp' && mv '${config()}.tmp' '${config()}'`).status).toBe(0);
-    const again = install();
+    const again = order('--install-service');
     expect(again, again.stderr).toMatchObject({ status: 0 });
+    expect(again.ran, 'nobody else gets it').toContain(`chown -h daemon ${config()}`);
+    expect(readFileSync(unitFile(), 'utf8')).toMatch(/^User=daemon\nGroup=games$/m);
   });
 
   it('that is another account’s link, or has other names, is refused before anything is touched', () => {
@@ -217,8 +219,9 @@ describe.runIf(process.platform === 'linux')('folders of the service on Linux', 
     expect(order('--install-service', ...elsewhere)).toMatchObject({ status: 0 });
     // an agent that found no configuration has left no more
     put('/srv/node a/logs/service.log');
-    const again = order('--install-service', ...elsewhere);
+    const again = order('--install-service');
     expect(again, again.stderr).toMatchObject({ status: 0 });
+    expect(readFileSync(unitFile(), 'utf8'), 'what no flag says stays as it is').toContain('"/srv/node a"');
 
     const other = order('--uninstall-service', '--remove-data', '--data-dir', '/var/lib/isg-pro');
     expect(other.stderr).toMatch(/The service has \/srv\/node a, not \/var\/lib\/isg-pro; nothing was changed/);

@@ -49,6 +49,12 @@ describe('the definition of an installed service', () => {
     },
   );
 
+  it('names the account of Windows in words, as the next installation takes it', () => {
+    const user = 'NT AUTHORITY\\NetworkService';
+    const text = windowsTask({ ...facts(['C:\\node.exe', 'C:\\main.js'], 'C:\\c.ini', 'C:\\d'), user });
+    expect(readDefinition('win32', text)).toMatchObject({ user });
+  });
+
   it.each(['linux', 'darwin', 'win32'] as const)('that is none of ours says nothing on %s', (platform) => {
     expect(readDefinition(platform, '')).toBeNull();
     const texts = {
