@@ -50,7 +50,9 @@ export async function runServiceOrder(argv: readonly string[], order: ServiceOrd
     if (unclear !== null) return refuse([unclear]);
   }
   const facts = gatherFacts({ platform, argv, flags, order, installed });
-  const account = accountOf({ platform, order, installed });
+  // of what is removed nothing can be wrong
+  const account =
+    order.action === 'install' ? accountOf({ platform, order, installed }) : { user: undefined, group: undefined };
   const wrong = wishProblems({ ...facts, ...account, platform });
   if (wrong.length > 0) return refuse(wrong, EXIT.configInvalid);
   const plan = makePlan(facts, order, platform);

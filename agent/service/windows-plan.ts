@@ -206,7 +206,7 @@ function rights(facts: WindowsFacts): ServiceStep[] {
 export function windowsUninstallPlan(facts: WindowsFacts, removeData: boolean): ServicePlan {
   const { dataDir, configPath, taskFile } = facts;
   const { schtasks, exists, end } = taskSteps(facts);
-  const kept = `The service is removed. Kept: the data folder ${dataDir} and ${configPath}.`;
+  const kept = `The service is removed. Kept: the data folder ${dataDir} and ${configPath}, which only administrators read now; icacls "${configPath}" /grant NAME:M gives it to somebody else.`;
   return {
     steps: [
       // or the next minute would start it between end and removal
