@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { configProblems, namedFiles } from './package/check-config.ts';
+import { installerProblems } from './package/check-installer.ts';
 import { harness } from './package/installer-harness.ts';
 import { readPackageConfig } from './package/read-config.ts';
 
@@ -47,7 +48,7 @@ if (config !== null) {
   for (const file of [config.mac.entitlements, config.mac.entitlementsInherit]) problems.push(...plistProblems(file));
   const { done, problems: found } = compileInstallerPart(config.nsis.include);
   say(`${config.nsis.include}: ${done}`);
-  problems.push(...found);
+  problems.push(...found, ...installerProblems(readFileSync(join(ROOT, config.nsis.include), 'utf8')));
 }
 if (existsSync(join(ROOT, 'out/package/linux-unpacked/resources/test-build.json')))
   problems.push('out/package holds a test build.');
