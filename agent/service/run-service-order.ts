@@ -4,15 +4,7 @@ import { STOP_LIMIT_MS } from '../stop-order.ts';
 import { carryOut } from './carry-out.ts';
 import { launchdInstallPlan, launchdUninstallPlan } from './launchd-plan.ts';
 import { planText, typedCommand } from './plan-text.ts';
-import {
-  gatherFacts,
-  isAdministrator,
-  isSystemdBooted,
-  macIds,
-  namesIn,
-  systemdVersion,
-  windowsFolders,
-} from './service-facts.ts';
+import { gatherFacts, isAdministrator, isSystemdBooted, macIds, namesIn, windowsFolders } from './service-facts.ts';
 import type { ServiceFacts, ServicePlan } from './service-plan.ts';
 import { isDataFolder, isServicePlatform, type ServicePlatform, wishProblems } from './service-rules.ts';
 import { systemdInstallPlan, systemdUninstallPlan } from './systemd-plan.ts';
@@ -56,7 +48,7 @@ function makePlan(facts: ServiceFacts, order: ServiceOrder, platform: ServicePla
   const isHere = platform === process.platform;
   switch (platform) {
     case 'linux': {
-      const all = { ...facts, stopLimitMs, systemdVersion: isHere ? systemdVersion() : 0 };
+      const all = { ...facts, stopLimitMs };
       return isInstall ? systemdInstallPlan(all) : systemdUninstallPlan(all, order.removeData);
     }
     case 'darwin': {
