@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { writeAfterInstall } from './package/deb-scripts.ts';
 import { fetchFfmpeg } from './package/fetch-ffmpeg.ts';
 import { FFMPEG_BUILDS } from './package/ffmpeg-builds.ts';
 import { folderSize, judgeSizes, SIZE_BUDGETS } from './package/folder-size.ts';
@@ -112,6 +113,7 @@ async function folderSizeOrFile(path: string): Promise<number> {
 
 async function buildInstallers(): Promise<string[]> {
   const missing: string[] = [];
+  if (target.platform === 'linux') await writeAfterInstall(ROOT);
   for (const kind of INSTALLERS[target.platform]) {
     try {
       await buildTarget(kind, [`--prepackaged=${unpackedApp(OUT, target).folder}`]);

@@ -15,7 +15,6 @@ import {
   macIds,
   namesIn,
   placed,
-  systemdVersion,
   windowsFolders,
 } from './service-facts.ts';
 import type { ServiceFacts, ServicePlan } from './service-plan.ts';
@@ -79,7 +78,7 @@ function makePlan(facts: ServiceFacts, order: ServiceOrder, platform: ServicePla
   const isHere = platform === process.platform;
   switch (platform) {
     case 'linux': {
-      const all = { ...facts, stopLimitMs, systemdVersion: isHere ? systemdVersion() : 0 };
+      const all = { ...facts, stopLimitMs };
       return isInstall ? systemdInstallPlan(all) : systemdUninstallPlan(all, order.removeData);
     }
     case 'darwin': {

@@ -131,11 +131,6 @@ function ask(program: string, args: readonly string[]): string {
   }
 }
 
-/** The version of systemd; 0 when unknown. */
-export function systemdVersion(): number {
-  return Number(/^systemd (\d+)/.exec(ask('systemctl', ['--version']))?.[1] ?? 0);
-}
-
 /** Ids for account and group on macOS: those they have, or one that both lists have free. */
 export function macIds(user: string, group: string): { uid: number; gid: number } {
   const idOf = (key: string, property: string) =>

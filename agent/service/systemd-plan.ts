@@ -21,13 +21,8 @@ export const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
 /** Where systemd keeps the state of services; a data folder right below it is made by systemd. */
 const STATE = '/var/lib';
 
-/** systemd from this version on lengthens the wait between restarts by itself. */
-const HAS_RESTART_STEPS = 254;
-
 /** What only systemd's plan depends on. */
 export interface SystemdFacts extends ServiceFacts {
-  /** 0 = unknown: only what every systemd since 243 knows is written. */
-  systemdVersion: number;
   /** Longest orderly stop of the agent, milliseconds; systemd waits longer before it kills. */
   stopLimitMs: number;
 }
@@ -37,7 +32,6 @@ export function systemdUnit(facts: SystemdFacts): string {
   const { user, group, dataDir, configPath } = facts;
   const isState = posix.dirname(dataDir) === STATE;
   const stopSeconds = Math.ceil(facts.stopLimitMs / 1_000) + 10;
-  const backOff = facts.systemdVersion >= HAS_RESTART_STEPS ? ['RestartSteps=5', 'RestartMaxDelaySec=60'] : [];
   return [
     '# Written by --install-service, which replaces it. Own settings belong into a drop-in:',
     `#   systemctl edit ${UNIT}`,
@@ -61,8 +55,8 @@ export function systemdUnit(facts: SystemdFacts): string {
     'RuntimeDirectoryMode=0750',
     ...(isState ? [`StateDirectory=${systemdPath(posix.basename(dataDir))}`, 'StateDirectoryMode=0750'] : []),
     'Restart=always',
+    '# No RestartSteps: systemd counts restarts for ever, and one after weeks of good work would wait the longest.',
     'RestartSec=5',
-    ...backOff,
     '# Not mixed: the embedded PostgreSQL outlives the agent for a moment and stops in order; everything else ends with the agent.',
     'KillMode=process',
     `TimeoutStopSec=${stopSeconds}`,

@@ -179,10 +179,19 @@ function rights(facts: WindowsFacts): ServiceStep[] {
   const { user, dataDir, configPath, hasConfig, isConfigFolderOurs } = facts;
   const icacls = program(facts, 'icacls.exe');
   const who = trustee(user);
+  // The folder of logs, made before, is always there to match.
+  const inside = win32.join(dataDir, '*');
   const everything = [`${who}:(OI)(CI)M`, `${ADMINISTRATORS}:(OI)(CI)F`, `${SYSTEM}:(OI)(CI)F`];
   const steps: ServiceStep[] = [
     { kind: 'folder', path: dataDir, mode: 0o700 },
+    // Anybody may have made the folder before, with rights that /grant:r leaves, and owners may change rights.
+    step([icacls, dataDir, '/setowner', ADMINISTRATORS, '/L'], `take the data folder ${dataDir} over`),
+    step([icacls, dataDir, '/reset', '/L'], `take earlier rights on ${dataDir} away`),
     step([icacls, dataDir, '/inheritance:r', '/grant:r', ...everything], `give ${user} the data folder ${dataDir}`),
+    // Only now, as nobody can put more there: the same for all that is inside. /L: not for what a link in it points at.
+    { kind: 'folder', path: win32.join(dataDir, 'logs'), mode: 0o700 },
+    step([icacls, inside, '/setowner', ADMINISTRATORS, '/T', '/L', '/Q'], `take over what is in ${dataDir}`),
+    step([icacls, inside, '/reset', '/T', '/L', '/Q'], `take earlier rights on what is in ${dataDir} away`),
   ];
   // config.ini holds the token, and names programs that run as the service
   if (isConfigFolderOurs) {

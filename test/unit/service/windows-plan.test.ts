@@ -127,9 +127,27 @@ describe('the task for Windows', () => {
       windowsInstallPlan(facts).steps.flatMap((step) =>
         step.kind === 'run' && step.command[0] === 'C:\\Windows\\System32\\icacls.exe' ? [step.command.slice(1)] : [],
       );
-    expect(icacls(FACTS)[0]).toEqual(expect.arrayContaining(['C:\\ProgramData\\ISG Pro', '/inheritance:r']));
+    const folder = icacls(FACTS).filter(([path]) => path === 'C:\\ProgramData\\ISG Pro');
+    expect(folder.at(-1)).toEqual(expect.arrayContaining(['/inheritance:r']));
     const shared = icacls({ ...FACTS, isConfigFolderOurs: false });
     expect(shared.flat()).not.toContain('C:\\Program Files\\Cantemo\\Iconik Storage Gateway');
+  });
+
+  it('takes over a data folder that somebody made before: its owner, their rights, then what lies inside', () => {
+    const orders = windowsInstallPlan(FACTS).steps.flatMap((one) => {
+      if (one.kind === 'folder') return [`make ${one.path}`];
+      return one.kind === 'run' && one.command[0]?.endsWith('icacls.exe') ? [one.command.slice(1, 4).join(' ')] : [];
+    });
+    const data = 'C:\\ProgramData\\ISG Pro';
+    expect(orders.slice(0, 7)).toEqual([
+      `make ${data}`,
+      `${data} /setowner *S-1-5-32-544`,
+      `${data} /reset /L`,
+      `${data} /inheritance:r /grant:r`,
+      `make ${data}\\logs`,
+      `${data}\\* /setowner *S-1-5-32-544`,
+      `${data}\\* /reset /T`,
+    ]);
   });
 
   it.each([true, false])(
