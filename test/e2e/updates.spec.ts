@@ -202,6 +202,8 @@ test('a new version whose main process fails is started anew by itself, until th
   const mistake = "setTimeout(() => { throw new Error('a mistake of the new version'); }, 300)";
   writeFileSync(fails, `require('electron').app.once('ready', () => ${mistake});\n`);
   const { executablePath, args, cwd, env } = desktopCommand(all.place);
+  // of an AppImage the image is started anew, not the program in it
+  writeFileSync(appImage(), `#!/bin/sh\nexec "${executablePath}" "$@"\n`);
   const child = spawn(executablePath, ['-r', fails, ...args], { cwd, env, stdio: 'ignore' });
   await once(child, 'exit');
   await expect.poll(started, { timeout: 90_000 }).toMatch(/^old\n/);
