@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { parse, stringify } from 'yaml';
+import { writeAfterInstall } from './package/deb-scripts.ts';
 import { type FeedFile, feedFileName, feedProblems, mergeFeeds, readFeed } from './package/feed-files.ts';
 import { fetchFfmpeg } from './package/fetch-ffmpeg.ts';
 import { FFMPEG_BUILDS } from './package/ffmpeg-builds.ts';
@@ -121,6 +122,7 @@ async function readYaml(file: string): Promise<unknown> {
 /** One after the other: the deb is told by a file among the resources, which must not get into the AppImage. */
 async function buildInstallers(): Promise<string[]> {
   const missing: string[] = [];
+  if (target.platform === 'linux') await writeAfterInstall(ROOT);
   const feedFile = join(OUT, feedFileName(target));
   const feeds: FeedFile[] = [];
   // there may be one of the other kind of Mac

@@ -26,7 +26,9 @@ const schema = z.looseObject({
     entitlementsInherit: z.string(),
     minimumSystemVersion: z.string(),
   }),
+  pkg: z.looseObject({ scripts: z.string() }),
   linux: platform.extend({ executableName: z.string() }),
+  deb: z.looseObject({ afterInstall: z.string(), fpm: z.array(z.string()) }),
 });
 
 /** The packaging configuration, parsed. */

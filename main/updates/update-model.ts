@@ -28,6 +28,8 @@ export interface Wait {
     | 'leads'
     | 'another-updates'
     | 'failed-elsewhere'
+    | 'skips-release'
+    | 'not-available'
     | 'failed-here'
     | 'window'
     | 'postponed'

@@ -51,6 +51,10 @@ const WAITS: Readonly<Record<Exclude<Wait['for'], 'nothing'>, (node: string) => 
   'another-updates': (node) =>
     `It will be installed when ${node === '' ? 'another node' : node} is done: nodes are updated one at a time.`,
   'failed-elsewhere': (node) => `It is not installed by itself, because it did not start on ${node}.`,
+  'skips-release': (node) =>
+    `It is not installed by itself, because it skips a release that ${node} does not have yet and might stop ${node}. Install the release in between first, or choose to install now; ${node} then has to follow at once.`,
+  'not-available': (node) =>
+    `It will be installed when ${node} works again: that node has this version and is not well, or is paused.`,
   'failed-here': () =>
     'It is not installed by itself, because it did not start on this node or was not installed before.',
   window: () => 'It will be installed in the hours that update-window in config.ini allows.',

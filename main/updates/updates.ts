@@ -237,7 +237,7 @@ class UpdateRunner implements Updates {
       await this.#deliverReport();
       const answer = await this.#parts.host.call('update.claim-turn', { version, isAsked }, { limitMs: CALL_LIMIT_MS });
       if (answer.kind === 'yours') this.#dispatch({ kind: 'claimed', turn: answer.turn });
-      else this.#dispatch({ kind: 'refused', wait: { for: answer.why, node: answer.node } });
+      else this.#dispatch({ kind: 'refused', wait: { for: answer.because ?? answer.why, node: answer.node } });
     } catch (thrown) {
       this.#parts.log.info('The cluster could not be asked for the turn to update', { error: thrown });
       this.#dispatch({ kind: 'refused', wait: { for: 'agent-down', node: '' } });

@@ -31,7 +31,7 @@ function node(name: string) {
   const clock = { now: 0, monotonicMs: () => clock.now, wallMs: () => 0, sleep: () => Promise.resolve() };
   const turns = new UpdateTurns(pooled, `worker-${name}`, clock);
   const claim = (over: Partial<TurnClaim> = {}) =>
-    turns.claim({ version: '0.2.0', isAsked: false, isLeading: false, otherMains: [], nodeName: name, ...over });
+    turns.claim({ version: '0.2.0', isAsked: false, isLeading: false, others: [], nodeName: name, ...over });
   /** Asks every half minute until the holder has been silent for its time. */
   const outwait = async () => {
     for (let ms = 0; ms <= TURN_TTL_MS; ms += 30_000) {
