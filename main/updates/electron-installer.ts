@@ -7,6 +7,7 @@ import { isLoopbackUrl } from '../../agent/contract/index.ts';
 import type { Log } from '../logging/main-log.ts';
 import { appImageOf } from './app-image.ts';
 import type { Installer } from './installer.ts';
+import { lostArgument } from './lost-arguments.ts';
 import { copyWhole, digestOf, startDetached, startInstaller } from './program-files.ts';
 import { untilAborted, withinLimit } from './until-aborted.ts';
 
@@ -44,6 +45,9 @@ export function createElectronInstaller(options: ElectronInstallerOptions): Inst
   return {
     check: async (feed) => {
       if (isForeign) throw new Error(BY_HAND);
+      const lost = lostArgument(process.platform, process.argv);
+      if (lost !== null)
+        throw new Error(`It was started with ${lost}, which an update would lose; install new versions by hand.`);
       updater.setFeedURL({ provider: 'generic', url: feed });
       return check(updater);
     },

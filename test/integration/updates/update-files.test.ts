@@ -21,6 +21,7 @@ import { copyWhole, digestOf } from '../../../main/updates/program-files.ts';
 import { BLANK_MEMORY, readMemory, writeMemory } from '../../../main/updates/update-memory.ts';
 import { isLong } from '../../support/long-version.ts';
 
+const REPLACER = fileURLToPath(new URL('../../fixtures/program-replacer.mjs', import.meta.url));
 const WRITER = fileURLToPath(new URL('../../fixtures/update-memory-writer.mjs', import.meta.url));
 
 /** Each is a program that starts. */
@@ -214,5 +215,21 @@ describe('a program that replaces another', () => {
     await copyWhole(from, to, { mode: 0o755, sha512 });
     expect(readFileSync(to, 'utf8')).toBe('new');
     expect(statSync(to).mode & 0o777).toBe(0o755);
+  });
+
+  it('is whole in its place after a kill, whenever that was', async () => {
+    const [place, one, two] = [join(dir, 'isg-pro.AppImage'), join(dir, 'one'), join(dir, 'two')];
+    const versions = [Buffer.alloc(3_000_000, 1), Buffer.alloc(2_000_000, 2)] as const;
+    writeFileSync(one, versions[0]);
+    writeFileSync(two, versions[1]);
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const child = spawn(process.execPath, [REPLACER, place, one, two], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const gone = once(child, 'exit');
+      await once(child.stdout, 'data');
+      child.kill('SIGKILL');
+      await gone;
+      const now = readFileSync(place);
+      expect(versions.some((version) => version.equals(now))).toBe(true);
+    }
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXIT } from '../../../agent/contract/index.ts';
+import { lostArgument } from '../../../main/updates/lost-arguments.ts';
 import { nodeFacts } from '../../../main/updates/node-facts.ts';
 import { MOST_BACKS, MOST_STARTS, planStart } from '../../../main/updates/start-plan.ts';
 import { BLANK_MEMORY, type UpdateMemory } from '../../../main/updates/update-memory.ts';
@@ -162,5 +163,16 @@ describe('what is known of the node', () => {
     expect([ended(EXIT.schemaTooNew), ended(EXIT.configInvalid), ended(null)]).toEqual(['outdated', 'down', 'down']);
     // one that is being tried again may run by now
     expect(nodeFacts(agentIn('starting', '', { lastExitCode: EXIT.schemaTooNew }), rest).agent).toBe('unclear');
+  });
+});
+
+describe('arguments of a run', () => {
+  it('that the next version needs are missed only where the system’s installer starts it', () => {
+    for (const platform of ['win32', 'darwin'] as const) {
+      expect(lostArgument(platform, ['app', '--data-dir', 'D:\\node'])).toBe('--data-dir');
+      expect(lostArgument(platform, ['app', '--config=/c.ini'])).toBe('--config');
+      expect(lostArgument(platform, ['app', '--hidden', '--updated', '--data-directory=/x'])).toBeNull();
+    }
+    expect(lostArgument('linux', ['app', '--data-dir', '/d'])).toBeNull();
   });
 });
