@@ -1,20 +1,14 @@
-import { join, sep } from 'node:path';
+import { appImageOf, type ProgramFacts } from '../updates/app-image.ts';
 
 /**
- * How Electron is to start this application anew. Of an AppImage the image is started, not the program in it, whose folder is
- * gone when the image ends. APPIMAGE alone says nothing: a program inherits it from another image that started it. Pure.
+ * How Electron is to start this application anew, with its arguments. Of an AppImage the image is started, not the program in
+ * it, whose folder is gone when the image ends.
  */
-export function relaunchOptions({
-  argv,
-  env,
-  execPath,
-}: {
-  argv: readonly string[];
-  env: Readonly<Record<string, string | undefined>>;
-  execPath: string;
-}): { args: string[]; execPath?: string } {
-  const args = argv.slice(1);
-  const { APPIMAGE, APPDIR } = env;
-  const isImage = APPIMAGE && APPDIR && execPath.startsWith(join(APPDIR, sep));
-  return isImage ? { args, execPath: APPIMAGE } : { args };
+export function relaunchOptions(program: ProgramFacts & { argv: readonly string[] }): {
+  args: string[];
+  execPath?: string;
+} {
+  const args = program.argv.slice(1);
+  const image = appImageOf(program);
+  return image === null ? { args } : { args, execPath: image };
 }

@@ -7,7 +7,8 @@ export function nodeFacts(
   { agent, snapshot }: Pick<AppState, 'agent' | 'snapshot'>,
   rest: Pick<NodeFacts, 'nowMs' | 'isInWindow' | 'canInstallAlone'>,
 ): NodeFacts {
-  const calm = { ...rest, jobs: 0, isLeading: false, isPaused: false };
+  const isRefused = agent.lastExitCode === EXIT.schemaFailed && agent.state !== 'running';
+  const calm = { ...rest, isRefused, jobs: 0, isLeading: false, isPaused: false };
   switch (agent.state) {
     case 'stopped':
       return { ...calm, agent: agent.lastExitCode === EXIT.schemaTooNew ? 'outdated' : 'down' };

@@ -10,6 +10,8 @@ export interface NodeFacts {
    * the database asks for a newer version.
    */
   agent: 'up' | 'set-up' | 'waiting' | 'unclear' | 'down' | 'outdated';
+  /** Whether the agent ended because the database refused the changes of its tables that this version needs. */
+  isRefused: boolean;
   /** Jobs running on this node. */
   jobs: number;
   isLeading: boolean;
@@ -94,8 +96,9 @@ export type UpdateState =
       canGoBack: boolean;
       untilMs: number;
       heldMs: number;
-      /** Since when the agent has been there; null while it is not. */
+      /** Since when the agent has been there, and since when it has waited for iconik or the database; null while it does not. */
       upSinceMs: number | null;
+      waitingSinceMs: number | null;
     }
   | { state: 'rolling-back'; version: string; turn: number | null; why: string };
 
@@ -166,6 +169,8 @@ export const UPDATE_LIMITS = {
   confirmMs: 10 * MINUTE_MS,
   /** It counts as up when it has stayed up for this long. */
   stableMs: 20_000,
+  /** It counts as up, too, when it has waited for iconik or the database for this long: bringing the tables takes time, and may fail. */
+  waitingMs: 5 * MINUTE_MS,
 } as const;
 
 /** What a step needs besides: how often the feed is looked at, milliseconds. */

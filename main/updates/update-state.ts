@@ -111,30 +111,32 @@ function installing(
 function confirming(
   state: UpdateState & { state: 'confirming' },
   event: UpdateEvent,
-  { nowMs, agent }: NodeFacts,
+  facts: NodeFacts,
   { checkMs }: UpdateSettings,
 ): UpdateStep {
   if (event.kind !== 'tick') return stay(state);
+  const { nowMs, agent, isRefused } = facts;
   const { version, turn } = state;
   // the version before it would be outdated all the more
-  const isUp = agent !== 'down' && agent !== 'unclear';
+  const isUp = agent === 'up' || agent === 'set-up' || agent === 'outdated';
   const upSinceMs = isUp ? (state.upSinceMs ?? nowMs) : null;
-  if (upSinceMs !== null && nowMs - upSinceMs >= UPDATE_LIMITS.stableMs) {
-    return {
-      state: { state: 'idle', why: '', nextCheckMs: nowMs + checkMs },
-      commands: [
-        { do: 'confirm', version },
-        { do: 'report', turn, outcome: 'installed', version },
-      ],
-    };
+  const waitingSinceMs = agent === 'waiting' ? (state.waitingSinceMs ?? nowMs) : null;
+  const now = { ...state, upSinceMs, waitingSinceMs };
+  const idle: UpdateState = { state: 'idle', why: '', nextCheckMs: nowMs + checkMs };
+  if (isSince(upSinceMs, UPDATE_LIMITS.stableMs, nowMs) || isSince(waitingSinceMs, UPDATE_LIMITS.waitingMs, nowMs)) {
+    const report = { do: 'report', turn, outcome: 'installed', version } as const;
+    return { state: idle, commands: [{ do: 'confirm', version }, report] };
   }
-  if (nowMs > state.untilMs) {
-    const why = `Its agent was not ready within ${UPDATE_LIMITS.confirmMs / MINUTE_MS} minutes.`;
-    const idle: UpdateState = { state: 'idle', why: '', nextCheckMs: nowMs + checkMs };
+  if (isRefused || nowMs > state.untilMs) {
+    const why = isRefused ? REFUSED : `Its agent was not ready within ${UPDATE_LIMITS.confirmMs / MINUTE_MS} minutes.`;
     const next: UpdateState = state.canGoBack ? { state: 'rolling-back', version, turn, why } : idle;
     return { state: next, commands: [{ do: 'roll-back', version, why }] };
   }
-  if (turn === null || agent !== 'up' || nowMs - state.heldMs < UPDATE_LIMITS.holdMs)
-    return stay({ ...state, upSinceMs });
-  return { state: { ...state, upSinceMs, heldMs: nowMs }, commands: [{ do: 'hold', turn, isInstalling: true }] };
+  if (turn === null || agent !== 'up' || nowMs - state.heldMs < UPDATE_LIMITS.holdMs) return stay(now);
+  return { state: { ...now, heldMs: nowMs }, commands: [{ do: 'hold', turn, isInstalling: true }] };
 }
+
+const REFUSED = 'The database refused the changes of its tables that it needs.';
+
+const isSince = (sinceMs: number | null, limitMs: number, nowMs: number) =>
+  sinceMs !== null && nowMs - sinceMs >= limitMs;

@@ -82,7 +82,16 @@ class UpdateRunner implements Updates {
       const { version, turn, canGoBack } = begin;
       const nowMs = performance.now();
       const untilMs = nowMs + UPDATE_LIMITS.confirmMs;
-      this.#state = { state: 'confirming', version, turn, canGoBack, untilMs, heldMs: nowMs, upSinceMs: null };
+      this.#state = {
+        state: 'confirming',
+        version,
+        turn,
+        canGoBack,
+        untilMs,
+        heldMs: nowMs,
+        upSinceMs: null,
+        waitingSinceMs: null,
+      };
     }
     // an agent that went down and came back between two looks must not be missed
     this.#unsubscribe = parts.store.subscribe(() => {

@@ -201,9 +201,9 @@ test('a new version whose main process fails is started anew by itself, until th
   const fails = join(place, 'fails.cjs');
   const mistake = "setTimeout(() => { throw new Error('a mistake of the new version'); }, 300)";
   writeFileSync(fails, `require('electron').app.once('ready', () => ${mistake});\n`);
-  const { executablePath, args, cwd, env: whole } = desktopCommand(all.place);
-  // no AppImage this time: it would be started anew as the script that stands for one
-  const env = { ...whole, APPDIR: '' };
+  const { executablePath, args, cwd, env } = desktopCommand(all.place);
+  // of an AppImage the image is started anew, not the program in it
+  writeFileSync(appImage(), `#!/bin/sh\nexec "${executablePath}" "$@"\n`);
   const child = spawn(executablePath, ['-r', fails, ...args], { cwd, env, stdio: 'ignore' });
   await once(child, 'exit');
   await expect.poll(started, { timeout: 90_000 }).toMatch(/^old\n/);

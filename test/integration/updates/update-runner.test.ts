@@ -151,11 +151,9 @@ describe('the runner of updates', () => {
 
   it('tells that a turn could not be confirmed, gives it back and installs nothing', async () => {
     const app = begin({
-      hold: () => {
-        throw new Error('no answer');
-      },
+      hold: () => Promise.reject(new Error('no answer')),
     });
-    await untilReady(app);
+    await untilAsked(app);
     await expect.poll(() => app.store.get().update.why, { timeout: 20_000 }).toMatch(/could not be installed just now/);
     expect(app.done).toContain('update.end-turn 4 given-up 0.2.0');
     expect(app.done).not.toContain(INSTALL);

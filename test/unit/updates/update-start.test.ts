@@ -126,6 +126,8 @@ describe('config.ini on updates', () => {
   });
 });
 
+type AgentName = Parameters<typeof agentIn>[0];
+
 describe('what is known of the node', () => {
   const rest = { nowMs: 1, isInWindow: true, canInstallAlone: true };
 
@@ -146,6 +148,14 @@ describe('what is known of the node', () => {
       expect(nodeFacts(agentIn(agent, ''), rest)).toMatchObject({ agent: 'unclear' });
     expect(nodeFacts(appState({ snapshot: null }), rest)).toMatchObject({ agent: 'unclear' });
     expect(nodeFacts(appState({}, { phase: 'stopping' }), rest)).toMatchObject({ agent: 'unclear' });
+  });
+
+  it('is that the database refused its tables when its agent ended for that, until an agent runs again', () => {
+    const isRefused = (state: AgentName, lastExitCode: number | null) =>
+      nodeFacts(agentIn(state, '', { lastExitCode }), rest).isRefused;
+    expect(isRefused('backing-off', EXIT.schemaFailed)).toBe(true);
+    expect(isRefused('running', EXIT.schemaFailed)).toBe(false);
+    expect([isRefused('backing-off', EXIT.crash), isRefused('stopped', null)]).toEqual([false, false]);
   });
 
   it('is that it is outdated when its agent ended because the database asks for a newer version', () => {

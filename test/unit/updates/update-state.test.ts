@@ -14,6 +14,7 @@ const SETTINGS = { checkMs: 3_600_000 };
 const CALM: NodeFacts = {
   nowMs: 0,
   agent: 'up',
+  isRefused: false,
   jobs: 0,
   isLeading: false,
   isPaused: false,
@@ -299,14 +300,15 @@ const onTrial = () => ({
   canGoBack: true,
   heldMs: 0,
   upSinceMs: null,
+  waitingSinceMs: null,
 });
 
 const noWayBack: UpdateState = { ...onTrial(), canGoBack: false };
 
 describe('a new version', () => {
-  it('is kept when its agent stays up, also while iconik or the database is away', () => {
+  it('is kept when its agent stays up', () => {
     // an outdated one: the version before it would be outdated all the more
-    for (const agent of ['up', 'set-up', 'waiting', 'outdated'] as const) {
+    for (const agent of ['up', 'set-up', 'outdated'] as const) {
       const life = new Life(onTrial());
       life.tick(0, { agent });
       life.tick(UPDATE_LIMITS.stableMs);
@@ -315,6 +317,24 @@ describe('a new version', () => {
         { do: 'report', turn: 7, outcome: 'installed', version: '0.2.0' },
       ]);
     }
+  });
+
+  it('is kept while iconik or the database is away, but not before its tables may have been brought, and refused', () => {
+    const life = new Life(onTrial());
+    life.tick(0, { agent: 'waiting' });
+    life.tick(UPDATE_LIMITS.waitingMs - 1);
+    life.tick(0, { agent: 'up' });
+    expect(life.state.state).toBe('confirming');
+    life.tick(0, { agent: 'waiting' });
+    life.tick(UPDATE_LIMITS.waitingMs);
+    expect(life.commands.at(-1)).toMatchObject({ do: 'report', outcome: 'installed' });
+  });
+
+  it('is rolled back at once when the database refuses its tables', () => {
+    const life = new Life(onTrial());
+    life.tick(0, { agent: 'waiting' });
+    life.tick(19_000, { agent: 'down', isRefused: true });
+    expect(life.commands).toMatchObject([{ do: 'roll-back', why: expect.stringMatching(/database refused/) }]);
   });
 
   it.each<[string, NodeFacts['agent'][]]>([
@@ -342,6 +362,7 @@ const facts = fc.record({
   agent: fc.constantFrom('up', 'up', 'up', 'set-up', 'waiting', 'unclear', 'down', 'outdated') as fc.Arbitrary<
     NodeFacts['agent']
   >,
+  isRefused: fc.constantFrom(false, false, false, true),
   jobs: fc.nat({ max: 2 }),
   isLeading: fc.boolean(),
   isPaused: fc.boolean(),
