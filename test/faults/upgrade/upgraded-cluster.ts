@@ -12,6 +12,7 @@ import { checkHistory, type Rule } from '../../support/history/check.ts';
 import { readHistory } from '../../support/history/events.ts';
 import { CHECK_TIMES } from '../../support/history/simulation.ts';
 import { type ClusterNodeProcess, MediaCluster } from '../../support/media-cluster.ts';
+import { type LeaderBegin, leaderBegins } from './leader-begins.ts';
 import { type AgentVersion, THIS_VERSION } from './next-version.ts';
 
 /** Longest wait for one step; a machine that is shared needs many times what it needs alone. */
@@ -40,6 +41,10 @@ const jobsRow = z.object({
 
 /** How long MAIN work rested at a hand-over, milliseconds. */
 export interface HandOver {
+  /** The next term. */
+  term: number;
+  /** When the old leader was told to stop, machine milliseconds. */
+  askedMs: number;
   /** From SIGTERM to the first accepted write of the next term (as the failover bench has it). */
   fromSignalMs: number;
   /** By the database's leader history: from the end of the old term to the first write of the next. */
@@ -153,7 +158,7 @@ export class UpgradedCluster {
       const [found] = await this.media.database.query(text, [oldTerm, first.term], restRow);
       return found?.ms ?? null;
     });
-    return { fromSignalMs: first.atMs - askedMs, inDatabaseMs };
+    return { term: first.term, askedMs, fromSignalMs: first.atMs - askedMs, inDatabaseMs };
   }
 
   /** All nodes, the leader of the moment last; `afterFirst` once the versions are mixed. */
@@ -284,6 +289,11 @@ export class UpgradedCluster {
       ({ kind, state, attempts, error, worker }) =>
         `a ${kind} job ${state} at attempt ${attempts} on ${worker}: ${error}`,
     );
+  }
+
+  /** When the work of each leadership really went on. */
+  leaderBegins(): LeaderBegin[] {
+    return leaderBegins(readHistory([this.#historyPath]));
   }
 
   /** Writes and results of ended terms and leases that were accepted, and terms that overlap; in words. */
