@@ -27,13 +27,18 @@ export const STOP_LIMIT_MS = 20_000;
 /** An agent whose parent is gone must not be found beside the next one. */
 const ORPHAN_LIMIT_MS = 2_000;
 
+const THIS_PROCESS: StoppedProcess = {
+  on: (name, listener) => process.on(name, listener),
+  exit: (code) => process.exit(code),
+};
+
 /**
  * Listens for the order to stop. A second signal ends the process at once; the first one after an order of the parent does
  * not, because it asks for what is under way already.
  */
 export function listenForStop(
   link: Pick<ParentLink, 'onStop'> | null,
-  { on, exit }: StoppedProcess = { on: (name, listener) => process.on(name, listener), exit: process.exit },
+  { on, exit }: StoppedProcess = THIS_PROCESS,
 ): StopOrder {
   const stop = new AbortController();
   let log: Logger | null = null;
