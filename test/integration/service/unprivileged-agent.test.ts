@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -17,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ROLES } from '../../../agent/contract/index.ts';
 import { readPostmasterFile } from '../../../agent/embedded-db/server-process.ts';
+import { foreignNames } from '../../../agent/service/service-rules.ts';
 import { createStandIn, type StandIn } from '../../stand-in/stand-in.ts';
 import { untilKeeperGone } from '../../support/embedded-template.ts';
 import { assertRoot } from '../../support/privileges.ts';
@@ -121,6 +123,7 @@ describe.runIf(process.platform === 'linux')(
       agent.kill('SIGTERM');
       await once(agent, 'exit');
       expect(agent.exitCode).toBe(0);
+      expect(foreignNames(readdirSync(data())), 'names that would keep the folder from being a service’s').toEqual([]);
     });
   },
 );

@@ -12,6 +12,8 @@ const FACTS: SystemdFacts = {
   program: ['/opt/ISG Pro/node', '/opt/ISG Pro/main.js'],
   configPath: '/etc/iconik/iconik_storage_gateway/config.ini',
   hasConfig: true,
+  configFile: '/etc/iconik/iconik_storage_gateway/config.ini',
+  changesOwner: false,
   isConfigFolderOurs: true,
   dataDir: '/var/lib/isg-pro',
   user: 'isg-pro',
@@ -136,6 +138,29 @@ describe('the plan for systemd', () => {
     expect(at('chown')).toBeLessThan(at('systemctl restart'));
   });
 
+  it('waits for the database of another account before it gives the folder away', () => {
+    const { steps } = systemdInstallPlan({ ...FACTS, changesOwner: true });
+    const at = (start: string) =>
+      steps.findIndex((step) => step.kind === 'run' && step.command.join(' ').startsWith(start));
+    const waits = steps.findIndex((step) => step.kind === 'await-database');
+    expect(at('systemctl stop')).toBeLessThan(waits);
+    expect(waits).toBeLessThan(at('chown -R'));
+    // the next agent of the same account takes the database over, and costs no half minute
+    expect(systemdInstallPlan(FACTS).steps.some((step) => step.kind === 'await-database')).toBe(false);
+  });
+
+  it('gives the group nothing of config.ini, and follows no link that root would follow', () => {
+    for (const over of [{}, { isConfigFolderOurs: false }, { user: 'media', group: 'studio' }]) {
+      const facts = { ...FACTS, ...over };
+      const said = commands(systemdInstallPlan(facts).steps).filter((command) => command.includes('/etc/iconik'));
+      expect(said.length).toBeGreaterThan(1);
+      for (const command of said)
+        expect(command).toMatch(
+          new RegExp(`^(chown -h ${facts.user} /|runuser -u ${facts.user} -- chmod u=rwx?,go= /)`),
+        );
+    }
+  });
+
   it('makes no account that was named, and asks for it first', () => {
     const said = commands(
       systemdInstallPlan({ ...FACTS, user: 'media', group: 'media', isOwnUser: false, isOwnGroup: false }).steps,
@@ -158,7 +183,16 @@ describe('the plan for systemd', () => {
     const removed = (facts: SystemdFacts, removeData: boolean) =>
       systemdUninstallPlan(facts, removeData).steps.flatMap((step) => (step.kind === 'remove' ? [step.path] : []));
     expect(removed(FACTS, false)).toEqual(['/etc/systemd/system/isg-pro.service']);
-    expect(removed(FACTS, true)).toContain('/var/lib/isg-pro');
+    const whole = systemdUninstallPlan(FACTS, true).steps;
+    const data = whole.findIndex((step) => step.kind === 'remove-data' && step.dataDir === '/var/lib/isg-pro');
+    expect(data, 'while the unit still says which folder').toBeLessThan(
+      whole.findIndex((step) => step.kind === 'remove'),
+    );
+    expect(data).toBeGreaterThan(0);
+    const said = commands(whole);
+    expect(said.indexOf('userdel isg-pro'), 'no file that holds the token is left to a number').toBeGreaterThan(
+      said.indexOf('chown -h root /etc/iconik/iconik_storage_gateway/config.ini'),
+    );
     expect(commands(systemdUninstallPlan(FACTS, false).steps).join()).not.toMatch(/userdel/);
     expect(commands(systemdUninstallPlan({ ...FACTS, isOwnUser: false }, true).steps).join()).not.toMatch(/userdel/);
   });
