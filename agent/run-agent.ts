@@ -33,6 +33,7 @@ import { VERSION } from './version.ts';
 
 const EXIT_OF_CODE: Partial<Record<string, number>> = {
   'schema-too-new': EXIT.schemaTooNew,
+  'schema-failed': EXIT.schemaFailed,
   'other-cluster': EXIT.otherCluster,
   'config-invalid': EXIT.configInvalid,
 };

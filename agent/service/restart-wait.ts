@@ -6,7 +6,12 @@ import { createFileSink } from '../runtime/log-sinks.ts';
 import { createLogger } from '../runtime/logger.ts';
 
 /** Ends that no restart mends: somebody has to change config.ini, the program or the database. */
-const PERMANENT: ReadonlySet<number> = new Set([EXIT.configInvalid, EXIT.schemaTooNew, EXIT.otherCluster]);
+const PERMANENT: ReadonlySet<number> = new Set([
+  EXIT.configInvalid,
+  EXIT.schemaTooNew,
+  EXIT.schemaFailed,
+  EXIT.otherCluster,
+]);
 
 /** Longest wait before the service manager may start the agent again; the desktop application's longest, too. */
 const LONG_WAIT_MS = 60_000;

@@ -20,13 +20,14 @@ const MAC_ARCHS = ['x64', 'arm64'];
 
 /** Files that the configuration names in the repository; each has to exist. Pure. */
 export function namedFiles(config: PackageConfig): string[] {
-  const { win, mac, linux, nsis } = config;
+  const { win, mac, linux, nsis, afterPack } = config;
   const icons = [win.icon, mac.icon, linux.icon];
   return [
     ...icons,
     mac.entitlements,
     mac.entitlementsInherit,
     nsis.include,
+    afterPack,
     OWN_AFTER_INSTALL,
     ...namedScripts(config),
   ];

@@ -32,6 +32,8 @@ export interface Storm {
   perSecond: number;
   /** So many of them at once at first. */
   atOnce: number;
+  /** So many short fields more in each line: their JSON is longer than what a row shows, so rows are guessed too tall. */
+  shortFields?: number;
 }
 
 /** What the Logs screen made of a storm. */
@@ -84,7 +86,7 @@ export async function watchStorm(
 
 /** In the page: looks at each frame until the list's last row has this text. */
 function watchFrames(lastText: string) {
-  const list = document.querySelector('[data-testid="log-list"]');
+  const list = document.querySelector<HTMLElement>('[data-testid="log-list"]');
   if (!list) throw new Error('there is no list');
   const gaps: number[] = [];
   let [last, newMs, longestStillMs, framesNotFollowing, shown] = [performance.now(), 0, 0, 0, ''];
@@ -110,8 +112,12 @@ function watchFrames(lastText: string) {
         const longest = Math.round(longestStillMs);
         const shownLast = text;
         resolve({ shownAtMs: Date.now(), frameP95Ms, longestStillMs: longest, framesNotFollowing, shownLast });
-      } else if (now > deadline) reject(new Error(`the list still ends with "${text}"`));
-      else requestAnimationFrame(look);
+      } else if (now > deadline) {
+        const { scrollTop, scrollHeight, clientHeight, isConnected } = list;
+        const { follow, lineCount } = list.dataset;
+        const seen = { follow, lineCount, scrollTop, scrollHeight, clientHeight, isConnected, framesNotFollowing };
+        reject(new Error(`the list still ends with "${text}": ${JSON.stringify(seen)}`));
+      } else requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
   });

@@ -59,10 +59,10 @@ function useRows({ reader, state }: LogListProps) {
  * virtualizer hears of scrolling later.
  */
 function useMorePages({ reader, state }: LogListProps, scroller: RefObject<HTMLDivElement | null>): void {
-  const { buffer, isLoaded, isReadingOlder, error } = state;
+  const { buffer, isLoaded, isReadingOlder, failure } = state;
   useEffect(() => {
     const box = scroller.current;
-    if (!box || !isLoaded || error !== null) return;
+    if (!box || !isLoaded || failure !== null) return;
     if (box.scrollTop < READ_AHEAD_PX && buffer.older !== null && !isReadingOlder) reader.older();
     const belowPx = box.scrollHeight - box.clientHeight - box.scrollTop;
     if (belowPx < READ_AHEAD_PX && buffer.newerSeq !== null) reader.newer();
@@ -133,7 +133,7 @@ export function LogList(props: LogListProps) {
       <div
         ref={scroller}
         id={`${prefix}-list`}
-        className={extent ? 'isg-log-grid isg-log-railed' : 'isg-log-grid'}
+        className={state.source === 'agent' ? 'isg-log-grid isg-log-railed' : 'isg-log-grid'}
         {...(isEmpty ? {} : grid)}
         data-testid="log-list"
         data-line-count={lines.length}

@@ -15,7 +15,7 @@ import { LogList } from './LogList.tsx';
 import { LogToolbar } from './LogToolbar.tsx';
 import type { LogBuffer } from './log-buffer.ts';
 import type { LogFilter, LogLevel } from './log-filter.ts';
-import type { LogReaderState, LogSource } from './log-reader.ts';
+import type { LogReaderState, LogSource, ReadFailure, ReadKind } from './log-reader.ts';
 import { exportName, plainText } from './log-text.ts';
 import { type LineSelection, selectedOf } from './selection-state.ts';
 import { type LogOpening, useLogReader } from './use-log-reader.ts';
@@ -24,6 +24,13 @@ import './logs.css';
 /** Longest texts the contract takes for copying and for a file. */
 const MOST_COPIED = 1_000_000;
 const MOST_EXPORTED = 20_000_000;
+
+/** What is missing of a log that is shown otherwise. */
+const UNREAD: Record<ReadKind, string> = {
+  place: 'That place could not be read',
+  older: 'Older lines could not be read',
+  newer: 'Newer lines could not be read',
+};
 
 const isNarrowed = (filter: LogFilter, lowest: LogLevel) =>
   filter.text.trim() !== '' || filter.storageId !== null || filter.range.kind !== 'all' || filter.minLevel !== lowest;
@@ -46,21 +53,21 @@ interface PlaceholderProps {
   isOtherNode: boolean;
 }
 
-function Unreadable({ state: { error, isErrorFinal }, isOtherNode }: Omit<PlaceholderProps, 'isNarrow'>) {
+function Unreadable({ failure: { message, isFinal }, isOtherNode }: { failure: ReadFailure; isOtherNode: boolean }) {
   const own = isOtherNode ? ' The log of this node can be read meanwhile.' : '';
   return (
     <ErrorNotice
-      cause={(error ?? '').replace(/ It is tried again\.$/, '')}
-      consequence={isErrorFinal ? 'No lines are shown until it is changed.' : 'Log lines cannot be read now.'}
-      remedy={isErrorFinal ? 'Change the search.' : `It is tried again every 3 s.${own}`}
+      cause={message.replace(/ It is tried again\.$/, '')}
+      consequence={isFinal ? 'No lines are shown until it is changed.' : 'Log lines cannot be read now.'}
+      remedy={isFinal ? 'Change the search.' : `It is tried again every 3 s.${own}`}
       isLive
     />
   );
 }
 
 function Placeholder({ state, isNarrow, isOtherNode }: PlaceholderProps) {
-  const { buffer, isLoaded, error, source } = state;
-  if (!isLoaded && error !== null) return <Unreadable state={state} isOtherNode={isOtherNode} />;
+  const { buffer, isLoaded, failure, source } = state;
+  if (!isLoaded && failure !== null) return <Unreadable failure={failure} isOtherNode={isOtherNode} />;
   if (!isLoaded) return <SkeletonRows rows={12} height={24} label="Reading log lines" />;
   if (!buffer.isWhole) return <EmptyState title="Looking further back">{searchedWords(buffer)}</EmptyState>;
   if (source === 'files' && buffer.newerSeq !== null)
@@ -249,9 +256,9 @@ export function LogView({
           }
         />
         {hasLines && state.isReadingOlder ? <div className="isg-log-older">Reading older lines</div> : null}
-        {hasLines && state.error !== null ? (
+        {hasLines && state.failure !== null ? (
           <div className="isg-log-older isg-log-older-error" role="status">
-            Older lines could not be read: {state.error}
+            {UNREAD[state.failure.kind]}: {state.failure.message}
           </div>
         ) : null}
       </div>

@@ -64,15 +64,22 @@ export function queryOf(filter: LogFilter, nowMs: number): LogQuery {
  */
 export const isLive = (query: LogQuery): boolean => query.workerId === null && !query.isPattern;
 
-/** Whether a line passes; for a query that `isLive`. Text is looked for in message and fields, without regard to case. */
+/** Only A–Z, as the store compares: SQLite's `lower` knows no other letters. */
+const lower = (text: string): string => text.replaceAll(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+
+/**
+ * Whether a line passes; for a query that `isLive`. The same lines pass as in the store: text is looked for in message and
+ * fields without regard to the case of A–Z, a storage is named in either of them.
+ */
 export function passes(line: LogLine, query: LogQuery): boolean {
   if (LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(query.minLevel)) return false;
   if (query.fromMs !== null && line.atMs < query.fromMs) return false;
   if (query.toMs !== null && line.atMs > query.toMs) return false;
-  if (query.storageId !== null && !line.fields.includes(query.storageId)) return false;
+  const { storageId } = query;
+  if (storageId !== null && !line.fields.includes(storageId) && !line.message.includes(storageId)) return false;
   if (query.text === '') return true;
-  const text = query.text.toLowerCase();
-  return line.message.toLowerCase().includes(text) || line.fields.toLowerCase().includes(text);
+  const text = lower(query.text);
+  return lower(line.message).includes(text) || lower(line.fields).includes(text);
 }
 
 /** Remembers a search at the head of the list, without twins and without its own beginnings typed on the way. */

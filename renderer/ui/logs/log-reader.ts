@@ -9,6 +9,7 @@ import {
   EMPTY_BUFFER,
   type LogBuffer,
   type LogPage,
+  MOST_LINES,
   type OlderMark,
   prependPage,
 } from './log-buffer.ts';
@@ -20,6 +21,18 @@ export type LogSource = 'agent' | 'files';
 /** Where a page is read. */
 export type PagePlace = LogPlace | OlderMark;
 
+/** What a page is read for: a place of the log to begin at, or more of it on one side. */
+export type ReadKind = 'place' | 'older' | 'newer';
+
+/** A page that could not be read; `retry` reads it again. */
+export interface ReadFailure {
+  kind: ReadKind;
+  /** For people. */
+  message: string;
+  /** Whether trying again is of no use. */
+  isFinal: boolean;
+}
+
 /** Everything the log view is drawn from. */
 export interface LogReaderState {
   buffer: LogBuffer;
@@ -28,10 +41,8 @@ export interface LogReaderState {
   /** Whether the first page has come. */
   isLoaded: boolean;
   isReadingOlder: boolean;
-  /** Why the last page could not be read, in words; null when it could. */
-  error: string | null;
-  /** Whether trying again is of no use. */
-  isErrorFinal: boolean;
+  /** Why the last page could not be read, another object each time; null when it could. */
+  failure: ReadFailure | null;
   /** The line that the view was opened at; the view goes there once per `nonce`. */
   focus: { seq: number; nonce: number } | null;
 }
@@ -66,8 +77,7 @@ const START: LogReaderState = {
   source: 'agent',
   isLoaded: false,
   isReadingOlder: false,
-  error: null,
-  isErrorFinal: false,
+  failure: null,
   focus: null,
 };
 const END: LogPlace = { kind: 'end' };
@@ -82,6 +92,10 @@ class PagedLogReader implements LogReader {
   /** Live lines that came while what lies before them is being read. */
   #early: LogLine[] = [];
   #isReadingNewer = false;
+  /** Whether it is read on until the end of the log; otherwise a reader of history asks for page after page. */
+  #isCatchingUp = false;
+  /** Highest number that arrived live, whether it was joined or left to a page; 0 = none. */
+  #lastHeard = 0;
   #jumps = 0;
 
   constructor(readPage: ReadLogPage) {
@@ -94,6 +108,7 @@ class PagedLogReader implements LogReader {
 
   open(source: LogSource, query: LogQuery, at: LogPlace = END): void {
     this.#query = query;
+    this.#lastHeard = 0;
     this.#state.set({ ...START, source });
     this.jump(at);
   }
@@ -104,27 +119,29 @@ class PagedLogReader implements LogReader {
     this.#at = at;
     this.#early = [];
     this.#isReadingNewer = false;
-    void this.#read(at, (page) => this.#begin(page, at));
+    this.#isCatchingUp = false;
+    void this.#read(at, 'place', (page) => this.#begin(page, at));
   }
 
   older(): void {
     const { buffer, isReadingOlder, isLoaded } = this.#state.get();
     if (isReadingOlder || !isLoaded || buffer.older === null) return;
-    void this.#read(buffer.older, (page) => this.#set({ buffer: prependPage(this.get().buffer, page) }));
+    void this.#read(buffer.older, 'older', (page) => this.#set({ buffer: prependPage(this.get().buffer, page) }));
   }
 
   newer(): void {
     const { buffer, isLoaded, source } = this.#state.get();
     if (this.#isReadingNewer || !isLoaded || source === 'files') return;
     this.#isReadingNewer = true;
+    this.#isCatchingUp ||= buffer.newerSeq === null;
     const at: LogPlace = { kind: 'after', seq: buffer.newerSeq ?? buffer.tailSeq };
-    void this.#read(at, (page) => this.#joinNewer(page));
+    void this.#read(at, 'newer', (page) => this.#joinNewer(page));
   }
 
   retry(): void {
-    const { isLoaded } = this.#state.get();
-    if (!isLoaded) this.jump(this.#at);
-    else if (this.#early.length > 0) this.newer();
+    const { failure } = this.#state.get();
+    if (failure?.kind === 'place') this.jump(this.#at);
+    else if (failure?.kind === 'newer') this.newer();
     else this.older();
   }
 
@@ -132,8 +149,13 @@ class PagedLogReader implements LogReader {
     const query = this.#query;
     const { isLoaded, buffer, source } = this.#state.get();
     if (!query || !isLive(query)) return;
-    if (!isLoaded || this.#isReadingNewer) this.#early.push(...lines);
-    else if (source === 'agent' && buffer.newerSeq === null && hasGap(buffer.tailSeq, lines)) {
+    if (source === 'files') {
+      this.#readEndAnew();
+      return;
+    }
+    this.#lastHeard = Math.max(this.#lastHeard, lines.at(-1)?.seq ?? 0);
+    if (!isLoaded || (this.#isReadingNewer && this.#isCatchingUp)) this.#early.push(...lines);
+    else if (buffer.newerSeq === null && hasGap(buffer.tailSeq, lines)) {
       this.#early.push(...lines);
       this.newer();
     } else this.#takeInOrder(lines, query);
@@ -166,6 +188,12 @@ class PagedLogReader implements LogReader {
     if (seen !== buffer || next !== follow) this.#set({ buffer: seen, follow: next });
   }
 
+  /** Lines of files have no numbers to join by; the page that is shown stays until the new one has come. */
+  #readEndAnew(): void {
+    const { isLoaded, follow } = this.#state.get();
+    if (isLoaded && follow.kind === 'following') this.jump(END);
+  }
+
   #begin(page: LogPage, at: LogPlace): void {
     const { follow } = this.#state.get();
     this.#jumps += 1;
@@ -185,27 +213,35 @@ class PagedLogReader implements LogReader {
     }
     const count = buffer.newerSeq === null ? countNew(buffer, page.lines) : 0;
     this.#set({ buffer: appendPage(buffer, page), follow: nextFollow(follow, { kind: 'lines-arrived', count }) });
-    if (page.newerSeq !== null && (buffer.newerSeq === null || this.#early.length > 0)) this.newer();
-    else this.#joinEarly();
+    // who reads history keeps it: what there is no room for is read when they come to it
+    const hasRoom = follow.kind === 'following' || buffer.lines.length < MOST_LINES;
+    if (page.newerSeq !== null && this.#isCatchingUp && hasRoom) {
+      this.newer();
+      return;
+    }
+    this.#isCatchingUp = false;
+    this.#joinEarly();
   }
 
   #joinEarly(): void {
     const early = this.#early;
     this.#early = [];
     const { tailSeq, newerSeq } = this.#state.get().buffer;
-    const query = this.#query;
-    if (query && newerSeq === null) {
-      const fresh = early.filter(({ seq }) => seq > tailSeq);
-      if (fresh.length > 0) this.take(fresh);
+    if (newerSeq !== null) return;
+    const fresh = early.filter(({ seq }) => seq > tailSeq);
+    if (fresh.length > 0) this.take(fresh);
+    else if (this.#lastHeard > tailSeq) {
+      // they came while their page was being read; asked once, for a log that was begun anew never has that number
+      this.#lastHeard = 0;
+      this.newer();
     }
   }
 
-  async #read(at: PagePlace, join: (page: LogPage) => void): Promise<void> {
+  async #read(at: PagePlace, kind: ReadKind, join: (page: LogPage) => void): Promise<void> {
     const query = this.#query;
     if (!query) return;
     const generation = this.#generation;
-    const isOlder = at.kind === 'before' || at.kind === 'cursor';
-    this.#set({ error: null, isErrorFinal: false, ...(isOlder ? { isReadingOlder: true } : {}) });
+    this.#set({ failure: null, ...(kind === 'older' ? { isReadingOlder: true } : {}) });
     try {
       const page = await this.#readPage(this.#state.get().source, query, at);
       if (generation !== this.#generation) return;
@@ -213,10 +249,10 @@ class PagedLogReader implements LogReader {
       join(page);
     } catch (thrown) {
       if (generation !== this.#generation) return;
-      if (!isOlder) this.#isReadingNewer = false;
-      const error = thrown instanceof Error ? thrown.message : String(thrown);
-      const isErrorFinal = thrown instanceof Error && 'retry' in thrown && thrown.retry === 'permanent';
-      this.#set({ isReadingOlder: false, error, isErrorFinal });
+      if (kind === 'newer') this.#isReadingNewer = false;
+      const message = thrown instanceof Error ? thrown.message : String(thrown);
+      const isFinal = thrown instanceof Error && 'retry' in thrown && thrown.retry === 'permanent';
+      this.#set({ isReadingOlder: false, failure: { kind, message, isFinal } });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
+import { elementScroll, useVirtualizer } from '@tanstack/react-virtual';
 import { type RefObject, useCallback, useLayoutEffect, useRef } from 'react';
 import { END_THRESHOLD_PX, type ScrollMove, scrollMove } from './follow-state.ts';
 
@@ -26,9 +26,15 @@ export interface EndAnchoredListOptions {
 export function useEndAnchoredList({ count, keyAt, guessHeight, isFollowing, onMove }: EndAnchoredListOptions) {
   const scroller = useRef<HTMLDivElement>(null);
   const widthPx = useRef(USUAL_WIDTH_PX);
-  const virtualizer = useVirtualizer({
+  /** Where the view was when it was last looked at, or where a write of our own left it: what differs from it, the reader did. */
+  const lastTop = useRef(0);
+  const virtualizer = useVirtualizer<HTMLDivElement, HTMLElement>({
     count,
     getScrollElement: () => scroller.current,
+    scrollToFn: (offset, options, instance) => {
+      elementScroll(offset, options, instance);
+      lastTop.current = scroller.current?.scrollTop ?? 0;
+    },
     estimateSize: (index) => guessHeight(index, widthPx.current),
     getItemKey: keyAt,
     anchorTo: 'end',
@@ -39,16 +45,16 @@ export function useEndAnchoredList({ count, keyAt, guessHeight, isFollowing, onM
 
   const newest = useRef({ isFollowing, onMove });
   newest.current = { isFollowing, onMove };
-  const lastTop = useRef(0);
+  // The distance is the layout's: while rows are being measured the element still has the height that was guessed.
   const look = useCallback((): ScrollMove => {
     const element = scroller.current;
     if (!element) return 'none';
-    const { scrollTop, scrollHeight, clientHeight } = element;
-    const move = scrollMove(lastTop.current, scrollTop, scrollHeight - clientHeight - scrollTop);
+    const { scrollTop, clientHeight } = element;
+    const move = scrollMove(lastTop.current, scrollTop, virtualizer.getTotalSize() - clientHeight - scrollTop);
     lastTop.current = scrollTop;
     if (move !== 'none') newest.current.onMove(move);
     return move;
-  }, []);
+  }, [virtualizer]);
 
   // While following, whatever changed the layout (rows, their heights, the window), the end is where the view belongs;
   // unless the reader has moved it and the event that says so is still on its way.
@@ -62,8 +68,9 @@ export function useEndAnchoredList({ count, keyAt, guessHeight, isFollowing, onM
     const top = scroller.current?.scrollTop ?? 0;
     const first = virtualizer.getVirtualItemForOffset(top);
     virtualizer.measure();
-    if (newest.current.isFollowing) return virtualizer.scrollToEnd();
+    // lays the rows out anew at once: drawn rows, which are measured next, are compared with that and not with the old heights
     virtualizer.getTotalSize();
+    if (newest.current.isFollowing) return virtualizer.scrollToEnd();
     const now = first ? virtualizer.measurementsCache[first.index] : undefined;
     if (first && now) virtualizer.scrollToOffset(now.start + (top - first.start));
   });

@@ -75,15 +75,16 @@ export function useLogReader(
   useEffect(() => {
     if (!isAsking) return;
     const timer = setInterval(() => {
-      if (reader.get().buffer.newerSeq === null && reader.get().error === null) reader.newer();
+      if (reader.get().buffer.newerSeq === null && reader.get().failure === null) reader.newer();
     }, ASK_PACE_MS);
     return () => clearInterval(timer);
   }, [reader, isAsking]);
 
+  const { failure } = state;
   useEffect(() => {
-    if (state.error === null || state.isErrorFinal) return;
+    if (failure === null || failure.isFinal) return;
     const timer = setTimeout(() => reader.retry(), RETRY_MS);
     return () => clearTimeout(timer);
-  }, [reader, state.error, state.isErrorFinal]);
+  }, [reader, failure]);
   return { reader, state };
 }

@@ -15,14 +15,22 @@ import type { Logger } from '../../../agent/runtime/logger.ts';
 
 const LOOK_MS = 50;
 const STEP_MS = 10;
-const orderSchema = z.object({ lines: z.number(), perSecond: z.number(), atOnce: z.number() });
+const orderSchema = z.object({
+  lines: z.number(),
+  perSecond: z.number(),
+  atOnce: z.number(),
+  shortFields: z.number().default(0),
+});
 
-function storm(log: Logger, { lines, perSecond, atOnce }: z.infer<typeof orderSchema>): void {
+function storm(log: Logger, { lines, perSecond, atOnce, shortFields }: z.infer<typeof orderSchema>): void {
+  const more = Object.fromEntries(Array.from({ length: shortFields }, (_, nth) => [`f${nth}`, `v${nth}`]));
   const beganMs = performance.now();
   let written = 0;
   const timer = setInterval(() => {
     const due = Math.min(lines, atOnce + Math.round((perSecond * (performance.now() - beganMs)) / 1_000));
-    for (; written < due; written += 1) log.info(`Storm line ${written}`, { role: 'CHECKSUM', nth: written });
+    for (; written < due; written += 1) {
+      log.info(`Storm line ${written}`, { role: 'CHECKSUM', nth: written, ...more });
+    }
     if (written === lines) clearInterval(timer);
   }, STEP_MS);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { OutboxFile } from '../../../agent/cache/log/outbox-file.ts';
 import { type DesktopPlace, openDesktop } from '../../e2e/desktop.ts';
+import { openStorm, watchStorm } from '../../e2e/log-storm.ts';
 
 /** What the Logs screen did with a log of that length. Milliseconds. */
 export interface ViewerFigures {
@@ -20,6 +21,16 @@ export interface ViewerFigures {
   rareErrorsMs: number;
   /** Of the window's process, afterwards. */
   heapMb: number;
+  follow: FollowFigures;
+}
+
+/** What the Logs screen did with lines that came at 5,000 a second for 4 s. */
+interface FollowFigures {
+  lines: number;
+  skipped: number;
+  /** From the writing of the last line to the frame that shows it. */
+  lateMs: number;
+  frameP95Ms: number;
 }
 
 const LINES = 10_000_000;
@@ -128,7 +139,7 @@ async function drag(page: Page): Promise<void> {
   await page.mouse.up();
 }
 
-async function measureScreen(place: DesktopPlace): Promise<Omit<ViewerFigures, 'lines'>> {
+async function measureScreen(place: DesktopPlace): Promise<Omit<ViewerFigures, 'lines' | 'follow'>> {
   const desktop = await openDesktop(place);
   try {
     const { page } = desktop;
@@ -162,6 +173,17 @@ async function measureScreen(place: DesktopPlace): Promise<Omit<ViewerFigures, '
   }
 }
 
+async function follow(dir: string, lines: number): Promise<FollowFigures> {
+  const { desktop, place } = await openStorm(dir);
+  try {
+    const storm = { lines, perSecond: 5_000, atOnce: 0 };
+    const { held, lateMs, frameP95Ms } = await watchStorm(desktop, place.dataDir, { storm });
+    return { lines, skipped: lines - new Set(held).size, lateMs, frameP95Ms };
+  } finally {
+    await desktop.close();
+  }
+}
+
 /**
  * Measures the Logs screen of the built application on a stored log of `lines` lines. Needs a display (xvfb) and Electron;
  * nothing answers for iconik, for a log can be read all the same.
@@ -182,7 +204,7 @@ export async function measureViewer({ lines = LINES }: { lines?: number } = {}):
   seed(join(place.dataDir, 'cache', 'log.db'), lines);
   try {
     const screen = await measureScreen(place);
-    return { lines, ...screen };
+    return { lines, ...screen, follow: await follow(dir, 20_000) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -354,7 +354,7 @@ describe('the wait of a service before it ends', () => {
     },
   );
 
-  it.each([EXIT.configInvalid, EXIT.schemaTooNew, EXIT.otherCluster])(
+  it.each([EXIT.configInvalid, EXIT.schemaTooNew, EXIT.schemaFailed, EXIT.otherCluster])(
     'is a minute after one that it does not mend (%i), and over when config.ini appears',
     async (code) => {
       expect(await wait(code)).toEqual({ waitedMs: 60_000, said: 1 });

@@ -123,9 +123,12 @@ test('a page that could not be read says why and can be read again', async () =>
   const { reader, last } = play();
   reader.open('agent', QUERY);
   await last().fail();
-  expect(reader.get()).toMatchObject({ error: 'The agent does not answer.', isLoaded: false });
+  expect(reader.get()).toMatchObject({
+    failure: { message: 'The agent does not answer.', kind: 'place' },
+    isLoaded: false,
+  });
   reader.retry();
-  expect(reader.get().error).toBeNull();
+  expect(reader.get().failure).toBeNull();
   await last().answer(page([line(1)], null));
   expect(reader.get()).toMatchObject({ isLoaded: true, isReadingOlder: false });
 });
@@ -220,4 +223,90 @@ test('at 5,000 lines a second none is skipped, and the number held stays bounded
   }
   expect(seen.size).toBeGreaterThanOrEqual(99_999);
   expect(reader.get().buffer.lines.length).toBeLessThanOrEqual(MOST_LINES * 1.25);
+});
+
+test('a reader of history gets the page that was asked for, and no more because of lines that arrive meanwhile', async () => {
+  const { reader, asked, last, seqs } = play();
+  reader.open('agent', QUERY);
+  await last().answer(page(run(900, 910), 900));
+  reader.jump({ kind: 'share', share: 0.5 });
+  await last().answer(page(run(450, 459), 450, 459));
+  reader.newer();
+  reader.take([line(911)]);
+  await last().answer(page(run(460, 469), 460, 469));
+  expect(asked).toHaveLength(3);
+  expect(seqs()).toEqual(run(450, 469).map(({ seq }) => seq));
+});
+
+test('lines that arrive while the last page is read are read after it', async () => {
+  const { reader, last, seqs } = play();
+  reader.open('agent', QUERY);
+  await last().answer(page(run(900, 910), 900));
+  reader.jump({ kind: 'share', share: 0.99 });
+  await last().answer(page(run(890, 899), 890, 899));
+  reader.newer();
+  reader.take([line(911)]);
+  await last().answer(page(run(900, 910), 900));
+  expect(last().at).toEqual({ kind: 'after', seq: 910 });
+  await last().answer(page([line(911)], 911));
+  expect(seqs()).toEqual(run(890, 911).map(({ seq }) => seq));
+});
+
+test('a log begun anew with smaller numbers is asked for what came live once and not for ever', async () => {
+  const { reader, asked, last } = play();
+  reader.open('agent', QUERY);
+  await last().answer(page(run(900, 910), 900));
+  reader.take([line(911)]);
+  reader.jump({ kind: 'end' });
+  await last().answer(page(run(1, 5)));
+  await last().answer(page([]));
+  expect(asked).toHaveLength(3);
+});
+
+test('catching up stops where a reader of history would lose what is in view', async () => {
+  const { reader, asked, last, seqs } = play();
+  reader.open('agent', QUERY);
+  await last().answer(page(run(1, MOST_LINES)));
+  reader.dispatch({ kind: 'scrolled', move: 'left-end' });
+  reader.take([line(MOST_LINES + 9_000)]);
+  await last().answer(page(run(MOST_LINES + 1, MOST_LINES + 500), 1, MOST_LINES + 500));
+  expect(asked).toHaveLength(2);
+  expect([seqs()[0], seqs().at(-1)]).toEqual([1, MOST_LINES + 500]);
+});
+
+test('what is tried again is the read that failed', async () => {
+  const { reader, last, seqs } = play();
+  reader.open('agent', { ...QUERY, workerId: 'worker-b' });
+  await last().answer(page(run(1, 3)));
+  reader.newer();
+  await last().fail();
+  expect(reader.get().failure?.kind).toBe('newer');
+  reader.retry();
+  expect(last().at).toEqual({ kind: 'after', seq: 3 });
+  expect(reader.get().failure).toBeNull();
+  await last().answer(page([line(4)], 4));
+  expect(seqs()).toEqual([1, 2, 3, 4]);
+
+  reader.jump({ kind: 'time', atMs: 2 });
+  await last().fail();
+  expect(reader.get()).toMatchObject({ isLoaded: true, failure: { kind: 'place' } });
+  reader.retry();
+  expect(last().at).toEqual({ kind: 'time', atMs: 2 });
+});
+
+test('lines that arrive while the files are shown move nobody who reads, and show the new end to who follows', async () => {
+  const { reader, asked, last, seqs } = play();
+  const inFile = (nth: number): LogLine => ({ ...line(nth), seq: 1.7e15 + nth, atMs: 1.7e12 });
+  reader.open('files', QUERY);
+  await last().answer(page([inFile(1), inFile(2)]));
+  reader.take([{ ...line(5), atMs: 1.8e12 }]);
+  expect(last()).toMatchObject({ source: 'files', at: { kind: 'end' } });
+  expect(seqs()).toHaveLength(2);
+  await last().answer(page([inFile(1), inFile(2), inFile(3)]));
+  expect(seqs()).toHaveLength(3);
+  reader.dispatch({ kind: 'scrolled', move: 'left-end' });
+  const before = reader.get();
+  reader.take([{ ...line(6), atMs: 1.8e12 }]);
+  expect(asked).toHaveLength(2);
+  expect(reader.get()).toBe(before);
 });
