@@ -62,20 +62,20 @@ export function wishProblems({ platform, user, group, configPath, dataDir, progr
 }
 
 /** What a data folder holds, sooner or later: of the agent, of the desktop application, and of whole disks. */
-const OURS: ReadonlySet<string> = new Set([
-  ...['lock.db', 'lock.db-journal', 'cache', 'logs', 'temp', 'embedded-db', 'run'],
-  ...['worker-id', 'worker-place', 'highest-term', 'status.json'],
-  ...['desktop', 'updates', 'token.sealed', 'config.ini', 'config.ini.bak', 'config.ini.broken'],
-  ...['lost+found', '.DS_Store', 'System Volume Information', '$RECYCLE.BIN'],
-]);
+const OURS: readonly string[] = [
+  ['lock.db', 'lock.db-journal', 'cache', 'logs', 'temp', 'embedded-db', 'run'],
+  ['worker-id', 'worker-place', 'highest-term', 'status.json'],
+  ['desktop', 'updates', 'token.sealed', 'config.ini', 'config.ini.bak', 'config.ini.broken'],
+  ['lost+found', '.DS_Store', 'System Volume Information', '$RECYCLE.BIN'],
+].flat();
 /** Beside a file of ours while it is replaced, or after a crash in between. */
-const TEMPORARY = /\.(new|part|tmp|temporary|old)$/;
+const TEMPORARY = /\.(new|tmp)$/;
 
 /** Names in a folder that no agent and no desktop application of ours has put there. Pure. */
 export function foreignNames(names: readonly string[]): string[] {
-  return names.filter(
-    (name) => !OURS.has(name) && !(TEMPORARY.test(name) && [...OURS].some((own) => name.startsWith(own))),
-  );
+  const isOurs = (name: string) =>
+    OURS.includes(name) || (TEMPORARY.test(name) && OURS.some((own) => name.startsWith(`${own}.`)));
+  return names.filter((name) => !isOurs(name));
 }
 
 /**
