@@ -65,7 +65,7 @@ function someParams(name: LinkCallName): fc.Arbitrary<unknown> {
 }
 
 describe('parameters over the socket of a service', { timeout: 120_000 }, () => {
-  it(`reach the handler of each of the ${NAMES.length} calls only as its schema lets them through`, async () => {
+  it('reach the handler of each call only as its schema lets them through', async () => {
     const reached: unknown[] = [];
     const record = async (params: unknown): Promise<never> => {
       reached.push(params);
