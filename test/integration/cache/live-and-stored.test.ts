@@ -61,7 +61,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 test('a line passes live exactly where the store would find it', async () => {
   const store = openStoredLog(join(folder, 'log.db'));
-  const outcome = async ({ left: _, ...change }: (typeof NARROWED)[number]) => {
+  const outcome = async (change: (typeof NARROWED)[number]) => {
     const query = { ...ALL, ...change };
     const { minLevel, text, isPattern, storageId, fromMs, toMs } = query;
     const kept = store?.narrowedBy({
