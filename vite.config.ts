@@ -26,6 +26,7 @@ const agentEntries = [
   'storage/process/walk-thread-main.ts',
   'storage/process/digest-thread-main.ts',
   'link/beat-thread-main.ts',
+  'link/hang-guard-main.ts',
   'cluster/pulse/thread/pulse-thread-main.ts',
   'cache/log-view/view-thread-main.ts',
   'cluster/log-shipping/thread/log-thread-main.ts',

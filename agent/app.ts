@@ -10,12 +10,14 @@ import {
 import { type Entities, entitiesFromCopy, fetchEntities } from './cluster/entities.ts';
 import { settleWorkerId } from './cluster/worker-identity.ts';
 import { ClusterNode } from './cluster-node.ts';
+import { EXIT } from './contract/index.ts';
 import { createDatabase } from './db/database.ts';
 import { createIconikApi, type IconikClient } from './iconik/iconik-client.ts';
 import type { NodeHost } from './node-host.ts';
 import { type ChildGuard, createChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError, IsgError } from './runtime/errors.ts';
+import { STOP_LIMIT_MS } from './stop-order.ts';
 
 /** Between two looks at something that is needed before the node can start. */
 const RETRY_MS = 3_000;
@@ -23,11 +25,12 @@ const RETRY_MS = 3_000;
 const FIRST_LOOK_PER_SECOND = 5;
 
 /** Errors that no waiting mends: the entry point ends the process with the fitting code. */
-const FINAL_CODES = new Set(['schema-too-new', 'other-cluster']);
+const FINAL_CODES = new Set(['schema-too-new', 'schema-failed', 'other-cluster']);
 
 /**
  * Runs a node until `stopSignal` fires, and stops it in reverse order of its start. Whatever is away at the start
- * (iconik, database) is waited for and said once. Throws only what no waiting mends (`schema-too-new`, `other-cluster`).
+ * (iconik, database) is waited for and said once. Throws only what no waiting mends (`schema-too-new`,
+ * `schema-failed`, `other-cluster`).
  */
 export async function runNode(host: NodeHost): Promise<void> {
   const guard = await createChildGuard();
@@ -69,7 +72,11 @@ async function runWithGuard(host: NodeHost, guard: ChildGuard): Promise<void> {
     self,
     entities: first.entities,
     machine: machineFacts(),
-    onOutdated: outdated.reject,
+    onOutdated: (error) => {
+      // As after an order to stop: what the tables have become must not keep it from its end.
+      setTimeout(() => process.exit(EXIT.schemaTooNew), STOP_LIMIT_MS).unref();
+      outdated.reject(error);
+    },
   });
   host.observer?.running({ node, api, databaseUri: database.uri, self });
   try {
@@ -173,7 +180,8 @@ async function openDatabase(host: NodeHost, { entities, nodes }: FirstLook): Pro
   const choice = chooseDatabase(entities, nodes);
   if (choice.kind === 'none') throw new IsgError('database-unreachable', choice.reason, { retry: 'transient' });
   const owner = entities.cluster?.id ?? entities.gateway.id;
-  const node = { owner, dataDir: host.config.dataDir, log: host.log };
+  const onMigrating = (words: string) => host.observer?.waiting('database', words);
+  const node = { owner, dataDir: host.config.dataDir, log: host.log, onMigrating };
   if (choice.kind === 'embedded') return openClusterDatabase(choice, node);
   const { place, password } = describeDatabase(choice.uri);
   if (password) host.hide(password);

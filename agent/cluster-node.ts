@@ -40,6 +40,7 @@ import type { ChildGuard } from './runtime/child-guard/child-guard.ts';
 import { systemClock } from './runtime/clock.ts';
 import { coerceError, type IsgError } from './runtime/errors.ts';
 import type { Service } from './runtime/service.ts';
+import { Together } from './runtime/together.ts';
 import { stallWindows } from './stall-windows.ts';
 import type { Bandwidth } from './storage/bandwidth/bandwidth.ts';
 import { createStorageAccess } from './storage/create-storage-access.ts';
@@ -300,15 +301,14 @@ export class ClusterNode implements Service, OperatedNode {
       this.#entities,
       this.#health,
       this.#roles.telemetry,
-      this.#runner,
-      this.#roles.directListener,
-      this.#elector,
+      // Leader work and jobs may need some seconds each to settle, and an orderly stop has one limit for all of it.
+      new Together([this.#runner, this.#roles.directListener, this.#elector]),
     ]) {
       await this.#startOne(service);
     }
   }
 
-  /** Stops in reverse order: leadership is handed over before jobs are given back and the heartbeat ends. */
+  /** Stops in reverse order: the leadership is handed over while jobs are given back, before the heartbeat ends. */
   async stop(): Promise<void> {
     this.#draining = true;
     this.#unfollowConfig();

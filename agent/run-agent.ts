@@ -11,6 +11,7 @@ import { type LoadedConfig, loadConfig, locateFiles, type NodeConfig } from './c
 import { EXIT, serviceSocketPath } from './contract/index.ts';
 import { diagnoseNode, runDoctor } from './doctor/run-doctor.ts';
 import { startBeatThread } from './link/beat-thread.ts';
+import { startHangGuard } from './link/hang-guard.ts';
 import type { ParentLink } from './link/parent-link.ts';
 import { ServiceLink } from './link/service-link.ts';
 import { toLogLine } from './operator/calls/log-calls.ts';
@@ -24,7 +25,7 @@ import { systemClock } from './runtime/clock.ts';
 import { coerceError } from './runtime/errors.ts';
 import { createConsoleSink } from './runtime/log-sinks.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
-import { waitBeforeRestart } from './service/restart-wait.ts';
+import { serviceLogFile, waitBeforeRestart } from './service/restart-wait.ts';
 import { listenForStop, type StopOrder } from './stop-order.ts';
 import { VERSION } from './version.ts';
 
@@ -32,6 +33,7 @@ import { VERSION } from './version.ts';
 
 const EXIT_OF_CODE: Partial<Record<string, number>> = {
   'schema-too-new': EXIT.schemaTooNew,
+  'schema-failed': EXIT.schemaFailed,
   'other-cluster': EXIT.otherCluster,
   'config-invalid': EXIT.configInvalid,
 };
@@ -58,6 +60,7 @@ export async function runAgent(parent: ParentLink | null): Promise<never> {
     startBeatThread(beatSocket, link.counter);
     link.beatRarely();
   }
+  if (link instanceof ServiceLink) startHangGuard({ logFile: serviceLogFile(locateFiles(argv, process.env).dataDir) });
   const stop = listenForStop(link);
   const end = await runConfigured(argv, stop, link);
   if (stop.isParentLost()) process.exit(EXIT.parentLost);

@@ -13,28 +13,52 @@ export interface StopOrder {
   announce(log: Logger): void;
 }
 
-/** How long an orderly stop may take; then the process ends anyway, and leases lapse. A service manager waits longer. */
+/** What is needed of the process that is to stop. */
+export interface StoppedProcess {
+  on: (signal: 'SIGTERM' | 'SIGINT', listener: (name: string) => void) => unknown;
+  exit: (code: number) => void;
+}
+
+/**
+ * How long an orderly stop may take; then the process ends anyway, and leases lapse. Whoever asks for it (a service manager,
+ * the desktop application) waits longer.
+ */
 export const STOP_LIMIT_MS = 20_000;
 /** An agent whose parent is gone must not be found beside the next one. */
 const ORPHAN_LIMIT_MS = 2_000;
 
-/** Listens for the order to stop. A second signal ends the process at once. */
-export function listenForStop(link: ParentLink | null): StopOrder {
+const THIS_PROCESS: StoppedProcess = {
+  on: (name, listener) => process.on(name, listener),
+  exit: (code) => process.exit(code),
+};
+
+/**
+ * Listens for the order to stop. A second signal ends the process at once; the first one after an order of the parent does
+ * not, because it asks for what is under way already.
+ */
+export function listenForStop(
+  link: Pick<ParentLink, 'onStop'> | null,
+  { on, exit }: StoppedProcess = THIS_PROCESS,
+): StopOrder {
   const stop = new AbortController();
   let log: Logger | null = null;
   let isLost = false;
   let isRestart = false;
+  let isSignalled = false;
   const order = (why: string, limit: { ms: number; code: number }) => {
     log?.info(`Stopping (${why})`);
-    setTimeout(() => process.exit(limit.code), limit.ms).unref();
+    setTimeout(() => exit(limit.code), limit.ms).unref();
     stop.abort();
   };
   const onSignal = (name: string) => {
-    if (stop.signal.aborted) process.exit(isLost ? EXIT.parentLost : EXIT.stopped);
+    if (isLost) return exit(EXIT.parentLost);
+    if (isSignalled) return exit(EXIT.stopped);
+    isSignalled = true;
+    if (stop.signal.aborted) return log?.info(`${name} while stopping: the node goes on to stop in order`);
     order(name, { ms: STOP_LIMIT_MS, code: EXIT.stopped });
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  on('SIGTERM', onSignal);
+  on('SIGINT', onSignal);
   link?.onStop((cause) => {
     if (cause === 'restart') {
       isRestart = true;

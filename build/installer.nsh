@@ -9,11 +9,11 @@
 !define ISG_RUN_KEY "Software\Microsoft\Windows\CurrentVersion\Run"
 !define ISG_CONFIG_DIR "$PROGRAMFILES64\Cantemo\Iconik Storage Gateway"
 
-; A line of config.ini from an option of the command line, if it was given.
+; A line of config.ini from an option of the command line, if it was given. Not by GetOptions: there a value ends at the next
+; slash, and that of "https://..." is "https:". StdUtils reads the line as Windows programs do: "/key=a b" and /key="a b" alike.
 !macro isgConfigLine KEY
-  ClearErrors
-  ${GetOptions} $R0 "/${KEY}=" $R1
-  ${IfNot} ${Errors}
+  ${StdUtils.GetParameter} $R1 "${KEY}" ""
+  ${If} $R1 != ""
     FileWrite $R2 "${KEY} = $R1$\r$\n"
   ${EndIf}
 !macroend
@@ -30,10 +30,8 @@
   ; after an update the service goes on
   !insertmacro isgService "Change" " /ENABLE"
   !insertmacro isgService "Run" ""
-  ${GetParameters} $R0
-  ClearErrors
-  ${GetOptions} $R0 "/storage-gateway-id=" $R1
-  ${IfNot} ${Errors}
+  ${StdUtils.GetParameter} $R1 "storage-gateway-id" ""
+  ${If} $R1 != ""
   ${AndIfNot} ${FileExists} "${ISG_CONFIG_DIR}\config.ini"
     CreateDirectory "${ISG_CONFIG_DIR}"
     ClearErrors
@@ -61,6 +59,8 @@
     ClearErrors
     ${GetOptions} $R0 "/remove-data" $R1
     ${IfNot} ${Errors}
+      ; an installation for all users makes $APPDATA the machine's; first that of the person who removes it
+      SetShellVarContext current
       RMDir /r "$APPDATA\ISG Pro"
       SetShellVarContext all
       RMDir /r "$APPDATA\ISG Pro"

@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { configProblems, namedFiles } from './package/check-config.ts';
+import { configProblems, namedFiles, namedScripts } from './package/check-config.ts';
+import { installerProblems } from './package/check-installer.ts';
 import { harness } from './package/installer-harness.ts';
 import { readPackageConfig } from './package/read-config.ts';
 
@@ -44,10 +45,14 @@ const { config, problems } = await readPackageConfig(join(ROOT, 'electron-builde
 if (config !== null) {
   problems.push(...configProblems(config));
   for (const file of namedFiles(config)) if (!existsSync(join(ROOT, file))) problems.push(`${file} does not exist.`);
+  // Windows knows no such right
+  const scripts = process.platform === 'win32' ? [] : namedScripts(config);
+  for (const file of scripts.filter((name) => existsSync(join(ROOT, name))))
+    if ((statSync(join(ROOT, file)).mode & 0o111) !== 0o111) problems.push(`${file} has to be executable.`);
   for (const file of [config.mac.entitlements, config.mac.entitlementsInherit]) problems.push(...plistProblems(file));
   const { done, problems: found } = compileInstallerPart(config.nsis.include);
   say(`${config.nsis.include}: ${done}`);
-  problems.push(...found);
+  problems.push(...found, ...installerProblems(readFileSync(join(ROOT, config.nsis.include), 'utf8')));
 }
 if (existsSync(join(ROOT, 'out/package/linux-unpacked/resources/test-build.json')))
   problems.push('out/package holds a test build.');

@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { parse, stringify } from 'yaml';
+import { writeAfterInstall } from './package/deb-scripts.ts';
+import { type FeedFile, feedFileName, feedProblems, mergeFeeds, readFeed } from './package/feed-files.ts';
 import { fetchFfmpeg } from './package/fetch-ffmpeg.ts';
 import { FFMPEG_BUILDS } from './package/ffmpeg-builds.ts';
 import { folderSize, judgeSizes, SIZE_BUDGETS } from './package/folder-size.ts';
@@ -110,8 +114,24 @@ async function folderSizeOrFile(path: string): Promise<number> {
   return await folderSize(path);
 }
 
+async function readYaml(file: string): Promise<unknown> {
+  if (!existsSync(file)) return null;
+  return parse(await readFile(file, 'utf8'));
+}
+
+/** One after the other: the deb is told by a file among the resources, which must not get into the AppImage. */
 async function buildInstallers(): Promise<string[]> {
   const missing: string[] = [];
+  if (target.platform === 'linux') await writeAfterInstall(ROOT);
+  const feedFile = join(OUT, feedFileName(target));
+  const feeds: FeedFile[] = [];
+  // there may be one of the other kind of Mac
+  const noteFeed = async () => {
+    const feed = readFeed(await readYaml(feedFile));
+    if (feed !== null) feeds.push(feed);
+    await rm(feedFile, { force: true });
+  };
+  await noteFeed();
   for (const kind of INSTALLERS[target.platform]) {
     try {
       await buildTarget(kind, [`--prepackaged=${unpackedApp(OUT, target).folder}`]);
@@ -119,8 +139,24 @@ async function buildInstallers(): Promise<string[]> {
       if (flags.release) throw thrown;
       missing.push(kind);
     }
+    await noteFeed();
+  }
+  const feed = mergeFeeds(feeds, (url) => existsSync(join(OUT, url)));
+  if (feed !== null) {
+    await writeFile(feedFile, stringify(feed));
+    say(`feed: ${feedFileName(target)} and ${feed.files.map(({ url }) => url).join(', ')}`);
   }
   return missing;
+}
+
+/** A release that cannot be updated from would stay for ever where it was installed. */
+async function lookAtFeed(): Promise<void> {
+  const problems = feedProblems(target, {
+    appUpdate: await readYaml(join(unpackedApp(OUT, target).resources, 'app-update.yml')),
+    feed: flags.dir ? null : readFeed(await readYaml(join(OUT, feedFileName(target)))),
+    isRelease: flags.release && !flags.dir,
+  });
+  if (problems.length > 0) throw new Error(problems.join(' '));
 }
 
 /** Where the ffmpeg to be shipped lies; null = take this machine's. */
@@ -140,6 +176,7 @@ await buildTarget('dir', []);
 await lookAtResult();
 await listParts();
 const missing = flags.dir ? [] : await buildInstallers();
+await lookAtFeed();
 await writeFile(join(OUT, 'not-built.txt'), missing.map((kind) => `${kind}\n`).join(''));
 say(`built: ${unpackedApp(OUT, target).folder}`);
 if (missing.length > 0) say(`NOT built, because their tools could not be had (see above): ${missing.join(', ')}`);

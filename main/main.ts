@@ -7,16 +7,18 @@ import { isServiceHere } from './agent-host/service-adapter.ts';
 import { servicePlace } from './agent-host/service-installed.ts';
 import { openTokenVault } from './config-file/token-vault.ts';
 import { findLocations } from './lifecycle/app-locations.ts';
+import { relaunchOptions } from './lifecycle/relaunch.ts';
 import { type RunningApp, startApp } from './lifecycle/start-app.ts';
 import { createMainLog } from './logging/main-log.ts';
+import { settleStart } from './updates/go-back.ts';
 import { noteStart } from './updates/note-start.ts';
-import { memoryFileOf } from './updates/start-updates.ts';
+import { goBackParts, memoryFileOf } from './updates/start-updates.ts';
 import { declareAppScheme } from './windows/app-protocol.ts';
 import { guardAllContents } from './windows/guard-contents.ts';
 
 /** Entry of the desktop application. Everything that must precede Electron's readiness happens here, in this order. */
 
-/** An application that fails sooner than this after its start would fail again: it is not started anew. */
+/** An application that fails sooner than this after its start would fail again: it is not started anew, unless it is on trial. */
 const RELAUNCH_AFTER_MS = 60_000;
 const CRASH_EXIT_CODE = 70;
 
@@ -53,16 +55,23 @@ app.disableHardwareAcceleration();
 app.setAppLogsPath(locations.logFolder);
 app.setAppUserModelId('io.isg-pro.desktop');
 
+/** Whether starts are counted: a new version on trial that fails is started anew at once, until the old one comes back. */
+let isOnTrial = false;
+
 /** The lock lies in the profile: there is one application per data folder. */
 if (app.requestSingleInstanceLock()) begin();
 else app.exit(0);
 
 function begin(): void {
-  const updateStart = noteStart(memoryFileOf(locations.dataDir), app.getVersion(), log);
-  declareAppScheme();
-  guardAllContents(app, log);
   process.on('unhandledRejection', (thrown) => log.error('Something failed that nobody waited for', { error: thrown }));
   process.on('uncaughtException', crash);
+  const memoryFile = memoryFileOf(locations.dataDir);
+  const { start, isCounted } = noteStart(memoryFile, app.getVersion(), log);
+  isOnTrial = isCounted;
+  // before anything of a version that does not work, and without waiting for what of it may not work
+  const settled = settleStart(start, { ...goBackParts(locations.dataDir), memoryFile, log });
+  declareAppScheme();
+  guardAllContents(app, log);
   let running: RunningApp | null = null;
   let isWindowWanted = false;
   const show = () => {
@@ -88,6 +97,8 @@ function begin(): void {
   app
     .whenReady()
     .then(async () => {
+      const updateStart = await settled;
+      if (updateStart === null) return;
       const found = { firstCheck: await firstCheck, isServiceHere: await serviceLook };
       running = startApp({ locations, config, vault, ...found, service, updateStart, isTestBuild, log });
       if (isWindowWanted) running.showWindow();
@@ -98,6 +109,6 @@ function begin(): void {
 /** A mistake in the program: nothing is certain any more, so everything begins anew; the agent ends with its parent. */
 function crash(thrown: unknown): void {
   log.error('Ended by a mistake in the program', { error: thrown });
-  if (process.uptime() * 1_000 > RELAUNCH_AFTER_MS) app.relaunch();
+  if (isOnTrial || process.uptime() * 1_000 > RELAUNCH_AFTER_MS) app.relaunch(relaunchOptions(process));
   app.exit(CRASH_EXIT_CODE);
 }

@@ -45,12 +45,15 @@ export interface ClusterDatabase {
   close(): Promise<void>;
 }
 
-/** Opens the chosen database and brings its schema up to date. Throws `database-…`, `schema-too-new`, `other-cluster`. */
+/**
+ * Opens the chosen database and brings its schema up to date. Throws `database-…`, `schema-too-new`,
+ * `schema-failed`, `other-cluster`.
+ */
 export async function openClusterDatabase(
   choice: Exclude<DatabaseChoice, { kind: 'none' }>,
-  node: { owner: string; dataDir: string; log: Logger },
+  node: { owner: string; dataDir: string; log: Logger; onMigrating?: (words: string) => void },
 ): Promise<ClusterDatabase> {
-  const { owner, dataDir, log } = node;
+  const { owner, dataDir, log, onMigrating } = node;
   const embedded = choice.kind === 'embedded' ? await startEmbeddedDatabase({ dataDir, log }) : null;
   const uri = choice.kind === 'cluster' ? choice.uri : (embedded?.uri ?? '');
   const work = createDatabase({ uri, log, applicationName: 'isg-pro', maxConnections: 10 });
@@ -68,7 +71,7 @@ export async function openClusterDatabase(
     await embedded?.release();
   };
   try {
-    await migrate(work, { version: VERSION, log });
+    await migrate(work, { version: VERSION, log, ...(onMigrating && { onApplying: onMigrating }) });
     await assertOwner(work, owner);
   } catch (thrown) {
     await close();

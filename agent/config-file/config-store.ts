@@ -33,6 +33,9 @@ export interface ConfigWritten {
   conflicts: ConfigConflict[];
 }
 
+/** Problems of changes, one sentence each; `now` are the values of the file that they would change. */
+export type ChangeJudge = (now: ReadonlyMap<string, string>) => string[];
+
 /** config.ini: the only settings file. Its one writer is the desktop application, or the agent where it is a system service. */
 export interface ConfigStore {
   readonly path: string;
@@ -45,9 +48,10 @@ export interface ConfigStore {
   /**
    * Changes keys and keeps every other byte, whoever changed it meanwhile. `seen` are the revisions of the keys as the user
    * saw them: a key that has another one by now is a conflict. Throws `ConfigFileError` when the file cannot be read or written.
-   * Changes run one after the other.
+   * Changes run one after the other. `judge` says what stands against the changes, given the values that they would meet: it
+   * is asked in their turn, so that no change before them, nor a restored copy, comes between the question and the writing.
    */
-  write(changes: ConfigChanges, seen?: Readonly<Record<string, string>>): Promise<ConfigWritten>;
+  write(changes: ConfigChanges, seen?: Readonly<Record<string, string>>, judge?: ChangeJudge): Promise<ConfigWritten>;
   /** When the copy was written that `restore` would use, milliseconds since the epoch; null when there is none. */
   lastGoodMs(): Promise<number | null>;
   /** Puts the last good copy in place of the file, which is kept beside it (`.broken`). Throws `ConfigFileError`. */
@@ -100,8 +104,12 @@ class FileStore implements ConfigStore {
     return valuesOf(textOf(await readConfig(this.path)));
   }
 
-  write(changes: ConfigChanges, seen: Readonly<Record<string, string>> = {}): Promise<ConfigWritten> {
-    return this.#inTurn(() => this.#write(changes, seen));
+  write(
+    changes: ConfigChanges,
+    seen: Readonly<Record<string, string>> = {},
+    judge: ChangeJudge = () => [],
+  ): Promise<ConfigWritten> {
+    return this.#inTurn(() => this.#write(changes, seen, judge));
   }
 
   lastGoodMs(): Promise<number | null> {
@@ -142,7 +150,11 @@ class FileStore implements ConfigStore {
     });
   }
 
-  async #write(changes: ConfigChanges, seen: Readonly<Record<string, string>>): Promise<ConfigWritten> {
+  async #write(
+    changes: ConfigChanges,
+    seen: Readonly<Record<string, string>>,
+    judge: ChangeJudge,
+  ): Promise<ConfigWritten> {
     const refused = problemsOfChanges(changes);
     if (refused.length > 0) return { problems: refused, conflicts: [] };
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
@@ -153,6 +165,8 @@ class FileStore implements ConfigStore {
           `${this.path}: ${before.problem}. Nothing was changed.`,
           'permanent',
         );
+      const objections = judge(valuesOf(textOf(before)));
+      if (objections.length > 0) return { problems: objections, conflicts: [] };
       const conflicts = this.#conflicts(textOf(before), changes, seen);
       if (conflicts.length > 0) return { problems: [], conflicts };
       const text = editConfigText(textOf(before), changes);

@@ -149,7 +149,8 @@ export const AGENT_CALLS = {
   'cluster.drill': { params: none, answer: z.object({ successor: z.string() }) },
   /**
    * Asks for the turn to install a new version: one node of the cluster at a time, the leading one last. `isAsked`: a person
-   * wants it now. `node` is the one that is waited for, or on which the version failed.
+   * wants it now. `node` is the one that is waited for, or on which the version failed. `because` says more than `why` to
+   * those who know it; an unknown one is left out, and the other end of another version reads `why`.
    */
   'update.claim-turn': {
     params: z.object({ version: z.string().max(100), isAsked: z.boolean() }),
@@ -159,6 +160,7 @@ export const AGENT_CALLS = {
         kind: z.literal('not-now'),
         why: z.enum(['leads', 'another-updates', 'failed-elsewhere']),
         node: z.string(),
+        because: z.enum(['skips-release', 'not-available']).optional().catch(undefined),
       }),
     ]),
   },

@@ -14,6 +14,8 @@ export const EXIT = {
   parentLost: 5,
   /** The database belongs to another cluster. */
   otherCluster: 6,
+  /** The database refused a change of its tables that this version needs; nothing of it was applied. Tried again: it may be mended there. */
+  schemaFailed: 65,
   /** A system service that was asked to start anew: whoever supervises it does so. */
   restart: 75,
   /** A mistake in the program; restarting is right. */

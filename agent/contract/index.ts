@@ -17,6 +17,7 @@ export * from './link-lines.ts';
 export * from './locations.ts';
 export * from './log-record.ts';
 export * from './log-view.ts';
+export * from './neighbouring-releases.ts';
 export * from './precedence.ts';
 export * from './role-schema.ts';
 export * from './roles.ts';

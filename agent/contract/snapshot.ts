@@ -61,6 +61,13 @@ export const memberSchema = z.object({
   /** When its present or last run began, database time, milliseconds since the epoch; null until it was read. For display only. */
   startedMs: z.number().nullable().default(null),
   runningJobs: z.number(),
+  /**
+   * Whether `runningJobs` was counted long enough after the node came to its present availability: none that it took before is
+   * missing. Versions that do not tell leave it out.
+   */
+  areJobsCounted: z.boolean().optional(),
+  /** Whether its last run ended with a goodbye, and was not just no more seen. Versions that do not tell leave it out. */
+  hasLeft: z.boolean().optional(),
   health: z.array(checkResultSchema),
 });
 /** A worker of the cluster. */

@@ -41,12 +41,11 @@ function completeLimits(limits: TransactionLimits, patience: Patience) {
   };
 }
 
-/** BEGIN with its limits, in one round trip. Numbers only, so nothing can be injected. */
-function beginText(limits: ReturnType<typeof completeLimits>): string {
-  const sets = Object.entries(limits)
+/** Statements that set limits for one transaction. Numbers only, so nothing can be injected. */
+function limitTexts(limits: ReturnType<typeof completeLimits>): string[] {
+  return Object.entries(limits)
     .filter((entry): entry is [string, number] => entry[1] !== undefined)
     .map(([name, ms]) => `SET LOCAL ${name} = ${Math.max(1, Math.trunc(ms))}`);
-  return ['BEGIN', ...sets].join('; ');
 }
 
 async function ask(client: PoolClient, text: string, values: readonly unknown[], deadlineMs: number, phase: PgPhase) {
@@ -112,7 +111,8 @@ async function inTransaction<T>(
   const sql = new TransactionSql(client, deadlineMs);
   let reason: boolean | Error = true;
   try {
-    await sql.execute(beginText(complete), []);
+    // in one round trip
+    await sql.execute(['BEGIN', ...limitTexts(complete)].join('; '), []);
     const value = await work(sql);
     sql.isOver = true;
     if (sql.broken !== undefined) throw sql.broken;
@@ -137,6 +137,13 @@ async function rollBack(client: PoolClient, deadlineMs: number): Promise<boolean
     // ignored because the server rolls back by itself when the connection goes, and it goes now
     return true;
   }
+}
+
+/** Without BEGIN: PostgreSQL makes one transaction of the statements of a message, and ends it with the message either way. */
+async function runScript(client: PoolClient, text: string, limits: TransactionLimits, patience: Patience) {
+  const complete = completeLimits(limits, patience);
+  const whole = [...limitTexts(complete), text].join(';\n');
+  await ask(client, whole, [], complete.statement_timeout + ANSWER_MARGIN_MS, 'statement');
 }
 
 async function onOwn<T>(pools: HostPools, use: (client: PoolClient) => Promise<T>): Promise<T> {
@@ -173,6 +180,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     query: async (text, values, row) => parseRows((await run(text, values)).rows, row, text),
     execute: async (text, values) => (await run(text, values)).rowCount ?? 0,
     transaction: async (work, limits = {}) => inTransaction(await pools.acquire(), work, limits, patience),
+    script: (text, limits) => onOwn(pools, (client) => runScript(client, text, limits, patience)),
     close: () => pools.close(),
   };
 }

@@ -1,10 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { IsgError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Database, Sql } from '../runtime/sql.ts';
+import { applyMigration } from './apply-migration.ts';
+import { type Migration, readMigrations } from './migration-file.ts';
 
 /** What `migrate` needs to know. */
 export interface MigrateOptions {
@@ -13,22 +13,9 @@ export interface MigrateOptions {
   log: Logger;
   /** Folder of NNNNNN_slug.sql files; default is the one beside this file. */
   folder?: string;
+  /** Told before a migration is applied, which may take minutes; in words for people. */
+  onApplying?: (words: string) => void;
 }
-
-interface Migration {
-  version: number;
-  name: string;
-  minVersion: string;
-  text: string;
-}
-
-/**
- * A migration may rewrite a large table; it must still end some day. While it waits for a table, everybody else waits
- * behind it: it waits for a short time, lets the others pass, and tries again. The time is well below the second after which
- * renewals are given up, so that no leader loses its lease to a node that starts as the next version.
- */
-const MIGRATION_LIMITS = { lockTimeoutMs: 500, statementTimeoutMs: 10 * 60_000, idleTimeoutMs: 60_000 };
-const LOCK_RETRY = { pauseMs: 1_000, forMs: 15 * 60_000 };
 
 const CREATE_LEDGER = `CREATE TABLE IF NOT EXISTS schema_migration (
   version int PRIMARY KEY,
@@ -53,10 +40,6 @@ const placeRow = z.object({
   elsewhere: z.string().nullable(),
 });
 
-/** New tables go where the first ones are, also when another schema has come to stand before it; for this transaction only. */
-const STAY_IN_SCHEMA = `SELECT set_config('search_path', quote_ident(n.nspname), true)
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('schema_migration')`;
-
 const appliedRow = z.object({ version: z.number(), name: z.string(), min_version: z.string() });
 
 /** Compares dotted version numbers; what follows a hyphen is ignored. Negative when a is older than b. */
@@ -68,23 +51,6 @@ export function compareVersions(a: string, b: string): number {
     if (difference !== 0) return difference;
   }
   return 0;
-}
-
-async function readMigrations(folder: string): Promise<Migration[]> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort();
-  return Promise.all(
-    files.map(async (file) => {
-      const [, digits, name] = /^(\d{6})_([a-z0-9-]+)\.sql$/.exec(file) ?? [];
-      if (digits === undefined || name === undefined) {
-        throw new IsgError('unexpected', `The migration file ${file} is not named NNNNNN_slug.sql.`, {
-          retry: 'permanent',
-        });
-      }
-      const text = await readFile(`${folder}/${file}`, 'utf8');
-      const minVersion = /^-- min-version: (\S+)/.exec(text)?.[1] ?? '0.0.0';
-      return { version: Number(digits), name, minVersion, text };
-    }),
-  );
 }
 
 /**
@@ -148,41 +114,11 @@ export async function assertSchemaFits(sql: Sql, ownVersion: string): Promise<vo
   assertNotTooNew(await sql.query(APPLIED, [], appliedRow), ownVersion);
 }
 
-/** Takes the version first: a racing node waits on that row, and when it is there, has nothing left to do. */
-async function apply(database: Database, migration: Migration): Promise<boolean> {
-  return database.transaction(async (sql) => {
-    const taken = await sql.execute(
-      'INSERT INTO schema_migration (version, name, min_version) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING',
-      [migration.version, migration.name, migration.minVersion],
-    );
-    if (taken === 0) return false;
-    await sql.execute(STAY_IN_SCHEMA, []);
-    await sql.execute(migration.text, []);
-    return true;
-  }, MIGRATION_LIMITS);
-}
-
-const LOCK_NOT_AVAILABLE = '55P03';
-
-/** Applies with patience for locks: a racing node may be busy with this very migration for minutes. */
-async function applyPatiently(database: Database, migration: Migration, log: Logger): Promise<boolean> {
-  const startedMs = performance.now();
-  for (;;) {
-    try {
-      return await apply(database, migration);
-    } catch (thrown) {
-      const isLocked = thrown instanceof IsgError && thrown.fields.sqlState === LOCK_NOT_AVAILABLE;
-      if (!isLocked || performance.now() - startedMs >= LOCK_RETRY.forMs) throw thrown;
-      log.info('database schema not changed yet: a table is in use; trying again', { migration: migration.name });
-      await sleep(LOCK_RETRY.pauseMs);
-    }
-  }
-}
-
 /**
  * Brings the schema to the newest shape this program knows; forward only, each migration in a transaction of its own, safe
- * when several nodes do it at once. Throws `schema-too-new` when the schema needs a newer program, `database-refused` when
- * the tables cannot be made or are elsewhere, and the database's other errors. May be called again after any error.
+ * when several nodes do it at once. Throws `schema-too-new` when the schema needs a newer program, `schema-failed` when a
+ * migration cannot be applied for good, `database-refused` when the tables cannot be made or are elsewhere, and the database's
+ * other errors. May be called again after any error.
  */
 export async function migrate(database: Database, options: MigrateOptions): Promise<void> {
   const migrations = await readMigrations(options.folder ?? fileURLToPath(new URL('./migrations', import.meta.url)));
@@ -193,13 +129,16 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
     const known = applied.find((row) => row.version === migration.version);
     if (known !== undefined && known.name !== migration.name) {
       throw new IsgError(
-        'database-refused',
+        'schema-failed',
         `The database knows migration ${migration.version} as "${known.name}", this program as "${migration.name}": it belongs to another program or build.`,
         { retry: 'permanent' },
       );
     }
     if (known !== undefined) continue;
-    if (await applyPatiently(database, migration, options.log))
+    options.onApplying?.(
+      `The tables of the database are brought to this version (${migration.name}). That waits for a moment in which nobody uses them, and may take minutes where they are large.`,
+    );
+    if (await applyMigration(database, migration, options.log))
       options.log.info('database schema changed', { migration: migration.name });
   }
   await sayNewer(database, migrations, options);

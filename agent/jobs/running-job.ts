@@ -62,9 +62,13 @@ function outcomeOfThrown(thrown: unknown): JobOutcome {
     : { kind: 'failed', error: errorRecord(error) };
 }
 
+/** What the database refuses a statement for speaks against the statement, its tables or the login; not against the job. */
+const NOT_THE_JOBS = 'database-refused';
+
 /**
  * How the lease ends for an outcome (pure but for `random`). A stop of the node or of the leadership gives the attempt
- * back; a transient error beyond `maxAttempts` becomes a dead letter.
+ * back; a transient error beyond `maxAttempts` becomes a dead letter. So does a refusal of the database, though it says
+ * of itself that trying again is no use: a newer node may just have changed the tables, and does the job itself.
  */
 export function leaseEndOf(
   outcome: JobOutcome,
@@ -76,17 +80,23 @@ export function leaseEndOf(
   if (job.stopped === 'stopping' || job.stopped === 'leadership-ended') {
     return { state: 'queued', afterMs: 0, error: null, refund: true };
   }
-  if (outcome.kind === 'failed') return { state: 'failed', error: outcome.error };
+  if (outcome.kind === 'failed' && outcome.error.code !== NOT_THE_JOBS)
+    return { state: 'failed', error: outcome.error };
   if (outcome.kind === 'snooze')
     return { state: 'queued', afterMs: outcome.afterMs, error: { why: outcome.why }, refund: true };
   if (job.attempts >= job.maxAttempts) return { state: 'failed', error: outcome.error };
-  const afterMs = outcome.afterMs ?? backoffMs(job.attempts, RETRY_SHAPE, random);
+  const wantedMs = outcome.kind === 'retry' ? outcome.afterMs : undefined;
+  const afterMs = wantedMs ?? backoffMs(job.attempts, RETRY_SHAPE, random);
   return { state: 'queued', afterMs, error: outcome.error, refund: false };
 }
 
+/** SQLSTATEs of class 42: a column, table or function that is not there, or that this user may not use. */
+const isAboutTables = ({ fields: { sqlState } }: IsgError): boolean =>
+  typeof sqlState === 'string' && sqlState.startsWith('42');
+
 /**
  * What takes the place of an end that the database refuses for good. Back to the queue stays that, later and at the cost of
- * the attempt, as long as there are attempts; anything else becomes a failure. Pure.
+ * the attempt, as long as there are attempts, and so does an end that fits the tables no more; anything else becomes a failure. Pure.
  */
 export function refusedEnd(
   end: LeaseEnd,
@@ -94,6 +104,7 @@ export function refusedEnd(
   job: Pick<ClaimedJob, 'attempts' | 'maxAttempts'>,
 ): LeaseEnd {
   const error = errorRecord(refusal);
-  if (end.state !== 'queued' || job.attempts >= job.maxAttempts) return { state: 'failed', error };
+  const goesBack = end.state === 'queued' || isAboutTables(refusal);
+  if (!goesBack || job.attempts >= job.maxAttempts) return { state: 'failed', error };
   return { state: 'queued', afterMs: backoffMs(job.attempts, RETRY_SHAPE, () => 1), error, refund: false };
 }

@@ -79,7 +79,7 @@ export class ServiceLink implements ParentLink {
   }
 
   beatRarely(): void {
-    // No thread beats for a service: whoever supervises it sees to hangs.
+    // Every client hears beats of its own; a hang is seen by the guard's thread (hang-guard.ts).
   }
 
   redactBy(redact: (text: string) => string): void {

@@ -15,10 +15,22 @@ import type { Sql } from '../runtime/sql.ts';
 export interface Figures {
   /** Null before the first answer. */
   cluster: ClusterFigures | null;
+  /** Workers whose running jobs `cluster` counts in full, with the standing for which that holds (`standingKey`). */
+  countedFor?: ReadonlyMap<string, string>;
   storages: ReadonlyMap<string, StorageFigures>;
   /** Last hour, oldest first. */
   throughput: readonly MinuteRow[];
 }
+
+/** A worker as far as it decides whether it takes jobs. */
+export interface Standing {
+  worker_id: string;
+  run_id: string;
+  availability_status: string;
+}
+
+/** The same text for as long as a worker stands the same. */
+export const standingKey = ({ run_id, availability_status }: Standing): string => `${run_id} ${availability_status}`;
 
 /** What the reader of figures needs. */
 export interface FigureReaderOptions {
@@ -32,6 +44,8 @@ export interface FigureReaderOptions {
 
 /** Shortest pauses between two reads of a kind. */
 const PACE_MS = { cluster: 2_000, throughput: 5_000, storages: 5_000 };
+/** A statement that claims jobs gives up after so long: one that was on its way when a worker came to rest has ended. */
+const CLAIM_MS = 2_000;
 /** A read that takes long is made rarer, so that it takes at most a twentieth of one connection's time. */
 const SHARE = 20;
 const HOUR_MINUTES = 60;
@@ -50,6 +64,8 @@ export class FigureReader {
   #loops: Promise<void>[] = [];
   #wholeHourMs = Number.NEGATIVE_INFINITY;
   #hurry: AbortController | null = null;
+  /** How each worker stands, and since when this reader has known it, monotonic. */
+  #standings = new Map<string, { key: string; sinceMs: number }>();
   #trouble = '';
 
   constructor(options: FigureReaderOptions) {
@@ -109,8 +125,25 @@ export class FigureReader {
     }
   }
 
+  /** Tells how the workers stand now: what is counted a moment later holds for it. */
+  observe(members: readonly Standing[]): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const earlier = this.#standings;
+    this.#standings = new Map(
+      members.map((member) => {
+        const known = earlier.get(member.worker_id);
+        const key = standingKey(member);
+        return [member.worker_id, known?.key === key ? known : { key, sinceMs: nowMs }];
+      }),
+    );
+  }
+
   async #readCluster(): Promise<void> {
-    this.#figures = { ...this.#figures, cluster: await clusterFigures(this.#options.database) };
+    const settledMs = this.#options.clock.monotonicMs() - CLAIM_MS;
+    const settled = [...this.#standings].filter(([, { sinceMs }]) => sinceMs <= settledMs);
+    const cluster = await clusterFigures(this.#options.database);
+    const countedFor = new Map(settled.map(([workerId, { key }]) => [workerId, key]));
+    this.#figures = { ...this.#figures, cluster, countedFor };
   }
 
   async #readStorages(): Promise<void> {

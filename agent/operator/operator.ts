@@ -146,6 +146,7 @@ export class Operator implements NodeObserver {
     if (this.#running === null) return idleSnapshot(identity, this.#idle, atMs);
     const { parts, figures } = this.#running;
     const view = parts.node.view();
+    figures.observe(view.members);
     const isLeaderless = leaderRunId(view, parts.self.runId) === null;
     const now = { monotonicMs: systemClock.monotonicMs(), wallMs: atMs };
     return runningSnapshot({

@@ -10,7 +10,8 @@ import type {
   StorageState,
 } from '../contract/index.ts';
 import { roleSchema } from '../contract/index.ts';
-import type { Figures } from './figures.ts';
+import { hasLeft } from '../db/queries/worker.ts';
+import { type Figures, standingKey } from './figures.ts';
 import { subjectOf } from './job-subject.ts';
 import type { NodeView } from './operated-node.ts';
 import { leaderRunId, leadershipOf } from './standing.ts';
@@ -186,7 +187,10 @@ function members({ view, figures, runId }: RunningFacts): ClusterMember[] {
     isSelf: member.run_id === runId,
     lastSeenMs: figures.cluster?.last_seen_ms[member.worker_id] ?? 0,
     startedMs: figures.cluster?.started_ms[member.worker_id] ?? null,
-    runningJobs: figures.cluster?.running_by_worker[member.worker_id] ?? 0,
+    runningJobs:
+      member.run_id === runId ? view.running.length : (figures.cluster?.running_by_worker[member.worker_id] ?? 0),
+    areJobsCounted: member.run_id === runId || figures.countedFor?.get(member.worker_id) === standingKey(member),
+    hasLeft: hasLeft(member),
     health: member.run_id === runId ? [...view.facts.checks] : member.health,
   }));
 }

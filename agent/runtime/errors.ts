@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'database-refused'
   | 'database-conflict'
   | 'schema-too-new'
+  | 'schema-failed'
   | 'other-cluster'
   | 'iconik-unreachable'
   | 'iconik-unauthorized'

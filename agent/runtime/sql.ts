@@ -23,6 +23,12 @@ export interface TransactionLimits {
 export interface Database extends Sql {
   /** Runs `work` in one transaction; commits when it resolves, rolls back when it throws. */
   transaction<T>(work: (sql: Sql) => Promise<T>, limits?: TransactionLimits): Promise<T>;
+  /**
+   * Runs statements without parameters, sent as one message, in one transaction that the server begins and ends by itself: a
+   * caller that stops or vanishes once it is sent holds no lock longer than the statements take. `statementTimeoutMs` holds
+   * for each of them, and is how long the answer to all is waited for; one that does not come is `inDoubt`.
+   */
+  script(text: string, limits: TransactionLimits): Promise<void>;
   /** Ends all connections; later calls throw. */
   close(): Promise<void>;
 }

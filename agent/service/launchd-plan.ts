@@ -1,18 +1,22 @@
 import { posix } from 'node:path';
 import { serviceSocketPath } from '../contract/service-place.ts';
 import {
+  type AsUser,
   configNotes,
+  keptNotes,
   type RunStep,
   type ServiceFacts,
   type ServicePlan,
   type ServiceStep,
   serviceCommand,
+  unixConfigBack,
   unixRights,
 } from './service-plan.ts';
 
 /** Name of the daemon for launchctl; the file bears it, too. */
 const LABEL = 'io.isg-pro.agent';
-const PLIST_FILE = `/Library/LaunchDaemons/${LABEL}.plist`;
+/** Definition of the service for launchd. */
+export const PLIST_FILE = `/Library/LaunchDaemons/${LABEL}.plist`;
 const TARGET = `system/${LABEL}`;
 
 /** What only launchd's plan depends on. */
@@ -74,6 +78,8 @@ const step = (command: string[], purpose: string, more: Partial<RunStep> = {}): 
 
 const isLoaded = { kind: 'onlyIf', command: ['launchctl', 'print', TARGET] } as const;
 
+const asUser: AsUser = (user, command) => ['sudo', '-n', '-u', user, '--', ...command];
+
 /** What `--install-service` does on macOS. Pure. */
 export function launchdInstallPlan(facts: LaunchdFacts): ServicePlan {
   const { user, group, caller } = facts;
@@ -82,7 +88,8 @@ export function launchdInstallPlan(facts: LaunchdFacts): ServicePlan {
     steps: [
       ...accounts(facts),
       step(['launchctl', 'bootout', TARGET], 'stop the service that runs', { when: isLoaded }),
-      ...unixRights(facts, posix.dirname(facts.configPath)),
+      ...(facts.changesOwner ? [{ kind: 'await-database', dataDir: facts.dataDir } as const] : []),
+      ...unixRights(facts, posix.dirname(facts.configPath), asUser),
       { kind: 'folder', path: posix.dirname(runFolder), mode: 0o750 },
       { kind: 'folder', path: runFolder, mode: 0o750 },
       // the socket's folder may lie outside a data folder that was named
@@ -134,25 +141,33 @@ function accounts({ user, group, uid, gid, isOwnUser, isOwnGroup }: LaunchdFacts
 
 /** What `--uninstall-service` does on macOS; without a service it changes nothing and succeeds. Pure. */
 export function launchdUninstallPlan(facts: LaunchdFacts, removeData: boolean): ServicePlan {
-  const { dataDir, configPath, user, group, isOwnUser, isOwnGroup } = facts;
-  const steps: ServiceStep[] = [
-    step(['launchctl', 'bootout', TARGET], 'stop the service', { when: isLoaded }),
-    { kind: 'remove', path: PLIST_FILE },
-  ];
-  if (!removeData) {
-    return {
-      steps,
-      after: [`The service is removed. Kept: the data folder ${dataDir}, ${configPath}, the account ${user}.`],
-    };
-  }
-  steps.push({ kind: 'await-database', dataDir }, { kind: 'remove', path: dataDir });
+  const { dataDir, configPath } = facts;
+  return {
+    steps: [
+      // or a call that fails half-way would leave one that starts with the machine
+      step(['launchctl', 'disable', TARGET], 'keep the service from starting again', { when: isLoaded }),
+      step(['launchctl', 'bootout', TARGET], 'stop the service', { when: isLoaded }),
+      // before the property list: it says which folder, also to the next call if this step fails
+      ...(removeData ? [{ kind: 'remove-data', dataDir } as const] : []),
+      { kind: 'remove', path: PLIST_FILE },
+      ...(removeData ? removedAccounts(facts) : []),
+    ],
+    after: removeData
+      ? [`The service and its data folder ${dataDir} are removed. Kept: ${configPath}.`]
+      : keptNotes(facts),
+  };
+}
+
+function removedAccounts(facts: LaunchdFacts): RunStep[] {
+  const { user, group, isOwnUser, isOwnGroup, configPath } = facts;
   const removeRecord = (key: string): RunStep =>
     step(['dscl', '.', '-delete', key], `remove ${key.slice(1)}`, {
       when: { kind: 'onlyIf', command: ['dscl', '.', '-read', key, 'RecordName'] },
     });
-  if (isOwnUser) steps.push(removeRecord(`/Users/${user}`));
-  if (isOwnGroup) steps.push(removeRecord(`/Groups/${group}`));
-  return { steps, after: [`The service and its data folder ${dataDir} are removed. Kept: ${configPath}.`] };
+  return [
+    ...(isOwnUser ? [...unixConfigBack(facts, posix.dirname(configPath)), removeRecord(`/Users/${user}`)] : []),
+    ...(isOwnGroup ? [removeRecord(`/Groups/${group}`)] : []),
+  ];
 }
 
 /** First and last id that is tried; Apple keeps those below 500 for services, and uses the low ones itself. */

@@ -21,7 +21,9 @@ function stepText(step: ServiceStep, platform: string): string {
     case 'remove':
       return `remove: ${step.path}\n`;
     case 'await-database':
-      return `wait until the embedded database in ${step.dataDir} has stopped\n`;
+      return `wait until no agent and no embedded database runs in ${step.dataDir}\n`;
+    case 'remove-data':
+      return `wait until no agent and no embedded database runs in ${step.dataDir}, and remove it\n`;
     case 'file': {
       const lines = step.text.trimEnd().split(/\r?\n/);
       return `file: ${step.path}${mode(step.mode)}\n${lines.map((line) => `    ${line}`.trimEnd()).join('\n')}\n`;

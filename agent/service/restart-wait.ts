@@ -6,12 +6,23 @@ import { createFileSink } from '../runtime/log-sinks.ts';
 import { createLogger } from '../runtime/logger.ts';
 
 /** Ends that no restart mends: somebody has to change config.ini, the program or the database. */
-const PERMANENT: ReadonlySet<number> = new Set([EXIT.configInvalid, EXIT.schemaTooNew, EXIT.otherCluster]);
+const PERMANENT: ReadonlySet<number> = new Set([
+  EXIT.configInvalid,
+  EXIT.schemaTooNew,
+  EXIT.schemaFailed,
+  EXIT.otherCluster,
+]);
 
 /** Longest wait before the service manager may start the agent again; the desktop application's longest, too. */
 const LONG_WAIT_MS = 60_000;
 /** Between two looks at config.ini. */
 const LOOK_MS = 1_000;
+
+const LOG_FOLDER = 'logs';
+const LOG_NAME = 'service';
+
+/** The file in the data folder that says why a service did not start, or ended itself. */
+export const serviceLogFile = (dataDir: string): string => join(dataDir, LOG_FOLDER, `${LOG_NAME}.log`);
 
 /** What decides how long a service waits before it ends. */
 export interface RestartWait {
@@ -46,7 +57,7 @@ export async function waitBeforeRestart(wait: RestartWait): Promise<void> {
 // The other ends stand in agent.log already; without a configuration there is no such log.
 function noteReason({ code, reason, dataDir, clock = systemClock }: RestartWait): void {
   if (code !== EXIT.configInvalid) return;
-  const sink = createFileSink({ folder: join(dataDir, 'logs'), name: 'service' });
+  const sink = createFileSink({ folder: join(dataDir, LOG_FOLDER), name: LOG_NAME });
   createLogger([sink], () => clock.wallMs()).error(`The configuration is wrong; nothing was started. ${reason}`);
 }
 

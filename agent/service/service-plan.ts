@@ -6,8 +6,13 @@ export type ServiceStep =
   | { kind: 'file'; path: string; text: string; mode: number; encoding: 'utf-8' | 'utf-16' }
   /** Removes a file, or a folder with everything in it; nothing to do where there is none. */
   | { kind: 'remove'; path: string }
-  /** Waits until the embedded database of a data folder has stopped: it outlives the last agent by half a minute. */
+  /**
+   * Waits until no agent works in a data folder and its embedded database has stopped, which outlives the last agent by half
+   * a minute. Fails when an agent stays.
+   */
   | { kind: 'await-database'; dataDir: string }
+  /** Waits likewise, keeps agents out meanwhile, and removes the folder with everything in it. */
+  | { kind: 'remove-data'; dataDir: string }
   | RunStep;
 
 /** A program to run, without a shell. */
@@ -40,9 +45,13 @@ export interface ServiceFacts {
   configPath: string;
   /** Whether config.ini exists. */
   hasConfig: boolean;
+  /** config.ini itself: another path than `configPath` where that is a link of root's. */
+  configFile: string;
   /** Whether the folder of config.ini holds nothing else, so that the service may have the right to write there. */
   isConfigFolderOurs: boolean;
   dataDir: string;
+  /** Whether the data folder may be another account's, whose database may still run there. */
+  changesOwner: boolean;
   /** Account that runs the agent, and the group whose members may attach the tray application. */
   user: string;
   group: string;
@@ -63,34 +72,58 @@ export const serviceCommand = ({ program, configPath, dataDir }: ServiceFacts): 
   dataDir,
 ];
 
-/** Rights on the folders, alike on Linux and macOS: the service owns its data, and reads and writes config.ini. Pure. */
-export function unixRights(facts: ServiceFacts, configFolder: string): ServiceStep[] {
-  const { user, group, dataDir, configPath } = facts;
-  const run = (command: string[], purpose: string): RunStep => ({
-    kind: 'run',
-    command,
-    purpose,
-    remedy: 'See the message above; on a network or read-only file system choose another place (--data-dir, --config).',
-  });
+/** How a platform runs a command as another account, without asking for a password. */
+export type AsUser = (user: string, command: readonly string[]) => string[];
+
+/**
+ * Rights on the folders, alike on Linux and macOS: the service owns its data and config.ini. The group gets nothing of
+ * config.ini: whoever reads it has the token, and whoever writes it names programs that run as the service. Pure.
+ */
+export function unixRights(facts: ServiceFacts, configFolder: string, asUser: AsUser): ServiceStep[] {
+  const { user, group, dataDir } = facts;
   const steps: ServiceStep[] = [
     { kind: 'folder', path: dataDir, mode: 0o750 },
     // -R, because an agent of another account may have worked here before; without -L it follows no links
-    run(['chown', '-R', `${user}:${group}`, dataDir], `give ${user} the data folder ${dataDir}`),
+    rightsStep(['chown', '-R', `${user}:${group}`, dataDir], `give ${user} the data folder ${dataDir}`),
+    rightsStep(asUser(user, ['test', '-w', dataDir]), `reach the data folder ${dataDir} as ${user}`),
   ];
-  if (facts.isConfigFolderOurs) {
-    steps.push(
-      { kind: 'folder', path: configFolder, mode: 0o750 },
-      run(['chgrp', group, configFolder], `let the group ${group} use the folder of config.ini`),
-      run(['chmod', 'g+rwx', configFolder], `let the group ${group} write the folder of config.ini`),
-    );
-  }
-  if (facts.hasConfig) {
-    steps.push(
-      run(['chgrp', group, configPath], `let the group ${group} use config.ini`),
-      run(['chmod', 'g+rw', configPath], `let the group ${group} read and write config.ini`),
-    );
-  }
+  if (facts.isConfigFolderOurs)
+    steps.push({ kind: 'folder', path: configFolder, mode: 0o700 }, ...ownAlone(configFolder, 'u=rwx', user, asUser));
+  if (facts.hasConfig) steps.push(...ownAlone(facts.configFile, 'u=rw', user, asUser));
   return steps;
+}
+
+// The folder is shut before anything in it is touched, no link is followed, and only the account itself, which can reach
+// nothing that is not its own already, sets the mode: so a link laid into the folder never makes root give files away.
+function ownAlone(path: string, mode: string, user: string, asUser: AsUser): RunStep[] {
+  return [
+    rightsStep(['chown', '-h', user, path], `give ${user} ${path}`),
+    rightsStep(asUser(user, ['chmod', `${mode},go=`, path]), `shut everybody else out of ${path}, as ${user}`),
+  ];
+}
+
+const rightsStep = (command: string[], purpose: string): RunStep => ({
+  kind: 'run',
+  command,
+  purpose,
+  remedy:
+    'See the message above. The account has to be able to enter every folder above it; on a network or read-only file system choose another place (--data-dir, --config).',
+});
+
+/** Takes config.ini back before the account goes that owns it: its number may be another account's one day. Pure. */
+export function unixConfigBack(facts: ServiceFacts, configFolder: string): RunStep[] {
+  const paths = [...(facts.isConfigFolderOurs ? [configFolder] : []), ...(facts.hasConfig ? [facts.configFile] : [])];
+  return paths.map((path) => ({
+    ...rightsStep(['chown', '-h', 'root', path], `give ${path} back to root`),
+    when: { kind: 'onlyIf', command: ['test', '-e', path] },
+  }));
+}
+
+/** What has to be said after a service was removed whose data stay. Pure. */
+export function keptNotes({ dataDir, configPath, user }: ServiceFacts): string[] {
+  return [
+    `The service is removed. Kept: the data folder ${dataDir}, ${configPath}, the account ${user}. Both belong to ${user}: an agent of another account needs them given to it.`,
+  ];
 }
 
 /** What has to be said about config.ini after an installation. Pure. */

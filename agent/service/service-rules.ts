@@ -42,6 +42,10 @@ export function wishProblems({ platform, user, group, configPath, dataDir, progr
   }
   if (isWindows && group !== undefined)
     problems.push('--service-group means nothing on Windows: administrators attach the tray application there.');
+  if (!isWindows && user !== undefined && group === undefined)
+    problems.push(
+      `--service-user ${user} needs --service-group, too: members of that group may attach the tray application and administer the node. Name one for those people, not the account's own (often everybody's, such as staff).`,
+    );
   const isAllMighty = user !== undefined && (isWindows ? isWindowsSystem(user) : user === 'root');
   if (isAllMighty)
     problems.push(
@@ -57,15 +61,65 @@ export function wishProblems({ platform, user, group, configPath, dataDir, progr
   return problems;
 }
 
-/** What a data folder of ours holds, sooner or later. */
-const OURS = new Set(['lock.db', 'cache', 'embedded-db', 'logs', 'installation.json', 'run']);
+/** What a data folder holds, sooner or later: of the agent, of the desktop application, and of whole disks. */
+const OURS: readonly string[] = [
+  ['lock.db', 'lock.db-journal', 'cache', 'logs', 'temp', 'embedded-db', 'run'],
+  ['worker-id', 'worker-place', 'highest-term', 'status.json'],
+  ['desktop', 'updates', 'token.sealed', 'config.ini', 'config.ini.bak', 'config.ini.broken'],
+  ['lost+found', '.DS_Store', 'System Volume Information', '$RECYCLE.BIN'],
+].flat();
+/** Beside a file of ours while it is replaced, or after a crash in between. */
+const TEMPORARY = /\.(new|tmp)$/;
+
+/** Names in a folder that no agent and no desktop application of ours has put there. Pure. */
+export function foreignNames(names: readonly string[]): string[] {
+  const isOurs = (name: string) =>
+    OURS.includes(name) || (TEMPORARY.test(name) && OURS.some((own) => name.startsWith(`${own}.`)));
+  return names.filter((name) => !isOurs(name));
+}
 
 /**
- * Whether a folder may be given to the service as a whole, or removed: it is missing (null), empty, or an agent has worked
- * there. So a slip in --data-dir never costs somebody's home folder. Pure.
+ * Why a folder may not be given to the service as a whole, or be removed; null when it may: it is missing (`names` null), or
+ * holds nothing but what is ours. So a slip in --data-dir never costs somebody's home folder, also not one where an agent once
+ * worked. To be removed it must have been worked in, or be named by the service's own definition: `logs` alone is anybody's. Pure.
  */
-export function isDataFolder(names: readonly string[] | null): boolean {
-  return names === null || names.length === 0 || (names.includes('lock.db') && names.some((name) => OURS.has(name)));
+export function dataFolderProblem(
+  names: readonly string[] | null,
+  { dataDir, isRemoval, isNamed }: { dataDir: string; isRemoval: boolean; isNamed: boolean },
+): string | null {
+  if (names === null || names.length === 0) return null;
+  const foreign = foreignNames(names);
+  if (foreign.length === 0 && (!isRemoval || isNamed || names.includes('lock.db'))) return null;
+  const what =
+    foreign.length === 0 ? 'no agent has worked there' : `others, such as ${foreign.slice(0, 3).join(', ')}, too`;
+  return isRemoval
+    ? `${dataDir} does not hold the files of an agent alone (${what}); nothing was changed. Remove the service without --remove-data, and what you do not need of the folder by hand.`
+    : `${dataDir} does not hold the files of an agent alone (${what}); nothing was changed. Name an empty folder or the data folder of an agent with --data-dir: the service would own all of it.`;
+}
+
+/** What config.ini is, links not followed. */
+export interface ConfigEntry {
+  isLink: boolean;
+  isFile: boolean;
+  uid: number;
+  /** Names that the file has. */
+  links: number;
+}
+
+/**
+ * Why the rights of config.ini may not be set; null when they may, or there is none. Root sets them, and would set those of
+ * whatever somebody has linked there: only root's own link is followed. Pure.
+ */
+export function configEntryProblem(path: string, entry: ConfigEntry | null): string | null {
+  if (entry === null) return null;
+  if (entry.isLink)
+    return entry.uid === 0
+      ? null
+      : `${path} is a link that is not root's; nothing was changed. Whoever made it would decide whose file the service gets: look where it leads, and put a file in its place.`;
+  if (!entry.isFile) return `${path} is no file; nothing was changed.`;
+  if (entry.links > 1)
+    return `${path} is a file that has other names, too (hard links); nothing was changed. The service would get all of them: put a copy in its place.`;
+  return null;
 }
 
 /** Whether a folder holds nothing but config.ini, its copies, and temporary files of it; null = no such folder. Pure. */

@@ -1,29 +1,28 @@
 import { posix } from 'node:path';
 import { SERVICE_NAME } from '../contract/service-place.ts';
 import {
+  type AsUser,
   configNotes,
+  keptNotes,
   type RunStep,
   type ServiceFacts,
   type ServicePlan,
   type ServiceStep,
   serviceCommand,
+  unixConfigBack,
   unixRights,
 } from './service-plan.ts';
 import { systemdArgument, systemdPath } from './systemd-words.ts';
 
 /** Name of the unit; also of its account, its group and its folder under /run, where the socket lies. */
 const UNIT = `${SERVICE_NAME}.service`;
-const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
+/** Definition of the service for systemd. */
+export const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
 /** Where systemd keeps the state of services; a data folder right below it is made by systemd. */
 const STATE = '/var/lib';
 
-/** systemd from this version on lengthens the wait between restarts by itself. */
-const HAS_RESTART_STEPS = 254;
-
 /** What only systemd's plan depends on. */
 export interface SystemdFacts extends ServiceFacts {
-  /** 0 = unknown: only what every systemd since 243 knows is written. */
-  systemdVersion: number;
   /** Longest orderly stop of the agent, milliseconds; systemd waits longer before it kills. */
   stopLimitMs: number;
 }
@@ -33,7 +32,6 @@ export function systemdUnit(facts: SystemdFacts): string {
   const { user, group, dataDir, configPath } = facts;
   const isState = posix.dirname(dataDir) === STATE;
   const stopSeconds = Math.ceil(facts.stopLimitMs / 1_000) + 10;
-  const backOff = facts.systemdVersion >= HAS_RESTART_STEPS ? ['RestartSteps=5', 'RestartMaxDelaySec=60'] : [];
   return [
     '# Written by --install-service, which replaces it. Own settings belong into a drop-in:',
     `#   systemctl edit ${UNIT}`,
@@ -57,8 +55,8 @@ export function systemdUnit(facts: SystemdFacts): string {
     'RuntimeDirectoryMode=0750',
     ...(isState ? [`StateDirectory=${systemdPath(posix.basename(dataDir))}`, 'StateDirectoryMode=0750'] : []),
     'Restart=always',
+    '# No RestartSteps: systemd counts restarts for ever, and one after weeks of good work would wait the longest.',
     'RestartSec=5',
-    ...backOff,
     '# Not mixed: the embedded PostgreSQL outlives the agent for a moment and stops in order; everything else ends with the agent.',
     'KillMode=process',
     `TimeoutStopSec=${stopSeconds}`,
@@ -99,6 +97,8 @@ const systemctl = (args: string[], purpose: string, more: Partial<RunStep> = {})
   ...more,
 });
 
+const asUser: AsUser = (user, command) => ['runuser', '-u', user, '--', ...command];
+
 /** What `--install-service` does on Linux. Pure. */
 export function systemdInstallPlan(facts: SystemdFacts): ServicePlan {
   const { user, group, caller } = facts;
@@ -109,7 +109,8 @@ export function systemdInstallPlan(facts: SystemdFacts): ServicePlan {
       systemctl(['stop', UNIT], 'stop the service that runs', {
         when: { kind: 'onlyIf', command: ['systemctl', 'is-active', '--quiet', UNIT] },
       }),
-      ...unixRights(facts, posix.dirname(facts.configPath)),
+      ...(facts.changesOwner ? [{ kind: 'await-database', dataDir: facts.dataDir } as const] : []),
+      ...unixRights(facts, posix.dirname(facts.configPath), asUser),
       { kind: 'run', ...readableCheck(facts) },
       { kind: 'file', path: UNIT_FILE, text: systemdUnit(facts), mode: 0o644, encoding: 'utf-8' },
       systemctl(['daemon-reload'], 'make systemd read the unit'),
@@ -154,7 +155,7 @@ function accounts({ user, group, isOwnUser, isOwnGroup, dataDir }: SystemdFacts)
 function readableCheck({ user, program }: SystemdFacts): Omit<RunStep, 'kind'> {
   const [node, entry] = program;
   return {
-    command: ['runuser', '-u', user, '--', node, '--check', entry],
+    command: asUser(user, [node, '--check', entry]),
     purpose: `run the program as ${user}`,
     remedy: `${user} has to be able to read ${entry} and to run ${node}. Install ISG Pro in a place that everybody may read (/opt, the deb package), not in a home folder, and call it again from there.`,
   };
@@ -162,23 +163,29 @@ function readableCheck({ user, program }: SystemdFacts): Omit<RunStep, 'kind'> {
 
 /** What `--uninstall-service` does on Linux; without a service it changes nothing and succeeds. Pure. */
 export function systemdUninstallPlan(facts: SystemdFacts, removeData: boolean): ServicePlan {
-  const { dataDir, user, group, isOwnUser, isOwnGroup, configPath } = facts;
+  const { dataDir, configPath } = facts;
   const hasUnit = { kind: 'onlyIf', command: ['systemctl', 'cat', UNIT] } as const;
-  const steps: ServiceStep[] = [
-    systemctl(['disable', '--now', UNIT], 'stop the service', { when: hasUnit }),
-    { kind: 'remove', path: UNIT_FILE },
-    systemctl(['daemon-reload'], 'make systemd forget the unit', { mayFail: true }),
-    systemctl(['reset-failed', UNIT], 'make systemd forget how the service ended', { mayFail: true }),
-  ];
-  if (!removeData) {
-    return {
-      steps,
-      after: [`The service is removed. Kept: the data folder ${dataDir}, ${configPath}, the account ${user}.`],
-    };
-  }
-  steps.push({ kind: 'await-database', dataDir }, { kind: 'remove', path: dataDir });
+  return {
+    steps: [
+      systemctl(['disable', '--now', UNIT], 'stop the service', { when: hasUnit }),
+      // before the unit: it says which folder, also to the next call if this step fails
+      ...(removeData ? [{ kind: 'remove-data', dataDir } as const] : []),
+      { kind: 'remove', path: UNIT_FILE },
+      systemctl(['daemon-reload'], 'make systemd forget the unit', { mayFail: true }),
+      systemctl(['reset-failed', UNIT], 'make systemd forget how the service ended', { mayFail: true }),
+      ...(removeData ? removedAccounts(facts) : []),
+    ],
+    after: removeData
+      ? [`The service and its data folder ${dataDir} are removed. Kept: ${configPath}.`]
+      : keptNotes(facts),
+  };
+}
+
+function removedAccounts(facts: SystemdFacts): RunStep[] {
+  const { user, group, isOwnUser, isOwnGroup, configPath } = facts;
+  const steps: RunStep[] = [];
   if (isOwnUser)
-    steps.push({
+    steps.push(...unixConfigBack(facts, posix.dirname(configPath)), {
       kind: 'run',
       command: ['userdel', user],
       purpose: `remove the account ${user}`,
@@ -193,5 +200,5 @@ export function systemdUninstallPlan(facts: SystemdFacts, removeData: boolean): 
       remedy: `Remove it by hand: groupdel ${group}`,
       when: { kind: 'onlyIf', command: ['getent', 'group', group] },
     });
-  return { steps, after: [`The service and its data folder ${dataDir} are removed. Kept: ${configPath}.`] };
+  return steps;
 }

@@ -15,3 +15,12 @@ export function systemdPath(path: string): string {
 function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%');
 }
+
+/** The arguments that `systemdArgument` made, side by side; null when there is anything else. Pure. */
+export function readSystemdArguments(line: string): string[] | null {
+  const words = [...line.matchAll(/"((?:[^"\\]|\\.)*)"/gsu)].map(([, inside = '']) => inside);
+  if (words.map((inside) => `"${inside}"`).join(' ') !== line) return null;
+  return words.map((inside) =>
+    inside.replace(/\\(.)|%%|\$\$/gsu, (all, escapedOne?: string) => escapedOne ?? all.charAt(0)),
+  );
+}

@@ -19,6 +19,10 @@ const BUILT_IN: Readonly<Record<string, string>> = {
   'nt authority\\localservice': 'S-1-5-19',
   'nt authority\\local service': 'S-1-5-19',
 };
+const ACCOUNT_NAMES: Readonly<Record<string, string>> = {
+  'S-1-5-20': 'NT AUTHORITY\\NetworkService',
+  'S-1-5-19': 'NT AUTHORITY\\LocalService',
+};
 const ADMINISTRATORS = '*S-1-5-32-544';
 const SYSTEM = '*S-1-5-18';
 
@@ -39,6 +43,10 @@ export interface WindowsFacts extends ServiceFacts {
 }
 
 const builtInId = (user: string): string | undefined => BUILT_IN[user.toLowerCase()];
+/** An account as the task names it. Pure. */
+export const taskUser = (user: string): string => builtInId(user) ?? user;
+/** The account that a task names, in words also where the task has an id. Pure. */
+export const accountOfTask = (named: string): string => ACCOUNT_NAMES[named] ?? named;
 /** As icacls wants it. */
 const trustee = (user: string): string => {
   const id = builtInId(user);
@@ -77,7 +85,7 @@ export function windowsTask(facts: WindowsFacts): string {
     '  </Triggers>',
     '  <Principals>',
     '    <Principal id="Service">',
-    `      <UserId>${xml(id ?? facts.user)}</UserId>`,
+    `      <UserId>${xml(taskUser(facts.user))}</UserId>`,
     ...(id === undefined ? ['      <LogonType>Password</LogonType>'] : []),
     '      <RunLevel>LeastPrivilege</RunLevel>',
     '    </Principal>',
@@ -148,6 +156,7 @@ export function windowsInstallPlan(facts: WindowsFacts): ServicePlan {
   return {
     steps: [
       end,
+      ...(facts.changesOwner ? [{ kind: 'await-database', dataDir: facts.dataDir } as const] : []),
       ...rights(facts),
       { kind: 'file', path: file, text: windowsTask(facts), mode: 0o644, encoding: 'utf-16' },
       step([schtasks, '/Create', '/F', '/TN', TASK, '/XML', file, ...account], 'make the task', {
@@ -170,19 +179,34 @@ function rights(facts: WindowsFacts): ServiceStep[] {
   const { user, dataDir, configPath, hasConfig, isConfigFolderOurs } = facts;
   const icacls = program(facts, 'icacls.exe');
   const who = trustee(user);
+  // The folder of logs, made before, is always there to match.
+  const inside = win32.join(dataDir, '*');
   const everything = [`${who}:(OI)(CI)M`, `${ADMINISTRATORS}:(OI)(CI)F`, `${SYSTEM}:(OI)(CI)F`];
   const steps: ServiceStep[] = [
     { kind: 'folder', path: dataDir, mode: 0o700 },
+    // Anybody may have made the folder before, with rights that /grant:r leaves, and owners may change rights.
+    step([icacls, dataDir, '/setowner', ADMINISTRATORS, '/L'], `take the data folder ${dataDir} over`),
+    step([icacls, dataDir, '/reset', '/L'], `take earlier rights on ${dataDir} away`),
     step([icacls, dataDir, '/inheritance:r', '/grant:r', ...everything], `give ${user} the data folder ${dataDir}`),
+    // Only now, as nobody can put more there: the same for all that is inside. /L: not for what a link in it points at.
+    { kind: 'folder', path: win32.join(dataDir, 'logs'), mode: 0o700 },
+    step([icacls, inside, '/setowner', ADMINISTRATORS, '/T', '/L', '/Q'], `take over what is in ${dataDir}`),
+    step([icacls, inside, '/reset', '/T', '/L', '/Q'], `take earlier rights on what is in ${dataDir} away`),
   ];
+  // config.ini holds the token, and names programs that run as the service
   if (isConfigFolderOurs) {
     const folder = win32.dirname(configPath);
     steps.push(
-      { kind: 'folder', path: folder, mode: 0o755 },
-      step([icacls, folder, '/grant', `${who}:(OI)(CI)M`], `let ${user} write the folder of config.ini`),
+      { kind: 'folder', path: folder, mode: 0o700 },
+      step([icacls, folder, '/inheritance:r', '/grant:r', ...everything], `give ${user} the folder of config.ini`),
     );
+    if (hasConfig) steps.push(step([icacls, configPath, '/reset'], 'let config.ini have the rights of its folder'));
   } else if (hasConfig) {
-    steps.push(step([icacls, configPath, '/grant', `${who}:M`], `let ${user} read and write config.ini`));
+    const alone = [`${who}:M`, `${ADMINISTRATORS}:F`, `${SYSTEM}:F`];
+    steps.push(
+      step([icacls, configPath, '/reset'], 'take from config.ini rights of its own'),
+      step([icacls, configPath, '/inheritance:r', '/grant:r', ...alone], `give ${user} config.ini`),
+    );
   }
   return steps;
 }
@@ -191,15 +215,17 @@ function rights(facts: WindowsFacts): ServiceStep[] {
 export function windowsUninstallPlan(facts: WindowsFacts, removeData: boolean): ServicePlan {
   const { dataDir, configPath, taskFile } = facts;
   const { schtasks, exists, end } = taskSteps(facts);
-  const steps: ServiceStep[] = [
-    // or the next minute would start it between end and removal
-    step([schtasks, '/Change', '/TN', TASK, '/DISABLE'], 'keep the task from starting again', { when: exists }),
-    end,
-    step([schtasks, '/Delete', '/F', '/TN', TASK], 'remove the task', { when: exists }),
-    { kind: 'remove', path: win32.dirname(taskFile) },
-  ];
-  if (!removeData)
-    return { steps, after: [`The service is removed. Kept: the data folder ${dataDir} and ${configPath}.`] };
-  steps.push({ kind: 'await-database', dataDir }, { kind: 'remove', path: dataDir });
-  return { steps, after: [`The service and its data folder ${dataDir} are removed. Kept: ${configPath}.`] };
+  const kept = `The service is removed. Kept: the data folder ${dataDir} and ${configPath}, which only administrators read now; icacls "${configPath}" /grant NAME:M gives it to somebody else.`;
+  return {
+    steps: [
+      // or the next minute would start it between end and removal
+      step([schtasks, '/Change', '/TN', TASK, '/DISABLE'], 'keep the task from starting again', { when: exists }),
+      end,
+      // before the definition: it says which folder, also to the next call if this step fails
+      ...(removeData ? [{ kind: 'remove-data', dataDir } as const] : []),
+      step([schtasks, '/Delete', '/F', '/TN', TASK], 'remove the task', { when: exists }),
+      { kind: 'remove', path: win32.dirname(taskFile) },
+    ],
+    after: removeData ? [`The service and its data folder ${dataDir} are removed. Kept: ${configPath}.`] : [kept],
+  };
 }

@@ -1,3 +1,4 @@
+import { AFTER_INSTALL, FPM_SCRIPTS, OWN_AFTER_INSTALL } from './deb-scripts.ts';
 import type { PackageConfig } from './read-config.ts';
 
 /** Fuses as they have to be in a release: nobody makes the application run another program under its name and rights. */
@@ -19,13 +20,34 @@ const MAC_ARCHS = ['x64', 'arm64'];
 
 /** Files that the configuration names in the repository; each has to exist. Pure. */
 export function namedFiles(config: PackageConfig): string[] {
-  const { win, mac, linux, nsis } = config;
-  return [win.icon, mac.icon, linux.icon, mac.entitlements, mac.entitlementsInherit, nsis.include];
+  const { win, mac, linux, nsis, afterPack } = config;
+  const icons = [win.icon, mac.icon, linux.icon];
+  return [
+    ...icons,
+    mac.entitlements,
+    mac.entitlementsInherit,
+    nsis.include,
+    afterPack,
+    OWN_AFTER_INSTALL,
+    ...namedScripts(config),
+  ];
+}
+
+/** Scripts that installers run by themselves; each has to be executable. Pure. */
+export function namedScripts({ pkg, deb }: PackageConfig): string[] {
+  const ofPkg = ['preinstall', 'postinstall'].map((name) => `build/${pkg.scripts}/${name}`);
+  return [...ofPkg, ...deb.fpm.flatMap((option) => option.split('=').slice(1))];
 }
 
 /** What is wrong with the configuration for any platform, in words; empty when a release may be built from it. Pure. */
 export function configProblems(config: PackageConfig): string[] {
-  return [...fuseProblems(config), ...targetProblems(config), ...contentProblems(config), ...platformProblems(config)];
+  return [
+    ...fuseProblems(config),
+    ...targetProblems(config),
+    ...contentProblems(config),
+    ...platformProblems(config),
+    ...scriptProblems(config),
+  ];
 }
 
 function fuseProblems({ electronFuses }: PackageConfig): string[] {
@@ -63,5 +85,15 @@ function platformProblems({ nsis, mac }: PackageConfig): string[] {
   if (nsis.deleteAppDataOnUninstall)
     problems.push('nsis.deleteAppDataOnUninstall: data is removed only on request (/remove-data).');
   if (!mac.hardenedRuntime) problems.push('mac.hardenedRuntime: without it the application cannot be notarised.');
+  return problems;
+}
+
+// Files replaced under a running service make a mixture of versions; a removed program a service that is started for ever.
+function scriptProblems({ deb }: PackageConfig): string[] {
+  const problems = FPM_SCRIPTS.filter((option) => !deb.fpm.includes(option)).map(
+    (option) => `deb.fpm: ${option} is missing: a running service would not be stopped.`,
+  );
+  if (deb.afterInstall !== AFTER_INSTALL)
+    problems.push(`deb.afterInstall: ${AFTER_INSTALL} starts the service again after an upgrade.`);
   return problems;
 }

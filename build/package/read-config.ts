@@ -16,6 +16,7 @@ const schema = z.looseObject({
   files: z.array(z.string()),
   extraResources: z.array(fileRule),
   electronFuses: z.record(z.string(), z.boolean()),
+  afterPack: z.string(),
   publish: z.looseObject({ provider: z.string(), url: z.url() }),
   win: platform,
   nsis: z.looseObject({ perMachine: z.boolean(), deleteAppDataOnUninstall: z.boolean(), include: z.string() }),
@@ -25,7 +26,9 @@ const schema = z.looseObject({
     entitlementsInherit: z.string(),
     minimumSystemVersion: z.string(),
   }),
+  pkg: z.looseObject({ scripts: z.string() }),
   linux: platform.extend({ executableName: z.string() }),
+  deb: z.looseObject({ afterInstall: z.string(), fpm: z.array(z.string()) }),
 });
 
 /** The packaging configuration, parsed. */

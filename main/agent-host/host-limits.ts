@@ -15,8 +15,11 @@ export const UNRESPONSIVE_MS = 2_250;
 export const LOOP_SILENCE_LIMIT_MS = 15_000;
 /** Silence of every thread: the whole process is frozen, which no load explains. */
 export const THREAD_SILENCE_LIMIT_MS = 5_000;
-/** From the request to stop until SIGTERM: time to release the leadership and to let go of jobs. */
-export const STOP_ASK_MS = 10_000;
+/**
+ * From the request to stop until SIGTERM: time to release the leadership and to let go of jobs. Longer than the agent gives
+ * itself (20 s), because ended earlier it leaves jobs leased, and on Windows the signal ends it at once.
+ */
+export const STOP_ASK_MS = 22_000;
 /** The same for an agent that did not answer before: it will hardly hear the request. */
 export const STOP_ASK_UNRESPONSIVE_MS = 2_000;
 /** From SIGTERM to SIGKILL, and between repeated SIGKILLs. */

@@ -62,6 +62,8 @@ function endWords(end: HostState['lastEnd']): string {
       return 'Another agent holds the storage gateway id or the data folder of this node.';
     case EXIT.parentLost:
       return 'The agent lost its connection to this application.';
+    case EXIT.schemaFailed:
+      return 'The database of the cluster refused a change of its tables that this version needs.';
     case EXIT.crash:
       return 'The agent ended because of a mistake in the program.';
     default:

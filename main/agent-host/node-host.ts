@@ -187,7 +187,13 @@ class Host implements NodeHost {
     this.#number += 1;
     const number = this.#number;
     const isCurrent = () => number === this.#number && !this.#isStopped;
-    this.#connection = connectService(this.#options.service.socketPath, {
+    const { service } = this.#options;
+    if (service.isFreeForAll && !service.isInstalled()) {
+      // As a failure over the socket would be told: after what is under way.
+      setImmediate(() => isCurrent() && this.#onFailed('absent'));
+      return;
+    }
+    this.#connection = connectService(service.socketPath, {
       message: (value) => isCurrent() && this.#onMessage(value),
       failed: (why) => isCurrent() && this.#onFailed(why),
       lost: () => {

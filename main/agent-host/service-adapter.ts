@@ -76,6 +76,7 @@ const LOOK_LIMIT_MS = 1_000;
 
 /** Whether a service is there, or should be: a quick look, before anything is decided. Never rejects. */
 export async function isServiceHere(place: ServicePlace): Promise<boolean> {
+  if (place.isFreeForAll && !place.isInstalled()) return false;
   const failure = await new Promise<Failure | null>((resolve) => {
     const done = (found: Failure | null) => {
       clearTimeout(timer);

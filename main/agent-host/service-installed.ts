@@ -7,6 +7,11 @@ export interface ServicePlace {
   socketPath: string;
   /** Whether one is installed, running or not. */
   isInstalled(): boolean;
+  /**
+   * Whether the place may be anybody's while no service is installed: then nobody who answers there is believed. On Windows a
+   * pipe's name belongs to whoever takes it first; elsewhere the socket's folder is one that only root makes.
+   */
+  isFreeForAll: boolean;
 }
 
 /** Files of the definitions that `--install-service` makes, or that a package may bring. */
@@ -28,11 +33,13 @@ export function servicePlace(facts: {
   isTestBuild: boolean;
 }): ServicePlace {
   const named = !facts.isPackaged || facts.isTestBuild ? facts.env.ISG_PRO_SERVICE_SOCKET || undefined : undefined;
-  if (named !== undefined) return { socketPath: named, isInstalled: () => existsSync(dirname(named)) };
+  if (named !== undefined)
+    return { socketPath: named, isInstalled: () => existsSync(dirname(named)), isFreeForAll: false };
   const { platform } = facts;
   return {
     socketPath: serviceSocketPath(platform),
     isInstalled: () => (DEFINITIONS[platform] ?? []).some(exists),
+    isFreeForAll: platform === 'win32',
   };
 }
 

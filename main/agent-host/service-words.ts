@@ -80,7 +80,8 @@ function told(situation: ServiceSituation, sources: ServiceWordSources): Told {
       if (situation.isSilent)
         return {
           state: 'unresponsive',
-          reason: 'The service does not answer. It may be busy; whoever supervises it replaces it when it hangs.',
+          reason:
+            'The service does not answer. It may be busy; if it hangs, it ends itself after half a minute and is started anew.',
           service: standing('attached', 'The service does not answer.', RESTART),
         };
       return { state: 'running', reason: '', service: standing('attached', 'This node runs as a service.', RESTART) };

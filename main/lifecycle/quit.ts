@@ -1,8 +1,12 @@
 import type { App } from 'electron';
+import { STOP_ASK_MS, STOP_TERM_MS } from '../agent-host/host-limits.ts';
 import type { Log } from '../logging/main-log.ts';
 
-/** How long the agent may take to stop; then the application goes, and the agent ends because its parent is gone. */
-const STOP_LIMIT_MS = 10_000;
+/**
+ * How long the agent may take to stop; then the application goes, and the agent ends because its parent is gone. One that
+ * hangs is ended by force before.
+ */
+const STOP_LIMIT_MS = STOP_ASK_MS + STOP_TERM_MS + 1_000;
 
 /** What quitting has to end. */
 export interface QuitOptions {

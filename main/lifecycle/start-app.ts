@@ -17,7 +17,7 @@ import { watchConfig } from '../config-file/watch-config.ts';
 import { openGuardedIpc } from '../ipc/guarded-ipc.ts';
 import type { Log } from '../logging/main-log.ts';
 import { AppError } from '../support/app-error.ts';
-import type { UpdateStart } from '../updates/start-plan.ts';
+import type { RunStart } from '../updates/start-plan.ts';
 import { startUpdates } from '../updates/start-updates.ts';
 import { setAppMenu } from '../windows/app-menu.ts';
 import { serveApp } from '../windows/app-protocol.ts';
@@ -44,7 +44,7 @@ export interface AppParts {
   /** What the store said of config.ini at the start. */
   firstCheck: ConfigStatus;
   /** How this run begins after an update. */
-  updateStart: UpdateStart;
+  updateStart: RunStart;
   isTestBuild: boolean;
   /** Where a system service may run the node instead, and whether one seems to. */
   service: ServicePlace;

@@ -97,12 +97,17 @@ function agentFindings({ agent }: AppState): Finding[] {
   return [];
 }
 
-function updateFindings({ updateReady, update }: AppState): Finding[] {
+function updateFindings({ updateReady, update, appVersion }: AppState): Finding[] {
   const { last } = update;
   if (update.state === 'rolling-back') {
     const title = `ISG Pro ${update.version} does not work`;
-    const body = 'The version before it is put back.';
+    const body = 'The version before it is put back and started.';
     return [{ key: `update-back-${update.version}`, title, body, screen: 'overview', lastsMs: LASTS_MS.update }];
+  }
+  if (last?.outcome === 'failed' && last.version === appVersion && updateReady === null) {
+    const title = `ISG Pro ${last.version} does not work`;
+    const key = `update-stays-${last.version}`;
+    return [{ key, title, body: last.why, screen: 'overview', lastsMs: LASTS_MS.update }];
   }
   // told at the first start of the version that came back
   if (last?.outcome === 'rolled-back' && updateReady === null) {

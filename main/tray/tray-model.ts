@@ -124,7 +124,13 @@ function updateItems({ update, updateReady, appVersion }: AppState): TrayItem[] 
     return [item('update', `Version ${updateReady} ${doing}…`, open('overview'))];
   }
   const { last } = update;
-  if (last === null || last.outcome === 'updated' || last.version === appVersion) return [];
+  if (last === null || last.outcome === 'updated') return [];
+  const runs = last.version === appVersion;
+  if (last.outcome === 'failed')
+    return runs
+      ? [item('update', `Version ${last.version} does not work: install ${last.from} by hand`, open('overview'))]
+      : [];
+  if (runs) return [];
   return [item('update', `Version ${last.version} was not installed: ${appVersion} runs`, open('overview'))];
 }
 

@@ -6,6 +6,11 @@ export interface Installer {
   download(onPercent: (percent: number) => void): Promise<void>;
   /** Whether the program can be replaced without somebody who confirms it. */
   canInstallAlone(): boolean;
-  /** Replaces the program, starts the new one and ends this one. Throws when it did not come to that. */
-  install(): void;
+  /**
+   * Replaces the program and starts the new one with `args`; when it resolves, this process has only to end. Where the
+   * system's own installer ends it, it never resolves. Throws when it did not come to that, at the latest when `signal` says so.
+   */
+  install(args: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Whether `install` has passed the point from which only the next start can tell what came of it. */
+  isReplacing(): boolean;
 }

@@ -4,8 +4,9 @@ import type { ConfigStore } from '../../agent/config-file/config-store.ts';
 import type { NodeHost } from '../agent-host/node-host.ts';
 import type { AppStateStore } from '../lifecycle/app-state-store.ts';
 import type { Log } from '../logging/main-log.ts';
+import type { GoBackParts } from './go-back.ts';
 import type { Installer } from './installer.ts';
-import type { UpdateStart } from './start-plan.ts';
+import type { RunStart } from './start-plan.ts';
 import { type UpdateChoice, updateChoice } from './update-settings.ts';
 import { createUpdates, type Updates } from './updates.ts';
 
@@ -15,13 +16,24 @@ export interface StartUpdatesParts {
   host: NodeHost;
   store: AppStateStore;
   locations: { dataDir: string };
-  updateStart: UpdateStart;
+  updateStart: RunStart;
   isTestBuild: boolean;
   log: Log;
 }
 
 /** Where it is remembered how the last update went. */
 export const memoryFileOf = (dataDir: string): string => join(dataDir, 'updates', 'update.json');
+
+/** How this application goes back to the version before it. */
+export function goBackParts(dataDir: string): GoBackParts {
+  const { platform, env, execPath, resourcesPath } = process;
+  return {
+    old: { platform, env, execPath, folder: join(dataDir, 'updates'), resourcesPath },
+    args: process.argv.slice(1),
+    lock: { release: () => app.releaseSingleInstanceLock(), take: () => void app.requestSingleInstanceLock() },
+    exit: () => app.exit(0),
+  };
+}
 
 /** Connects updates to Electron and begins them. */
 export function startUpdates(parts: StartUpdatesParts): Updates {
@@ -47,9 +59,7 @@ export function startUpdates(parts: StartUpdatesParts): Updates {
     memoryFile: memoryFileOf(dataDir),
     begin: parts.updateStart,
     version: app.getVersion(),
-    old: { platform: process.platform, env: process.env, folder, resourcesPath: process.resourcesPath },
-    args: process.argv.slice(1),
-    exit: () => app.exit(0),
+    ...goBackParts(dataDir),
     log,
   });
   void updates.follow().catch((thrown: unknown) => log.warn('Updates did not begin', { error: thrown }));
@@ -72,9 +82,7 @@ function lazyInstaller(load: () => Promise<Installer>): Installer {
     check: async (feed) => (await get()).check(feed),
     download: async (onPercent) => (await get()).download(onPercent),
     canInstallAlone: () => loaded?.canInstallAlone() ?? false,
-    install: () => {
-      if (loaded === null) throw new Error('nothing has been fetched');
-      loaded.install();
-    },
+    install: async (args, signal) => (await get()).install(args, signal),
+    isReplacing: () => loaded?.isReplacing() ?? false,
   };
 }

@@ -28,6 +28,8 @@ const memorySchema = z.object({
       turn: z.number().int().nullable(),
       /** Starts of the new version so far. */
       starts: z.number().int().nonnegative(),
+      /** Tries to go back so far; absent before the first. */
+      backs: z.number().int().nonnegative().optional(),
       why: z.string(),
       old: oldProgramSchema.nullable(),
     })
@@ -80,4 +82,16 @@ export function writeMemory(file: string, memory: UpdateMemory): void {
     closeSync(handle);
   }
   renameSync(temporary, file);
+  syncFolder(dirname(file));
+}
+
+/** A rename is on disk when its folder is. Windows has no such call, and needs none. */
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return;
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }

@@ -5,10 +5,13 @@ export interface NodeFacts {
   /** Monotonic, milliseconds. */
   nowMs: number;
   /**
-   * `up`: a running node; `set-up`: an agent that is no node yet; `waiting`: one whose iconik or database is away; `down`:
-   * none that answers.
+   * `up`: a running node; `set-up`: an agent that is no node yet; `waiting`: one whose node has not begun, because iconik or
+   * the database is away; `unclear`: one that may lead and run jobs, unheard; `down`: none runs; `outdated`: none runs, since
+   * the database asks for a newer version.
    */
-  agent: 'up' | 'set-up' | 'waiting' | 'down';
+  agent: 'up' | 'set-up' | 'waiting' | 'unclear' | 'down' | 'outdated';
+  /** Whether the agent ended because the database refused the changes of its tables that this version needs. */
+  isRefused: boolean;
   /** Jobs running on this node. */
   jobs: number;
   isLeading: boolean;
@@ -27,6 +30,8 @@ export interface Wait {
     | 'leads'
     | 'another-updates'
     | 'failed-elsewhere'
+    | 'skips-release'
+    | 'not-available'
     | 'failed-here'
     | 'window'
     | 'postponed'
@@ -47,6 +52,8 @@ export interface Waiting {
   /** The cluster is not asked for the turn before. */
   claimAtMs: number;
   isClaiming: boolean;
+  /** Why there are to be no updates any more; said while it was claiming, whose answer it waits for. Else null. */
+  offWhy: string | null;
   postponedUntilMs: number | null;
   /** It did not start here, or was not installed, an earlier time. */
   hasFailedHere: boolean;
@@ -73,7 +80,8 @@ export interface Draining {
 /** Where an update stands. */
 export type UpdateState =
   | { state: 'off'; why: string }
-  | { state: 'idle'; why: string; nextCheckMs: number }
+  /** `notInstalled`: the version of which `why` tells that it could not be installed. */
+  | { state: 'idle'; why: string; nextCheckMs: number; notInstalled?: string }
   | { state: 'checking' }
   | { state: 'downloading'; version: string; percent: number }
   | { state: 'ready'; version: string; hasFailedHere: boolean }
@@ -84,10 +92,13 @@ export type UpdateState =
       state: 'confirming';
       version: string;
       turn: number | null;
+      /** Whether the version before it was kept. */
+      canGoBack: boolean;
       untilMs: number;
       heldMs: number;
-      /** Since when the agent has been there; null while it is not. */
+      /** Since when the agent has been there, and since when it has waited for iconik or the database; null while it does not. */
       upSinceMs: number | null;
+      waitingSinceMs: number | null;
     }
   | { state: 'rolling-back'; version: string; turn: number | null; why: string };
 
@@ -107,9 +118,12 @@ export type UpdateEvent =
   | { kind: 'claimed'; turn: number }
   | { kind: 'refused'; wait: Wait }
   | { kind: 'cleared' }
+  /** The turn is another's. */
   | { kind: 'turn-lost' }
+  /** Whose it is could not be heard. */
+  | { kind: 'hold-failed' }
   | { kind: 'install-failed'; why: string }
-  | { kind: 'roll-back-failed'; why: string };
+  | { kind: 'roll-back-failed' };
 
 /** What is to be done. */
 export type UpdateCommand =
@@ -118,7 +132,7 @@ export type UpdateCommand =
   | { do: 'claim'; version: string; isAsked: boolean }
   | { do: 'pause' }
   | { do: 'resume' }
-  /** Renews the turn; with `isInstalling` answers `cleared` or `turn-lost`. */
+  /** Renews the turn; with `isInstalling` answers `cleared`, `turn-lost` or `hold-failed`. */
   | { do: 'hold'; turn: number; isInstalling: boolean }
   | { do: 'report'; turn: number | null; outcome: 'given-up' | 'installed' | 'failed'; version: string }
   | { do: 'install'; version: string; turn: number | null }
@@ -155,6 +169,8 @@ export const UPDATE_LIMITS = {
   confirmMs: 10 * MINUTE_MS,
   /** It counts as up when it has stayed up for this long. */
   stableMs: 20_000,
+  /** It counts as up, too, when it has waited for iconik or the database for this long: bringing the tables takes time, and may fail. */
+  waitingMs: 5 * MINUTE_MS,
 } as const;
 
 /** What a step needs besides: how often the feed is looked at, milliseconds. */

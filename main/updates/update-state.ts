@@ -16,6 +16,9 @@ import { waiting, waitingFor } from './waiting-state.ts';
  * `facts` with every event; what is to be done goes out as commands.
  */
 
+/** Without a feed these end at once; what has a turn gives it back first, and what replaces the program goes on. */
+const DROPPED: readonly UpdateState['state'][] = ['off', 'idle', 'checking', 'downloading', 'ready'];
+
 /** The next state and what is to be done. */
 export function nextUpdate(
   state: UpdateState,
@@ -23,7 +26,8 @@ export function nextUpdate(
   facts: NodeFacts,
   settings: UpdateSettings,
 ): UpdateStep {
-  if (event.kind === 'feed-off') return feedOff(state, event.why);
+  const isDropped = event.kind === 'feed-off' && DROPPED.includes(state.state);
+  if (isDropped) return stay({ state: 'off', why: event.why });
   switch (state.state) {
     case 'off':
       return event.kind === 'feed-on' ? stay({ state: 'idle', why: '', nextCheckMs: facts.nowMs }) : stay(state);
@@ -45,7 +49,7 @@ export function nextUpdate(
       return confirming(state, event, facts, settings);
     case 'rolling-back':
       if (event.kind !== 'roll-back-failed') return stay(state);
-      return stay({ state: 'idle', why: event.why, nextCheckMs: facts.nowMs + settings.checkMs });
+      return stay({ state: 'idle', why: '', nextCheckMs: facts.nowMs + settings.checkMs });
   }
 }
 
@@ -55,14 +59,6 @@ function ready(
   nextCheckMs: number,
 ): UpdateStep {
   return stay({ ...waitingFor(version, hasFailedHere, nextCheckMs), isAsked: event.kind === 'install-asked' });
-}
-
-/** Only what nobody depends on yet is dropped. */
-function feedOff(state: UpdateState, why: string): UpdateStep {
-  const isDropped = ['off', 'idle', 'checking', 'downloading', 'ready', 'waiting'].includes(state.state);
-  if (!isDropped) return stay(state);
-  const isWanted = state.state === 'waiting' && state.isClaiming;
-  return isWanted ? stay(state) : stay({ state: 'off', why });
 }
 
 function idle(state: UpdateState & { state: 'idle' }, event: UpdateEvent, { nowMs }: NodeFacts): UpdateStep {
@@ -107,7 +103,7 @@ function installing(
   if (event.kind !== 'install-failed') return stay(state);
   const { version, turn } = state;
   return {
-    state: { state: 'idle', why: event.why, nextCheckMs: nowMs + checkMs },
+    state: { state: 'idle', why: event.why, nextCheckMs: nowMs + checkMs, notInstalled: version },
     commands: [{ do: 'start-agent' }, { do: 'report', turn, outcome: 'given-up', version }],
   };
 }
@@ -115,26 +111,32 @@ function installing(
 function confirming(
   state: UpdateState & { state: 'confirming' },
   event: UpdateEvent,
-  { nowMs, agent }: NodeFacts,
+  facts: NodeFacts,
   { checkMs }: UpdateSettings,
 ): UpdateStep {
   if (event.kind !== 'tick') return stay(state);
+  const { nowMs, agent, isRefused } = facts;
   const { version, turn } = state;
-  const upSinceMs = agent === 'down' ? null : (state.upSinceMs ?? nowMs);
-  if (upSinceMs !== null && nowMs - upSinceMs >= UPDATE_LIMITS.stableMs) {
-    return {
-      state: { state: 'idle', why: '', nextCheckMs: nowMs + checkMs },
-      commands: [
-        { do: 'confirm', version },
-        { do: 'report', turn, outcome: 'installed', version },
-      ],
-    };
+  // the version before it would be outdated all the more
+  const isUp = agent === 'up' || agent === 'set-up' || agent === 'outdated';
+  const upSinceMs = isUp ? (state.upSinceMs ?? nowMs) : null;
+  const waitingSinceMs = agent === 'waiting' ? (state.waitingSinceMs ?? nowMs) : null;
+  const now = { ...state, upSinceMs, waitingSinceMs };
+  const idle: UpdateState = { state: 'idle', why: '', nextCheckMs: nowMs + checkMs };
+  if (isSince(upSinceMs, UPDATE_LIMITS.stableMs, nowMs) || isSince(waitingSinceMs, UPDATE_LIMITS.waitingMs, nowMs)) {
+    const report = { do: 'report', turn, outcome: 'installed', version } as const;
+    return { state: idle, commands: [{ do: 'confirm', version }, report] };
   }
-  if (nowMs > state.untilMs) {
-    const why = `Its agent was not ready within ${UPDATE_LIMITS.confirmMs / MINUTE_MS} minutes.`;
-    return { state: { state: 'rolling-back', version, turn, why }, commands: [{ do: 'roll-back', version, why }] };
+  if (isRefused || nowMs > state.untilMs) {
+    const why = isRefused ? REFUSED : `Its agent was not ready within ${UPDATE_LIMITS.confirmMs / MINUTE_MS} minutes.`;
+    const next: UpdateState = state.canGoBack ? { state: 'rolling-back', version, turn, why } : idle;
+    return { state: next, commands: [{ do: 'roll-back', version, why }] };
   }
-  if (turn === null || agent !== 'up' || nowMs - state.heldMs < UPDATE_LIMITS.holdMs)
-    return stay({ ...state, upSinceMs });
-  return { state: { ...state, upSinceMs, heldMs: nowMs }, commands: [{ do: 'hold', turn, isInstalling: true }] };
+  if (turn === null || agent !== 'up' || nowMs - state.heldMs < UPDATE_LIMITS.holdMs) return stay(now);
+  return { state: { ...now, heldMs: nowMs }, commands: [{ do: 'hold', turn, isInstalling: true }] };
 }
+
+const REFUSED = 'The database refused the changes of its tables that it needs.';
+
+const isSince = (sinceMs: number | null, limitMs: number, nowMs: number) =>
+  sinceMs !== null && nowMs - sinceMs >= limitMs;

@@ -5,10 +5,15 @@ import type { UpdateState, Wait } from './update-model.ts';
 
 /** What the window and the tray are told. */
 export function updateView(state: UpdateState, last: UpdateView['last']): UpdateView {
-  const version = 'version' in state ? state.version : null;
+  const version = versionOf(state);
   const isAsked = 'isAsked' in state && state.isAsked;
   const percent = state.state === 'downloading' ? Math.round(state.percent) : 0;
   return { state: state.state, version, percent, why: whyOf(state), isAsked, last };
+}
+
+function versionOf(state: UpdateState): string | null {
+  if (state.state === 'idle') return state.notInstalled ?? null;
+  return 'version' in state ? state.version : null;
 }
 
 /** The version that is ready to install; null when none is. */
@@ -29,7 +34,9 @@ function whyOf(state: UpdateState): string {
         ? 'This node takes no new jobs, hands over what it leads, and gives running jobs a minute to end.'
         : 'This node takes no new jobs, hands over what it leads, and waits for running jobs to end.';
     case 'confirming':
-      return 'The new version is being tried: its agent must be up within 10 minutes, or the old version comes back.';
+      return state.canGoBack
+        ? 'The new version is being tried: its agent must be up within 10 minutes, or the old version comes back.'
+        : 'The new version is being tried. The old one could not be kept on this computer: if the agent is not up within 10 minutes, install it by hand.';
     case 'checking':
     case 'downloading':
     case 'ready':
@@ -44,6 +51,10 @@ const WAITS: Readonly<Record<Exclude<Wait['for'], 'nothing'>, (node: string) => 
   'another-updates': (node) =>
     `It will be installed when ${node === '' ? 'another node' : node} is done: nodes are updated one at a time.`,
   'failed-elsewhere': (node) => `It is not installed by itself, because it did not start on ${node}.`,
+  'skips-release': (node) =>
+    `It is not installed by itself, because it skips a release that ${node} does not have yet and might stop ${node}. Install the release in between first, or choose to install now; ${node} then has to follow at once.`,
+  'not-available': (node) =>
+    `It will be installed when ${node} works again: that node has this version and is not well, or is paused.`,
   'failed-here': () =>
     'It is not installed by itself, because it did not start on this node or was not installed before.',
   window: () => 'It will be installed in the hours that update-window in config.ini allows.',

@@ -2,10 +2,12 @@ import type { AgentHost } from '../agent-host/agent-host.ts';
 import type { AppStateStore } from '../lifecycle/app-state-store.ts';
 import type { Log } from '../logging/main-log.ts';
 import { reachedCluster } from './cluster-report.ts';
+import { type GoBackParts, goBack, hindranceOf } from './go-back.ts';
+import { runInstall, wordsOf } from './install-run.ts';
 import type { Installer } from './installer.ts';
 import { nodeFacts } from './node-facts.ts';
-import { keepOldProgram, type OldProgramFacts, putBack } from './old-program.ts';
-import { type UpdateStart, withFailed } from './start-plan.ts';
+import { keepOldProgram, type OldProgramFacts } from './old-program.ts';
+import { notBack, type RunStart } from './start-plan.ts';
 import { readMemory, type UpdateMemory, writeMemory } from './update-memory.ts';
 import { UPDATE_LIMITS, type UpdateCommand, type UpdateEvent, type UpdateState } from './update-model.ts';
 import type { UpdateChoice } from './update-settings.ts';
@@ -20,13 +22,16 @@ export interface UpdateParts {
   readChoice(): Promise<UpdateChoice>;
   memoryFile: string;
   /** How this run begins (start-plan.ts). */
-  begin: UpdateStart;
+  begin: RunStart;
   version: string;
   old: OldProgramFacts;
-  /** Arguments with which the old version is started again. */
+  /** Arguments with which the new version, or the old one again, is started. */
   args: readonly string[];
+  lock: GoBackParts['lock'];
   /** Ends this process at once: the old version has been started in its place. */
   exit: () => void;
+  /** Milliseconds; default 5 minutes. */
+  installLimitMs?: number;
   log: Log;
 }
 
@@ -65,6 +70,8 @@ class UpdateRunner implements Updates {
   #timer: NodeJS.Timeout | null = null;
   #delivery: Promise<void> | null = null;
   #isStopped = false;
+  /** The installation under way. */
+  #attempt: AbortController | null = null;
   readonly #unsubscribe: () => void;
 
   constructor(parts: UpdateParts) {
@@ -72,15 +79,19 @@ class UpdateRunner implements Updates {
     this.#memory = readMemory(parts.memoryFile);
     const { begin } = parts;
     if (begin.kind === 'confirming') {
-      const { version, turn } = begin;
+      const { version, turn, canGoBack } = begin;
       const nowMs = performance.now();
       const untilMs = nowMs + UPDATE_LIMITS.confirmMs;
-      this.#state = { state: 'confirming', version, turn, untilMs, heldMs: nowMs, upSinceMs: null };
-    }
-    if (begin.kind === 'rolling-back') {
-      const { version, turn, why } = begin;
-      this.#state = { state: 'rolling-back', version, turn, why };
-      void this.#rollBack(version, why);
+      this.#state = {
+        state: 'confirming',
+        version,
+        turn,
+        canGoBack,
+        untilMs,
+        heldMs: nowMs,
+        upSinceMs: null,
+        waitingSinceMs: null,
+      };
     }
     // an agent that went down and came back between two looks must not be missed
     this.#unsubscribe = parts.store.subscribe(() => {
@@ -110,7 +121,9 @@ class UpdateRunner implements Updates {
   }
 
   stop(): void {
+    if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#giveUp();
     this.#unsubscribe();
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
@@ -177,22 +190,29 @@ class UpdateRunner implements Updates {
       case 'hold':
         return this.#hold(command.turn, command.isInstalling);
       case 'report':
-        this.#remember({ report: { turn: command.turn, outcome: command.outcome, version: command.version } });
+        this.#tryToRemember({ report: { turn: command.turn, outcome: command.outcome, version: command.version } });
         return this.#deliverReport();
       case 'install':
         return this.#install(command.version, command.turn);
-      case 'confirm': {
-        const { pending, failed } = this.#memory;
-        const from = pending?.from ?? '';
-        const last = { outcome: 'updated' as const, version: command.version, from, why: '', atMs: Date.now() };
-        this.#remember({ pending: null, last, failed: failed.filter((version) => version !== command.version) });
-        return;
-      }
+      case 'confirm':
+        return this.#confirm(command.version);
       case 'roll-back':
         return this.#rollBack(command.version, command.why);
       case 'start-agent':
         host.start();
     }
+  }
+
+  /** In one write: a kill between two would leave the cluster waiting for this node. */
+  #confirm(version: string): void {
+    const { pending, failed } = this.#memory;
+    const from = pending?.from ?? '';
+    this.#tryToRemember({
+      pending: null,
+      last: { outcome: 'updated', version, from, why: '', atMs: Date.now() },
+      failed: failed.filter((other) => other !== version),
+      report: { turn: pending?.turn ?? null, outcome: 'installed', version },
+    });
   }
 
   async #check(): Promise<void> {
@@ -226,7 +246,7 @@ class UpdateRunner implements Updates {
       await this.#deliverReport();
       const answer = await this.#parts.host.call('update.claim-turn', { version, isAsked }, { limitMs: CALL_LIMIT_MS });
       if (answer.kind === 'yours') this.#dispatch({ kind: 'claimed', turn: answer.turn });
-      else this.#dispatch({ kind: 'refused', wait: { for: answer.why, node: answer.node } });
+      else this.#dispatch({ kind: 'refused', wait: { for: answer.because ?? answer.why, node: answer.node } });
     } catch (thrown) {
       this.#parts.log.info('The cluster could not be asked for the turn to update', { error: thrown });
       this.#dispatch({ kind: 'refused', wait: { for: 'agent-down', node: '' } });
@@ -235,54 +255,77 @@ class UpdateRunner implements Updates {
 
   async #hold(turn: number, isInstalling: boolean): Promise<void> {
     try {
+      if (isInstalling && this.#state.state === 'draining') await this.#keepEarly();
+      if (this.#isStopped) return;
       const params = { turn, isInstalling };
       const { isHeld } = await this.#parts.host.call('update.hold-turn', params, { limitMs: CALL_LIMIT_MS });
       if (!isHeld) this.#dispatch({ kind: 'turn-lost' });
       else if (isInstalling) this.#dispatch({ kind: 'cleared' });
     } catch (thrown) {
       this.#parts.log.info('The turn to update could not be renewed', { error: thrown });
-      if (isInstalling) this.#dispatch({ kind: 'turn-lost' });
+      if (isInstalling) this.#dispatch({ kind: 'hold-failed' });
     }
+  }
+
+  /** What takes long comes before the cluster is told that the program is being replaced. What fails here is told when it is needed. */
+  async #keepEarly(): Promise<void> {
+    const { old, version, log } = this.#parts;
+    await keepOldProgram(old, version).catch((thrown: unknown) =>
+      log.warn('The running version could not be kept', { error: thrown }),
+    );
   }
 
   async #install(version: string, turn: number | null): Promise<void> {
-    const { host, installer, old, version: from, log } = this.#parts;
-    try {
-      const kept = await keepOldProgram(old, from);
-      if (kept === null) log.warn('The running version cannot be kept here: there is no way back but by hand');
-      const pending = { phase: 'installing' as const, from, to: version, turn, starts: 0, why: '', old: kept };
-      this.#remember({ pending });
-      await host.stop();
-      installer.install();
-    } catch (thrown) {
-      log.error('The new version could not be installed', { error: thrown });
-      this.#remember({ pending: null });
-      this.#dispatch({ kind: 'install-failed', why: `Version ${version} could not be installed: ${wordsOf(thrown)}` });
-    }
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const memory = {
+      read: () => this.#memory,
+      remember: (change: Partial<UpdateMemory>) => this.#remember(change),
+      tryToRemember: (change: Partial<UpdateMemory>) => this.#tryToRemember(change),
+    };
+    const why = await runInstall(this.#parts, memory, { version, turn, attempt });
+    this.#attempt = null;
+    if (why !== null) this.#dispatch({ kind: 'install-failed', why });
+  }
+
+  /** Quitting in the middle: nothing is installed any more, and nobody waits for this node. */
+  #giveUp(): void {
+    const state = this.#state;
+    if (state.state !== 'draining' && state.state !== 'installing') return;
+    if (this.#parts.installer.isReplacing()) return;
+    this.#attempt?.abort(new Error('the application quits'));
+    const { turn, version } = state;
+    const report = turn === null ? this.#memory.report : { turn, outcome: 'given-up' as const, version };
+    this.#tryToRemember({ pending: null, report });
+    void this.#deliverReport();
   }
 
   async #rollBack(version: string, why: string): Promise<void> {
-    const { host, old, args, exit, log } = this.#parts;
+    const { host, log } = this.#parts;
     const { pending } = this.#memory;
-    log.error(`Version ${version} does not work and the old one is put back`, { why });
+    log.error(`Version ${version} does not work and the old one is to be put back`, { why });
+    if (pending === null) return this.#dispatch({ kind: 'roll-back-failed' });
+    const back = { ...pending, phase: 'rolling-back' as const, why };
     try {
-      if (!pending?.old) throw new Error('the old version could not be kept on this computer');
-      this.#remember({ pending: { ...pending, phase: 'rolling-back', why } });
-      await host.stop();
-      await putBack(old, pending.old, args);
-      exit();
+      if (back.old !== null) {
+        this.#remember({ pending: back });
+        await host.stop();
+      }
+      await goBack(this.#parts, back.old);
     } catch (thrown) {
-      const from = pending?.from ?? '';
-      const words = `${why} Version ${from} was not put back: ${wordsOf(thrown)} Install it by hand.`;
       log.error('The old version was not put back', { error: thrown });
-      this.#remember({
-        pending: null,
-        failed: withFailed(this.#memory, version),
-        last: { outcome: 'failed', version, from, why: words, atMs: Date.now() },
-        report: { turn: pending?.turn ?? null, outcome: 'failed', version },
-      });
+      this.#tryToRemember(notBack(this.#memory, back, hindranceOf(thrown), Date.now()));
       host.start();
-      this.#dispatch({ kind: 'roll-back-failed', why: words });
+      this.#dispatch({ kind: 'roll-back-failed' });
+    }
+  }
+
+  /** A full disk must not keep the agent down: what cannot be written counts until this process ends. */
+  #tryToRemember(change: Partial<UpdateMemory>): void {
+    try {
+      this.#remember(change);
+    } catch (thrown) {
+      this.#parts.log.error('What is remembered of the update could not be written', { error: thrown });
     }
   }
 
@@ -302,12 +345,6 @@ class UpdateRunner implements Updates {
   async #deliver(): Promise<void> {
     const { report } = this.#memory;
     if (report === null || !(await reachedCluster(this.#parts.host, report, this.#parts.log))) return;
-    if (this.#memory.report === report) this.#remember({ report: null });
+    if (this.#memory.report === report) this.#tryToRemember({ report: null });
   }
-}
-
-/** The first line: electron-updater adds stacks. */
-function wordsOf(thrown: unknown): string {
-  const [line = ''] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');
-  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }

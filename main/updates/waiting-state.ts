@@ -3,6 +3,7 @@ import {
   type NodeFacts,
   stay,
   UPDATE_LIMITS,
+  type UpdateCommand,
   type UpdateEvent,
   type UpdateSettings,
   type UpdateStep,
@@ -24,6 +25,7 @@ export function waitingFor(version: string, hasFailedHere: boolean, nextCheckMs:
     jobsSinceMs: null,
     claimAtMs: 0,
     isClaiming: false,
+    offWhy: null,
     postponedUntilMs: null,
     hasFailedHere,
     nextCheckMs,
@@ -40,9 +42,15 @@ export function waiting(state: Waiting, event: UpdateEvent, facts: NodeFacts, se
       const postponedUntilMs = nowMs + UPDATE_LIMITS.postponeMs;
       return stay({ ...state, isAsked: false, postponedUntilMs, wait: { for: 'postponed', node: '' } });
     }
+    case 'feed-off':
+      // a turn that was asked for is to be given back first
+      return stay(state.isClaiming ? { ...state, offWhy: event.why } : { state: 'off', why: event.why });
+    case 'feed-on':
+      return stay({ ...state, offWhy: null });
     case 'claimed':
-      return drain(state, event.turn, facts);
+      return claimed(state, event.turn, facts);
     case 'refused':
+      if (state.offWhy !== null) return stay({ state: 'off', why: state.offWhy });
       return stay({ ...state, isClaiming: false, wait: event.wait, claimAtMs: nowMs + UPDATE_LIMITS.claimMs });
     case 'found':
       if (event.version === state.version || state.isClaiming) return stay(state);
@@ -66,9 +74,11 @@ function wanting(state: Waiting, facts: NodeFacts, { checkMs }: UpdateSettings):
   if (state.isClaiming) return stay(state);
   if (nowMs >= state.nextCheckMs && !state.isAsked)
     return { state: { ...state, nextCheckMs: nowMs + checkMs }, commands: [{ do: 'check' }] };
-  const jobsSinceMs = facts.jobs > 0 ? (state.jobsSinceMs ?? nowMs) : null;
+  const hindrance = localWait(state, facts);
+  const jobsSinceMs = hindrance === null && facts.jobs > 0 ? (state.jobsSinceMs ?? nowMs) : null;
   const now = { ...state, jobsSinceMs };
-  const wait = state.isAsked ? null : localWait(now, facts);
+  const isPatient = jobsSinceMs !== null && nowMs - jobsSinceMs < UPDATE_LIMITS.patienceMs;
+  const wait = hindrance ?? (isPatient && !state.isAsked ? 'jobs' : null);
   if (wait !== null) return stay({ ...now, wait: { for: wait, node: '' } });
   if (nowMs < state.claimAtMs) return stay(now);
   if (facts.agent !== 'up') return drain(now, null, facts);
@@ -76,14 +86,26 @@ function wanting(state: Waiting, facts: NodeFacts, { checkMs }: UpdateSettings):
   return { state: { ...now, isClaiming: true }, commands: [{ do: 'claim', version, isAsked }] };
 }
 
+/** What on this node stands against it besides jobs; whatever it is, a person who asked passes it when nothing runs. */
 function localWait(state: Waiting, facts: NodeFacts): Wait['for'] | null {
+  if (facts.agent === 'unclear') return 'agent-down';
+  if (state.isAsked) return null;
   if (state.hasFailedHere) return 'failed-here';
   if (state.postponedUntilMs !== null && facts.nowMs < state.postponedUntilMs) return 'postponed';
   if (!facts.canInstallAlone) return 'needs-person';
   if (facts.agent === 'down' || facts.agent === 'waiting') return 'agent-down';
-  if (!facts.isInWindow) return 'window';
-  const isPatient = state.jobsSinceMs !== null && facts.nowMs - state.jobsSinceMs < UPDATE_LIMITS.patienceMs;
-  return isPatient ? 'jobs' : null;
+  return facts.isInWindow ? null : 'window';
+}
+
+/** What was said while the cluster was asked holds: then the turn goes back. */
+function claimed(state: Waiting, turn: number, facts: NodeFacts): UpdateStep {
+  const { version, offWhy } = state;
+  const wait = localWait(state, facts);
+  const commands: UpdateCommand[] = [{ do: 'report', turn, outcome: 'given-up', version }];
+  if (offWhy !== null) return { state: { state: 'off', why: offWhy }, commands };
+  if (wait === null) return drain(state, turn, facts);
+  const claimAtMs = facts.nowMs + UPDATE_LIMITS.claimMs;
+  return { state: { ...state, isClaiming: false, wait: { for: wait, node: '' }, claimAtMs }, commands };
 }
 
 function drain(

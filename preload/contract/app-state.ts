@@ -63,7 +63,7 @@ export const updateStateSchema = z.object({
     'confirming',
     'rolling-back',
   ]),
-  /** The version that is found, loaded, installed or confirmed; null when there is none. */
+  /** The version that is found, loaded, installed or confirmed, or of which `why` tells; null when there is none. */
   version: z.string().nullable(),
   /** Of the download, 0 to 100. */
   percent: z.number(),

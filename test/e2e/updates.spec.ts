@@ -1,26 +1,38 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from '@playwright/test';
+import { MOST_STARTS } from '../../main/updates/start-plan.ts';
 import { readMemory, type UpdateMemory } from '../../main/updates/update-memory.ts';
 import type { AppState } from '../../preload/contract/app-state.ts';
-import { type DesktopCluster, openCluster, openDesktop } from './desktop.ts';
+import { type DesktopCluster, desktopCommand, openCluster, openDesktop } from './desktop.ts';
 import { openScreen } from './screens.ts';
 import { startUpdateFeed, type UpdateFeed } from './update-feed.ts';
 
-// The application from source stands for an AppImage: APPIMAGE names a file that electron-updater really replaces, and the
-// "new version" in it is a script that says that it was started.
+// The application from source stands for an AppImage: APPIMAGE names a file that is really replaced, and the "new version" in
+// it is a script that says by which path and with which arguments it was started.
 
 const OLD_PROGRAM = '#!/bin/sh\necho old >> "$(dirname "$0")/started"\n';
-const NEW_PROGRAM = `#!/bin/sh\necho new >> "$(dirname "$0")/started"\n# ${'x'.repeat(200_000)}\n`;
+const NEW_PROGRAM = `#!/bin/sh\necho "new $0 $*" >> "$(dirname "$0")/started"\n# ${'x'.repeat(200_000)}\n`;
 
 let all: DesktopCluster;
 let feed: UpdateFeed;
 let place = '';
 const before = { ...process.env };
 
-const appImage = () => join(place, 'isg-pro.AppImage');
+const appImage = () => join(place, 'isg-pro-0.1.0-linux-x86_64.AppImage');
 const started = () => (existsSync(join(place, 'started')) ? readFileSync(join(place, 'started'), 'utf8') : '');
 const memoryFile = () => join(all.place.dataDir, 'updates', 'update.json');
 
@@ -33,6 +45,7 @@ test.beforeAll(async () => {
   chmodSync(appImage(), 0o755);
   Object.assign(process.env, {
     APPIMAGE: appImage(),
+    APPDIR: dirname(desktopCommand({ configPath: '', dataDir: '', userDataDir: place }).executablePath),
     XDG_CACHE_HOME: join(place, 'cache'),
     ISG_PRO_TEST_UPDATES: '1',
   });
@@ -49,7 +62,7 @@ test.beforeAll(async () => {
 test.afterAll(async () => {
   await all?.close();
   await feed?.stop();
-  for (const name of ['APPIMAGE', 'XDG_CACHE_HOME', 'ISG_PRO_TEST_UPDATES']) {
+  for (const name of ['APPIMAGE', 'APPDIR', 'XDG_CACHE_HOME', 'ISG_PRO_TEST_UPDATES']) {
     const value = before[name];
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
@@ -80,6 +93,7 @@ test('a feed that is away, leads astray or offers a damaged program is told in w
     ['garbage', '0.2.0', /Looking for a new version failed/],
     ['good', '1.0', /Looking for a new version failed/],
     ['good', '99999999999999999999.0.0', /Looking for a new version failed/],
+    ['good', '0.2.0-beta.1', /no usable version/],
     ['no-digest', '0.2.0', /could not be fetched/],
     ['wrong-digest', '0.2.0', /could not be fetched: sha512 checksum mismatch/],
     ['truncated', '0.2.0', /could not be fetched/],
@@ -116,7 +130,7 @@ test('a new version is fetched, also over a redirect, and waits because this nod
   }
 });
 
-test('asked to install it now, the node hands the lead over, keeps the old program, replaces it and starts the new one', async () => {
+test('asked to install it now, the node hands the lead over, keeps the old program, replaces it in its place and starts the new one with its arguments', async () => {
   test.setTimeout(120_000);
   const { page, app } = all.desktop;
   await page.getByTestId('update').getByRole('button', { name: 'Install now' }).click();
@@ -124,7 +138,10 @@ test('asked to install it now, the node hands the lead over, keeps the old progr
   await page.getByRole('dialog').getByRole('button', { name: 'Install now' }).click();
   await gone;
   expect(readFileSync(appImage(), 'utf8')).toBe(NEW_PROGRAM);
-  await expect.poll(started).toBe('new\n');
+  await expect.poll(started).toMatch(/\n$/);
+  expect(started()).toContain(`new ${appImage()} `);
+  for (const argument of desktopCommand(all.place).args.slice(0, 2)) expect(started()).toContain(` ${argument} `);
+  expect(readdirSync(place).toSorted()).toEqual(['cache', basename(appImage()), 'started'].toSorted());
   const { pending } = readMemory(memoryFile());
   expect(pending).toMatchObject({ phase: 'installing', from: '0.1.0', to: '0.2.0', turn: 1, starts: 0 });
   expect(readFileSync(pending?.old?.file ?? '', 'utf8')).toBe(OLD_PROGRAM);
@@ -175,4 +192,25 @@ test('a new version that was started three times in vain is replaced by the old 
   expect(readFileSync(appImage(), 'utf8')).toBe(OLD_PROGRAM);
   expect(readMemory(memoryFile()).pending).toMatchObject({ phase: 'rolling-back', to: '0.1.0', from: '0.0.9' });
   await desktop?.close().catch(() => undefined);
+});
+
+test('a new version whose main process fails is started anew by itself, until the old one comes back, without anybody’s help', async () => {
+  test.setTimeout(120_000);
+  justUpdated(MOST_STARTS - 1);
+  rmSync(join(place, 'started'), { force: true });
+  const fails = join(place, 'fails.cjs');
+  const mistake = "setTimeout(() => { throw new Error('a mistake of the new version'); }, 300)";
+  writeFileSync(fails, `require('electron').app.once('ready', () => ${mistake});\n`);
+  const { executablePath, args, cwd, env } = desktopCommand(all.place);
+  // of an AppImage the image is started anew, not the program in it
+  writeFileSync(appImage(), `#!/bin/sh\nexec "${executablePath}" "$@"\n`);
+  const child = spawn(executablePath, ['-r', fails, ...args], { cwd, env, stdio: 'ignore' });
+  await once(child, 'exit');
+  await expect.poll(started, { timeout: 90_000 }).toMatch(/^old\n/);
+  expect(readFileSync(appImage(), 'utf8')).toBe(OLD_PROGRAM);
+  expect(readMemory(memoryFile()).pending).toMatchObject({
+    phase: 'rolling-back',
+    to: '0.1.0',
+    starts: MOST_STARTS + 1,
+  });
 });

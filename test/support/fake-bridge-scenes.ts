@@ -9,6 +9,7 @@ import {
   stoppedUpgradeSnapshot,
   upgradedSnapshot,
   upgradeStuckSnapshot,
+  upgradeUnsureSnapshot,
   upgradingSnapshot,
 } from './scenes/upgrade-scenes.ts';
 
@@ -25,6 +26,7 @@ export const SCENES = [
   'upgrading',
   'primary-left',
   'upgrade-stuck',
+  'upgrade-unsure',
   'upgraded',
   'upgrade-stopped',
   'starting',
@@ -91,6 +93,7 @@ const BUILD: Record<Scene, (nowMs: number) => AppState | null> = {
   upgrading: (nowMs) => around(upgradingSnapshot(nowMs), nowMs),
   'primary-left': (nowMs) => around(primaryLeftSnapshot(nowMs), nowMs),
   'upgrade-stuck': (nowMs) => around(upgradeStuckSnapshot(nowMs), nowMs),
+  'upgrade-unsure': (nowMs) => around(upgradeUnsureSnapshot(nowMs), nowMs),
   upgraded: (nowMs) => around(upgradedSnapshot(nowMs), nowMs),
   'upgrade-stopped': (nowMs) => around(stoppedUpgradeSnapshot(nowMs), nowMs),
   offline: (nowMs) =>

@@ -108,7 +108,8 @@ function fieldsJson(fields: Record<string, unknown>): string {
   return short.length <= MOST_CHARACTERS ? short : UNREADABLE;
 }
 
-function calendarMs(atMs: number): number {
+/** The instant, or the nearest one that every store takes: 1970–9999. */
+export function calendarMs(atMs: number): number {
   return Number.isFinite(atMs) ? Math.min(LAST_MS, Math.max(0, Math.trunc(atMs))) : 0;
 }
 

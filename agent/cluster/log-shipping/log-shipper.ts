@@ -1,4 +1,5 @@
 import type { ShippingTarget } from '../../cache/log/log-cache.ts';
+import { calendarMs } from '../../cache/log/log-encoding.ts';
 import type { ShippingStatus } from '../../cache/log/log-messages.ts';
 import type { OutboxFile, StoredRow } from '../../cache/log/outbox-file.ts';
 import { LOG_LEVELS, structureLogRecord } from '../../contract/index.ts';
@@ -9,7 +10,15 @@ import type { Clock } from '../../runtime/clock.ts';
 import { coerceError, type IsgError } from '../../runtime/errors.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import type { Database } from '../../runtime/sql.ts';
-import { FIRST_PACE, nextPace, type ShipPace } from './ship-pace.ts';
+import {
+  FIRST_PACE,
+  lowerLimits,
+  NO_SHIP_LIMITS,
+  nextPace,
+  raiseLimits,
+  type ShipLimits,
+  type ShipPace,
+} from './ship-pace.ts';
 
 /** What shipping needs. */
 export interface LogShipperOptions {
@@ -29,10 +38,9 @@ export interface LogShipperOptions {
 
 /** Between two looks for new records. */
 const LOOK_MS = 1_000;
-const MOST_BYTES = 2_000_000;
 const RETRY = { baseMs: 1_000, capMs: 30_000 };
-/** SQLSTATE classes that say something against a record, not against the connection or the tables. */
-const RECORD_REFUSED = /^(22|54)/;
+/** SQLSTATE classes (and a failed CHECK) that say something against a record, not against the connection or the tables. */
+const RECORD_REFUSED = /^(22|54|23514)/;
 
 const openDatabase = (uri: string): Database =>
   createDatabase({ uri, log: silentLogger, applicationName: 'isg-pro log', maxConnections: 1 });
@@ -43,6 +51,15 @@ interface Held {
   holder: string;
   watermark: number;
 }
+
+const GRAVEST = LOG_LEVELS.length - 1;
+
+/** A record whose level and instant are such as the database takes: a damaged disk may have made others of them. */
+const withinBounds = (row: StoredRow): StoredRow => ({
+  ...row,
+  level: Math.min(GRAVEST, Math.max(0, row.level)),
+  atMs: calendarMs(row.atMs),
+});
 
 function toShipped({ seq, atMs, level, message, fields: json }: StoredRow): ShippedRecord {
   const parsed: unknown = JSON.parse(json);
@@ -63,7 +80,8 @@ function substitute({ seq, atMs, level, message }: ShippedRecord): ShippedRecord
   return { seq, atMs, level, message: text, ...facts, fields: '{"substituted":true}' };
 }
 
-function safely(row: StoredRow): ShippedRecord {
+function safely(stored: StoredRow): ShippedRecord {
+  const row = withinBounds(stored);
   try {
     return toShipped(row);
   } catch {
@@ -84,6 +102,8 @@ export class LogShipper {
   #dueMs: number;
   /** Fewer rows while a record that the database refuses is looked for. */
   #most = Number.POSITIVE_INFINITY;
+  /** Lower after a batch that did not come through. */
+  #limits: ShipLimits = NO_SHIP_LIMITS;
   #failures = 0;
   #told = '';
   #state: ShippingStatus['state'] = 'off';
@@ -142,8 +162,8 @@ export class LogShipper {
       identity.claimFrom === null;
     const held = isHeld && this.#held ? this.#held : await this.#claim();
     if (!held) return LOOK_MS;
-    const limit = Math.min(this.#pace.rows, this.#most);
-    const rows = this.#options.use((file) => file.readAfter(held.watermark, limit, MOST_BYTES)) ?? [];
+    const limit = Math.min(this.#pace.rows, this.#most, this.#limits.rows);
+    const rows = this.#options.use((file) => file.readAfter(held.watermark, limit, this.#limits.bytes)) ?? [];
     this.#state = rows.length === 0 ? 'caught-up' : 'shipping';
     if (rows.length === 0) return LOOK_MS;
     const beganMs = this.#options.clock.monotonicMs();
@@ -161,7 +181,10 @@ export class LogShipper {
       isMoved = await shipRecords(this.#database, held, records);
     } catch (thrown) {
       const [first] = records;
-      if (!isRefused(thrown) || !first) throw thrown;
+      if (!isRefused(thrown) || !first) {
+        this.#limits = lowerLimits(this.#limits, records.length);
+        throw thrown;
+      }
       if (records.length > 1) {
         this.#most = Math.max(1, Math.floor(records.length / 2));
         return;
@@ -171,6 +194,7 @@ export class LogShipper {
     const last = records.at(-1);
     if (isMoved && last) {
       this.#most = Number.POSITIVE_INFINITY;
+      this.#limits = raiseLimits(this.#limits);
       this.#shipped += records.length;
       this.#moveTo(held, last.seq);
     } else await this.#look(held);
@@ -211,8 +235,9 @@ export class LogShipper {
   /** Finds out what has become of an outbox that did not move, or whose move was not answered. */
   async #look(held: Held): Promise<void> {
     const now = await readOutbox(this.#database, held.outboxId);
-    if (now?.holder === held.holder && now.watermark >= held.watermark) this.#moveTo(held, now.watermark);
-    else if (now) this.#leave(held.outboxId, held.watermark);
+    // Both also where a database fell back behind the connection (a standby that was late took over): its watermark is the truth.
+    if (now?.holder === held.holder) this.#moveTo(held, now.watermark);
+    else if (now) this.#leave(held.outboxId, Math.min(now.watermark, held.watermark));
     // The database does not know the outbox any more (it was made anew): it is told of it again.
     else this.#held = null;
   }
@@ -225,7 +250,7 @@ export class LogShipper {
       const fields = { outboxId: file.identity().outboxId, formerOutboxId: outboxId, shippedSeq };
       this.#options.onTold(
         'warn',
-        'The log cache is a copy, or was rolled back: the log of this node goes on under a new outbox. A few records around that time may be in the database twice.',
+        'The log cache is a copy or was rolled back, or the database lost its latest changes: the log of this node goes on under a new outbox. A few records around that time may be in the database twice.',
         fields,
       );
     });

@@ -43,3 +43,29 @@ export function nextPace({ rows, tookMs, sinceDueMs, isBusy }: ShippedBatch): Sh
   const next = Math.max(FEWEST, Math.min(MOST, rows * 2, fitting));
   return { rows: next, pauseMs: tookMs > SLOW_MS ? tookMs : 0 };
 }
+
+/** What a batch may have at most. */
+export interface ShipLimits {
+  rows: number;
+  bytes: number;
+}
+
+export const NO_SHIP_LIMITS: ShipLimits = { rows: MOST, bytes: 2_000_000 };
+
+const FEWEST_BYTES = 62_500;
+/** So slowly that a wall is run into again after a dozen batches, and not with every second one. */
+const RAISE = 17 / 16;
+
+/** The limits after a batch of `rows` did not come through, as over a link on which a large one takes longer than is waited. */
+export function lowerLimits(limits: ShipLimits, rows: number): ShipLimits {
+  const half = Math.floor(Math.min(limits.rows, rows) / 2);
+  return { rows: Math.max(FEWEST, half), bytes: Math.max(FEWEST_BYTES, Math.floor(limits.bytes / 2)) };
+}
+
+/** The limits after a batch that came through. */
+export function raiseLimits({ rows, bytes }: ShipLimits): ShipLimits {
+  return {
+    rows: Math.min(NO_SHIP_LIMITS.rows, Math.ceil(rows * RAISE)),
+    bytes: Math.min(NO_SHIP_LIMITS.bytes, Math.ceil(bytes * RAISE)),
+  };
+}

@@ -8,10 +8,10 @@ import { type ClaimFacts, planClaim, type Refusal } from './turn-plan.ts';
 const MAX_GAP_MS = 60_000;
 
 /** What a claim came to. */
-export type TurnAnswer = { kind: 'yours'; turn: number } | { kind: 'not-now'; why: Refusal; node: string };
+export type TurnAnswer = { kind: 'yours'; turn: number } | ({ kind: 'not-now' } & Refusal);
 
 /** The part of a claim that only the caller knows. */
-export type TurnClaim = Pick<ClaimFacts, 'version' | 'isAsked' | 'isLeading' | 'otherMains'> & { nodeName: string };
+export type TurnClaim = Pick<ClaimFacts, 'version' | 'isAsked' | 'isLeading' | 'others'> & { nodeName: string };
 
 /** This node's dealings with the turn. Throws what the database throws; a call may be repeated. */
 export class UpdateTurns {
@@ -33,7 +33,7 @@ export class UpdateTurns {
     const read = { value: `${row.turn}/${row.renewals}`, startedMs, endedMs: this.#clock.monotonicMs() };
     this.#stood = observeCounter(this.#stood, read, MAX_GAP_MS);
     const plan = planClaim({ ...claim, row, stoodMs: this.#stood.stoodMs, selfWorkerId: this.#workerId });
-    if (plan.kind === 'refuse') return { kind: 'not-now', why: plan.why, node: plan.node };
+    if (plan.kind === 'refuse') return { ...plan, kind: 'not-now' };
     const taker = { workerId: this.#workerId, nodeName: claim.nodeName, version: claim.version };
     const turn = await queries.takeUpdateTurn(this.#sql, taker, row, plan.didNotReturn);
     if (turn !== null) return { kind: 'yours', turn };

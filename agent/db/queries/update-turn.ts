@@ -33,12 +33,19 @@ export interface TurnTaker {
   version: string;
 }
 
+const isPlain = (version: string) => `${version} ~ '^[0-9]{1,9}([.][0-9]{1,9})*(-|$)'`;
+const numbers = (version: string) => `string_to_array(split_part(${version}, '-', 1), '.')::int[]`;
+/** SQL: whether version `a` may be noted over `b`, which may be null: only the newest that failed is remembered. */
+const mayReplace = (a: string, b: string) =>
+  `CASE WHEN ${isPlain(a)} AND ${isPlain(b)} THEN ${numbers(a)} >= ${numbers(b)} ELSE true END`;
+
 // A turn that lapsed while its holder may have been installing leaves its version behind as failed.
+const DID_NOT_RETURN = `$6 AND ${mayReplace('version', 'failed_version')}`;
 const TAKE = `
 UPDATE update_turn SET turn = turn + 1, renewals = renewals + 1, worker_id = $1, node_name = $2, version = $3, is_installing = false,
-  failed_version = CASE WHEN $6 THEN version ELSE failed_version END,
-  failed_worker_id = CASE WHEN $6 THEN worker_id ELSE failed_worker_id END,
-  failed_node_name = CASE WHEN $6 THEN node_name ELSE failed_node_name END
+  failed_version = CASE WHEN ${DID_NOT_RETURN} THEN version ELSE failed_version END,
+  failed_worker_id = CASE WHEN ${DID_NOT_RETURN} THEN worker_id ELSE failed_worker_id END,
+  failed_node_name = CASE WHEN ${DID_NOT_RETURN} THEN node_name ELSE failed_node_name END
 WHERE turn = $4::bigint AND renewals = $5::bigint
 RETURNING turn::text`;
 const takenRow = z.object({ turn: z.coerce.number() });
@@ -81,9 +88,13 @@ export async function endUpdateTurn(sql: Sql, holder: { turn: number; workerId: 
 }
 
 const FAILED = `
-UPDATE update_turn SET failed_version = $1, failed_worker_id = $2, failed_node_name = $3, renewals = renewals + 1`;
+UPDATE update_turn SET failed_version = $1, failed_worker_id = $2, failed_node_name = $3, renewals = renewals + 1
+WHERE ${mayReplace('$1::text', 'failed_version')}`;
 
-/** Notes that a version does not start on a node. A fact, not an order: it needs no turn. */
+/**
+ * Notes that a version does not start on a node, unless a newer one is noted: reports come late, from nodes that were away. A
+ * fact, not an order: it needs no turn.
+ */
 export async function noteFailedVersion(sql: Sql, failed: TurnTaker): Promise<void> {
   await sql.execute(FAILED, [failed.version, failed.workerId, failed.nodeName]);
 }

@@ -147,6 +147,11 @@ export async function leaveCluster(sql: Sql, self: { workerId: string; runId: st
   await sql.execute(LEAVE, [self.workerId, self.runId]);
 }
 
+/** Whether the last run of a worker said goodbye. */
+export function hasLeft(row: { availability_status: string; status_reason: string }): boolean {
+  return row.availability_status === 'unavailable' && row.status_reason === GOODBYE;
+}
+
 const memberRow = z.object({
   worker_id: z.string(),
   run_id: z.string(),

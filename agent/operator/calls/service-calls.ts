@@ -25,10 +25,7 @@ export function serviceCalls({ configPath, restart }: ServiceCallParts): Service
     },
     'service.config-read': () => inWords(() => readConfig(store, known)),
     'service.config-write': ({ changes, seen }) =>
-      inWords(async () => {
-        const problems = serviceChangeProblems(changes, await store.readValues());
-        return problems.length > 0 ? { problems, conflicts: [] } : store.write(changes, seen);
-      }),
+      inWords(() => store.write(changes, seen, (now) => serviceChangeProblems(changes, now))),
     'service.config-restore': () =>
       inWords(async () => {
         await store.restore();

@@ -5,23 +5,16 @@ import { leaderRunId } from '../standing.ts';
 
 type UpdateCalls = Pick<AgentCallHandlers, 'update.claim-turn' | 'update.hold-turn' | 'update.end-turn'>;
 
-/** States in which a worker will not lead whatever happens; a degraded one may be well again in a moment. */
-const WILL_NOT_LEAD: readonly string[] = ['disabled', 'duplicate', 'unavailable'];
-
 /** What the desktop application asks before it replaces the program (cluster/update-turn/README.md). */
 export function updateCalls({ node, self }: RunningNode, turns: UpdateTurns): UpdateCalls {
   return {
     'update.claim-turn': ({ version, isAsked }) => {
       const view = node.view();
-      const otherMains = view.members.filter(
-        ({ worker_id, alive, roles, availability_status }) =>
-          worker_id !== self.workerId &&
-          alive &&
-          roles.includes('MAIN') &&
-          !WILL_NOT_LEAD.includes(availability_status),
-      );
+      const others = view.members
+        .filter(({ worker_id, alive }) => worker_id !== self.workerId && alive)
+        .map((member) => ({ ...member, availability: member.availability_status }));
       const isLeading = leaderRunId(view, self.runId) === self.runId;
-      return turns.claim({ version, isAsked, isLeading, otherMains, nodeName: view.entities.gateway.name });
+      return turns.claim({ version, isAsked, isLeading, others, nodeName: view.entities.gateway.name });
     },
     'update.hold-turn': async ({ turn, isInstalling }) => ({ isHeld: await turns.hold(turn, isInstalling) }),
     'update.end-turn': async ({ turn, outcome, version }) => {

@@ -32,7 +32,7 @@ export function UpdateNotice({ state }: { state: AppState }) {
         action={
           can === 'nothing' ? null : (
             <div className="isg-row">
-              {can === 'install-or-postpone' ? (
+              {can === 'install-or-postpone' || can === 'postpone' ? (
                 <Button variant="default" onClick={() => ask('app.postpone-update')}>
                   Later
                 </Button>
@@ -41,9 +41,8 @@ export function UpdateNotice({ state }: { state: AppState }) {
                 <Button variant="default" onClick={() => ask('app.check-for-update')}>
                   Look again
                 </Button>
-              ) : (
-                <Button onClick={() => setIsAsking(true)}>Install now</Button>
-              )}
+              ) : null}
+              {can === 'install-or-postpone' ? <Button onClick={() => setIsAsking(true)}>Install now</Button> : null}
             </div>
           )
         }

@@ -27,6 +27,11 @@ const EXIT_WORDS: Readonly<Record<number, { cause: string; remedy: string }>> = 
     cause: 'The database belongs to another cluster.',
     remedy: 'Correct the database of the cluster in iconik, or the storage gateway id in the settings.',
   },
+  [EXIT.schemaFailed]: {
+    cause: 'The database of the cluster refused a change of its tables that this version needs.',
+    remedy:
+      'Mend what the database says, which its last words repeat; or go back to the version before on this machine.',
+  },
   [EXIT.crash]: {
     cause: 'It crashed by a mistake in the program.',
     remedy: 'Restart it. If it happens again, read its last words below and the logs.',

@@ -11,7 +11,8 @@ import { checkOutcome } from '../../demo/outcome.ts';
 import { checkHistory, type Rule } from '../../support/history/check.ts';
 import { readHistory } from '../../support/history/events.ts';
 import { CHECK_TIMES } from '../../support/history/simulation.ts';
-import { MediaCluster } from '../../support/media-cluster.ts';
+import { type ClusterNodeProcess, MediaCluster } from '../../support/media-cluster.ts';
+import { type LeaderBegin, leaderBegins } from './leader-begins.ts';
 import { type AgentVersion, THIS_VERSION } from './next-version.ts';
 
 /** Longest wait for one step; a machine that is shared needs many times what it needs alone. */
@@ -40,6 +41,10 @@ const jobsRow = z.object({
 
 /** How long MAIN work rested at a hand-over, milliseconds. */
 export interface HandOver {
+  /** The next term. */
+  term: number;
+  /** When the old leader was told to stop, machine milliseconds. */
+  askedMs: number;
   /** From SIGTERM to the first accepted write of the next term (as the failover bench has it). */
   fromSignalMs: number;
   /** By the database's leader history: from the end of the old term to the first write of the next. */
@@ -153,7 +158,7 @@ export class UpgradedCluster {
       const [found] = await this.media.database.query(text, [oldTerm, first.term], restRow);
       return found?.ms ?? null;
     });
-    return { fromSignalMs: first.atMs - askedMs, inDatabaseMs };
+    return { term: first.term, askedMs, fromSignalMs: first.atMs - askedMs, inDatabaseMs };
   }
 
   /** All nodes, the leader of the moment last; `afterFirst` once the versions are mixed. */
@@ -202,15 +207,22 @@ export class UpgradedCluster {
     });
   }
 
-  /** Waits until a node has ended by itself; its exit code and how many jobs it left leased. */
-  async endOf(name: string): Promise<{ code: number | null; leased: number }> {
-    const { process: child } = this.media.node(name);
-    if (!child) throw new Error(`${name} does not run`);
-    await this.until(`${name} ends`, async () => child.exitCode !== null || child.signalCode !== null);
+  /** Waits until a migration with this name is applied. */
+  async untilApplied(migration: string): Promise<void> {
+    const text = 'SELECT 1 FROM schema_migration WHERE name = $1';
+    await this.until(`${migration} is applied`, async () => (await this.media.database.execute(text, [migration])) > 0);
+  }
+
+  /** Waits until a process has ended by itself; its exit code and how many jobs its node left leased. */
+  async endOf({ name, process: child }: ClusterNodeProcess): Promise<{ code: number | null; leased: number }> {
+    await this.until(
+      `${name} ends`,
+      async () => child === null || child.exitCode !== null || child.signalCode !== null,
+    );
     const text = `SELECT count(*)::int AS jobs FROM job JOIN worker ON worker.worker_id = job.leased_worker
       WHERE worker.name = $1 AND job.state = 'leased'`;
     const [leased] = await this.media.database.query(text, [name], z.object({ jobs: z.number() }));
-    return { code: child.exitCode, leased: leased?.jobs ?? 0 };
+    return { code: child?.exitCode ?? null, leased: leased?.jobs ?? 0 };
   }
 
   /** What stands in the queue; `foreign`: the job of a kind that no version here knows, as "state attempts". */
@@ -251,13 +263,37 @@ export class UpgradedCluster {
   async problems(files: number): Promise<string[]> {
     const kindOf = (path: string) => (path.endsWith('.mov') ? 'video' : 'document');
     const outcome = checkOutcome(await gatherEvidence(this.media, kindOf));
-    const { unsuccessful, checksums } = await this.jobs();
+    const { checksums } = await this.jobs();
+    const unsuccessful = await this.#unsuccessful();
     const found = [...outcome.problems, ...this.media.standIn.state().violations.map((one) => JSON.stringify(one))];
     if (outcome.files !== files) found.push(`${files} files, but iconik has ${outcome.files}`);
     if (outcome.duplicates > 0) found.push(`${outcome.duplicates} things exist twice`);
-    if (unsuccessful > 0) found.push(`${unsuccessful} jobs did not succeed`);
+    found.push(...unsuccessful);
     if (checksums !== files) found.push(`${files} files, but ${checksums} checksum jobs that are done`);
     return found;
+  }
+
+  /** Jobs that did not succeed, in words. */
+  async #unsuccessful(): Promise<string[]> {
+    const text = `SELECT kind, state, attempts, error::text AS error, coalesce(leased_worker::text, '') AS worker FROM job
+      WHERE state IN ('failed', 'cancelled')`;
+    const row = z.object({
+      kind: z.string(),
+      state: z.string(),
+      attempts: z.number(),
+      error: z.string().nullable(),
+      worker: z.string(),
+    });
+    const rows = await this.media.database.query(text, [], row);
+    return rows.map(
+      ({ kind, state, attempts, error, worker }) =>
+        `a ${kind} job ${state} at attempt ${attempts} on ${worker}: ${error}`,
+    );
+  }
+
+  /** When the work of each leadership really went on. */
+  leaderBegins(): LeaderBegin[] {
+    return leaderBegins(readHistory([this.#historyPath]));
   }
 
   /** Writes and results of ended terms and leases that were accepted, and terms that overlap; in words. */

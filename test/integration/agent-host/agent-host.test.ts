@@ -127,15 +127,15 @@ describe.concurrent('a supervised agent', { timeout: 60_000 }, () => {
     expect(bench.host.state().lastWords.every((line) => line.length <= 8_192)).toBe(true);
   });
 
-  it('that ignores stop and SIGTERM is ended by force within 16 s', async () => {
+  it('that ignores stop and SIGTERM is ended by force within 28 s', async () => {
     await using bench = hostBench('ignores-stop');
     bench.host.start();
     await bench.state('running');
     const askedMs = performance.now();
     await bench.host.stop();
     const tookMs = performance.now() - askedMs;
-    expect(tookMs).toBeGreaterThan(14_500);
-    expect(tookMs).toBeLessThan(17_000);
+    expect(tookMs).toBeGreaterThan(26_500);
+    expect(tookMs).toBeLessThan(29_000);
     expect(bench.output).toContain('stderr SIGTERM ignored');
     expect(isAlive(bench.runs[0]?.pid ?? 0)).toBe(false);
   });

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeLine } from '../../../agent/contract/index.ts';
+import { encodeLine, LINK_PROTOCOL } from '../../../agent/contract/index.ts';
 import { ServiceLink } from '../../../agent/link/service-link.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
 import { nodeAdapter } from '../../../main/agent-host/node-adapter.ts';
 import { createNodeHost, type NodeHost } from '../../../main/agent-host/node-host.ts';
+import { isServiceHere } from '../../../main/agent-host/service-adapter.ts';
 import type { AgentState } from '../../../preload/contract/app-state.ts';
 import { isAlive } from './host-bench.ts';
 
@@ -21,6 +22,8 @@ let dir = '';
 let socketPath = '';
 let host: NodeHost;
 let isInstalled = false;
+let isFreeForAll = false;
+const place = { looks: 0 };
 let pids: number[] = [];
 const states: AgentState[] = [];
 const closing: (() => unknown)[] = [];
@@ -30,6 +33,7 @@ beforeEach(() => {
   mkdirSync(join(dir, 'run'), { mode: 0o750 });
   writeFileSync(join(dir, 'config.ini'), 'healthy');
   isInstalled = false;
+  isFreeForAll = false;
   pids = [];
   states.length = 0;
   const spawn = nodeAdapter(process.execPath);
@@ -49,7 +53,16 @@ beforeEach(() => {
     onSnapshot: () => {},
     onLogLines: () => {},
     onOutput: () => {},
-    service: { socketPath, isInstalled: () => isInstalled },
+    service: {
+      socketPath,
+      isInstalled: () => {
+        place.looks += 1;
+        return isInstalled;
+      },
+      get isFreeForAll() {
+        return isFreeForAll;
+      },
+    },
     version: '1.0.0',
   });
   closing.push(() => host.stop());
@@ -98,6 +111,28 @@ describe('the host of a node', { timeout: 150_000 }, () => {
     await expect.poll(standing, OFTEN).toBe('removed');
     host.restart();
     await expect.poll(standing, OFTEN).toBe('own running');
+  });
+
+  it('believes nobody at a place that is free for all while no service is installed, and keeps its own agent', async () => {
+    isFreeForAll = true;
+    let visits = 0;
+    const thief = createServer((socket) => {
+      visits += 1;
+      socket.on('error', () => undefined);
+      socket.write(encodeLine({ type: 'hello', protocol: LINK_PROTOCOL, version: '1.0.0', pid: 1 }));
+    });
+    await new Promise<void>((resolve) => thief.listen(socketPath, resolve));
+    closing.push(() => thief.close());
+    expect(await isServiceHere({ socketPath, isInstalled: () => isInstalled, isFreeForAll })).toBe(false);
+    host.start();
+    await expect.poll(standing, OFTEN).toBe('own running');
+    // the first look after the start, and one more
+    const looks = () => place.looks;
+    const before = looks();
+    await expect.poll(looks, OFTEN).toBeGreaterThan(before + 1);
+    expect([visits, standing(), pids.map(isAlive)]).toEqual([0, 'own running', [true]]);
+    isInstalled = true;
+    await expect.poll(standing, OFTEN).toBe('attached');
   });
 
   it('starts nothing beside a service of another protocol, and says which versions they are', async () => {

@@ -215,6 +215,71 @@ describe('shipping the log', () => {
     }
   });
 
+  it.each([
+    ['that forgot the latest records, its word the same', false],
+    ['that forgot the latest records and the last claim', true],
+  ])(
+    'ships again what a database does not have any more %s, over a connection that lives on',
+    async (_, forgetsClaim) => {
+      put(100);
+      ship();
+      await untilShipped();
+      const { outboxId } = file.identity();
+      await test.database.execute('DELETE FROM node_log WHERE outbox_id = $1 AND seq > 60', [outboxId]);
+      const fallBack = 'UPDATE log_outbox SET watermark = 60, holder = coalesce($2::uuid, holder) WHERE outbox_id = $1';
+      await test.database.execute(fallBack, [outboxId, forgetsClaim ? crypto.randomUUID() : null]);
+      put(1);
+      const all = async () => {
+        const ids = new Set([outboxId, file.identity().outboxId]);
+        const rows = await Promise.all([...ids].map((id) => shipped(id)));
+        return rows.flat().map(({ message }) => message);
+      };
+      await expect.poll(async () => (await all()).at(-1), { timeout: 30_000 }).toBe('record 101');
+      await untilShipped();
+      expect(await all()).toEqual(seqsTo(101).map((seq) => `record ${seq}`));
+      expect(file.identity().outboxId === outboxId).toBe(!forgetsClaim);
+    },
+  );
+
+  it.each([
+    ['a level that there is not', 'SET level = 9'],
+    ['a level that is no small number', 'SET level = 70000'],
+    ['an instant outside of the calendar', 'SET at_ms = 1 << 60'],
+    ['an instant before all', 'SET at_ms = -(1 << 60)'],
+  ])('is not held up by a record that a damaged disk gave %s', async (_, damage) => {
+    put(20);
+    file.database.exec(`UPDATE log_record ${damage} WHERE seq = 7`);
+    const { told } = ship();
+    await untilShipped();
+    const messages = (await shipped(file.identity().outboxId)).map(({ message }) => message);
+    expect(messages).toEqual(seqsTo(20).map((seq) => `record ${seq}`));
+    expect(told).toEqual([]);
+  });
+
+  it('ships in smaller batches where large ones do not come through', async () => {
+    put(6_000);
+    const sizes: number[] = [];
+    const open = (uri: string): Database => {
+      const real = createDatabase({ uri, log: silentLogger, maxConnections: 1 });
+      return {
+        ...real,
+        async query(text, values, schema) {
+          if (!text.includes('INSERT INTO node_log')) return real.query(text, values, schema);
+          const rows = z.array(z.unknown()).parse(values?.[4]).length;
+          sizes.push(rows);
+          if (rows > 1_000) throw new IsgError('database-unreachable', 'no answer in time', { retry: 'transient' });
+          return real.query(text, values, schema);
+        },
+      };
+    };
+    ship({ open });
+    await untilShipped();
+    expect((await shipped(file.identity().outboxId)).map(({ seq }) => seq)).toEqual(seqsTo(6_000));
+    expect(Math.max(...sizes)).toBeGreaterThan(1_000);
+    // it does not run into the same wall again and again
+    expect(sizes.filter((rows) => rows > 1_000).length).toBeLessThanOrEqual(2);
+  });
+
   it('is not held up by a record that the database does not take', async () => {
     put(20);
     batchNo += 1;

@@ -31,7 +31,7 @@ function node(name: string) {
   const clock = { now: 0, monotonicMs: () => clock.now, wallMs: () => 0, sleep: () => Promise.resolve() };
   const turns = new UpdateTurns(pooled, `worker-${name}`, clock);
   const claim = (over: Partial<TurnClaim> = {}) =>
-    turns.claim({ version: '0.2.0', isAsked: false, isLeading: false, otherMains: [], nodeName: name, ...over });
+    turns.claim({ version: '0.2.0', isAsked: false, isLeading: false, others: [], nodeName: name, ...over });
   /** Asks every half minute until the holder has been silent for its time. */
   const outwait = async () => {
     for (let ms = 0; ms <= TURN_TTL_MS; ms += 30_000) {
@@ -94,6 +94,27 @@ describe('the turn to update, through pgBouncer in transaction mode', () => {
     expect(await b.claim()).toMatchObject({ why: 'failed-elsewhere', node: 'a' });
     await a.turns.end(1, 'installed', { version: '0.2.0', nodeName: 'a' });
     expect(await b.claim()).toEqual({ kind: 'yours', turn: 3 });
+  });
+
+  it('is refused for the newest version that failed, also after a late word of an older one', async () => {
+    const [a, b, c] = [node('a'), node('b'), node('c')];
+    const failedOn = async (who: ReturnType<typeof node>, version: string, nodeName: string) => {
+      await who.turns.end(null, 'failed', { version, nodeName });
+      const { failed_version, failed_node_name } = await readUpdateTurn(pooled);
+      return `${failed_version} on ${failed_node_name}`;
+    };
+    expect(await failedOn(a, '0.9.0', 'a')).toBe('0.9.0 on a');
+    expect(await failedOn(b, '0.10.0', 'b')).toBe('0.10.0 on b');
+    expect(await failedOn(c, '0.9.1', 'c')).toBe('0.10.0 on b');
+    expect(await failedOn(c, '0.10.0', 'c')).toBe('0.10.0 on c');
+    // nor from one who took its turn for an older version and did not come back
+    await a.claim({ version: '0.9.2' });
+    await a.turns.hold(1, true);
+    await b.outwait();
+    expect((await readUpdateTurn(pooled)).failed_version).toBe('0.10.0');
+    // what is no plain number is noted, rather than that the word goes round for ever
+    expect(await failedOn(c, 'x.y', 'c')).toBe('x.y on c');
+    expect(await failedOn(a, '0.2.0', 'a')).toBe('0.2.0 on a');
   });
 
   it('of a version that was rolled back is refused on every node, but to a person who asks', async () => {

@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { createDatabase } from '../../../agent/db/database.ts';
 import { migrate } from '../../../agent/db/migrate.ts';
 import { silentLogger } from '../../../agent/runtime/logger.ts';
+import { startFaultProxy } from '../../support/fault-proxy.ts';
+import { startPgBouncer } from '../../support/pgbouncer.ts';
 import { asSuperuser, createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 const ledgerRow = z.object({ version: z.number(), name: z.string() });
@@ -40,7 +42,10 @@ describe('migrate', () => {
     await writeFile(join(folder, '000001_one.sql'), 'CREATE TABLE one (id int); INSERT INTO one VALUES (1);');
     await migrate(test.database, options);
     await writeFile(join(folder, '000002_two.sql'), 'INSERT INTO one VALUES (2); SELECT 1 / 0;');
-    await expect(migrate(test.database, options)).rejects.toMatchObject({ code: 'database-refused' });
+    await expect(migrate(test.database, options)).rejects.toMatchObject({
+      code: 'schema-failed',
+      message: expect.stringMatching(/"two".*division by zero.*Nothing of it was applied/),
+    });
     expect(await test.database.execute('SELECT 1 FROM one', [])).toBe(1);
     await writeFile(join(folder, '000002_two.sql'), 'INSERT INTO one VALUES (2);');
     await migrate(test.database, options);
@@ -70,6 +75,68 @@ describe('migrate', () => {
     await migrated;
     await other.close();
     expect(await test.database.execute('SELECT two FROM one', [])).toBe(0);
+  });
+
+  it('is ended for good by a row that exists already only when that is the migration’s own doing', async () => {
+    const options = { version: '1.0.0', log: silentLogger, folder };
+    await writeFile(join(folder, '000001_one.sql'), 'CREATE TABLE one (id int); INSERT INTO one VALUES (1), (1);');
+    await migrate(test.database, options);
+    await writeFile(join(folder, '000002_two.sql'), 'CREATE UNIQUE INDEX one_id ON one (id);');
+    await expect(migrate(test.database, options)).rejects.toMatchObject({ code: 'schema-failed' });
+    expect(await readLedger(test)).toHaveLength(1);
+  });
+
+  it.each(['directly', 'through pgBouncer in transaction mode'])(
+    'holds no table longer than the change takes when its node stops in the middle, %s',
+    async (way) => {
+      const options = { version: '1.0.0', log: silentLogger, folder };
+      await writeFile(join(folder, '000001_one.sql'), 'CREATE TABLE one (id int); INSERT INTO one VALUES (1);');
+      await migrate(test.database, options);
+      await writeFile(join(folder, '000002_two.sql'), 'ALTER TABLE one ADD COLUMN two int; SELECT pg_sleep(1);');
+      const pooler = way === 'directly' ? null : await startPgBouncer(test.uri, { poolSize: 2 });
+      const target = new URL(pooler?.uri ?? test.uri);
+      // What a stopped process is to others: it hears no answer, and its connection stays.
+      const proxy = await startFaultProxy({ targetPort: Number(target.port) });
+      target.port = String(proxy.port);
+      const stopping = createDatabase({ uri: target.href, log: silentLogger, maxConnections: 1 });
+      const given = migrate(stopping, options).catch((thrown: unknown) => thrown);
+      try {
+        const held =
+          "SELECT 1 FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = 'one'::regclass";
+        const isHeld = async () => (await test.database.execute(held, [])) > 0;
+        await expect.poll(isHeld, { timeout: 10_000, interval: 20 }).toBe(true);
+        await proxy.setFaults({ cut: { down: 'hold' } });
+        await test.database.transaction((sql) => sql.execute('UPDATE one SET id = 2', []), { lockTimeoutMs: 10_000 });
+        expect(await test.database.execute('SELECT two FROM one', [])).toBe(1);
+        expect(await readLedger(test)).toContainEqual({ version: 2, name: 'two' });
+      } finally {
+        await stopping.close();
+        expect(await given).toMatchObject({ code: 'database-unreachable', fields: { inDoubt: true } });
+        await proxy.stop();
+        await pooler?.stop();
+      }
+      // At its next start there is nothing left to do.
+      await migrate(test.database, options);
+    },
+  );
+
+  it('says what it does before it does it, and nothing when there is nothing to do', async () => {
+    const said: string[] = [];
+    const options = { version: '1.0.0', log: silentLogger, folder, onApplying: (words: string) => said.push(words) };
+    await writeFile(join(folder, '000001_one.sql'), 'CREATE TABLE one (id int);');
+    await migrate(test.database, options);
+    await migrate(test.database, options);
+    expect(said).toEqual([expect.stringContaining('(one)')]);
+  });
+
+  it.each([
+    ['000001-one.sql', 'SELECT 1'],
+    ['000001_one.sql', '-- min-version: next\nSELECT 1'],
+    ['000001_one.sql', "-- min-version: 1.0.0'); DROP TABLE one; --\nSELECT 1"],
+  ])('refuses a file that is no migration: %s, %s', async (file, text) => {
+    await writeFile(join(folder, file), text);
+    const refused = migrate(test.database, { version: '1.0.0', log: silentLogger, folder });
+    await expect(refused).rejects.toMatchObject({ code: 'schema-failed' });
   });
 
   it('stops a node that is older than the schema’s min_version, and only such a node', async () => {

@@ -150,6 +150,26 @@ describe('an agent that runs as a service', { timeout: 120_000 }, () => {
     expect(conflicts).toMatchObject([{ key: 'log-level', value: 'debug' }]);
   });
 
+  it('never lets its token meet an address that was not typed with it, in whatever order the calls come', async () => {
+    const good =
+      '[main]\niconik-url = https://app.iconik.io/\napp-id = app\nauth-token = hunter2\nstorage-gateway-id = gw\n';
+    agent.start();
+    const client = await open();
+    writeFileSync(agent.configPath, good);
+    const evil = 'https://evil.example/';
+    const write = (changes: Record<string, string>) => client.call('service.config-write', { changes });
+    // an address with a token of its own is allowed, and makes the good file the copy
+    expect(await write({ 'iconik-url': evil, 'auth-token': 'typed' })).toEqual({ problems: [], conflicts: [] });
+    // now the address is no change, until the copy is back: all three arrive together
+    const [, , late] = await Promise.all([
+      write({ 'iconik-url': evil }),
+      client.call('service.config-restore', {}),
+      write({ 'iconik-url': evil }),
+    ]);
+    expect(late.problems.join()).toContain('enter auth-token again');
+    expect(readFileSync(agent.configPath, 'utf8')).toBe(good);
+  });
+
   it('goes on beside a client that never reads, which is cut off, without growing', async () => {
     agent.start();
     const witness = await open();

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { EXIT } from '../../../agent/contract/index.ts';
 import { MediaCluster } from '../../support/media-cluster.ts';
 import { asSuperuser, createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
 
@@ -80,6 +81,21 @@ describe('a schema that comes to need a newer version than the node', () => {
     target.startNode('node-a');
     expect(await ended()).toBe(3);
     expect(target.tail('node-a', 3)).toMatch(words);
+  });
+});
+
+describe('a change of the tables that the database refuses', () => {
+  it('ends the node with exit code 65 and the database’s words, and is made at the next start after it was mended', async () => {
+    test = await createTestDatabase({ isBare: true });
+    const { database } = test;
+    await database.execute('CREATE TABLE entity (id int)', []);
+    const target = await startNode(test.uri);
+    const code = await new Promise((resolve) => target.node('node-a').process?.once('exit', resolve));
+    expect(code).toBe(EXIT.schemaFailed);
+    expect(target.tail('node-a', 3)).toMatch(/refused the change "initial".*"entity" already exists.*Nothing of it/);
+    await database.execute('DROP TABLE entity', []);
+    target.startNode('node-a');
+    await untilLogged(target, /holds its storage gateway id/);
   });
 });
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -17,13 +18,18 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ROLES } from '../../../agent/contract/index.ts';
 import { readPostmasterFile } from '../../../agent/embedded-db/server-process.ts';
+import { carryOut } from '../../../agent/service/carry-out.ts';
+import { foreignNames } from '../../../agent/service/service-rules.ts';
 import { createStandIn, type StandIn } from '../../stand-in/stand-in.ts';
 import { untilKeeperGone } from '../../support/embedded-template.ts';
+import { isLong, onlyLong } from '../../support/long-version.ts';
 import { assertRoot } from '../../support/privileges.ts';
 
 const AGENT = fileURLToPath(new URL('../../../agent/main.ts', import.meta.url));
 /** `nobody`: an account without any rights of its own. */
 const NOBODY = 65_534;
+/** Another one. */
+const DAEMON = 1;
 
 // Two starts and a new database, on a machine that may be busy.
 vi.setConfig({ testTimeout: 240_000 });
@@ -50,7 +56,8 @@ afterEach(async () => {
   await standIn?.close();
   standIn = null;
   // the keeper of the database lingers; asked by a signal it stops at once
-  const keeper = /^\S+ (\d+) (?:started|adopted)/m.exec(readIfThere(join(data(), 'embedded-db', 'keeper.log')))?.[1];
+  const started = readIfThere(join(data(), 'embedded-db', 'keeper.log')).matchAll(/^\S+ (\d+) (?:started|adopted)/gm);
+  const keeper = [...started].at(-1)?.[1];
   if (keeper !== undefined) {
     process.kill(Number(keeper), 'SIGTERM');
     await untilKeeperGone(data());
@@ -67,13 +74,13 @@ function writeConfig(lines: readonly string[]): void {
 }
 
 /** As a service manager starts it, in an environment that has nothing of ours. */
-function startService(): ChildProcess {
+function startService(account = NOBODY): ChildProcess {
   output = '';
   const args = [AGENT, '--service', '--config', join(dir, 'config.ini'), '--data-dir', data()];
   const env = { PATH: process.env.PATH, LANG: 'C.UTF-8' };
   const child = spawn(process.execPath, args, {
-    uid: NOBODY,
-    gid: NOBODY,
+    uid: account,
+    gid: account,
     cwd: '/',
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -82,6 +89,21 @@ function startService(): ChildProcess {
     output += chunk.toString();
   });
   return child;
+}
+
+/** An iconik with one storage and one gateway, and a config.ini that names them. */
+async function configure(): Promise<void> {
+  standIn = await createStandIn({ dataDir: join(dir, 'iconik') });
+  const seeded = standIn.seed({
+    storages: [{ name: 'NAS', mountPoint: join(dir, 'media') }],
+    gateways: [{ name: 'node-a', roles: [...ROLES] }],
+  });
+  writeConfig([
+    `iconik-url = ${standIn.url}`,
+    `app-id = ${standIn.appId}`,
+    `auth-token = ${standIn.authToken}`,
+    `storage-gateway-id = ${seeded.gatewayIds[0]}`,
+  ]);
 }
 
 const untilSaid = (words: RegExp) => expect.poll(() => output, { timeout: 90_000, interval: 100 }).toMatch(words);
@@ -98,17 +120,7 @@ describe.runIf(process.platform === 'linux')(
         .poll(() => readIfThere(join(data(), 'logs', 'service.log')), { timeout: 5_000 })
         .toMatch(/auth-token/);
 
-      standIn = await createStandIn({ dataDir: join(dir, 'iconik') });
-      const seeded = standIn.seed({
-        storages: [{ name: 'NAS', mountPoint: join(dir, 'media') }],
-        gateways: [{ name: 'node-a', roles: [...ROLES] }],
-      });
-      writeConfig([
-        `iconik-url = ${standIn.url}`,
-        `app-id = ${standIn.appId}`,
-        `auth-token = ${standIn.authToken}`,
-        `storage-gateway-id = ${seeded.gatewayIds[0]}`,
-      ]);
+      await configure();
       await once(agent, 'exit');
       expect(agent.exitCode, 'the manager is told why, and starts it again').toBe(2);
 
@@ -121,6 +133,33 @@ describe.runIf(process.platform === 'linux')(
       agent.kill('SIGTERM');
       await once(agent, 'exit');
       expect(agent.exitCode).toBe(0);
+      expect(foreignNames(readdirSync(data())), 'names that would keep the folder from being a service’s').toEqual([]);
     });
+
+    it.skipIf(!isLong)(
+      `finds its database whole when the folder goes to another account, as an installation does it${onlyLong}`,
+      async () => {
+        await configure();
+        agent = startService();
+        await untilSaid(/This node leads the cluster/);
+        agent.kill('SIGTERM');
+        await once(agent, 'exit');
+        const postmaster = await readPostmasterFile(join(data(), 'embedded-db', 'pg'));
+        expect(existsSync(`/proc/${postmaster?.pid}/cwd`), 'the database outlives the agent').toBe(true);
+
+        const said: string[] = [];
+        const steps = [{ kind: 'await-database', dataDir: data() } as const];
+        expect(await carryOut(steps, { say: (line) => void said.push(line) })).toEqual({ kind: 'done' });
+        expect(said.join()).toMatch(/waiting for the embedded database to stop/);
+        // its journal is closed; the process itself goes in the next moment
+        await expect.poll(() => existsSync(`/proc/${postmaster?.pid}/cwd`), { timeout: 10_000 }).toBe(false);
+        execFileSync('chown', ['-R', `${DAEMON}:${DAEMON}`, data(), join(dir, 'media'), join(dir, 'config.ini')]);
+
+        agent = startService(DAEMON);
+        await untilSaid(/This node leads the cluster/);
+        const now = await readPostmasterFile(join(data(), 'embedded-db', 'pg'));
+        expect(statSync(`/proc/${now?.pid}`).uid).toBe(DAEMON);
+      },
+    );
   },
 );

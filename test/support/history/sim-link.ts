@@ -95,6 +95,7 @@ export function linkDatabase(link: SimLink, real: Database): Database {
     query: (text, values, row) => link.call(() => real.query(text, values, row), mayWrite(text)),
     execute: (text, values) => link.call(() => real.execute(text, values), mayWrite(text)),
     transaction: (work, limits) => link.call(() => real.transaction(work, limits), true),
+    script: (text, limits) => link.call(() => real.script(text, limits), true),
     close: () => Promise.resolve(),
   };
 }
@@ -108,6 +109,7 @@ export function rewriteSql(real: Database, rewrite: (text: string) => string): D
   return {
     ...over(real),
     transaction: (work, limits) => real.transaction((sql) => work(over(sql)), limits),
+    script: (text, limits) => real.script(rewrite(text), limits),
     close: () => real.close(),
   };
 }

@@ -59,6 +59,7 @@ export function upgradeStuckSnapshot(nowMs: number): NodeSnapshot {
       runningJobs: 0,
       health: [],
       reason: 'stopped',
+      hasLeft: true,
     },
     {
       version: NEW,
@@ -76,6 +77,18 @@ export function upgradeStuckSnapshot(nowMs: number): NodeSnapshot {
   ]);
 }
 
+/** A node is cut off with jobs on it, another lacks a storage, and of one that was just paused the jobs are not counted yet. */
+export function upgradeUnsureSnapshot(nowMs: number): NodeSnapshot {
+  const reason = 'Storage NAS Post is not mounted. Mount /mnt/nas-post.';
+  const health = [ok('database'), ok('iconik'), bad('storage:st-nas-post', 'failing', 'NAS Post is not mounted.', '')];
+  return studio(nowMs, [
+    {},
+    { availability: 'degraded', reason, health },
+    { isAlive: false, lastSeenMs: nowMs - 40 * SECOND },
+    { ...PAUSED, runningJobs: 0, areJobsCounted: false },
+  ]);
+}
+
 /** Every node has the new version. */
 export function upgradedSnapshot(nowMs: number): NodeSnapshot {
   return studio(nowMs, [back(nowMs, 2), back(nowMs, 9), back(nowMs, 16), back(nowMs, 24)]);
@@ -87,7 +100,14 @@ export function stoppedUpgradeSnapshot(nowMs: number): NodeSnapshot {
   const off = { availability: 'disabled', reason: why, isLeader: false, runningJobs: 0 } as const;
   const snapshot = studio(nowMs, [
     { ...off, ...back(nowMs, 3) },
-    { ...off, availability: 'unavailable', isAlive: false, lastSeenMs: nowMs - 50 * SECOND, reason: 'stopped' },
+    {
+      ...off,
+      availability: 'unavailable',
+      isAlive: false,
+      lastSeenMs: nowMs - 50 * SECOND,
+      reason: 'stopped',
+      hasLeft: true,
+    },
     off,
     off,
   ]);

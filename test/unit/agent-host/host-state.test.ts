@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { restartWaitMs } from '../../../main/agent-host/host-limits.ts';
+import { STOP_LIMIT_MS } from '../../../agent/stop-order.ts';
+import { restartWaitMs, STOP_ASK_MS } from '../../../main/agent-host/host-limits.ts';
 import { HOST_EDGES } from '../../../main/agent-host/host-situation.ts';
 import { waitToJudge } from '../../../main/agent-host/host-state.ts';
 import { Drive, exit, type Happening } from './host-drive.ts';
@@ -132,7 +133,7 @@ describe('an end', () => {
     return drive;
   };
 
-  it.each([0, 1, 4, 5, 70, 137])('with code %i leads to another start', (code) => {
+  it.each([0, 1, 4, 5, 65, 70, 137])('with code %i leads to another start', (code) => {
     const drive = ended(code);
     expect(drive.state).toMatchObject({ state: 'backing-off', lastEnd: { code } });
     expect(drive.pass(500)).toEqual(['spawn']);
@@ -214,10 +215,14 @@ describe('back-off', () => {
 });
 
 describe('a stop', () => {
-  it('asks, after 10 s sends SIGTERM, after 5 s more SIGKILL, and again', () => {
+  it('is given longer than the agent gives itself', () => {
+    expect(STOP_ASK_MS).toBeGreaterThan(STOP_LIMIT_MS);
+  });
+
+  it('asks, after 22 s sends SIGTERM, after 5 s more SIGKILL, and again', () => {
     const drive = Drive.running();
     expect(drive.on({ kind: 'stop-asked' })).toEqual(['ask-stop']);
-    expect(drive.pass(9_750)).toEqual([]);
+    expect(drive.pass(21_750)).toEqual([]);
     expect(drive.pass(250)).toEqual(['terminate']);
     expect(drive.pass(5_000)).toEqual(['kill']);
     expect(drive.pass(5_000)).toEqual(['kill']);

@@ -41,6 +41,9 @@ test.each<[string, PackageConfig, RegExp]>([
   ['no hardened runtime', spoilt('mac', (m) => ({ ...m, hardenedRuntime: false })), /notarised/],
   ['data removed with the program', spoilt('nsis', (n) => ({ ...n, deleteAppDataOnUninstall: true })), /on request/],
   ['an installation for one person', spoilt('nsis', (n) => ({ ...n, perMachine: false })), /machine/],
+  ['a service that is not stopped for an upgrade', spoilt('deb', (d) => ({ ...d, fpm: d.fpm.slice(1) })), /preinst/],
+  ['a service that outlives its programs', spoilt('deb', (d) => ({ ...d, fpm: d.fpm.slice(0, 1) })), /prerm/],
+  ['a service that stays stopped', spoilt('deb', (d) => ({ ...d, afterInstall: 'build/x.sh' })), /starts the service/],
 ])('%s is found', (_, config, words) => {
   expect(configProblems(config).join('\n')).toMatch(words);
 });

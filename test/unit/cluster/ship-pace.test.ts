@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { FIRST_PACE, nextPace } from '../../../agent/cluster/log-shipping/ship-pace.ts';
+import {
+  FIRST_PACE,
+  lowerLimits,
+  NO_SHIP_LIMITS,
+  nextPace,
+  raiseLimits,
+} from '../../../agent/cluster/log-shipping/ship-pace.ts';
 
 /** Records a second that a database gives which takes so long for a record, and a fixed time for a batch. */
 function rate(options: { isBusy: boolean; perRecordMs: number; perBatchMs: number; wokenLateMs?: number }): number {
@@ -37,5 +43,22 @@ describe('the pace of shipping', () => {
     const slow = nextPace({ rows: 1_000, tookMs: 2_000, sinceDueMs: 2_000, isBusy: false });
     expect(slow.pauseMs).toBe(2_000);
     expect(slow.rows).toBeLessThan(1_000);
+  });
+});
+
+describe('the limits of a batch', () => {
+  it('come down to what a slow link can take, and go up again slowly when it takes it', () => {
+    let limits = NO_SHIP_LIMITS;
+    for (let n = 0; n < 10; n += 1) limits = lowerLimits(limits, limits.rows);
+    expect(limits).toEqual({ rows: 250, bytes: 62_500 });
+    const once = raiseLimits(limits);
+    expect(once.rows).toBeGreaterThan(limits.rows);
+    expect(once.rows).toBeLessThan(limits.rows * 1.1);
+    for (let n = 0; n < 100; n += 1) limits = raiseLimits(limits);
+    expect(limits).toEqual(NO_SHIP_LIMITS);
+  });
+
+  it('are half of what was sent, and not of what might have been', () => {
+    expect(lowerLimits(NO_SHIP_LIMITS, 1_100).rows).toBe(550);
   });
 });

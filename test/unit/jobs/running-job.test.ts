@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { JobHandler } from '../../../agent/jobs/job-handler.ts';
 import type { ClaimedJob } from '../../../agent/jobs/job-store.ts';
-import { leaseEndOf, outcomeOf } from '../../../agent/jobs/running-job.ts';
+import { leaseEndOf, outcomeOf, refusedEnd } from '../../../agent/jobs/running-job.ts';
 import { IsgError } from '../../../agent/runtime/errors.ts';
 
 const claimed: ClaimedJob = {
@@ -40,6 +40,12 @@ describe('what a handler throws', () => {
     expect(end).toMatchObject({ state: 'failed', error: { code: 'media-unreadable' } });
   });
 
+  it('is tried again when the database refused a statement of it: a newer node may have changed the tables', async () => {
+    const refused = new IsgError('database-refused', 'no column', { retry: 'permanent' });
+    expect(await endOf(refused)).toMatchObject({ state: 'queued', refund: false, error: { code: 'database-refused' } });
+    expect(await endOf(refused, 3)).toMatchObject({ state: 'failed', error: { code: 'database-refused' } });
+  });
+
   it('becomes a dead letter when the attempts are used up', async () => {
     expect(await endOf(new Error('again'), 3)).toMatchObject({ state: 'failed' });
   });
@@ -60,6 +66,21 @@ describe('a payload that does not parse', () => {
     expect(ran).toBe(false);
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'job-payload-invalid' } });
     expect(outcome.kind === 'failed' && outcome.error.message).toContain('path');
+  });
+});
+
+describe('an end that the database refuses for good', () => {
+  const refusal = (sqlState: string) =>
+    new IsgError('database-refused', 'no', { retry: 'permanent', fields: { sqlState } });
+  const done = { state: 'done', result: {} } as const;
+
+  it('becomes a failure', () => {
+    expect(refusedEnd(done, refusal('22003'), claimed)).toMatchObject({ state: 'failed' });
+  });
+
+  it('becomes another run, at the cost of the attempt, when the tables are not what this version knows', () => {
+    expect(refusedEnd(done, refusal('42703'), claimed)).toMatchObject({ state: 'queued', refund: false });
+    expect(refusedEnd(done, refusal('42703'), { ...claimed, attempts: 3 })).toMatchObject({ state: 'failed' });
   });
 });
 

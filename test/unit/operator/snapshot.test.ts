@@ -7,7 +7,7 @@ import { idleSnapshot, runningSnapshot } from '../../../agent/operator/snapshot.
 import { SnapshotFeed } from '../../../agent/operator/snapshot-feed.ts';
 import { settingsWords } from '../../../agent/operator/storage-settings.ts';
 import { createManualClock } from '../iconik/manual-clock.ts';
-import { nodeView, OWN_RUN, ok } from './node-view.ts';
+import { nodeView, OTHER_RUN, OWN_RUN, ok } from './node-view.ts';
 
 const identity = {
   storageGatewayId: 'gw-a',
@@ -78,6 +78,58 @@ describe('the snapshot', () => {
       ['node-b', true, false],
     ]);
     expect(members[0]?.roles).toEqual(['MAIN']);
+  });
+
+  it('counts its own jobs exactly, and says of others whether the count is younger than how they stand', () => {
+    const job = {
+      jobId: '1',
+      role: 'TRANSFER' as const,
+      kind: 'upload',
+      progress: 0,
+      note: '',
+      payload: {},
+      startedMs: 3,
+    };
+    const cluster = {
+      queued: {},
+      running_by_worker: { 'worker-node-a': 7, 'worker-node-b': 4 },
+      last_seen_ms: {},
+      started_ms: {},
+      last_failures: [],
+      history: [],
+      failed_jobs: 0,
+    };
+    const told = (figures: Parameters<typeof take>[1]) =>
+      take(nodeView({ running: [job] }), figures).cluster.members.map((each) => [
+        each.runningJobs,
+        each.areJobsCounted,
+      ]);
+    expect(told(noFigures)).toEqual([
+      [1, true],
+      [0, false],
+    ]);
+    const countedFor = (standing: string) => ({
+      ...noFigures,
+      cluster,
+      countedFor: new Map([['worker-node-b', standing]]),
+    });
+    expect(told(countedFor(`${OTHER_RUN} available`))[1]).toEqual([4, true]);
+    expect(told(countedFor(`${OTHER_RUN} draining`))[1]).toEqual([4, false]);
+    expect(told(countedFor('an-earlier-run available'))[1]).toEqual([4, false]);
+  });
+
+  it('tells a node that said goodbye from one that is only seen no more', () => {
+    const [self, other] = nodeView().members;
+    const left = (over: object) =>
+      take(nodeView({ members: [self, other].flatMap((each) => (each ? [{ ...each, ...over }] : [])) })).cluster
+        .members[1];
+    expect(left({ alive: false })).toMatchObject({ isAlive: false, hasLeft: false });
+    expect(
+      left({ alive: false, availability_status: 'unavailable', status_reason: 'It stopped answering.' }),
+    ).toMatchObject({ hasLeft: false });
+    expect(left({ alive: false, availability_status: 'unavailable', status_reason: 'stopped' })).toMatchObject({
+      hasLeft: true,
+    });
   });
 });
 

@@ -13,6 +13,8 @@ const FACTS: LaunchdFacts = {
   program: ['/Applications/ISG Pro.app/node', '/Applications/ISG Pro.app/main.js'],
   configPath: '/Library/Application Support/Cantemo/IconikStorageGateway/config.ini',
   hasConfig: true,
+  configFile: '/Library/Application Support/Cantemo/IconikStorageGateway/config.ini',
+  changesOwner: false,
   isConfigFolderOurs: true,
   dataDir: '/Library/Application Support/ISG Pro',
   user: '_isgpro',
@@ -93,6 +95,21 @@ describe('the plan for launchd', () => {
       expect.arrayContaining(['/Users/_isgpro UniqueID 351', '/Users/_isgpro PrimaryGroupID 352']),
     );
     for (const step of made) expect(step.when).toBeUndefined();
+  });
+
+  it('gives the group nothing of config.ini, and waits for the database of another account', () => {
+    const { steps } = launchdInstallPlan({ ...FACTS, changesOwner: true });
+    const said = steps.flatMap((step) =>
+      step.kind === 'run' && step.command.some((word) => word.includes('Cantemo')) ? [step.command.join(' ')] : [],
+    );
+    expect(said.length).toBeGreaterThan(1);
+    for (const command of said)
+      expect(command).toMatch(/^(chown -h _isgpro \/|sudo -n -u _isgpro -- chmod u=rwx?,go= \/)/);
+    const at = (start: string) =>
+      steps.findIndex((step) => step.kind === 'run' && step.command.join(' ').startsWith(start));
+    const waits = steps.findIndex((step) => step.kind === 'await-database');
+    expect(at('launchctl bootout')).toBeLessThan(waits);
+    expect(waits).toBeLessThan(at('chown -R'));
   });
 
   it('keeps data and account unless asked', () => {

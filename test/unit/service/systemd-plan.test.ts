@@ -12,6 +12,8 @@ const FACTS: SystemdFacts = {
   program: ['/opt/ISG Pro/node', '/opt/ISG Pro/main.js'],
   configPath: '/etc/iconik/iconik_storage_gateway/config.ini',
   hasConfig: true,
+  configFile: '/etc/iconik/iconik_storage_gateway/config.ini',
+  changesOwner: false,
   isConfigFolderOurs: true,
   dataDir: '/var/lib/isg-pro',
   user: 'isg-pro',
@@ -19,7 +21,6 @@ const FACTS: SystemdFacts = {
   isOwnUser: true,
   isOwnGroup: true,
   caller: undefined,
-  systemdVersion: 252,
   stopLimitMs: 20_000,
 };
 
@@ -119,9 +120,10 @@ describe('the unit for systemd', () => {
     expect(unit.has('Service.MemoryDenyWriteExecute'), 'JavaScript engines write programs').toBe(false);
   });
 
-  it('lengthens the waits between restarts only where systemd knows how', () => {
-    expect(readUnit(systemdUnit(FACTS)).has('Service.RestartSteps')).toBe(false);
-    expect(readUnit(systemdUnit({ ...FACTS, systemdVersion: 254 })).get('Service.RestartMaxDelaySec')).toEqual(['60']);
+  it('waits as long before the hundredth restart as before the first: systemd never forgets one', () => {
+    const unit = readUnit(systemdUnit(FACTS));
+    expect(unit.get('Service.RestartSec')).toEqual(['5']);
+    for (const key of ['RestartSteps', 'RestartMaxDelaySec']) expect(unit.has(`Service.${key}`)).toBe(false);
   });
 });
 
@@ -134,6 +136,29 @@ describe('the plan for systemd', () => {
     const at = (start: string) => said.findIndex((command) => command.startsWith(start));
     expect(at('systemctl stop')).toBeLessThan(at('chown'));
     expect(at('chown')).toBeLessThan(at('systemctl restart'));
+  });
+
+  it('waits for the database of another account before it gives the folder away', () => {
+    const { steps } = systemdInstallPlan({ ...FACTS, changesOwner: true });
+    const at = (start: string) =>
+      steps.findIndex((step) => step.kind === 'run' && step.command.join(' ').startsWith(start));
+    const waits = steps.findIndex((step) => step.kind === 'await-database');
+    expect(at('systemctl stop')).toBeLessThan(waits);
+    expect(waits).toBeLessThan(at('chown -R'));
+    // the next agent of the same account takes the database over, and costs no half minute
+    expect(systemdInstallPlan(FACTS).steps.some((step) => step.kind === 'await-database')).toBe(false);
+  });
+
+  it('gives the group nothing of config.ini, and follows no link that root would follow', () => {
+    for (const over of [{}, { isConfigFolderOurs: false }, { user: 'media', group: 'studio' }]) {
+      const facts = { ...FACTS, ...over };
+      const said = commands(systemdInstallPlan(facts).steps).filter((command) => command.includes('/etc/iconik'));
+      expect(said.length).toBeGreaterThan(1);
+      for (const command of said)
+        expect(command).toMatch(
+          new RegExp(`^(chown -h ${facts.user} /|runuser -u ${facts.user} -- chmod u=rwx?,go= /)`),
+        );
+    }
   });
 
   it('makes no account that was named, and asks for it first', () => {
@@ -158,7 +183,16 @@ describe('the plan for systemd', () => {
     const removed = (facts: SystemdFacts, removeData: boolean) =>
       systemdUninstallPlan(facts, removeData).steps.flatMap((step) => (step.kind === 'remove' ? [step.path] : []));
     expect(removed(FACTS, false)).toEqual(['/etc/systemd/system/isg-pro.service']);
-    expect(removed(FACTS, true)).toContain('/var/lib/isg-pro');
+    const whole = systemdUninstallPlan(FACTS, true).steps;
+    const data = whole.findIndex((step) => step.kind === 'remove-data' && step.dataDir === '/var/lib/isg-pro');
+    expect(data, 'while the unit still says which folder').toBeLessThan(
+      whole.findIndex((step) => step.kind === 'remove'),
+    );
+    expect(data).toBeGreaterThan(0);
+    const said = commands(whole);
+    expect(said.indexOf('userdel isg-pro'), 'no file that holds the token is left to a number').toBeGreaterThan(
+      said.indexOf('chown -h root /etc/iconik/iconik_storage_gateway/config.ini'),
+    );
     expect(commands(systemdUninstallPlan(FACTS, false).steps).join()).not.toMatch(/userdel/);
     expect(commands(systemdUninstallPlan({ ...FACTS, isOwnUser: false }, true).steps).join()).not.toMatch(/userdel/);
   });

@@ -14,6 +14,8 @@ const FACTS: WindowsFacts = {
   program: ['C:\\Program Files\\ISG Pro\\node.exe', 'C:\\Program Files\\ISG Pro\\main.js'],
   configPath: 'C:\\Program Files\\Cantemo\\Iconik Storage Gateway\\config.ini',
   hasConfig: true,
+  configFile: 'C:\\Program Files\\Cantemo\\Iconik Storage Gateway\\config.ini',
+  changesOwner: false,
   isConfigFolderOurs: true,
   dataDir: 'C:\\ProgramData\\ISG Pro',
   user: 'NT AUTHORITY\\NetworkService',
@@ -125,9 +127,44 @@ describe('the task for Windows', () => {
       windowsInstallPlan(facts).steps.flatMap((step) =>
         step.kind === 'run' && step.command[0] === 'C:\\Windows\\System32\\icacls.exe' ? [step.command.slice(1)] : [],
       );
-    expect(icacls(FACTS)[0]).toEqual(expect.arrayContaining(['C:\\ProgramData\\ISG Pro', '/inheritance:r']));
-    expect(icacls({ ...FACTS, isConfigFolderOurs: false })[1]).toEqual([FACTS.configPath, '/grant', '*S-1-5-20:M']);
+    const folder = icacls(FACTS).filter(([path]) => path === 'C:\\ProgramData\\ISG Pro');
+    expect(folder.at(-1)).toEqual(expect.arrayContaining(['/inheritance:r']));
+    const shared = icacls({ ...FACTS, isConfigFolderOurs: false });
+    expect(shared.flat()).not.toContain('C:\\Program Files\\Cantemo\\Iconik Storage Gateway');
   });
+
+  it('takes over a data folder that somebody made before: its owner, their rights, then what lies inside', () => {
+    const orders = windowsInstallPlan(FACTS).steps.flatMap((one) => {
+      if (one.kind === 'folder') return [`make ${one.path}`];
+      return one.kind === 'run' && one.command[0]?.endsWith('icacls.exe') ? [one.command.slice(1, 4).join(' ')] : [];
+    });
+    const data = 'C:\\ProgramData\\ISG Pro';
+    expect(orders.slice(0, 7)).toEqual([
+      `make ${data}`,
+      `${data} /setowner *S-1-5-32-544`,
+      `${data} /reset /L`,
+      `${data} /inheritance:r /grant:r`,
+      `make ${data}\\logs`,
+      `${data}\\* /setowner *S-1-5-32-544`,
+      `${data}\\* /reset /T`,
+    ]);
+  });
+
+  it.each([true, false])(
+    'leaves config.ini, which holds the token, to service, administrators and system (its own folder: %s)',
+    (isConfigFolderOurs) => {
+      const said = windowsInstallPlan({ ...FACTS, isConfigFolderOurs }).steps.flatMap((step) =>
+        step.kind === 'run' && step.command[1]?.includes('Iconik Storage Gateway') ? [step.command.slice(1)] : [],
+      );
+      // inherited rights go, where Program Files lets everybody read
+      const own = said.find((command) => command.includes('/inheritance:r')) ?? [];
+      expect(own[0]).toBe(isConfigFolderOurs ? 'C:\\Program Files\\Cantemo\\Iconik Storage Gateway' : FACTS.configPath);
+      const accounts = own.slice(own.indexOf('/grant:r') + 1).map((grant) => grant.split(':')[0]);
+      expect(accounts).toEqual(['*S-1-5-20', '*S-1-5-32-544', '*S-1-5-18']);
+      // what the file has of its own goes, too
+      expect(said).toContainEqual([FACTS.configPath, '/reset']);
+    },
+  );
 
   it('is removed only if it is there, so that an uninstaller may always ask for it', () => {
     const { steps } = windowsUninstallPlan(FACTS, false);

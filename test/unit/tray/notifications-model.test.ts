@@ -101,4 +101,15 @@ describe('notifications', () => {
     expect(shownDuring([back, 100])).toEqual(['0 update-back-0.2.0']);
     expect(shownDuring([appState({ update: { ...update, last: { ...last, outcome: 'updated' } } }), 100])).toEqual([]);
   });
+
+  it('a version that does not work and was not taken back is told, also after it was said that it would be', () => {
+    const { update } = appState();
+    const last = { outcome: 'failed', version: '0.1.0', from: '0.0.9', why: 'Install it by hand.', atMs: 0 } as const;
+    const going = appState({ update: { ...update, state: 'rolling-back', version: '0.1.0' } });
+    const stays = appState({ update: { ...update, last } });
+    expect(shownDuring([going, 100], [stays, 100])).toEqual(['0 update-back-0.1.0', '100 update-stays-0.1.0']);
+    const { show } = nextNotifications({}, stays, NOW_MS);
+    expect(show).toMatchObject([{ title: 'ISG Pro 0.1.0 does not work', body: 'Install it by hand.' }]);
+    expect(shownDuring([appState({ appVersion: '0.0.9', update: { ...update, last } }), 100])).toEqual([]);
+  });
 });

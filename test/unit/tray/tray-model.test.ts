@@ -96,6 +96,19 @@ describe('the tray', () => {
     }
   });
 
+  it('says of the last update that it was not installed, or that it runs and is to be replaced by hand', () => {
+    const { update } = appState();
+    const last = { outcome: 'failed', version: '0.1.0', from: '0.0.9', why: '', atMs: 0 } as const;
+    const line = (over: Partial<AppState>) => {
+      const found = trayModel(appState(over), NOW_MS).items.find(({ id }) => id === 'update');
+      return found?.kind === 'item' ? found.label : null;
+    };
+    expect(line({ update: { ...update, last } })).toBe('Version 0.1.0 does not work: install 0.0.9 by hand');
+    expect(line({ update: { ...update, last }, appVersion: '0.0.9' })).toBeNull();
+    const back = { ...update, last: { ...last, outcome: 'rolled-back' as const, version: '0.2.0' } };
+    expect(line({ update: back })).toBe('Version 0.2.0 was not installed: 0.1.0 runs');
+  });
+
   it('does not change while nothing happens', () => {
     for (const state of Object.values(CASES))
       expect(trayModel(state, NOW_MS + 2_000)).toEqual(trayModel(state, NOW_MS));

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ClaimFacts, planClaim, TURN_TTL_MS } from '../../../agent/cluster/update-turn/turn-plan.ts';
+import {
+  type ClaimFacts,
+  type OtherWorker,
+  planClaim,
+  TURN_TTL_MS,
+} from '../../../agent/cluster/update-turn/turn-plan.ts';
 import type { UpdateTurnRow } from '../../../agent/db/queries/update-turn.ts';
 
 const free: UpdateTurnRow = {
@@ -21,7 +26,14 @@ const facts = (over: Partial<ClaimFacts>): ClaimFacts => ({
   version: '0.2.0',
   isAsked: false,
   isLeading: false,
-  otherMains: [],
+  others: [],
+  ...over,
+});
+const main = (version: string, over: Partial<OtherWorker> = {}): OtherWorker => ({
+  name: 'node-b',
+  version,
+  roles: ['MAIN'],
+  availability: 'available',
   ...over,
 });
 
@@ -29,14 +41,48 @@ describe('planClaim', () => {
   it('gives a free turn to a follower, and to a leader with no older MAIN node beside it', () => {
     expect(planClaim(facts({})).kind).toBe('take');
     expect(planClaim(facts({ isLeading: true })).kind).toBe('take');
-    const upToDate = [{ name: 'node-b', version: '0.2.0' }];
-    expect(planClaim(facts({ isLeading: true, otherMains: upToDate })).kind).toBe('take');
+    expect(planClaim(facts({ isLeading: true, others: [main('0.2.0')] })).kind).toBe('take');
+    const noCandidate = [main('0.1.9', { roles: ['TRANSCODE'] }), main('0.1.9', { availability: 'disabled' })];
+    expect(planClaim(facts({ isLeading: true, others: noCandidate })).kind).toBe('take');
   });
 
   it('lets a leader wait for an older MAIN node, by name, until a person asks', () => {
-    const older = { isLeading: true, otherMains: [{ name: 'node-b', version: '0.1.9' }] };
+    const older = { isLeading: true, others: [main('0.1.9')] };
     expect(planClaim(facts(older))).toEqual({ kind: 'refuse', why: 'leads', node: 'node-b' });
     expect(planClaim(facts({ ...older, isAsked: true })).kind).toBe('take');
+  });
+
+  it('lets nobody spread a version with which another node is not well, until a person asks', () => {
+    for (const roles of [['MAIN'], ['TRANSCODE']]) {
+      const unwell = {
+        others: [main('0.1.9', { name: 'node-c' }), main('0.2.0', { roles, availability: 'degraded' })],
+      };
+      expect(planClaim(facts(unwell))).toMatchObject({ kind: 'refuse', node: 'node-b', because: 'not-available' });
+      expect(planClaim(facts({ ...unwell, isLeading: true }))).toMatchObject({ kind: 'refuse', node: 'node-b' });
+      expect(planClaim(facts({ ...unwell, isAsked: true })).kind).toBe('take');
+    }
+    // What an older node lacks is not the new version's doing.
+    expect(planClaim(facts({ others: [main('0.1.9', { availability: 'degraded' })] })).kind).toBe('take');
+  });
+
+  it('keeps a leader while none of the updated MAIN nodes could take over, and lets it go when one could', () => {
+    const paused = main('0.2.0', { availability: 'draining' });
+    const refusal = { kind: 'refuse', node: 'node-b', because: 'not-available' };
+    expect(planClaim(facts({ isLeading: true, others: [paused] }))).toMatchObject(refusal);
+    expect(planClaim(facts({ isLeading: true, isAsked: true, others: [paused] })).kind).toBe('take');
+    expect(planClaim(facts({ others: [paused] })).kind).toBe('take');
+    const another = main('0.2.0', { name: 'node-c' });
+    expect(planClaim(facts({ isLeading: true, others: [paused, another] })).kind).toBe('take');
+  });
+
+  it('refuses what skips a release of any other living node, until a person asks', () => {
+    const worker = { roles: ['TRANSCODE'], availability: 'disabled' as const };
+    const skipping = { version: '0.4.0', others: [main('0.3.0'), main('0.2.0', { ...worker, name: 'node-c' })] };
+    const refusal = { kind: 'refuse', why: 'another-updates', node: 'node-c', because: 'skips-release' };
+    expect(planClaim(facts(skipping))).toEqual(refusal);
+    expect(planClaim(facts({ ...skipping, isAsked: true })).kind).toBe('take');
+    expect(planClaim(facts({ ...skipping, version: '0.3.9' })).kind).toBe('take');
+    expect(planClaim(facts({ version: '0.4.0', others: [main('0.5.0')] })).kind).toBe('take');
   });
 
   it('takes a turn from a silent holder only after its time, and then says whether that one had begun to install', () => {

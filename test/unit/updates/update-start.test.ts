@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { EXIT } from '../../../agent/contract/index.ts';
+import { lostArgument } from '../../../main/updates/lost-arguments.ts';
 import { nodeFacts } from '../../../main/updates/node-facts.ts';
-import { MOST_STARTS, planStart } from '../../../main/updates/start-plan.ts';
+import { MOST_BACKS, MOST_STARTS, planStart } from '../../../main/updates/start-plan.ts';
 import { BLANK_MEMORY, type UpdateMemory } from '../../../main/updates/update-memory.ts';
 import { updateChoice } from '../../../main/updates/update-settings.ts';
 import { agentIn, appState } from '../tray/app-states.ts';
@@ -20,11 +22,26 @@ describe('a start of the program', () => {
     let memory = pending();
     for (let start = 1; start <= MOST_STARTS; start += 1) {
       const next = planStart(memory, '0.2.0', 5);
-      expect(next.start).toEqual({ kind: 'confirming', version: '0.2.0', turn: 7 });
+      expect(next.start).toEqual({ kind: 'confirming', version: '0.2.0', turn: 7, canGoBack: true });
       expect(next.memory.pending?.starts).toBe(start);
       memory = next.memory;
     }
-    expect(planStart(memory, '0.2.0', 5).start).toMatchObject({ kind: 'rolling-back', version: '0.2.0', turn: 7 });
+    const last = planStart(memory, '0.2.0', 5);
+    expect(last.start).toMatchObject({ kind: 'rolling-back', version: '0.2.0', turn: 7 });
+    // on disk before it begins: whatever is killed then, the old version knows that it is back
+    expect(planStart(last.memory, '0.1.0', 5).memory.last).toMatchObject({ outcome: 'rolled-back', version: '0.2.0' });
+  });
+
+  it('of a new version that cannot be taken back goes on with it, and says so', () => {
+    expect(planStart(pending({ old: null }), '0.2.0', 5).start).toMatchObject({ kind: 'confirming', canGoBack: false });
+    const { memory, start } = planStart(pending({ old: null, starts: MOST_STARTS }), '0.2.0', 5);
+    expect(start).toEqual({ kind: 'usual' });
+    expect(memory).toMatchObject({
+      pending: null,
+      failed: ['0.2.0'],
+      last: { outcome: 'failed', why: expect.stringMatching(/could not be kept on this computer. Install it by hand/) },
+      report: { turn: 7, outcome: 'failed', version: '0.2.0' },
+    });
   });
 
   it('of the old version after an installation says that nothing was replaced, and frees the turn', () => {
@@ -48,10 +65,16 @@ describe('a start of the program', () => {
     });
   });
 
-  it('of the new version while going back does not go round for ever', () => {
-    const { memory, start } = planStart(pending({ phase: 'rolling-back' }), '0.2.0', 5);
+  it('of the new version after going back was interrupted goes back again, but not for ever', () => {
+    let memory = pending({ phase: 'rolling-back', why: 'Its agent was not ready.' });
+    for (let back = 1; back <= MOST_BACKS; back += 1) {
+      const next = planStart(memory, '0.2.0', 5);
+      expect(next.start).toMatchObject({ kind: 'rolling-back', version: '0.2.0', why: 'Its agent was not ready.' });
+      memory = next.memory;
+    }
+    const { start, memory: ended } = planStart(memory, '0.2.0', 5);
     expect(start).toEqual({ kind: 'usual' });
-    expect(memory.last).toMatchObject({ outcome: 'failed' });
+    expect(ended).toMatchObject({ pending: null, last: { outcome: 'failed' }, report: { outcome: 'failed' } });
   });
 });
 
@@ -103,6 +126,8 @@ describe('config.ini on updates', () => {
   });
 });
 
+type AgentName = Parameters<typeof agentIn>[0];
+
 describe('what is known of the node', () => {
   const rest = { nowMs: 1, isInWindow: true, canInstallAlone: true };
 
@@ -111,11 +136,43 @@ describe('what is known of the node', () => {
     expect(nodeFacts(state, rest)).toMatchObject({ agent: 'up', jobs: 3, isPaused: true });
   });
 
-  it('is nothing while no agent answers, however good its last snapshot was', () => {
-    for (const agent of ['starting', 'unresponsive', 'backing-off', 'stopped'] as const)
-      expect(nodeFacts(agentIn(agent, ''), rest)).toMatchObject({ agent: 'down' });
-    expect(nodeFacts(appState({ snapshot: null }), rest)).toMatchObject({ agent: 'down' });
+  it('is nothing while no agent runs, however good its last snapshot was', () => {
+    for (const agent of ['backing-off', 'gave-up-for-now', 'stopped'] as const)
+      expect(nodeFacts(agentIn(agent, ''), rest)).toMatchObject({ agent: 'down', jobs: 0 });
     expect(nodeFacts(appState({}, { phase: 'waiting-for-database' }), rest)).toMatchObject({ agent: 'waiting' });
     expect(nodeFacts(appState({}, { phase: 'set-up' }), rest)).toMatchObject({ agent: 'set-up' });
+  });
+
+  it('is unclear while there is an agent that is not heard: it may lead and run jobs', () => {
+    for (const agent of ['starting', 'unresponsive', 'stopping'] as const)
+      expect(nodeFacts(agentIn(agent, ''), rest)).toMatchObject({ agent: 'unclear' });
+    expect(nodeFacts(appState({ snapshot: null }), rest)).toMatchObject({ agent: 'unclear' });
+    expect(nodeFacts(appState({}, { phase: 'stopping' }), rest)).toMatchObject({ agent: 'unclear' });
+  });
+
+  it('is that the database refused its tables when its agent ended for that, until an agent runs again', () => {
+    const isRefused = (state: AgentName, lastExitCode: number | null) =>
+      nodeFacts(agentIn(state, '', { lastExitCode }), rest).isRefused;
+    expect(isRefused('backing-off', EXIT.schemaFailed)).toBe(true);
+    expect(isRefused('running', EXIT.schemaFailed)).toBe(false);
+    expect([isRefused('backing-off', EXIT.crash), isRefused('stopped', null)]).toEqual([false, false]);
+  });
+
+  it('is that it is outdated when its agent ended because the database asks for a newer version', () => {
+    const ended = (lastExitCode: number | null) => nodeFacts(agentIn('stopped', '', { lastExitCode }), rest).agent;
+    expect([ended(EXIT.schemaTooNew), ended(EXIT.configInvalid), ended(null)]).toEqual(['outdated', 'down', 'down']);
+    // one that is being tried again may run by now
+    expect(nodeFacts(agentIn('starting', '', { lastExitCode: EXIT.schemaTooNew }), rest).agent).toBe('unclear');
+  });
+});
+
+describe('arguments of a run', () => {
+  it('that the next version needs are missed only where the system’s installer starts it', () => {
+    for (const platform of ['win32', 'darwin'] as const) {
+      expect(lostArgument(platform, ['app', '--data-dir', 'D:\\node'])).toBe('--data-dir');
+      expect(lostArgument(platform, ['app', '--config=/c.ini'])).toBe('--config');
+      expect(lostArgument(platform, ['app', '--hidden', '--updated', '--data-directory=/x'])).toBeNull();
+    }
+    expect(lostArgument('linux', ['app', '--data-dir', '/d'])).toBeNull();
   });
 });

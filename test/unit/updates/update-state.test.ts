@@ -14,6 +14,7 @@ const SETTINGS = { checkMs: 3_600_000 };
 const CALM: NodeFacts = {
   nowMs: 0,
   agent: 'up',
+  isRefused: false,
   jobs: 0,
   isLeading: false,
   isPaused: false,
@@ -104,8 +105,114 @@ describe('an update', () => {
     const life = Life.ready(facts);
     expect(life.tick(0)).toEqual([]);
     expect(life.wait).toBe(why);
-    expect(life.on({ kind: 'install-asked' })).not.toEqual([{ do: 'check' }]);
+    const commands = life.on({ kind: 'install-asked' });
     expect(life.state).toMatchObject({ isAsked: true });
+    // a node that has begun needs its turn; without one there is nobody to ask and nothing to bring to rest
+    if (life.facts.agent === 'up') expect(commands).toEqual([{ do: 'claim', version: '0.2.0', isAsked: true }]);
+    else expect(life.state).toMatchObject({ state: 'draining', turn: null });
+  });
+
+  it('asked for while the agent is not heard, which may lead and run jobs, waits until it is', () => {
+    const life = Life.ready({ agent: 'unclear' });
+    life.on({ kind: 'install-asked' });
+    for (let s = 0; s < 600; s += 5) life.tick(5_000);
+    expect(life.state).toMatchObject({ state: 'waiting', isAsked: true, wait: { for: 'agent-down' } });
+    expect(life.tick(5_000, { agent: 'up', jobs: 2 })).toMatchObject([{ do: 'claim', isAsked: true }]);
+  });
+
+  it.each(['up', 'unclear'] as const)(
+    'asked for without a turn asks for one when the agent is %s after all',
+    (agent) => {
+      const life = Life.ready({ agent: 'down' });
+      life.on({ kind: 'install-asked' });
+      expect(life.state).toMatchObject({ state: 'draining', turn: null });
+      // nor is a node resumed that was not paused by this
+      expect(life.tick(UPDATE_LIMITS.calmMs, { agent, isPaused: true })).toEqual([]);
+      expect(life.state).toMatchObject({ state: 'waiting', isAsked: true });
+      expect(life.tick(UPDATE_LIMITS.claimMs, { agent: 'up' })).toMatchObject([{ do: 'claim', isAsked: true }]);
+    },
+  );
+
+  it('on a node whose agent ended because the database asks for a newer version is installed at once, without a turn, in the hours allowed', () => {
+    const life = Life.ready({ agent: 'outdated', isInWindow: false });
+    life.tick(0);
+    expect(life.wait).toBe('window');
+    life.tick(5_000, { isInWindow: true });
+    life.tick(1_000);
+    expect(life.tick(UPDATE_LIMITS.calmMs)).toEqual([{ do: 'install', version: '0.2.0', turn: null }]);
+  });
+
+  it.each<[string, UpdateEvent | null, Partial<NodeFacts>, string]>([
+    ['the allowed hours end', null, { isInWindow: false }, 'window'],
+    ['somebody wants it later', { kind: 'postponed' }, {}, 'postponed'],
+  ])('gives the turn back when %s while it is asked for, and while it drains', (_, said, facts, why) => {
+    const claiming = Life.ready();
+    claiming.tick(0);
+    const drains = Life.draining();
+    for (const life of [claiming, drains]) {
+      if (said !== null) life.on(said, facts);
+      const given = life === claiming ? life.on({ kind: 'claimed', turn: 7 }, facts) : life.tick(0, facts);
+      const all = life === claiming ? given : life.commands;
+      expect(all.at(-1)).toEqual({ do: 'report', turn: 7, outcome: 'given-up', version: '0.2.0' });
+      expect(life.wait).toBe(why);
+      life.tick(UPDATE_LIMITS.claimMs);
+      expect(life.wait).toBe(why);
+    }
+  });
+
+  it('does not begin at the last moment when the allowed hours end while the turn is confirmed', () => {
+    const life = Life.draining({ isPaused: true });
+    life.tick(0);
+    expect(life.tick(UPDATE_LIMITS.calmMs)).toMatchObject([{ do: 'hold', isInstalling: true }]);
+    expect(life.on({ kind: 'cleared' }, { isInWindow: false })).toMatchObject([{ do: 'report', outcome: 'given-up' }]);
+    expect(life.wait).toBe('window');
+  });
+
+  it('is no more when update-url is taken out, whatever it was about to do, and the turn goes back', () => {
+    const back = { do: 'report', turn: 7, outcome: 'given-up', version: '0.2.0' };
+    const drains = Life.draining();
+    expect(drains.on({ kind: 'feed-off', why: 'none' })).toEqual([{ do: 'resume' }, back]);
+    expect(drains.state).toEqual({ state: 'off', why: 'none' });
+    const claiming = () => {
+      const life = Life.ready();
+      life.tick(0);
+      life.on({ kind: 'feed-off', why: 'none' });
+      return life;
+    };
+    const given = claiming();
+    expect(given.on({ kind: 'claimed', turn: 7 })).toEqual([back]);
+    const refused = claiming();
+    expect(refused.on({ kind: 'refused', wait: { for: 'leads', node: 'b' } })).toEqual([]);
+    for (const { state } of [given, refused]) expect(state).toEqual({ state: 'off', why: 'none' });
+    const again = claiming();
+    again.on({ kind: 'feed-on' });
+    again.on({ kind: 'claimed', turn: 7 });
+    expect(again.state.state).toBe('draining');
+  });
+
+  it('counts the half hour for jobs only while nothing else stands against it', () => {
+    const life = Life.ready({ jobs: 1, isInWindow: false });
+    life.tick(UPDATE_LIMITS.patienceMs - 60_000);
+    life.tick(0, { isInWindow: true });
+    expect(life.wait).toBe('jobs');
+    expect(life.tick(60_000)).toEqual([]);
+    life.on({ kind: 'check-asked' });
+    expect(life.tick(UPDATE_LIMITS.patienceMs - 60_001)).toEqual([]);
+    expect(life.tick(1)).toMatchObject([{ do: 'claim' }]);
+  });
+
+  it('that a person asked for is still asked for when it did not come to it, until somebody wants it later', () => {
+    const life = Life.ready({ canInstallAlone: false });
+    life.on({ kind: 'install-asked' });
+    life.on({ kind: 'claimed', turn: 1 }, { isPaused: true });
+    life.tick(0);
+    life.tick(UPDATE_LIMITS.calmMs);
+    life.on({ kind: 'hold-failed' });
+    expect(life.state).toMatchObject({ isAsked: true, wait: { for: 'trouble' } });
+    expect(life.tick(UPDATE_LIMITS.claimMs)).toMatchObject([{ do: 'claim', isAsked: true }]);
+    life.on({ kind: 'claimed', turn: 2 });
+    life.on({ kind: 'postponed' });
+    expect(life.state).toMatchObject({ isAsked: false, wait: { for: 'postponed' } });
   });
 
   it('waits a day when postponed', () => {
@@ -179,24 +286,29 @@ describe('an update', () => {
     expect(life.wait).toBe('failed-here');
     expect(life.on({ kind: 'install-asked' })).toMatchObject([{ do: 'claim', isAsked: true }]);
     life.on({ kind: 'claimed', turn: 1 });
-    life.on({ kind: 'turn-lost' });
+    life.on({ kind: 'postponed' });
     life.tick(UPDATE_LIMITS.claimMs);
     expect(life.wait).toBe('failed-here');
   });
 });
 
-const onTrial = (): UpdateState => ({
-  state: 'confirming',
+const onTrial = () => ({
+  state: 'confirming' as const,
   version: '0.2.0',
   turn: 7,
   untilMs: UPDATE_LIMITS.confirmMs,
+  canGoBack: true,
   heldMs: 0,
   upSinceMs: null,
+  waitingSinceMs: null,
 });
 
+const noWayBack: UpdateState = { ...onTrial(), canGoBack: false };
+
 describe('a new version', () => {
-  it('is kept when its agent stays up, also while iconik or the database is away', () => {
-    for (const agent of ['up', 'set-up', 'waiting'] as const) {
+  it('is kept when its agent stays up', () => {
+    // an outdated one: the version before it would be outdated all the more
+    for (const agent of ['up', 'set-up', 'outdated'] as const) {
       const life = new Life(onTrial());
       life.tick(0, { agent });
       life.tick(UPDATE_LIMITS.stableMs);
@@ -207,17 +319,50 @@ describe('a new version', () => {
     }
   });
 
-  it('is rolled back when its agent keeps ending', () => {
+  it('is kept while iconik or the database is away, but not before its tables may have been brought, and refused', () => {
     const life = new Life(onTrial());
-    for (let ms = 0; ms <= UPDATE_LIMITS.confirmMs; ms += 10_000)
-      life.tick(10_000, { agent: life.facts.agent === 'down' ? 'up' : 'down' });
+    life.tick(0, { agent: 'waiting' });
+    life.tick(UPDATE_LIMITS.waitingMs - 1);
+    life.tick(0, { agent: 'up' });
+    expect(life.state.state).toBe('confirming');
+    life.tick(0, { agent: 'waiting' });
+    life.tick(UPDATE_LIMITS.waitingMs);
+    expect(life.commands.at(-1)).toMatchObject({ do: 'report', outcome: 'installed' });
+  });
+
+  it('is rolled back at once when the database refuses its tables', () => {
+    const life = new Life(onTrial());
+    life.tick(0, { agent: 'waiting' });
+    life.tick(19_000, { agent: 'down', isRefused: true });
+    expect(life.commands).toMatchObject([{ do: 'roll-back', why: expect.stringMatching(/database refused/) }]);
+  });
+
+  it.each<[string, NodeFacts['agent'][]]>([
+    ['keeps ending', ['up', 'down']],
+    ['has stopped for good', ['down']],
+    ['is not heard', ['up', 'unclear']],
+  ])('is rolled back when its agent %s', (_, agents) => {
+    const life = new Life(onTrial());
+    for (let at = 0; at * 10_000 <= UPDATE_LIMITS.confirmMs; at += 1)
+      life.tick(10_000, { agent: agents[at % agents.length] ?? 'down' });
     expect(life.state.state).toBe('rolling-back');
-    expect(life.commands.at(-1)).toMatchObject({ do: 'roll-back', version: '0.2.0' });
+    const ends = life.commands.filter((command) => command.do !== 'hold');
+    expect(ends).toMatchObject([{ do: 'roll-back', version: '0.2.0' }]);
+  });
+
+  it('that cannot be taken back is never said to be', () => {
+    const life = new Life(noWayBack);
+    life.tick(UPDATE_LIMITS.confirmMs + 1, { agent: 'down' });
+    expect(life.state.state).toBe('idle');
+    expect(life.commands).toMatchObject([{ do: 'roll-back' }]);
   });
 });
 
 const facts = fc.record({
-  agent: fc.constantFrom('up', 'up', 'up', 'set-up', 'waiting', 'down') as fc.Arbitrary<NodeFacts['agent']>,
+  agent: fc.constantFrom('up', 'up', 'up', 'set-up', 'waiting', 'unclear', 'down', 'outdated') as fc.Arbitrary<
+    NodeFacts['agent']
+  >,
+  isRefused: fc.constantFrom(false, false, false, true),
   jobs: fc.nat({ max: 2 }),
   isLeading: fc.boolean(),
   isPaused: fc.boolean(),
@@ -240,6 +385,7 @@ const event = fc.oneof(
     { kind: 'refused', wait: { for: 'leads', node: 'b' } },
     { kind: 'cleared' },
     { kind: 'turn-lost' },
+    { kind: 'hold-failed' },
     { kind: 'install-failed', why: 'x' },
   ),
 );
@@ -259,6 +405,7 @@ describe('whatever happens', () => {
       jobs: fc.constantFrom(0, 0, 0, 1),
       isLeading: fc.constantFrom(false, false, false, true),
       isPaused: fc.constantFrom(true, true, true, false),
+      isInWindow: fc.constantFrom(true, true, true, false),
     }),
     afterMs: fc.constantFrom(0, 1_000, 3_000, 70_000),
   });
@@ -267,8 +414,9 @@ describe('whatever happens', () => {
     arbitrary: near,
   });
   const started = fc.constantFrom('off', 'ready', 'draining');
+  const ASKED_WITHOUT_TURN = ['set-up', 'waiting', 'down', 'outdated'];
 
-  it('nothing is installed while jobs run unless a person asked, nor while this node leads, nor without the turn', () => {
+  it('nothing is installed while jobs run or out of the allowed hours unless a person asked, nor while this node leads, nor without the turn', () => {
     let installed = 0;
     fc.assert(
       fc.property(started, fc.array(step, { maxLength: 80 }), (from, steps) => {
@@ -284,9 +432,11 @@ describe('whatever happens', () => {
             expect(life.facts.isLeading).toBe(false);
             if (life.facts.jobs > 0) expect(before.isAsked).toBe(true);
           }
-          // with a turn only right after the cluster has confirmed it
+          if (!before.isAsked) expect(life.facts.isInWindow).toBe(true);
+          // with a turn only right after the cluster has confirmed it, without one only where no node has begun
           if (before.turn !== null) expect(happens.kind).toBe('cleared');
-          else expect(before.isAsked || life.facts.agent !== 'waiting').toBe(true);
+          else expect(before.isAsked ? ASKED_WITHOUT_TURN : ['set-up', 'outdated']).toContain(life.facts.agent);
+          expect(life.facts.agent).not.toBe('unclear');
         }
       }),
       { numRuns: 400 },
@@ -333,11 +483,12 @@ describe('the table of states in the README', () => {
       ready,
       atWork,
       onTrial(),
+      noWayBack,
       installs,
       goesBack,
     );
     const end = fc.constantFrom<UpdateEvent>(
-      { kind: 'roll-back-failed', why: 'x' },
+      { kind: 'roll-back-failed' },
       { kind: 'found', version: '0.3.0' },
       { kind: 'feed-off', why: '' },
     );

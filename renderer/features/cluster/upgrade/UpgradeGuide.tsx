@@ -51,7 +51,7 @@ function useUpgrade(snapshot: NodeSnapshot, memory: VersionMemory) {
   const facts: UpgradeFacts = { members, enabled, way, nowMs, memory, leftOut };
   const plan = upgradePlan(facts);
   const leaveOut = (workerId: string) => setLeftOut((before) => new Set([...before, workerId]));
-  return { facts, plan, nowMs, way, choose: setChosen, leaveOut, takeBack: () => setLeftOut(new Set()) };
+  return { facts, plan, way, choose: setChosen, leaveOut, takeBack: () => setLeftOut(new Set()) };
 }
 
 function UpgradeRisks(props: { plan: UpgradePlan; facts: UpgradeFacts; onTakeBack: () => void }) {
@@ -83,9 +83,9 @@ function UpgradeRisks(props: { plan: UpgradePlan; facts: UpgradeFacts; onTakeBac
 /** Leads through an upgrade of all nodes, from what the cluster shows now; its steps tick themselves off. */
 export function UpgradeGuide(props: { snapshot: NodeSnapshot; memory: VersionMemory; onClose: () => void }) {
   const { snapshot, memory, onClose } = props;
-  const { facts, plan, nowMs, way, choose, leaveOut, takeBack } = useUpgrade(snapshot, memory);
+  const { facts, plan, way, choose, leaveOut, takeBack } = useUpgrade(snapshot, memory);
   const { status, sentence } = planSentence(plan);
-  const next = nextWords({ plan, way, enabled: facts.enabled, nowMs });
+  const next = nextWords({ plan, way, enabled: facts.enabled });
   return (
     <section className="isg-section" aria-label="Upgrade guide" id="upgrade-guide">
       <div className="isg-section-head">
@@ -115,7 +115,7 @@ export function UpgradeGuide(props: { snapshot: NodeSnapshot; memory: VersionMem
         <UpgradeNext words={next} snapshot={snapshot} isUrgent={plan.phase !== 'ready'} onLeaveOut={leaveOut} />
       )}
       <UpgradeRisks plan={plan} facts={facts} onTakeBack={takeBack} />
-      <UpgradeSteps plan={plan} nowMs={nowMs} />
+      <UpgradeSteps plan={plan} />
     </section>
   );
 }

@@ -5,6 +5,7 @@ import {
   IconDownload,
   IconHourglass,
   IconPlayerPlay,
+  IconPlugConnectedX,
   IconStethoscope,
 } from '@tabler/icons-react';
 import { LeaderShapeMark } from '../../../ui/LeaderBadge.tsx';
@@ -20,6 +21,7 @@ const MARKS: Record<Mark, typeof IconHourglass> = {
   waiting: IconHourglass,
   install: IconDownload,
   start: IconPlayerPlay,
+  away: IconPlugConnectedX,
   resume: IconPlayerPlay,
   checking: IconStethoscope,
   done: IconCircleCheckFilled,
@@ -77,7 +79,7 @@ function ClusterLine({ step }: { step: ClusterStep }) {
 const keyOf = (step: UpgradeStep): string => (step.kind === 'node' ? step.member.workerId : step.to);
 
 /** All steps in their order, each with its state; the one to attend to is marked. */
-export function UpgradeSteps({ plan, nowMs }: { plan: UpgradePlan; nowMs: number }) {
+export function UpgradeSteps({ plan }: { plan: UpgradePlan }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling list must be reachable by keyboard.
     <section className="isg-upgrade-place" tabIndex={0} aria-label="Steps of the upgrade">
@@ -93,7 +95,7 @@ export function UpgradeSteps({ plan, nowMs }: { plan: UpgradePlan; nowMs: number
               data-testid={`upgrade-step-${keyOf(step)}`}
             >
               {step.kind === 'node' ? <NodeLine step={step} target={plan.target} /> : <ClusterLine step={step} />}
-              <StageMark stage={step.stage} word={stageWord(step, plan, nowMs)} />
+              <StageMark stage={step.stage} word={stageWord(step, plan)} />
             </li>
           );
         })}

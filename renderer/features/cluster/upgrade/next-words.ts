@@ -22,7 +22,6 @@ interface Situation {
   plan: UpgradePlan;
   way: UpgradeWay;
   enabled: boolean;
-  nowMs: number;
 }
 
 const WAIT = 'Nothing to do; this goes on by itself.';
@@ -68,10 +67,10 @@ function pauseNode(member: ClusterMember, plan: UpgradePlan): NextWords {
   ]);
 }
 
-function install({ member }: NodeStep, { plan, way, enabled, nowMs }: Situation): NextWords {
+function install({ member }: NodeStep, { plan, way, enabled }: Situation): NextWords {
   const { name, host, isSelf, lastSeenMs } = member;
   const version = plan.phase === 'ready' ? 'the newer version' : plan.target;
-  const stopped = isSilent(member) ? `It stopped ${formatRelative(lastSeenMs, nowMs)}.` : null;
+  const stopped = isSilent(member) ? `It stopped ${formatRelative(lastSeenMs, plan.nowMs)}.` : null;
   const how = isSelf
     ? 'Run its installer on this machine, or install the update that the overview offers. This window closes meanwhile, and shows how far the upgrade is when it opens again.'
     : `Run its installer on ${host}, or install the update that its window offers. On a server without a window replace the agent and start it.`;
@@ -80,6 +79,19 @@ function install({ member }: NodeStep, { plan, way, enabled, nowMs }: Situation)
   return say(`Install ${version} on ${isSelf ? `this node, ${name}` : name}`, [stopped, how, orDone], {
     call: isOpenEnd ? 'enable' : null,
   });
+}
+
+function away({ name, host, lastSeenMs, runningJobs }: ClusterMember, nowMs: number): NextWords {
+  const last =
+    lastSeenMs > 0 ? `It was last seen ${formatRelative(lastSeenMs, nowMs)}, on ${host},` : `It is on ${host},`;
+  const mayWork =
+    runningJobs > 0
+      ? `If it runs, it may still be at work on ${plural(runningJobs, 'job')}: see whether it reaches the database.`
+      : 'If it runs, see whether it reaches the database.';
+  return say(`See what became of ${name}`, [
+    `${last} and did not say that it stops.`,
+    `If it is being installed or restarted, go on with that. ${mayWork}`,
+  ]);
 }
 
 function blocked({ member, why }: NodeStep, nowMs: number): NextWords {
@@ -129,6 +141,8 @@ function nodeWords(step: NodeStep, situation: Situation): NextWords {
       return install(step, situation);
     case 'start':
       return say(`Start ${name} again`, [`It has ${member.version} and was stopped. Start ISG Pro on ${host}.`]);
+    case 'away':
+      return away(member, situation.plan.nowMs);
     case 'checking':
       return say(`Wait for ${name}`, ['It is back and looks at its storages and connections.', WAIT]);
     case 'resume':
@@ -138,7 +152,7 @@ function nodeWords(step: NodeStep, situation: Situation): NextWords {
             `This is done at ${host}: “Resume this node”, in its Cluster screen or its tray menu.`,
           ]);
     case 'blocked':
-      return blocked(step, situation.nowMs);
+      return blocked(step, situation.plan.nowMs);
     case 'done':
       return say('Nothing is left to do', []);
   }

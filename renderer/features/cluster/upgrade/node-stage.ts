@@ -4,11 +4,21 @@ import { isPaused } from '../member-rows.ts';
 // How far one node is with its upgrade. Pure; README.md draws the stages.
 
 /**
- * `to-do`: has the older version and works. `draining`: takes nothing new, jobs or the leadership are not off it yet. `install`:
- * has nothing to do any more, or is stopped. `start`: has the new version and was stopped again. `checking`: came back with it a
- * moment ago. `resume`: has it and is paused. `blocked`: a person has to look.
+ * `to-do`: has the older version and works. `draining`: takes nothing new; jobs or the leadership are not off it yet, or that is
+ * not known yet. `install`: has nothing to do any more, or is stopped. `start`: has the new version and was stopped again. `away`:
+ * is not seen and did not say goodbye, so that it may still be at work. `checking`: came back with the new version a moment ago.
+ * `resume`: has it and is paused. `blocked`: a person has to look.
  */
-export type NodeStage = 'to-do' | 'draining' | 'install' | 'start' | 'checking' | 'resume' | 'done' | 'blocked';
+export type NodeStage =
+  | 'to-do'
+  | 'draining'
+  | 'install'
+  | 'start'
+  | 'away'
+  | 'checking'
+  | 'resume'
+  | 'done'
+  | 'blocked';
 
 /** Why a node is `blocked`. `unwell`: runs the new version and does not become available. */
 export type BlockCode = 'not-seen' | 'duplicate' | 'node-disabled' | 'unwell';
@@ -33,11 +43,23 @@ export function isSilent({ isAlive, availability }: ClusterMember): boolean {
   return !isAlive || availability === 'unavailable';
 }
 
+/** Whether a node is at work with all it needs. */
+export function works(member: ClusterMember): boolean {
+  return !isSilent(member) && member.availability === 'available';
+}
+
+/** Whether something is wrong with a node, other than that it is being upgraded. */
+export function isUnwell({ stage, member }: { stage: NodeStage; member: ClusterMember }): boolean {
+  return stage === 'blocked' || stage === 'away' || (stage === 'to-do' && !works(member));
+}
+
 /** The stages that do not depend on the way; null for a node that runs. */
 function stageAway(member: ClusterMember, isCurrent: boolean, nowMs: number): NodeJudgement | null {
   if (isSilent(member)) {
     const isLong = member.lastSeenMs > 0 && nowMs - member.lastSeenMs > LONG_AWAY_MS;
-    return isLong ? blocked('not-seen') : at(isCurrent ? 'start' : 'install');
+    if (isLong) return blocked('not-seen');
+    if (member.hasLeft !== true) return at('away');
+    return at(isCurrent ? 'start' : 'install');
   }
   return member.availability === 'duplicate' ? blocked('duplicate') : null;
 }
@@ -57,7 +79,9 @@ function stageReturned(member: ClusterMember, nowMs: number): NodeJudgement {
   }
 }
 
-const hasWork = ({ runningJobs, isLeader }: ClusterMember): boolean => runningJobs > 0 || isLeader;
+// A count from before it came to rest tells nothing of jobs that it took in between.
+const hasWork = ({ runningJobs, areJobsCounted = true, isLeader }: ClusterMember): boolean =>
+  runningJobs > 0 || !areJobsCounted || isLeader;
 
 /** How far a node is while the cluster stays on. `nowMs` by the database's clock, as are the times of the member. */
 export function stageOneByOne(member: ClusterMember, isCurrent: boolean, nowMs: number): NodeJudgement {

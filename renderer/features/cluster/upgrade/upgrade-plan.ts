@@ -54,6 +54,8 @@ export interface UpgradePlan {
   next: UpgradeStep | null;
   /** Nodes that do not count: not seen for long, or left out by hand. A worker whose node runs under a new id is not told of. */
   leftOut: readonly ClusterMember[];
+  /** Now by the database's clock, near enough; all ages of what nodes wrote count from it. */
+  nowMs: number;
 }
 
 /** A node that was not seen for so long is no part of the cluster any more; its row stays for the record. */
@@ -117,6 +119,7 @@ const URGENCY: Record<NodeStage, number> = {
   resume: 0,
   install: 1,
   start: 1,
+  away: 2,
   draining: 2,
   checking: 3,
   blocked: 4,
@@ -144,13 +147,17 @@ function planAllStopped(
   enabled: boolean,
   isLevel: boolean,
 ): Pick<UpgradePlan, 'steps' | 'next'> {
-  const isIdle = nodes.every(({ stage }) => stage !== 'draining');
+  const isIdle = nodes.every(({ stage }) => stage !== 'draining' && stage !== 'away');
   const off: ClusterStep['stage'] = isLevel && enabled ? 'done' : enabled ? 'to-do' : isIdle ? 'done' : 'waiting';
   const settled = nodes.every(({ stage }) => stage === 'done');
   const on: ClusterStep['stage'] = !isLevel || !enabled ? 'to-do' : settled ? 'done' : 'waiting';
   const disable: ClusterStep = { kind: 'cluster', to: 'disabled', stage: off };
   const enable: ClusterStep = { kind: 'cluster', to: 'enabled', stage: on };
   const steps: UpgradeStep[] = [disable, ...nodes, enable];
+  const lost = nodes.some(({ stage }) => stage === 'draining')
+    ? undefined
+    : nodes.find(({ stage }) => stage === 'away');
+  if (disable.stage === 'waiting' && lost !== undefined) return { steps, next: lost };
   if (disable.stage !== 'done') return { steps, next: disable };
   const open = nodes.find(({ stage }) => stage !== 'done') ?? null;
   return { steps, next: open ?? (enable.stage === 'done' ? null : enable) };
@@ -172,8 +179,8 @@ export function upgradePlan(facts: UpgradeFacts): UpgradePlan {
   const nodes = counted.sort(isOneByOne ? orderOneByOne(isCurrent) : orderAllStopped).map((member): NodeStep => {
     return { kind: 'node', member, ...stage(member, isCurrent(member), nowMs) };
   });
-  if (phase === 'empty') return { phase, target, steps: [], next: null, leftOut };
+  if (phase === 'empty') return { phase, target, steps: [], next: null, leftOut, nowMs };
   const isLevel = phase === 'finished';
   const plan = isOneByOne ? planOneByOne(nodes, facts.enabled) : planAllStopped(nodes, facts.enabled, isLevel);
-  return { phase, target, leftOut, ...plan };
+  return { phase, target, leftOut, nowMs, ...plan };
 }

@@ -1,7 +1,7 @@
-import { type ClusterMember, ROLES, type Role } from '../../../../agent/contract/index.ts';
-import { isSilent } from './node-stage.ts';
+import { type ClusterMember, isBeyondNeighbour, ROLES, type Role } from '../../../../agent/contract/index.ts';
+import { isSilent, works } from './node-stage.ts';
 import type { NodeStep, UpgradeFacts, UpgradePlan } from './upgrade-plan.ts';
-import { compareVersions, isBeyondNeighbour } from './versions.ts';
+import { compareVersions } from './versions.ts';
 
 // What may go wrong, or has, beside the steps themselves. Pure.
 
@@ -23,6 +23,8 @@ export type UpgradeRisk =
   | { kind: 'mixed-long'; forMs: number }
   /** More nodes are away at once than one. */
   | { kind: 'several-away'; names: readonly string[] }
+  /** Nodes that are not well, and not because of the upgrade: they come on top of the one that is taken away. */
+  | { kind: 'unwell'; members: readonly ClusterMember[] }
   /** Nodes that do not count. */
   | { kind: 'left-out'; names: readonly string[] };
 
@@ -31,7 +33,6 @@ const MIXED_TOO_LONG_MS = 24 * 60 * 60_000;
 /** A restart longer ago than this is no attempt at this upgrade. */
 const RESTARTED_WITHIN_MS = 60 * 60_000;
 
-const works = (member: ClusterMember): boolean => !isSilent(member) && member.availability === 'available';
 const namesOf = (steps: readonly NodeStep[]): string[] => steps.map(({ member }) => member.name);
 
 /** Roles of a node that no other available one has, MAIN first. */
@@ -60,6 +61,8 @@ function roleRisks(plan: UpgradePlan, nodes: readonly NodeStep[]): UpgradeRisk[]
   }
   if (!members.some(({ roles: each }) => each.includes('MAIN'))) risks.push({ kind: 'no-main' });
   if (away.length > 1) risks.push({ kind: 'several-away', names: namesOf(away) });
+  const unwell = nodes.filter(({ stage, member }) => stage === 'to-do' && !works(member)).map(({ member }) => member);
+  if (unwell.length > 0) risks.push({ kind: 'unwell', members: unwell });
   return risks;
 }
 
@@ -73,7 +76,8 @@ function mixedSinceMs(current: readonly ClusterMember[], older: readonly Cluster
   return Number.isFinite(sinceMs) ? sinceMs : null;
 }
 
-function versionRisks(plan: UpgradePlan, nodes: readonly NodeStep[], { memory, nowMs }: UpgradeFacts): UpgradeRisk[] {
+function versionRisks(plan: UpgradePlan, nodes: readonly NodeStep[], { memory }: UpgradeFacts): UpgradeRisk[] {
+  const { nowMs } = plan;
   const members = nodes.map(({ member }) => member);
   const isOlder = ({ version }: ClusterMember): boolean => compareVersions(version, plan.target) < 0;
   const older = members.filter(isOlder);

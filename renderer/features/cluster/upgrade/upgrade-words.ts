@@ -3,41 +3,45 @@ import { formatDuration, formatList, plural } from '../../../ui/format.ts';
 import type { Status } from '../../../ui/StatusMark.tsx';
 import { isPaused } from '../member-rows.ts';
 import { uncoveredConsequence } from '../role-coverage.ts';
-import { isSilent } from './node-stage.ts';
+import { isSilent, isUnwell } from './node-stage.ts';
 import type { NodeStep, UpgradePlan, UpgradeStep } from './upgrade-plan.ts';
 import type { UpgradeRisk } from './upgrade-risks.ts';
 
-// What the guide says. Pure; ages are as of `nowMs`.
+// What the guide says. Pure; ages are as of the plan's time.
 
 const nodesOf = ({ steps }: UpgradePlan): NodeStep[] => steps.filter((step): step is NodeStep => step.kind === 'node');
 const jobs = ({ runningJobs }: ClusterMember): string => plural(runningJobs, 'job');
-const seen = ({ lastSeenMs }: ClusterMember, nowMs: number): string => formatDuration(nowMs - lastSeenMs);
+const notSeen = ({ lastSeenMs }: ClusterMember, nowMs: number): string =>
+  lastSeenMs > 0 ? `Not seen for ${formatDuration(Math.max(0, nowMs - lastSeenMs))}` : 'Not seen';
 
 /** The guide's first line. `status` undefined = under way, nothing to judge. */
 export function planSentence(plan: UpgradePlan): { status: Status | undefined; sentence: string } {
   const nodes = nodesOf(plan);
   const all = nodes.length === 1 ? 'The only node runs' : `All ${plural(nodes.length, 'node')} run`;
-  const blocked = nodes.some(({ stage }) => stage === 'blocked');
+  const unwell = nodes.filter(isUnwell).map(({ member }) => member.name);
+  const worst = unwell.length > 0 ? 'warning' : undefined;
   switch (plan.phase) {
     case 'empty':
       return { status: 'unknown', sentence: 'No node is there to upgrade.' };
     case 'ready':
-      return { status: blocked ? 'warning' : 'ok', sentence: `${all} ${plan.target}.` };
+      if (unwell.length === 0) return { status: 'ok', sentence: `${all} ${plan.target}.` };
+      return { status: 'warning', sentence: `${all} ${plan.target}; ${are(unwell)} not available.` };
     case 'finished': {
       const open = nodes.filter(({ stage }) => stage !== 'done').map(({ member }) => member.name);
       if (plan.next === null) return { status: 'ok', sentence: `Upgrade finished: ${lower(all)} ${plan.target}.` };
       if (open.length === 0) return { status: undefined, sentence: `${all} ${plan.target}.` };
-      const left = `${formatList(open)} ${open.length === 1 ? 'is' : 'are'} not at work yet`;
-      return { status: blocked ? 'warning' : undefined, sentence: `${all} ${plan.target}; ${left}.` };
+      return { status: worst, sentence: `${all} ${plan.target}; ${are(open)} not at work yet.` };
     }
     case 'under-way': {
       const older = nodes.filter(({ member }) => member.version !== plan.target).length;
       const done = nodes.length - older;
       const sentence = `${done} of ${plural(nodes.length, 'node')} ${done === 1 ? 'runs' : 'run'} ${plan.target}; ${older} still to go.`;
-      return { status: blocked ? 'warning' : undefined, sentence };
+      return { status: worst, sentence };
     }
   }
 }
+
+const are = (names: readonly string[]): string => `${formatList(names)} ${names.length === 1 ? 'is' : 'are'}`;
 
 const lower = (words: string): string => words.charAt(0).toLowerCase() + words.slice(1);
 
@@ -50,7 +54,7 @@ function drainingWord(member: ClusterMember): string {
 function blockedWord({ member, why }: NodeStep, nowMs: number): string {
   switch (why) {
     case 'not-seen':
-      return `Not seen for ${seen(member, nowMs)}`;
+      return notSeen(member, nowMs);
     case 'duplicate':
       return 'Duplicate';
     case 'node-disabled':
@@ -61,7 +65,7 @@ function blockedWord({ member, why }: NodeStep, nowMs: number): string {
 }
 
 /** State of one step, in a few words. */
-export function stageWord(step: UpgradeStep, plan: UpgradePlan, nowMs: number): string {
+export function stageWord(step: UpgradeStep, plan: UpgradePlan): string {
   if (step.kind === 'cluster') {
     return { 'to-do': 'To do', waiting: 'Nodes are following', done: 'Done' }[step.stage];
   }
@@ -76,6 +80,8 @@ export function stageWord(step: UpgradeStep, plan: UpgradePlan, nowMs: number): 
       return isSilent(member) ? 'Stopped: install now' : 'At rest: install now';
     case 'start':
       return 'Stopped: start it again';
+    case 'away':
+      return notSeen(member, plan.nowMs);
     case 'checking':
       return 'Back, checking';
     case 'resume':
@@ -83,7 +89,7 @@ export function stageWord(step: UpgradeStep, plan: UpgradePlan, nowMs: number): 
     case 'done':
       return 'Done';
     case 'blocked':
-      return blockedWord(step, nowMs);
+      return blockedWord(step, plan.nowMs);
   }
 }
 
@@ -146,6 +152,14 @@ export function riskWords(risk: UpgradeRisk): { cause: string; consequence: stri
         consequence: 'Their work falls to fewer nodes, and one more failure may leave a role without any.',
         remedy: 'Bring all but one back before you go on.',
       };
+    case 'unwell': {
+      const names = risk.members.map(({ name }) => name);
+      return {
+        cause: `${are(names)} not available, and not because of the upgrade.`,
+        consequence: risk.members.map(({ reason }) => reason).join(' '),
+        remedy: 'Mend it before another node is taken away; Diagnostics at that node says more.',
+      };
+    }
     case 'left-out':
       return {
         cause: `Not counted: ${formatList(risk.names)}.`,

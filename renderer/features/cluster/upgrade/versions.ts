@@ -45,16 +45,3 @@ export function compareVersions(a: string, b: string): number {
 export function newestVersion(versions: readonly string[]): string {
   return versions.reduce((newest, each) => (newest === '' || compareVersions(each, newest) > 0 ? each : newest), '');
 }
-
-/**
- * Whether at least one release (major.minor) lies between them for certain. Only neighbouring releases are made to run together:
- * tables that a release no longer needs may be gone in the one after (design: expand, then contract).
- */
-export function isBeyondNeighbour(older: string, newer: string): boolean {
-  const [left, right] = [parse(older), parse(newer)];
-  if (left === null || right === null) return false;
-  const majors = right.numbers[0] - left.numbers[0];
-  if (majors === 0) return right.numbers[1] - left.numbers[1] >= 2;
-  // How many minors the older major had is not known; what is certain: x.n → (x+1).0 may be neighbours, (x+1).1 is not.
-  return majors === 1 ? right.numbers[1] >= 1 : majors >= 2;
-}

@@ -1,11 +1,15 @@
 -- An expanding change as a release brings one. Versions before it know none of this and go on working.
-ALTER TABLE job ADD COLUMN next_note text DEFAULT 'none';
-ALTER TABLE worker ADD COLUMN next_capability text NOT NULL DEFAULT 'none';
-CREATE INDEX job_next_note ON job (next_note) WHERE next_note IS DISTINCT FROM 'none';
-CREATE TABLE next_hint (
-  hint_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  job_id bigint NOT NULL
-);
+ALTER TABLE job ADD COLUMN next_note text NOT NULL DEFAULT '';
+ALTER TABLE worker ADD COLUMN next_reason text NOT NULL DEFAULT '';
+CREATE INDEX job_next_note ON job (next_note) WHERE next_note <> '';
+
+-- What hands out jobs in the next version: the same, but for the column that its notes are in.
+DO $$
+BEGIN
+  EXECUTE replace(replace(pg_get_functiondef('job_exchange_2'::regproc), 'job_exchange_2', 'job_exchange_3'),
+    'progress_note', 'next_note');
+END
+$$;
 
 -- What nodes of the next version would write: payloads with a field that earlier ones do not know,
 CREATE FUNCTION next_payload() RETURNS trigger LANGUAGE plpgsql AS $$

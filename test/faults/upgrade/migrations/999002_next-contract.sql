@@ -1,4 +1,4 @@
 -- min-version: 100.0.0
--- A contracting change: what only versions before 100.0.0 use goes.
-ALTER TABLE worker DROP COLUMN next_capability;
-DROP TABLE next_hint;
+-- A contracting change: what 100.0.0 does without goes. The version of this tree writes both at each heartbeat, claim and renewal.
+ALTER TABLE worker DROP COLUMN status_reason;
+ALTER TABLE job DROP COLUMN progress_note;

@@ -66,6 +66,7 @@ export class DyingProcess {
       query: (text, values, row) => this.through(() => real.query(text, values, row)),
       execute: (text, values) => this.through(() => real.execute(text, values)),
       transaction: (work, limits) => this.through(() => real.transaction(work, limits)),
+      script: (text, limits) => this.through(() => real.script(text, limits)),
       close: () => real.close(),
     };
   }

@@ -16,6 +16,7 @@ export const STOPPED = {
   availability: 'unavailable',
   reason: 'stopped',
   isAlive: false,
+  hasLeft: true,
   lastSeenMs: NOW - MINUTE,
 } as const;
 

@@ -85,6 +85,20 @@ describe('an upgrade one node at a time', () => {
     expect(nextOf(planOf([primary(), worker({ ...STOPPED, lastSeenMs: 0 })]))).toBe('c: install');
   });
 
+  it('does not call a node at rest before its jobs were counted since it was paused', () => {
+    expect(nextOf(withWorker({ ...PAUSED, areJobsCounted: false }))).toBe('c: draining');
+    expect(nextOf(withWorker({ ...PAUSED, areJobsCounted: true }))).toBe('c: install');
+  });
+
+  it('does not call a node stopped that is only not seen: it may be at work, cut off from the database', () => {
+    const cutOff = { isAlive: false, lastSeenMs: NOW - MINUTE, runningJobs: 2 };
+    expect(stepsOf(withWorker(cutOff))).toContain('c: away');
+    expect(nextOf(withWorker({ ...cutOff, ...NEW }))).toBe('c: away');
+    // The leader has written of it that it stopped answering: no goodbye either.
+    expect(nextOf(withWorker({ ...STOPPED, hasLeft: false }))).toBe('c: away');
+    expect(nextOf(withWorker({ ...cutOff, lastSeenMs: NOW - 11 * MINUTE }))).toBe('c: blocked');
+  });
+
   it('goes on only when the cluster is enabled', () => {
     const plan = planOf([primary(), follower(NEW)], { enabled: false });
     expect(stepsOf(plan)[0]).toBe('enabled: to-do');
@@ -110,6 +124,13 @@ describe('an upgrade by the vendor’s order', () => {
     );
     const rest = [primary(off), follower(off), worker(off)];
     expect(nextOf(stopped(rest))).toBe('a: install');
+    const cutOff = worker({ ...off, isAlive: false, lastSeenMs: NOW - MINUTE });
+    const held = stopped([primary(off), follower(off), cutOff]);
+    expect(stepsOf(held)[0]).toBe('disabled: waiting');
+    expect(nextOf(held)).toBe('c: away');
+    expect(nextOf(stopped([primary(off), follower({ ...off, areJobsCounted: false }), cutOff]))).toBe(
+      'disabled: waiting',
+    );
     expect(nextOf(stopped([primary({ ...off, ...NEW }), follower(off), worker(off)]))).toBe('b: install');
     const levelled = [primary({ ...off, ...NEW }), follower({ ...off, ...NEW }), worker({ ...off, ...NEW })];
     const memory = rememberVersions(rememberVersions(new Map(), rest, NOW - MINUTE), levelled, NOW);

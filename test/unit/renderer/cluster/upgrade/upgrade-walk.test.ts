@@ -25,6 +25,8 @@ const anyMember = fc.record({
   isLeader: fc.boolean(),
   isSelf: fc.boolean(),
   runningJobs: fc.nat({ max: 3 }),
+  areJobsCounted: fc.boolean(),
+  hasLeft: fc.boolean(),
   lastSeenMs: fc.constantFrom(0, NOW, NOW - 20 * MINUTE, NOW - 3_000 * MINUTE),
   startedMs: fc.constantFrom(null, NOW, NOW - 2_000 * MINUTE),
 });
@@ -44,9 +46,9 @@ describe('whatever the cluster shows', () => {
         if (plan.next !== null) expect(plan.steps.filter((step) => step === plan.next)).toHaveLength(1);
         const said = [
           planSentence(plan).sentence,
-          ...plan.steps.map((step) => stageWord(step, plan, NOW)),
+          ...plan.steps.map((step) => stageWord(step, plan)),
           ...upgradeRisks(plan, facts).map((risk) => riskWords(risk).cause),
-          nextWords({ plan, way, enabled, nowMs: NOW })?.title ?? 'nothing',
+          nextWords({ plan, way, enabled })?.title ?? 'nothing',
         ];
         for (const words of said) expect(words).toMatch(/\S/);
         expect(said.join(' ')).not.toMatch(/undefined|null|NaN|Infinity/);
@@ -83,6 +85,7 @@ function obey(members: ClusterMember[], enabled: boolean, call: string, name: st
           : {
               ...member,
               isAlive: true,
+              hasLeft: false,
               version: '1.1.0',
               startedMs: nowMs,
               availability: enabled ? 'degraded' : 'disabled',

@@ -3,7 +3,7 @@ import type { ClusterMember } from '../../../../../agent/contract/index.ts';
 import { nextWords } from '../../../../../renderer/features/cluster/upgrade/next-words.ts';
 import type { UpgradeFacts } from '../../../../../renderer/features/cluster/upgrade/upgrade-plan.ts';
 import { upgradeRisks } from '../../../../../renderer/features/cluster/upgrade/upgrade-risks.ts';
-import { planSentence, riskWords } from '../../../../../renderer/features/cluster/upgrade/upgrade-words.ts';
+import { planSentence, riskWords, stageWord } from '../../../../../renderer/features/cluster/upgrade/upgrade-words.ts';
 import { rememberVersions } from '../../../../../renderer/features/cluster/upgrade/version-memory-state.ts';
 import { factsOf, MINUTE, NOW, node, PAUSED, planOf, STOPPED } from './upgrade-bench.ts';
 
@@ -14,7 +14,7 @@ const risksOf = (members: ClusterMember[], over: Partial<UpgradeFacts> = {}) =>
   upgradeRisks(planOf(members, over), factsOf(members, over));
 const wordsOf = (members: ClusterMember[], over: Partial<UpgradeFacts> = {}) => {
   const facts = factsOf(members, over);
-  const words = nextWords({ plan: planOf(members, over), way: facts.way, enabled: facts.enabled, nowMs: NOW });
+  const words = nextWords({ plan: planOf(members, over), way: facts.way, enabled: facts.enabled });
   if (words === null) throw new Error('nothing is left to do');
   return words;
 };
@@ -59,6 +59,29 @@ describe('the next step in words', () => {
     });
   });
 
+  it('asks what became of a node that is not seen, and says what it may still be doing', () => {
+    const words = wordsOf([node('a', NEW), node('b', { isAlive: false, lastSeenMs: NOW - MINUTE, runningJobs: 2 })]);
+    expect(words).toMatchObject({ title: 'See what became of b', call: null });
+    expect(words.lines.join(' ')).toMatch(/last seen 1 min ago, on b\.lan.*at work on 2 jobs/);
+  });
+
+  it('does not depend on the clock of this machine', () => {
+    const members = [node('a', NEW), node('b', { isAlive: false, lastSeenMs: NOW - MINUTE })];
+    expect(wordsOf(members, { nowMs: NOW + 2 * DAY })).toEqual(wordsOf(members));
+    expect(wordsOf(members, { nowMs: NOW - 2 * DAY })).toEqual(wordsOf(members));
+    const plan = planOf(members, { nowMs: NOW + 2 * DAY });
+    expect(plan.steps.map((step) => stageWord(step, plan))).toContain('Not seen for 1 min');
+  });
+
+  it('does not call a cluster with a node that is not at work fine', () => {
+    expect(planSentence(planOf([node('a'), node('b')])).status).toBe('ok');
+    for (const over of [{ availability: 'degraded' as const }, { isAlive: false, lastSeenMs: NOW - MINUTE }]) {
+      const told = planSentence(planOf([node('a'), node('b', over)]));
+      expect(told).toEqual({ status: 'warning', sentence: 'All 2 nodes run 1.0.0; b is not available.' });
+    }
+    expect(planSentence(planOf([node('a', NEW), node('b', { availability: 'degraded' })])).status).toBe('warning');
+  });
+
   it('counts the nodes', () => {
     expect(planSentence(planOf([node('a'), node('b')])).sentence).toBe('All 2 nodes run 1.0.0.');
     expect(planSentence(planOf([node('a', NEW), node('b'), node('c')])).sentence).toBe(
@@ -101,6 +124,22 @@ describe('risks', () => {
     ]);
     const again = node('a', { ...main, startedMs: NOW - MINUTE });
     expect(risksOf([again, node('b', { ...main, ...NEW })])).toMatchObject([{ kind: 'unchanged', name: 'a' }]);
+  });
+
+  it('are not those of a wrong clock of this machine', () => {
+    const main = { roles: ['MAIN' as const, 'CHECKSUM' as const] };
+    const fresh = [node('a', { ...main, startedMs: NOW - MINUTE }), node('b', { ...main, ...NEW })];
+    for (const nowMs of [NOW + 2 * DAY, NOW - 2 * DAY]) expect(risksOf(fresh, { nowMs })).toEqual(risksOf(fresh));
+    expect(risksOf(fresh).map(({ kind }) => kind)).not.toContain('mixed-long');
+  });
+
+  it('a node that is not well while others are upgraded is told, with its reason', () => {
+    const main = node('a', { roles: ['MAIN', 'CHECKSUM'] });
+    const ill = node('b', { availability: 'degraded', reason: 'Storage NAS is not mounted.' });
+    const [risk] = risksOf([main, ill]);
+    expect(risk).toMatchObject({ kind: 'unwell', members: [{ name: 'b' }] });
+    expect(risk && riskWords(risk).consequence).toBe('Storage NAS is not mounted.');
+    expect(risksOf([main, node('b')])).toEqual([]);
   });
 
   it('a node that went back to an older version, as this window saw it', () => {

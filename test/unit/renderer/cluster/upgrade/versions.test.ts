@@ -1,10 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  compareVersions,
-  isBeyondNeighbour,
-  newestVersion,
-} from '../../../../../renderer/features/cluster/upgrade/versions.ts';
+import { compareVersions, newestVersion } from '../../../../../renderer/features/cluster/upgrade/versions.ts';
 
 const number = fc.nat({ max: 12 });
 const pre = fc.constantFrom('', '-alpha', '-beta', '-beta.2', '-beta.11', '-rc.1', '-1');
@@ -37,18 +33,5 @@ describe('versions', () => {
       }),
     );
     expect(newestVersion([])).toBe('');
-  });
-
-  it.each([
-    ['1.2.0', '1.3.7', false],
-    ['1.2.0', '1.4.0', true],
-    ['1.9.0', '2.0.3', false],
-    ['1.9.0', '2.1.0', true],
-    ['1.9.0', '3.0.0', true],
-    ['1.2.0', '1.2.9', false],
-    ['1.3.0', '1.1.0', false],
-    ['dev', '4.0.0', false],
-  ])('from %s to %s: a release lies between: %s', (older, newer, isBeyond) => {
-    expect(isBeyondNeighbour(older, newer)).toBe(isBeyond);
   });
 });
