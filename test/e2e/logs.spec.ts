@@ -206,6 +206,7 @@ test('any place of the log is one step away, and a line found by a pattern is sh
   await search.fill('^one CLIP of .* went by$');
   await expect.poll(lineCount, { timeout: 30_000 }).toBe(1);
   await list.getByTestId('log-line').click();
+  await expect(page.getByRole('button', { name: 'Copy selection' })).toBeVisible();
   await page.getByRole('button', { name: 'Show in context' }).click();
   await expect(list.getByText(`Seeded line ${SEEDED / 2 - 1}`)).toBeVisible();
   await expect(list.getByText(NEEDLE)).toBeInViewport();
@@ -213,6 +214,8 @@ test('any place of the log is one step away, and a line found by a pattern is sh
   await page.getByRole('button', { name: 'Regular expression' }).click();
   await search.fill('(');
   await expect(page.getByText(/This is no regular expression yet/)).toBeVisible();
+  // the line that was chosen is not shown any more
+  await expect(page.getByRole('button', { name: 'Copy all' })).toBeVisible();
 });
 
 test('a span of time holds its lines and no others, and a jump leads to an instant of the whole log', async () => {

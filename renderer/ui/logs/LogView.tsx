@@ -17,8 +17,9 @@ import type { LogBuffer } from './log-buffer.ts';
 import type { LogFilter, LogLevel } from './log-filter.ts';
 import type { LogReaderState, LogSource, ReadFailure, ReadKind } from './log-reader.ts';
 import { exportName, plainText } from './log-text.ts';
-import { type LineSelection, selectedOf } from './selection-state.ts';
+import { isSelected, type LineSelection, selectedOf } from './selection-state.ts';
 import { type LogOpening, useLogReader } from './use-log-reader.ts';
+import { useLogSource } from './use-log-source.ts';
 import './logs.css';
 
 /** Longest texts the contract takes for copying and for a file. */
@@ -85,14 +86,18 @@ function searchedWords({ older, extent }: LogBuffer): string {
   return `No line found in the newest ${formatCount(searched)} of ${formatCount(all)}.`;
 }
 
-function countWords({ buffer, isLoaded }: LogReaderState): string {
+function countWords({ buffer, isLoaded }: LogReaderState, isNarrow: boolean): string {
   const first = buffer.lines[0];
   if (!isLoaded || !first) return '';
-  const { extent, lines } = buffer;
+  const { extent, lines, isWhole, newerSeq } = buffer;
   const all = extent ? extent.lastSeq - extent.firstSeq + 1 : lines.length;
   const since = `since ${formatAbsolute(first.atMs)}`;
+  const above = isWhole ? '' : '; older ones above';
+  if (isNarrow && isWhole && newerSeq === null && extent)
+    return `${formatCount(lines.length)} of ${plural(all, 'line')} match, ${since}`;
+  if (isNarrow) return `${plural(lines.length, 'matching line')} read, ${since}${above}`;
   if (all > lines.length) return `${formatCount(lines.length)} of ${formatCount(all)} lines read, ${since}`;
-  return `${plural(lines.length, 'line')}${buffer.isWhole ? '' : ' read'}, ${since}${buffer.isWhole ? '' : '; older ones above'}`;
+  return `${plural(lines.length, 'line')}${isWhole ? '' : ' read'}, ${since}${above}`;
 }
 
 /** Copies and exports, and says how it went. */
@@ -213,12 +218,14 @@ export function LogView({
 }) {
   const app = useAppState();
   const absence = agentAbsence(app?.agent.state);
-  const source = absence === null ? 'agent' : 'files';
+  const source = useLogSource(app?.agent.state);
   const { opening, change, showContext } = useOpening(storageId, lowestLevel, node);
   const { filter } = opening;
   const { reader, state } = useLogReader(source, opening);
   const nodes = useNodes(source);
-  const [selection, setSelection] = useState<LineSelection | null>(null);
+  const [chosen, setSelection] = useState<LineSelection | null>(null);
+  // lines that were chosen and are not among those shown, since they are narrowed otherwise, are not chosen
+  const selection = state.buffer.lines.some(({ seq }) => isSelected(chosen, seq)) ? chosen : null;
   const toEnd = useRef<() => void>(() => undefined);
   const { said, copy, exportLines } = useTextOut(state, selection, app?.snapshot?.node.name ?? 'node');
   const hasLines = state.buffer.lines.length > 0;
@@ -227,7 +234,7 @@ export function LogView({
   const hasContext = source === 'agent' && isOneLine && isNarrowed(filter, 'debug');
   return (
     <div className="isg-log-view" data-testid="log-view" data-source={source}>
-      {absence !== null ? <FilesNotice absence={absence} folder={app?.logFolder ?? ''} /> : null}
+      {source === 'files' && absence !== null ? <FilesNotice absence={absence} folder={app?.logFolder ?? ''} /> : null}
       <LogToolbar
         filter={filter}
         onChange={(part) => {
@@ -264,7 +271,7 @@ export function LogView({
       </div>
       <div className="isg-log-foot">
         <span className="isg-log-count isg-dim" data-testid="log-count">
-          {countWords(state)}
+          {countWords(state, isNarrowed(filter, 'debug'))}
         </span>
         <span className="isg-log-said" role="status">
           {said}

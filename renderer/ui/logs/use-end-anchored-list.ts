@@ -43,23 +43,28 @@ export function useEndAnchoredList({ count, keyAt, guessHeight, isFollowing, onM
     overscan: 16,
   });
 
-  const newest = useRef({ isFollowing, onMove });
-  newest.current = { isFollowing, onMove };
+  const newest = useRef({ isFollowing, onMove, keyAt });
+  newest.current = { isFollowing, onMove, keyAt };
+  /** The rows (by their `keyAt`) at whose end the reader has begun to move up, less far than counts as leaving it. */
+  const nudgedAt = useRef<unknown>(null);
   // The distance is the layout's: while rows are being measured the element still has the height that was guessed.
   const look = useCallback((): ScrollMove => {
     const element = scroller.current;
     if (!element) return 'none';
     const { scrollTop, clientHeight } = element;
-    const move = scrollMove(lastTop.current, scrollTop, virtualizer.getTotalSize() - clientHeight - scrollTop);
+    const distancePx = virtualizer.getTotalSize() - clientHeight - scrollTop;
+    const move = scrollMove(lastTop.current, scrollTop, distancePx);
+    if (distancePx <= 1) nudgedAt.current = null;
+    else if (scrollTop < lastTop.current) nudgedAt.current = newest.current.keyAt;
     lastTop.current = scrollTop;
     if (move !== 'none') newest.current.onMove(move);
     return move;
   }, [virtualizer]);
 
   // While following, whatever changed the layout (rows, their heights, the window), the end is where the view belongs;
-  // unless the reader has moved it and the event that says so is still on its way.
+  // unless the reader has moved it and the event that says so is still on its way, or moves it slowly and no line has come.
   useLayoutEffect(() => {
-    if (!isFollowing || count === 0 || look() === 'left-end') return;
+    if (!isFollowing || count === 0 || look() === 'left-end' || nudgedAt.current === keyAt) return;
     if (!virtualizer.isAtEnd(1)) virtualizer.scrollToEnd();
   });
 
