@@ -8,7 +8,7 @@ import { type FileLock, tryLockFile } from '../data-folder-lock.ts';
 import { CapPlan } from './cap-plan.ts';
 import { costOf, type EncodedRecord } from './log-encoding.ts';
 import { damaged, type OutboxIdentity, openOutboxDatabase, readIdentity } from './outbox-schema.ts';
-import { OutboxTrim } from './outbox-trim.ts';
+import { type DropCount, OutboxTrim } from './outbox-trim.ts';
 
 /** A record as the file has it. */
 export interface StoredRow extends EncodedRecord {
@@ -153,8 +153,8 @@ export class OutboxFile {
    */
   append(batches: readonly IncomingBatch[]): StoredBatch[] {
     const fresh = batches.filter(({ no }) => no > this.#identity.batchNo);
-    const bytes = fresh.flatMap(({ records }) => records).reduce((sum, record) => sum + costOf(record), 0);
-    const refusedBelow = this.#trim.makeRoom(this.#plan.pagesFor(bytes), () => this.#freePages());
+    const pages = this.#pagesFor(fresh.flatMap(({ records }) => records));
+    const refusedBelow = this.#trim.makeRoom(pages, () => this.#freePages());
     let written: StoredBatch[] = [];
     let identity = this.#identity;
     this.#inTransaction(() => {
@@ -192,15 +192,37 @@ export class OutboxFile {
     return this.#plan.filePages - pages + free;
   }
 
-  /** Puts a row of another file back under its own number; a number that is taken keeps what it has. */
+  /**
+   * Puts unshipped rows of another file back under their own numbers, oldest first; a number that is taken keeps what it has.
+   * What there is no room for is counted.
+   */
   restore(rows: readonly StoredRow[]): void {
-    const insert = this.database.prepare('INSERT OR IGNORE INTO log_record VALUES (?, ?, ?, ?, ?)');
-    const bytes = rows.reduce((sum, row) => sum + costOf(row), 0);
-    const refusedBelow = this.#trim.makeRoom(this.#plan.pagesFor(bytes), () => this.#freePages());
+    const refusedBelow = this.#trim.makeRoom(this.#pagesFor(rows), () => this.#freePages());
     this.#inTransaction(() => {
-      for (const { seq, atMs, level, message, fields } of rows)
-        if (level >= refusedBelow) insert.run(seq, atMs, level, message, fields);
+      this.#putBack(rows.filter(({ level }) => level >= refusedBelow));
+      this.#trim.count('cap', lost(rows, refusedBelow));
     });
+  }
+
+  /** The same for shipped rows, for which nothing else has to go. False: there is no room for them. */
+  restoreShipped(rows: readonly StoredRow[]): boolean {
+    if (this.#freePages() < this.#pagesFor(rows)) return false;
+    this.#inTransaction(() => this.#putBack(rows));
+    return true;
+  }
+
+  #putBack(rows: readonly StoredRow[]): void {
+    const insert = this.database.prepare('INSERT OR IGNORE INTO log_record VALUES (?, ?, ?, ?, ?)');
+    for (const { seq, atMs, level, message, fields } of rows) insert.run(seq, atMs, level, message, fields);
+  }
+
+  #pagesFor(records: readonly EncodedRecord[]): number {
+    return this.#plan.pagesFor(records.reduce((sum, record) => sum + costOf(record), 0));
+  }
+
+  /** Goes on with the drop counters of another file. */
+  setDropCounts(counts: readonly DropCount[]): void {
+    this.#inTransaction(() => this.#trim.setCounts(counts));
   }
 
   /** Goes on with the identity of another file; numbers go on above both. */

@@ -4,6 +4,14 @@ import { LOG_LEVELS } from '../../contract/index.ts';
 import type { DropReason } from './outbox-file.ts';
 
 const countRow = z.object({ level: z.number(), records: z.number() });
+/** A counter as the file has it. */
+export const dropCountRow = z.object({
+  reason: z.enum(['cap', 'memory']),
+  level: z.number().int().min(0).max(3),
+  records: z.number().int().nonnegative(),
+});
+/** A counter as the file has it. */
+export type DropCount = z.infer<typeof dropCountRow>;
 
 /**
  * Makes room in the file: shipped records go first, oldest first, because `node_log` has them; then old DEBUG, INFO, WARN and
@@ -83,6 +91,12 @@ export class OutboxTrim {
       'INSERT INTO drop_count VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET records = records + excluded.records',
     );
     for (const [level, records] of Object.entries(byLevel)) if (records > 0) add.run(reason, Number(level), records);
+  }
+
+  /** Goes on with the counters of another file. */
+  setCounts(counts: readonly DropCount[]): void {
+    this.#database.prepare('DELETE FROM drop_count').run();
+    for (const { reason, level, records } of counts) this.count(reason, { [level]: records });
   }
 
   /** What was counted, by level. */
