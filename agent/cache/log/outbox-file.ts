@@ -256,17 +256,32 @@ export class OutboxFile {
     return rows;
   }
 
+  /** What `readAfter` has given is sent to the database now; `setShipped` or `confirmClaim` says that it has arrived. */
+  noteSent(rows: readonly StoredRow[]): void {
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (first && last) this.#trim.sent(first.seq, last.seq);
+  }
+
   /** Notes that `node_log` has everything up to `seq`. */
   setShipped(seq: number): void {
     if (seq === this.#identity.shippedSeq) return;
-    this.#identity = this.#write({ ...this.#identity, shippedSeq: Math.min(seq, this.#identity.nextSeq - 1) });
+    this.#arrived({ ...this.#identity, shippedSeq: Math.min(seq, this.#identity.nextSeq - 1) });
+  }
+
+  #arrived(identity: OutboxIdentity): void {
+    this.#inTransaction(() => {
+      this.#trim.arrived(identity.shippedSeq);
+      this.#write(identity);
+    });
+    this.#trim.settled(identity.shippedSeq);
+    this.#identity = identity;
   }
 
   /** The claim was confirmed under `nextHolder`, at this watermark. */
   confirmClaim(watermark: number): void {
     const { nextHolder, nextSeq } = this.#identity;
     const shippedSeq = Math.min(watermark, nextSeq - 1);
-    this.#identity = this.#write({ ...this.#identity, holder: nextHolder, claimFrom: null, shippedSeq });
+    this.#arrived({ ...this.#identity, holder: nextHolder, claimFrom: null, shippedSeq });
   }
 
   /** A new word to be confirmed under; call before each claim of a run. */

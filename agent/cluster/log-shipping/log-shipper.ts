@@ -163,7 +163,12 @@ export class LogShipper {
     const held = isHeld && this.#held ? this.#held : await this.#claim();
     if (!held) return LOOK_MS;
     const limit = Math.min(this.#pace.rows, this.#most, this.#limits.rows);
-    const rows = this.#options.use((file) => file.readAfter(held.watermark, limit, this.#limits.bytes)) ?? [];
+    const rows = this.#options.use((file) => {
+      const read = file.readAfter(held.watermark, limit, this.#limits.bytes);
+      file.noteSent(read);
+      return read;
+    });
+    if (!rows) return LOOK_MS;
     this.#state = rows.length === 0 ? 'caught-up' : 'shipping';
     if (rows.length === 0) return LOOK_MS;
     const beganMs = this.#options.clock.monotonicMs();
