@@ -101,7 +101,7 @@ describe('shipping the log', () => {
         job_id: '7',
         storage_id: 's',
         term: 3,
-        fields: { n: 1 },
+        fields: { jobId: 7, n: 1 },
         node: 'node-a',
         worker_id: 'worker-1',
       },
