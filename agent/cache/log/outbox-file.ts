@@ -62,6 +62,14 @@ export function toStoredRow(row: unknown): StoredRow {
   return { ...rest, atMs };
 }
 
+/**
+ * Throws `SQLITE_CORRUPT` unless a number lies between two others. A flipped bit in a number is no error to SQLite, but leaves the
+ * table out of order, and the outbox shipped up to a number that nobody has given yet.
+ */
+export function assertInOrder(seq: number, above: number, below: number): void {
+  if (seq <= above || seq >= below) throw damaged('its records are not in order');
+}
+
 const placeholders = (rows: number): string => Array(rows).fill('(?, ?, ?, ?, ?)').join(', ');
 
 /** The open file: the outbox with its records. Every method throws SQLite's errors and then has changed nothing. */
@@ -247,6 +255,7 @@ export class OutboxFile {
       const wanted = Math.min(READ_STEP, limit - rows.length);
       const step = this.#readAfter.all(rows.at(-1)?.seq ?? afterSeq, wanted).map(toStoredRow);
       for (const row of step) {
+        assertInOrder(row.seq, rows.at(-1)?.seq ?? afterSeq, this.#identity.nextSeq);
         rows.push(row);
         bytes += costOf(row);
         if (bytes >= maxBytes) return rows;

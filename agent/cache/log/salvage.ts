@@ -253,8 +253,8 @@ function copyAll(database: Database.Database, into: OutboxFile, { unshippedMs, m
   const until = (ms: number) => () => performance.now() - beganMs > ms;
   const reader = new RangeReader(database);
   const identity = identityIn(database);
-  const last = reader.last() ?? (identity ? identity.nextSeq - 1 : 0);
-  const nextSeq = Math.max(identity?.nextSeq ?? 1, last + 1);
+  const nextSeq = Math.max(identity?.nextSeq ?? 1, (reader.last() ?? 0) + 1);
+  const last = nextSeq - 1;
   if (identity) into.adopt(identity, nextSeq);
   else into.skipTo(nextSeq);
   into.setDropCounts(dropCountsIn(database));

@@ -142,6 +142,22 @@ describe('a damaged cache', () => {
     expect(new Set(rows.map(({ seq }) => seq)).size).toBe(rows.length);
   });
 
+  it('is found when a record has a number that was not given yet, before it ships under it', async () => {
+    const path = await copyOf('number');
+    const opened = openKeeper(path);
+    opened.keeper.use((file) => file.database.exec('UPDATE log_record SET seq = 245767 WHERE seq = 1994'));
+    const read = () => opened.keeper.use((file) => contents(file)) ?? [];
+    expect(read()).toHaveLength(RECORDS);
+    expect(opened.told).toHaveLength(1);
+    opened.put([row('after')]);
+    opened.read();
+    const rows = read();
+    expect(rows).toHaveLength(RECORDS + 1);
+    expect(rows.at(-1)?.[1]).toBe('after');
+    expect(opened.keeper.use((file) => file.identity().nextSeq)).toBe((rows.at(-1)?.[0] ?? 0) + 1);
+    opened.keeper.close();
+  });
+
   it('that is no database at all, or another program’s, is put aside', async () => {
     await mkdir(join(folder, 'text'));
     const path = join(folder, 'text', 'log.db');
