@@ -47,6 +47,8 @@ export class LogKeeper {
   #retry: NodeJS.Timeout | null = null;
   #isTroubled = false;
   #isClosed = false;
+  /** A salvage was begun and is not done. */
+  #isSalvaging = false;
   #retentionDueMs = 0;
   #quarantinedMs = Number.NEGATIVE_INFINITY;
 
@@ -110,10 +112,12 @@ export class LogKeeper {
     putAside(path);
     const file = new OutboxFile(path, runId, capBytes);
     try {
-      const aside = asideToSalvage(path);
+      const aside = asideToSalvage(path, !this.#isSalvaging);
       if (aside === null) return file;
+      this.#isSalvaging = true;
       const saved = salvage(aside, file);
       endQuarantine(path);
+      this.#isSalvaging = false;
       this.#tell(saved);
       return file;
     } catch (thrown) {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 // A damaged file is put aside and salvaged into a new one. A mark beside it stands from before the first rename until salvage
 // is done: a process that is killed in between, or whose disk is full, goes on where it was when the file is opened next.
 
-/** Salvage that kills its process again and again must come to an end. */
+/** Salvage that ends its process again and again must come to an end. */
 const MOST_ATTEMPTS = 5;
 
 const markSchema = z.object({ aside: z.string().min(1), attempts: z.number().int().nonnegative() });
@@ -59,18 +59,18 @@ export function putAside(path: string): void {
 }
 
 /**
- * The file that is to be salvaged into the one at `path`, which is open and ours; null when there is none. Counts as an attempt.
- * Throws what the file system throws.
+ * The file that is to be salvaged into the one at `path`, which is open and ours; null when there is none. `counts`: this is an
+ * attempt of its own, and not the same process trying again because the disk was full. Throws what the file system throws.
  */
-export function asideToSalvage(path: string): string | null {
+export function asideToSalvage(path: string, counts: boolean): string | null {
   const mark = readMark(path);
   if (mark === null) return null;
   const aside = asidePath(path, mark);
-  if (mark.attempts >= MOST_ATTEMPTS || !existsSync(aside)) {
+  if (!existsSync(aside) || (counts && mark.attempts >= MOST_ATTEMPTS)) {
     endQuarantine(path);
     return null;
   }
-  writeMark(path, { ...mark, attempts: mark.attempts + 1 });
+  if (counts) writeMark(path, { ...mark, attempts: mark.attempts + 1 });
   return aside;
 }
 

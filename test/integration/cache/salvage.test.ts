@@ -192,7 +192,7 @@ describe('a damaged cache', () => {
     beginQuarantine(path, 'now');
     putAside(path);
     const file = new OutboxFile(path, 'run-2', cap);
-    const aside = asideToSalvage(path) ?? '';
+    const aside = asideToSalvage(path, true) ?? '';
     const { leftOut, isComplete } = salvage(aside, file, { unshippedMs: 60_000, mostMs: 0 });
     expect({ leftOut, isComplete }).toEqual({ leftOut: 0, isComplete: false });
     expect(contents(file)).toEqual(numbered(LARGE_SHIPPED + 1, LARGE));
@@ -200,6 +200,17 @@ describe('a damaged cache', () => {
     const again = salvage(aside, file, { unshippedMs: -1, mostMs: 0 });
     expect(again).toMatchObject({ leftOut: LARGE - LARGE_SHIPPED, isComplete: false });
     file.close();
+  });
+
+  it('is given up by salvage that ended five processes, and not by one that waits for room', async () => {
+    const path = await copyOf('given-up');
+    beginQuarantine(path, 'now');
+    putAside(path);
+    for (let n = 0; n < 10; n += 1) expect(asideToSalvage(path, false)).toContain('.corrupt-now');
+    for (let n = 0; n < 5; n += 1) expect(asideToSalvage(path, true)).toContain('.corrupt-now');
+    expect(asideToSalvage(path, true)).toBeNull();
+    expect(existsSync(`${path}.salvaging`)).toBe(false);
+    expect(existsSync(`${path}.corrupt-now`)).toBe(true);
   });
 
   it('has all of its long records back in a small file', async () => {
