@@ -55,11 +55,11 @@ interface Held {
 const GRAVEST = LOG_LEVELS.length - 1;
 
 /** A record whose level and instant are such as the database takes: a damaged disk may have made others of them. */
-const withinBounds = (row: StoredRow): StoredRow => ({
-  ...row,
-  level: Math.min(GRAVEST, Math.max(0, row.level)),
-  atMs: calendarMs(row.atMs),
-});
+function withinBounds(row: StoredRow): StoredRow {
+  const level = Math.min(GRAVEST, Math.max(0, row.level));
+  const atMs = calendarMs(row.atMs);
+  return level === row.level && atMs === row.atMs ? row : { ...row, level, atMs };
+}
 
 function toShipped({ seq, atMs, level, message, fields: json }: StoredRow): ShippedRecord {
   const parsed: unknown = JSON.parse(json);
