@@ -31,12 +31,15 @@ export interface LogRecord {
 /** Who writes records: known once per process. */
 export type LogSource = Pick<LogRecord, 'node' | 'worker'>;
 
+/** Whether a fact is told in full by its word; a number stays among the fields, too, so that its kind is not lost. */
+const isTold = (value: unknown): boolean => typeof value === 'string' || value === undefined;
+
 const wordOf = (value: unknown): string | null =>
   typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'bigint' ? String(value) : null;
 
 /**
  * Takes what a record is about out of its fields: `role`, `jobId`, `storageId` and `term`, the names that the agent's
- * logger uses. Fields of these names with values of another kind stay where they are. Pure.
+ * logger uses. Fields of these names whose values are no text (of `term`: no whole number) stay where they are. Pure.
  */
 export function structureLogRecord(
   written: Pick<LogRecord, 'level' | 'atMs' | 'message' | 'fields'>,
@@ -45,9 +48,9 @@ export function structureLogRecord(
   const { role, jobId, storageId, term, ...rest } = written.fields;
   const fields: Record<string, unknown> = { ...rest };
   const facts = { role: wordOf(role), job: wordOf(jobId), storage: wordOf(storageId) };
-  if (facts.role === null && role !== undefined) fields.role = role;
-  if (facts.job === null && jobId !== undefined) fields.jobId = jobId;
-  if (facts.storage === null && storageId !== undefined) fields.storageId = storageId;
+  if (!isTold(role)) fields.role = role;
+  if (!isTold(jobId)) fields.jobId = jobId;
+  if (!isTold(storageId)) fields.storageId = storageId;
   const isTerm = typeof term === 'number' && Number.isSafeInteger(term);
   if (!isTerm && term !== undefined) fields.term = term;
   const { level, atMs, message } = written;

@@ -4,7 +4,8 @@ import type { KeeperStatus, LogFilter } from './log-messages.ts';
 import { lookBack } from './look-back.ts';
 import { type IncomingBatch, OutboxFile, type StoredBatch, type StoredRow } from './outbox-file.ts';
 import { isDamage, sqliteCode } from './outbox-schema.ts';
-import { putAside, type Salvage, salvage } from './salvage.ts';
+import { asideToSalvage, beginQuarantine, endQuarantine, putAside } from './quarantine.ts';
+import { type Salvage, salvage } from './salvage.ts';
 
 /** What the keeper of the file needs. */
 export interface LogKeeperOptions {
@@ -46,6 +47,8 @@ export class LogKeeper {
   #retry: NodeJS.Timeout | null = null;
   #isTroubled = false;
   #isClosed = false;
+  /** A salvage was begun and is not done. */
+  #isSalvaging = false;
   #retentionDueMs = 0;
   #quarantinedMs = Number.NEGATIVE_INFINITY;
 
@@ -99,9 +102,28 @@ export class LogKeeper {
   }
 
   #opened(): OutboxFile {
-    const { path, runId, capBytes } = this.#options;
-    this.#file ??= new OutboxFile(path, runId, capBytes);
+    this.#file ??= this.#open();
     return this.#file;
+  }
+
+  /** A salvage that a kill or a full disk has ended goes on before anything else is written. */
+  #open(): OutboxFile {
+    const { path, runId, capBytes } = this.#options;
+    putAside(path);
+    const file = new OutboxFile(path, runId, capBytes);
+    try {
+      const aside = asideToSalvage(path, !this.#isSalvaging);
+      if (aside === null) return file;
+      this.#isSalvaging = true;
+      const saved = salvage(aside, file);
+      endQuarantine(path);
+      this.#isSalvaging = false;
+      this.#tell(saved);
+      return file;
+    } catch (thrown) {
+      file.close();
+      throw thrown;
+    }
   }
 
   #commitAll(): void {
@@ -156,16 +178,19 @@ export class LogKeeper {
   #startAnew(): void {
     const { path } = this.#options;
     this.#closeQuietly();
-    const aside = putAside(path, new Date(this.#options.wallMs()).toISOString().replaceAll(/[:.]/g, '-'));
-    this.#tell(salvage(aside, this.#opened()));
+    beginQuarantine(path, new Date(this.#options.wallMs()).toISOString().replaceAll(/[:.]/g, '-'));
+    this.#opened();
   }
 
-  #tell({ aside, records, keptIdentity, isComplete }: Salvage): void {
-    const rest = isComplete ? '' : ' There was no time for all of it; the rest is only in the file that was put aside.';
+  #tell({ aside, records, keptIdentity, isComplete, leftOut }: Salvage): void {
+    const of = leftOut > 0 ? `; ${leftOut} records of the rest are in no database` : '';
+    const rest = isComplete
+      ? ''
+      : ` There was no time for all of it; the rest is only in the file that was put aside${of}.`;
     this.#options.onTold(
       'warn',
       `The log cache was damaged. It was put aside as ${aside}; ${records} records of it were saved and a new cache begun. The node goes on. Check the disk.${rest}`,
-      { records, keptIdentity, isComplete },
+      { records, keptIdentity, isComplete, leftOut },
     );
   }
 

@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { LOG_LEVELS } from '../../contract/index.ts';
 import { asciiLower } from './ascii-lower.ts';
 import type { LogFilter } from './log-messages.ts';
-import { type StoredRow, toStoredRow } from './outbox-file.ts';
+import { assertInOrder, type StoredRow, toStoredRow } from './outbox-file.ts';
 
 /** Records looked at in one look back: about 10 ms. */
 const STRETCH = 10_000;
@@ -41,6 +41,7 @@ export function lookBack(
     limit,
   });
   const rows = found.map(toStoredRow).reverse();
+  for (const [n, { seq }] of rows.entries()) assertInOrder(seq, rows[n - 1]?.seq ?? 0, before);
   const isFull = rows.length === limit;
   return { rows, reachedSeq: isFull ? (rows[0]?.seq ?? null) : from > 0 ? from : null };
 }

@@ -8,7 +8,7 @@ import { type FileLock, tryLockFile } from '../data-folder-lock.ts';
 import { CapPlan } from './cap-plan.ts';
 import { costOf, type EncodedRecord } from './log-encoding.ts';
 import { damaged, type OutboxIdentity, openOutboxDatabase, readIdentity } from './outbox-schema.ts';
-import { OutboxTrim } from './outbox-trim.ts';
+import { type DropCount, OutboxTrim } from './outbox-trim.ts';
 
 /** A record as the file has it. */
 export interface StoredRow extends EncodedRecord {
@@ -60,6 +60,14 @@ export function toStoredRow(row: unknown): StoredRow {
   if (!success) throw damaged('a record is not readable');
   const { at_ms: atMs, ...rest } = data;
   return { ...rest, atMs };
+}
+
+/**
+ * Throws `SQLITE_CORRUPT` unless a number lies between two others. A flipped bit in a number is no error to SQLite, but leaves the
+ * table out of order, and the outbox shipped up to a number that nobody has given yet.
+ */
+export function assertInOrder(seq: number, above: number, below: number): void {
+  if (seq <= above || seq >= below) throw damaged('its records are not in order');
 }
 
 const placeholders = (rows: number): string => Array(rows).fill('(?, ?, ?, ?, ?)').join(', ');
@@ -153,8 +161,8 @@ export class OutboxFile {
    */
   append(batches: readonly IncomingBatch[]): StoredBatch[] {
     const fresh = batches.filter(({ no }) => no > this.#identity.batchNo);
-    const bytes = fresh.flatMap(({ records }) => records).reduce((sum, record) => sum + costOf(record), 0);
-    const refusedBelow = this.#trim.makeRoom(this.#plan.pagesFor(bytes), () => this.#freePages());
+    const pages = this.#pagesFor(fresh.flatMap(({ records }) => records));
+    const refusedBelow = this.#trim.makeRoom(pages, () => this.#freePages());
     let written: StoredBatch[] = [];
     let identity = this.#identity;
     this.#inTransaction(() => {
@@ -192,15 +200,37 @@ export class OutboxFile {
     return this.#plan.filePages - pages + free;
   }
 
-  /** Puts a row of another file back under its own number; a number that is taken keeps what it has. */
+  /**
+   * Puts unshipped rows of another file back under their own numbers, oldest first; a number that is taken keeps what it has.
+   * What there is no room for is counted.
+   */
   restore(rows: readonly StoredRow[]): void {
-    const insert = this.database.prepare('INSERT OR IGNORE INTO log_record VALUES (?, ?, ?, ?, ?)');
-    const bytes = rows.reduce((sum, row) => sum + costOf(row), 0);
-    const refusedBelow = this.#trim.makeRoom(this.#plan.pagesFor(bytes), () => this.#freePages());
+    const refusedBelow = this.#trim.makeRoom(this.#pagesFor(rows), () => this.#freePages());
     this.#inTransaction(() => {
-      for (const { seq, atMs, level, message, fields } of rows)
-        if (level >= refusedBelow) insert.run(seq, atMs, level, message, fields);
+      this.#putBack(rows.filter(({ level }) => level >= refusedBelow));
+      this.#trim.count('cap', lost(rows, refusedBelow));
     });
+  }
+
+  /** The same for shipped rows, for which nothing else has to go. False: there is no room for them. */
+  restoreShipped(rows: readonly StoredRow[]): boolean {
+    if (this.#freePages() < this.#pagesFor(rows)) return false;
+    this.#inTransaction(() => this.#putBack(rows));
+    return true;
+  }
+
+  #putBack(rows: readonly StoredRow[]): void {
+    const insert = this.database.prepare('INSERT OR IGNORE INTO log_record VALUES (?, ?, ?, ?, ?)');
+    for (const { seq, atMs, level, message, fields } of rows) insert.run(seq, atMs, level, message, fields);
+  }
+
+  #pagesFor(records: readonly EncodedRecord[]): number {
+    return this.#plan.pagesFor(records.reduce((sum, record) => sum + costOf(record), 0));
+  }
+
+  /** Goes on with the drop counters of another file. */
+  setDropCounts(counts: readonly DropCount[]): void {
+    this.#inTransaction(() => this.#trim.setCounts(counts));
   }
 
   /** Goes on with the identity of another file; numbers go on above both. */
@@ -225,6 +255,7 @@ export class OutboxFile {
       const wanted = Math.min(READ_STEP, limit - rows.length);
       const step = this.#readAfter.all(rows.at(-1)?.seq ?? afterSeq, wanted).map(toStoredRow);
       for (const row of step) {
+        assertInOrder(row.seq, rows.at(-1)?.seq ?? afterSeq, this.#identity.nextSeq);
         rows.push(row);
         bytes += costOf(row);
         if (bytes >= maxBytes) return rows;
@@ -234,17 +265,32 @@ export class OutboxFile {
     return rows;
   }
 
+  /** What `readAfter` has given is sent to the database now; `setShipped` or `confirmClaim` says that it has arrived. */
+  noteSent(rows: readonly StoredRow[]): void {
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (first && last) this.#trim.sent(first.seq, last.seq);
+  }
+
   /** Notes that `node_log` has everything up to `seq`. */
   setShipped(seq: number): void {
     if (seq === this.#identity.shippedSeq) return;
-    this.#identity = this.#write({ ...this.#identity, shippedSeq: Math.min(seq, this.#identity.nextSeq - 1) });
+    this.#arrived({ ...this.#identity, shippedSeq: Math.min(seq, this.#identity.nextSeq - 1) });
+  }
+
+  #arrived(identity: OutboxIdentity): void {
+    this.#inTransaction(() => {
+      this.#trim.arrived(identity.shippedSeq);
+      this.#write(identity);
+    });
+    this.#trim.settled(identity.shippedSeq);
+    this.#identity = identity;
   }
 
   /** The claim was confirmed under `nextHolder`, at this watermark. */
   confirmClaim(watermark: number): void {
     const { nextHolder, nextSeq } = this.#identity;
     const shippedSeq = Math.min(watermark, nextSeq - 1);
-    this.#identity = this.#write({ ...this.#identity, holder: nextHolder, claimFrom: null, shippedSeq });
+    this.#arrived({ ...this.#identity, holder: nextHolder, claimFrom: null, shippedSeq });
   }
 
   /** A new word to be confirmed under; call before each claim of a run. */

@@ -4,6 +4,20 @@ import { LOG_LEVELS } from '../../contract/index.ts';
 import type { DropReason } from './outbox-file.ts';
 
 const countRow = z.object({ level: z.number(), records: z.number() });
+/** A counter as the file has it. */
+export const dropCountRow = z.object({
+  reason: z.enum(['cap', 'memory']),
+  level: z.number().int().min(0).max(3),
+  records: z.number().int().nonnegative(),
+});
+/** A counter as the file has it. */
+export type DropCount = z.infer<typeof dropCountRow>;
+
+interface UnderWay {
+  first: number;
+  last: number;
+  removed: number[];
+}
 
 /**
  * Makes room in the file: shipped records go first, oldest first, because `node_log` has them; then old DEBUG, INFO, WARN and
@@ -15,6 +29,8 @@ export class OutboxTrim {
   /** Records looked at in one deletion: it bounds the journal. */
   readonly #window: number;
   readonly #clearedTo = LOG_LEVELS.map(() => 0);
+  /** What is on its way to the database, and how many of it were removed and counted meanwhile, by level. */
+  #underWay: UnderWay | null = null;
 
   constructor(database: Database.Database, window: number, shippedSeq: () => number) {
     this.#window = window;
@@ -49,16 +65,47 @@ export class OutboxTrim {
     const first = this.#firstSeq(this.#clearedTo[level] ?? 0);
     if (first === null) return false;
     const to = first + this.#window - 1;
+    const remove = this.#database.prepare('DELETE FROM log_record WHERE seq >= ? AND seq <= ? AND level = ?');
+    const ofUnderWay = this.#countUnderWay(first, to, level);
     this.#database
       .transaction(() => {
-        const { changes } = this.#database
-          .prepare('DELETE FROM log_record WHERE seq >= ? AND seq <= ? AND level = ?')
-          .run(first, to, level);
+        const { changes } = remove.run(first, to, level);
         this.count('cap', { [level]: changes });
       })
       .immediate();
+    if (this.#underWay && ofUnderWay > 0)
+      this.#underWay.removed[level] = (this.#underWay.removed[level] ?? 0) + ofUnderWay;
     this.#clearedTo[level] = Math.min(to, this.#lastSeq());
     return true;
+  }
+
+  #countUnderWay(from: number, to: number, level: number): number {
+    const underWay = this.#underWay;
+    if (!underWay || from > underWay.last || to < underWay.first) return 0;
+    const text = 'SELECT count(*) FROM log_record WHERE seq >= ? AND seq <= ? AND level = ?';
+    const within = [Math.max(from, underWay.first), Math.min(to, underWay.last), level];
+    return Number(this.#database.prepare(text).pluck().get(within));
+  }
+
+  /** These are on their way to the database: should the cap remove some of them before they arrive, they are not lost. */
+  sent(first: number, last: number): void {
+    this.#underWay = { first, last, removed: LOG_LEVELS.map(() => 0) };
+  }
+
+  /**
+   * Records up to `seq` have arrived: those of them that were counted as dropped are counted no more, in the caller's
+   * transaction. `settled` follows once that is committed.
+   */
+  arrived(seq: number): void {
+    if (!this.#underWay || seq < this.#underWay.last) return;
+    const less = this.#database.prepare(
+      "UPDATE drop_count SET records = records - ? WHERE reason = 'cap' AND level = ?",
+    );
+    for (const [level, records] of this.#underWay.removed.entries()) if (records > 0) less.run(records, level);
+  }
+
+  settled(seq: number): void {
+    if (this.#underWay && seq >= this.#underWay.last) this.#underWay = null;
   }
 
   #firstSeq(after: number): number | null {
@@ -83,6 +130,12 @@ export class OutboxTrim {
       'INSERT INTO drop_count VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET records = records + excluded.records',
     );
     for (const [level, records] of Object.entries(byLevel)) if (records > 0) add.run(reason, Number(level), records);
+  }
+
+  /** Goes on with the counters of another file. */
+  setCounts(counts: readonly DropCount[]): void {
+    this.#database.prepare('DELETE FROM drop_count').run();
+    for (const { reason, level, records } of counts) this.count(reason, { [level]: records });
   }
 
   /** What was counted, by level. */

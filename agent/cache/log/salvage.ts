@@ -1,23 +1,15 @@
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { LOG_LEVELS } from '../../contract/index.ts';
+import { costOf } from './log-encoding.ts';
 import type { OutboxFile, StoredRow } from './outbox-file.ts';
 import { toStoredRow } from './outbox-file.ts';
-import { type OutboxIdentity, openOutboxDatabase, PAGE_BYTES, readIdentity } from './outbox-schema.ts';
+import { isDamage, type OutboxIdentity, openOutboxDatabase, PAGE_BYTES, readIdentity } from './outbox-schema.ts';
+import { type DropCount, dropCountRow } from './outbox-trim.ts';
 
 /** What came out of a damaged file. */
 export interface Salvage {
-  /** Where the damaged file is now. */
+  /** Where the damaged file is. */
   aside: string;
   /** Records that were put back under their own numbers. */
   records: number;
@@ -25,24 +17,21 @@ export interface Salvage {
   keptIdentity: boolean;
   /** False: there was no time for all of it; the rest is only in the file that was put aside. */
   isComplete: boolean;
+  /** How many of that rest are in no database yet. */
+  leftOut: number;
 }
 
+/** How long salvage may take, milliseconds; it holds up the log, and memory takes what comes meanwhile. */
+export interface SalvageTimes {
+  /** For records that are in no database yet. */
+  unshippedMs: number;
+  /** For all; what is shipped is put back in what is left of it. */
+  mostMs: number;
+}
+
+const TIMES: SalvageTimes = { unshippedMs: 60_000, mostMs: 10_000 };
 /** Records read at a time; where that fails the range is halved, down to one. */
 const RANGE = 256;
-/** Salvage must not hold up the log for longer; memory takes what comes meanwhile. */
-const MOST_MS = 10_000;
-
-/** Renames a damaged file and its journal; of those put aside before only this one stays. Answers its new path. */
-export function putAside(path: string, stamp: string): string {
-  const aside = `${path}.corrupt-${stamp}`;
-  for (const name of readdirSync(dirname(path)))
-    if (name.startsWith(`${basename(path)}.corrupt-`)) rmSync(join(dirname(path), name), { force: true });
-  for (const suffix of ['', '-wal', '-shm'])
-    if (existsSync(`${path}${suffix}`)) renameSync(`${path}${suffix}`, `${aside}${suffix}`);
-  // SQLite makes it anew from the journal; a damaged one may only mislead.
-  rmSync(`${aside}-shm`, { force: true });
-  return aside;
-}
 
 function canRead(path: string): boolean {
   try {
@@ -61,6 +50,8 @@ function canRead(path: string): boolean {
 
 function soundFirstPage(path: string): Buffer {
   const page = Buffer.alloc(PAGE_BYTES);
+  // one that a killed salvage left
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
   openOutboxDatabase(path, 1_000).close();
   const source = openSync(path, 'r');
   try {
@@ -99,81 +90,206 @@ function identityIn(database: Database.Database): OutboxIdentity | null {
   }
 }
 
-/** Reads ranges of a damaged table, as much of each as can be read. */
-class RangeReader {
-  readonly #select: Database.Statement;
-  readonly #endsAtMs: number;
-
-  constructor(database: Database.Database, endsAtMs: number) {
-    this.#select = database.prepare('SELECT * FROM log_record WHERE seq > ? AND seq <= ? ORDER BY seq');
-    this.#endsAtMs = endsAtMs;
+function dropCountsIn(database: Database.Database): DropCount[] {
+  try {
+    return database
+      .prepare('SELECT reason, level, records FROM drop_count')
+      .all()
+      .map((row) => dropCountRow.parse(row));
+  } catch {
+    // ignored because counters that are not readable begin anew
+    return [];
   }
+}
 
-  isOutOfTime(): boolean {
-    return performance.now() > this.#endsAtMs;
+/** Reads a damaged table, as much of it as can be read. */
+class RangeReader {
+  readonly #database: Database.Database;
+  readonly #select: Database.Statement;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+    this.#select = database.prepare('SELECT * FROM log_record WHERE seq > ? AND seq <= ? ORDER BY seq');
   }
 
   /** Rows in (`after`, `to`]. */
-  read(after: number, to: number): StoredRow[] {
+  read(after: number, to: number, isOutOfTime: () => boolean): StoredRow[] {
     try {
-      return this.#select.all(after, to).map(toStoredRow);
+      return this.#select.all(after, to).map(toStoredRow).map(withLevel);
     } catch {
       // ignored because what cannot be read is what salvage leaves
     }
-    if (to - after <= 1 || this.isOutOfTime()) return [];
+    if (to - after <= 1 || isOutOfTime()) return [];
     const middle = Math.floor((after + to) / 2);
-    return [...this.read(after, middle), ...this.read(middle, to)];
+    return [...this.read(after, middle, isOutOfTime), ...this.read(middle, to, isOutOfTime)];
   }
 
-  /** An end of the table, or null when the way there is damaged. */
-  end(which: 'min' | 'max', database: Database.Database): number | null {
+  /** One number that is asked for; null where there is none, or the way there is damaged. */
+  #number(what: string, ...values: number[]): number | null {
     try {
-      const seq = database.prepare(`SELECT ${which}(seq) FROM log_record`).pluck().get();
-      return typeof seq === 'number' && Number.isSafeInteger(seq) && seq > 0 ? seq : null;
+      const found = this.#database
+        .prepare(`SELECT ${what}`)
+        .pluck()
+        .get(...values);
+      return typeof found === 'number' && Number.isSafeInteger(found) ? found : null;
     } catch {
       // ignored because the caller has another bound
       return null;
     }
   }
+
+  first(): number {
+    return Math.max(1, this.#number('min(seq) FROM log_record') ?? 1);
+  }
+
+  last(): number | null {
+    return this.#number('max(seq) FROM log_record');
+  }
+
+  /** The nearest number after or before a range in which nothing was: gaps may be millions wide. */
+  after(seq: number): number | null {
+    return this.#number('min(seq) FROM log_record WHERE seq > ?', seq);
+  }
+
+  before(seq: number): number | null {
+    return this.#number('max(seq) FROM log_record WHERE seq < ?', seq);
+  }
+
+  count(after: number, to: number): number {
+    return this.#number('count(*) FROM log_record WHERE seq > ? AND seq <= ?', after, to) ?? Math.max(0, to - after);
+  }
 }
 
-function copyRows(database: Database.Database, into: OutboxFile, identity: OutboxIdentity | null) {
-  const reader = new RangeReader(database, performance.now() + MOST_MS);
-  const last = reader.end('max', database) ?? (identity ? identity.nextSeq - 1 : 0);
-  let after = (reader.end('min', database) ?? 1) - 1;
-  let [records, highest] = [0, 0];
-  while (after < last && !reader.isOutOfTime()) {
-    const to = Math.min(after + RANGE, last);
-    const rows = reader.read(after, to).filter(({ seq, level }) => seq > 0 && level >= 0 && level <= 3);
-    into.restore(rows);
-    records += rows.length;
-    highest = rows.at(-1)?.seq ?? highest;
-    after = to;
+const withLevel = (row: StoredRow): StoredRow => ({
+  ...row,
+  level: Math.min(LOG_LEVELS.length - 1, Math.max(0, row.level)),
+});
+
+/** Collects rows to commits of the size that the file is made for. */
+class RowWriter {
+  readonly #write: (rows: readonly StoredRow[]) => boolean;
+  readonly #commitBytes: number;
+  #rows: StoredRow[] = [];
+  #bytes = 0;
+  #isFull = false;
+  records = 0;
+  highest = 0;
+
+  constructor(commitBytes: number, write: (rows: readonly StoredRow[]) => boolean) {
+    this.#commitBytes = commitBytes;
+    this.#write = write;
   }
-  return { records, highest, isComplete: after >= last };
+
+  /** False: there is no room for more. */
+  take(rows: readonly StoredRow[]): boolean {
+    for (const row of rows) {
+      if (row.seq <= 0) continue;
+      this.#rows.push(row);
+      this.#bytes += costOf(row);
+      if (this.#bytes >= this.#commitBytes) this.flush();
+    }
+    return !this.#isFull;
+  }
+
+  flush(): void {
+    if (this.#rows.length === 0 || this.#isFull) return;
+    this.#isFull = !this.#write(this.#rows);
+    if (!this.#isFull) {
+      this.records += this.#rows.length;
+      this.highest = this.#rows.reduce((highest, { seq }) => Math.max(highest, seq), this.highest);
+    }
+    this.#rows = [];
+    this.#bytes = 0;
+  }
+}
+
+interface Part {
+  reader: RangeReader;
+  into: OutboxFile;
+  /** Numbers in (`after`, `to`]. */
+  after: number;
+  to: number;
+  isOutOfTime: () => boolean;
+}
+
+/** What no database has yet, in its order. `left`: how many there was no time for. */
+function copyUnshipped({ reader, into, after, to, isOutOfTime }: Part) {
+  const writer = new RowWriter(into.largestCommitBytes, (rows) => {
+    into.restore(rows);
+    return true;
+  });
+  let at = after;
+  while (at < to && !isOutOfTime()) {
+    const end = Math.min(at + RANGE, to);
+    const rows = reader.read(at, end, isOutOfTime);
+    writer.take(rows);
+    at = rows.length > 0 ? end : Math.max(end, (reader.after(end) ?? end + 1) - 1);
+  }
+  writer.flush();
+  return { records: writer.records, highest: writer.highest, left: at < to ? reader.count(at, to) : 0 };
+}
+
+/** What is shipped, the newest first: for whoever looks at the log, as far as time and room go. */
+function copyShipped({ reader, into, after, to, isOutOfTime }: Part) {
+  const writer = new RowWriter(into.largestCommitBytes, (rows) => into.restoreShipped(rows));
+  let at = to;
+  let hasRoom = true;
+  while (at > after && hasRoom && !isOutOfTime()) {
+    const begin = Math.max(after, at - RANGE);
+    const rows = reader.read(begin, at, isOutOfTime);
+    hasRoom = writer.take(rows);
+    at = rows.length > 0 ? begin : Math.min(begin, reader.before(begin + 1) ?? begin);
+  }
+  writer.flush();
+  return { records: writer.records, isComplete: at <= after || !hasRoom };
 }
 
 /**
- * Puts what is readable of a damaged file into a new one: records keep their numbers, and the outbox its id where that is
- * readable. Numbers go on above all that were seen. Never throws for damage in the old file.
+ * The identity goes first, and then what no database has yet: whenever this ends, by a kill, too, what the new file has is
+ * known under its own numbers and shipped no further than it was.
  */
-export function salvage(aside: string, into: OutboxFile): Salvage {
-  let result: Salvage = { aside, records: 0, keptIdentity: false, isComplete: false };
+function copyAll(database: Database.Database, into: OutboxFile, { unshippedMs, mostMs }: SalvageTimes) {
+  const beganMs = performance.now();
+  const until = (ms: number) => () => performance.now() - beganMs > ms;
+  const reader = new RangeReader(database);
+  const identity = identityIn(database);
+  const nextSeq = Math.max(identity?.nextSeq ?? 1, (reader.last() ?? 0) + 1);
+  const last = nextSeq - 1;
+  if (identity) into.adopt(identity, nextSeq);
+  else into.skipTo(nextSeq);
+  into.setDropCounts(dropCountsIn(database));
+  const before = reader.first() - 1;
+  const shippedTo = Math.max(before, identity?.shippedSeq ?? 0);
+  const parts = { reader, into };
+  const unshipped = copyUnshipped({ ...parts, after: shippedTo, to: last, isOutOfTime: until(unshippedMs) });
+  into.skipTo(unshipped.highest + 1);
+  const to = Math.min(shippedTo, last);
+  const shipped = copyShipped({ ...parts, after: before, to, isOutOfTime: until(mostMs) });
+  return {
+    records: unshipped.records + shipped.records,
+    keptIdentity: identity !== null,
+    isComplete: unshipped.left === 0 && shipped.isComplete,
+    leftOut: unshipped.left,
+  };
+}
+
+const NOTHING = { records: 0, keptIdentity: false, isComplete: false, leftOut: 0 };
+
+/**
+ * Puts what is readable of a damaged file into a new one: records keep their numbers, and the outbox its id where that is
+ * readable. Numbers go on above all that were seen. May be repeated after it ended in the middle. Never throws for damage in
+ * the old file; throws what keeps the new one from being written, and nothing is lost by that.
+ */
+export function salvage(aside: string, into: OutboxFile, times: SalvageTimes = TIMES): Salvage {
+  if (!canRead(aside)) lendFirstPage(aside);
+  const database = new Database(aside, { fileMustExist: true });
   try {
-    if (!canRead(aside)) lendFirstPage(aside);
-    const database = new Database(aside, { fileMustExist: true });
-    try {
-      const identity = identityIn(database);
-      const { records, highest, isComplete } = copyRows(database, into, identity);
-      const nextSeq = Math.max(identity?.nextSeq ?? 1, highest + 1);
-      if (identity) into.adopt(identity, nextSeq);
-      else into.skipTo(nextSeq);
-      result = { aside, records, keptIdentity: identity !== null, isComplete };
-    } finally {
-      database.close();
-    }
-  } catch {
-    // ignored because a file of which nothing is readable leaves what was salvaged so far
+    return { aside, ...copyAll(database, into, times) };
+  } catch (thrown) {
+    if (!isDamage(thrown)) throw thrown;
+    // a file of which nothing is readable
+    return { aside, ...NOTHING };
+  } finally {
+    database.close();
   }
-  return result;
 }

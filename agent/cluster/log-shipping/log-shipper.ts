@@ -55,11 +55,11 @@ interface Held {
 const GRAVEST = LOG_LEVELS.length - 1;
 
 /** A record whose level and instant are such as the database takes: a damaged disk may have made others of them. */
-const withinBounds = (row: StoredRow): StoredRow => ({
-  ...row,
-  level: Math.min(GRAVEST, Math.max(0, row.level)),
-  atMs: calendarMs(row.atMs),
-});
+function withinBounds(row: StoredRow): StoredRow {
+  const level = Math.min(GRAVEST, Math.max(0, row.level));
+  const atMs = calendarMs(row.atMs);
+  return level === row.level && atMs === row.atMs ? row : { ...row, level, atMs };
+}
 
 function toShipped({ seq, atMs, level, message, fields: json }: StoredRow): ShippedRecord {
   const parsed: unknown = JSON.parse(json);
@@ -163,7 +163,12 @@ export class LogShipper {
     const held = isHeld && this.#held ? this.#held : await this.#claim();
     if (!held) return LOOK_MS;
     const limit = Math.min(this.#pace.rows, this.#most, this.#limits.rows);
-    const rows = this.#options.use((file) => file.readAfter(held.watermark, limit, this.#limits.bytes)) ?? [];
+    const rows = this.#options.use((file) => {
+      const read = file.readAfter(held.watermark, limit, this.#limits.bytes);
+      file.noteSent(read);
+      return read;
+    });
+    if (!rows) return LOOK_MS;
     this.#state = rows.length === 0 ? 'caught-up' : 'shipping';
     if (rows.length === 0) return LOOK_MS;
     const beganMs = this.#options.clock.monotonicMs();

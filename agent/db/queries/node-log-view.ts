@@ -19,15 +19,16 @@ WHERE outbox_id = $1::uuid AND seq = $2`;
 const WHERE = `outbox_id = $1::uuid AND seq BETWEEN $2 AND $3 AND level >= $4
   AND ($5::float8 IS NULL OR at >= to_timestamp($5 / 1000)) AND ($6::float8 IS NULL OR at <= to_timestamp($6 / 1000))
   AND ($7 = '' OR strpos(lower(message), lower($7)) > 0 OR strpos(lower(fields::text), lower($7)) > 0
-    OR strpos(lower(concat_ws(' ', role, job_id, storage_id)), lower($7)) > 0)
+    OR strpos(lower(concat_ws(' ', 'role ' || role, 'jobId ' || job_id, 'storageId ' || storage_id, 'term ' || term)), lower($7)) > 0)
   AND ($8::text IS NULL OR storage_id = $8 OR strpos(message, $8) > 0 OR strpos(fields::text, $8) > 0)`;
 const COLUMNS = `seq::float8, (extract(epoch FROM at) * 1000)::float8 AS at_ms, level, message, fields::text,
   role, job_id, storage_id, term::float8`;
 const OLDER = `SELECT ${COLUMNS} FROM node_log WHERE ${WHERE} ORDER BY node_log.seq DESC LIMIT $9`;
 const NEWER = `SELECT ${COLUMNS} FROM node_log WHERE ${WHERE} ORDER BY node_log.seq LIMIT $9`;
 
-/** Rows judged at a time. */
+/** Rows judged at a time where nothing was sorted out before, and where most that is not wanted was. */
 const JUDGED_ROWS = 2_000;
+const SORTED_ROWS = 500;
 
 const outboxRow = z.object({ outbox_id: z.string() });
 const seqRow = z.object({ seq: z.number().nullable() });
@@ -47,11 +48,12 @@ const lineRow = z.object({
 /** How the log of a node is narrowed. */
 export interface NodeLogFilter {
   minLevel: LogSeverity;
-  /** Looked for whatever the case; empty = any. */
+  /** Only lines that have this somewhere, whatever the case, are judged; empty = any. See `coarsely`. */
   text: string;
   /**
-   * Judges lines further; null = all pass. A pattern is tried here and never by PostgreSQL, whose patterns mean other things
-   * in places (`.`, `\\b`), so that a search finds in each node's log what it finds in the own one.
+   * Judges lines further; null = all pass. Text and patterns are tried here: PostgreSQL keeps fields in another order with other
+   * spaces, and its patterns mean other things in places (`.`, `\\b`), but a search is to find in each node's log what it finds
+   * in the own one.
    */
   judge: ((lines: readonly LogLine[]) => Promise<boolean[]>) | null;
   storageId: string | null;
@@ -59,12 +61,21 @@ export interface NodeLogFilter {
   toMs: number | null;
 }
 
-/** Fields with what the record is about put back among them, as the node itself shows it. */
+/**
+ * The longest piece of a text that is the same however fields are written: between two marks of JSON. A line that has the text
+ * has the piece; for most texts it is all of it.
+ */
+export function coarsely(text: string): string {
+  const pieces = text.split(/["\\{}[\]:,]+/);
+  return pieces.reduce((longest, piece) => (piece.length > longest.length ? piece : longest), '');
+}
+
+/** Fields with what the record is about put back among them, as the node itself shows it, and as compact. */
 function fieldsOf({ fields, role, job_id: jobId, storage_id: storageId, term }: z.infer<typeof lineRow>): string {
   const about = Object.entries({ role, jobId, storageId, term }).filter(([, value]) => value !== null);
-  if (about.length === 0) return fields === '{}' ? '' : fields;
-  const head = JSON.stringify(Object.fromEntries(about));
-  return fields === '{}' ? head : `${head.slice(0, -1)},${fields.slice(1)}`;
+  if (about.length === 0 && fields === '{}') return '';
+  const parsed: unknown = JSON.parse(fields);
+  return JSON.stringify({ ...Object.fromEntries(about), ...(typeof parsed === 'object' ? parsed : {}) });
 }
 
 /** The log of a worker as `node_log` has it, for `readLogPage`. Throws what `Database` throws. */
@@ -103,7 +114,8 @@ export async function nodeLog(
       };
       const { judge } = filter;
       if (!judge) return read(within(from, place), within(to, place), limit);
-      return readJudged({ from, to, direction, limit }, judge, (range, most) =>
+      const most = filter.text === '' ? JUDGED_ROWS : Math.max(SORTED_ROWS, limit);
+      return readJudged({ from, to, direction, limit, most }, judge, (range) =>
         read(within(range.from, place), within(range.to, place), most),
       );
     },
@@ -125,19 +137,19 @@ interface Range {
   to: number;
 }
 
-/** Lines of a range that pass, read in pieces of bounded memory, up to `limit` of them. */
+/** Lines of a range that pass, up to `limit` of them; `read` gives at most `most` of a range at a time. */
 async function readJudged(
-  { from, to, direction, limit }: Range & { direction: LogDirection; limit: number },
+  { from, to, direction, limit, most }: Range & { direction: LogDirection; limit: number; most: number },
   judge: NonNullable<NodeLogFilter['judge']>,
-  read: (range: Range, most: number) => Promise<LogLine[]>,
+  read: (range: Range) => Promise<LogLine[]>,
 ): Promise<LogLine[]> {
   const found: LogLine[] = [];
   for (let range = { from, to }; found.length < limit; ) {
-    const lines = await read(range, JUDGED_ROWS);
+    const lines = await read(range);
     const passes = await judge(lines);
     for (const [n, line] of lines.entries()) if (passes[n] === true && found.length < limit) found.push(line);
     const last = lines.at(-1);
-    if (!last || lines.length < JUDGED_ROWS) break;
+    if (!last || lines.length < most) break;
     range = direction === 'older' ? { from, to: last.seq - 1 } : { from: last.seq + 1, to };
   }
   return found;

@@ -1,3 +1,4 @@
+import { asciiLower } from '../../cache/log/ascii-lower.ts';
 import type { LogView } from '../../cache/log-view/log-view.ts';
 import {
   type AgentCallHandlers,
@@ -6,7 +7,7 @@ import {
   type LogLine,
   type LogSeverity,
 } from '../../contract/index.ts';
-import { nodeLog } from '../../db/queries/node-log-view.ts';
+import { coarsely, nodeLog } from '../../db/queries/node-log-view.ts';
 import { IsgError } from '../../runtime/errors.ts';
 import { readLogPage } from '../../runtime/log-page.ts';
 import type { Database } from '../../runtime/sql.ts';
@@ -72,14 +73,15 @@ async function readOther(view: LogView, database: Database | null, ask: Ask) {
   }
   const startedMs = performance.now();
   const { text, isPattern } = ask;
-  const filter = { ...ask, text: isPattern ? '' : text, judge: isPattern ? judgeBy(view, text) : null };
+  const judge = isPattern ? judgeByPattern(view, text) : text === '' ? null : judgeByText(text);
+  const filter = { ...ask, text: isPattern ? '' : coarsely(text), judge };
   const keeper = await nodeLog(database, ask.workerId ?? '', filter);
   const isLate = () => performance.now() - startedMs > PAGE_MS;
   return readLogPage(keeper, ask.at, { limit: ask.limit, isLate });
 }
 
 /** Tries a pattern on message and on fields, as the own log's search does. */
-function judgeBy(view: LogView, pattern: string) {
+function judgeByPattern(view: LogView, pattern: string) {
   return async (lines: readonly LogLine[]) => {
     const found = await view.match(
       pattern,
@@ -87,4 +89,11 @@ function judgeBy(view: LogView, pattern: string) {
     );
     return lines.map((_, n) => found[2 * n] === true || found[2 * n + 1] === true);
   };
+}
+
+/** Looks for text in message and in fields, as the own log's search does. */
+function judgeByText(text: string) {
+  const wanted = asciiLower(text);
+  return async (lines: readonly LogLine[]) =>
+    lines.map(({ message, fields }) => asciiLower(message).includes(wanted) || asciiLower(fields).includes(wanted));
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogCache, type LogCache } from '../../../agent/cache/log/log-cache.ts';
+import { beginQuarantine } from '../../../agent/cache/log/quarantine.ts';
 import { startLogThread } from '../../../agent/cluster/log-shipping/start-log-thread.ts';
 import { openKeeper, row } from './log-rows.ts';
 
@@ -83,6 +84,33 @@ describe('a disk that does not take the log', () => {
         disk.remount('rw');
         await expect.poll(() => opened.storedUpTo(), { timeout: 20_000 }).toBe(last);
         expect(messages(opened)).toEqual(['before', 'while read-only']);
+      } finally {
+        opened.keeper.close();
+        disk.unmount();
+      }
+    },
+  );
+
+  it.skipIf(!canMount)(
+    `when it is full in the middle of a salvage: that goes on by itself once there is room, and nothing is lost${onlyRoot}`,
+    async () => {
+      const disk = mountSmallDisk();
+      let opened = openKeeper(disk.path, { capBytes: 1_200_000 });
+      try {
+        const sent = Array.from({ length: 8 }, (_, n) => Array.from({ length: 250 }, (__, m) => row(`${n}.${m}`)));
+        for (const records of sent) opened.put(records);
+        expect(messages(opened)).toHaveLength(2_000);
+        const outboxId = opened.keeper.use((file) => file.identity().outboxId);
+        opened.keeper.close();
+        writeFileSync(join(folder, 'disk', 'ballast-1'), Buffer.alloc(1_450_000));
+        beginQuarantine(disk.path, 'now');
+        opened = openKeeper(disk.path, { capBytes: 1_200_000 });
+        expect(opened.told).toHaveLength(1);
+        expect(opened.told[0]).toMatch(/cannot be written .*disk/);
+        disk.free();
+        await expect.poll(() => opened.told.length, { timeout: 20_000 }).toBeGreaterThan(1);
+        expect(messages(opened)).toEqual(sent.flat().map(({ message }) => message));
+        expect(opened.keeper.use((file) => file.identity().outboxId)).toBe(outboxId);
       } finally {
         opened.keeper.close();
         disk.unmount();
