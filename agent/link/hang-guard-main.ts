@@ -1,13 +1,12 @@
 /** The hang guard's thread: ends the process by SIGKILL when the main loop has stood for too long. Knows nothing else. */
 import { appendFile, write } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { z } from 'zod';
 import { BeatCounter } from './beat-counter.ts';
+import type { HangGuardData } from './hang-guard.ts';
 import { type HangLook, hasHung, LOOK_MS, nextLook } from './hang-look.ts';
 
-const { memory, limitMs, logFile } = z
-  .object({ memory: z.instanceof(SharedArrayBuffer), limitMs: z.number(), logFile: z.string() })
-  .parse(workerData);
+// Not parsed: it comes from `startHangGuard` alone, and a parser would cost each service some megabytes for this thread.
+const { memory, limitMs, logFile } = workerData as HangGuardData;
 
 /** The last words may hang where the main loop does (a full pipe, a dead disk); the end does not wait for them longer. */
 const WORDS_LIMIT_MS = 1_000;

@@ -1,7 +1,5 @@
-import { BEAT_INTERVAL_MS } from '../contract/link.ts';
-
 /** The guard looks at the main loop's counter this often. */
-export const LOOK_MS = BEAT_INTERVAL_MS;
+export const LOOK_MS = 500;
 
 /**
  * A main loop that has not turned for this long hangs: leases have lapsed long since. Twice what the desktop application

@@ -10,7 +10,8 @@ import { ServiceClient } from './service-client.ts';
 /** What comes over the socket of a real agent that runs as a service, and must not pass. */
 
 const CASES = 330;
-const MEMORY_LIMIT = 200_000_000;
+/** What the agent's heap takes for messages of a megabyte, and keeps for the next ones; it levels off at about 70 MB. */
+const MEMORY_GROWTH = 110_000_000;
 const seed = Date.now() & 0x7fffffff;
 
 let dir = '';
@@ -132,6 +133,7 @@ async function send(payload: Uint8Array, pieces: number): Promise<ServiceClient>
 
 it('lets nothing of 330 generated cases pass, stays alive and small, and serves others meanwhile', async () => {
   const beats = witness.ofType('beat').length;
+  const memory = agent.memory();
   const seen = new Map<string, number>();
   const names = Object.keys(kinds);
   const one = fc.constantFrom(...names).chain((kind) =>
@@ -149,7 +151,7 @@ it('lets nothing of 330 generated cases pass, stays alive and small, and serves 
       expect({ kind, passed }).toEqual({ kind, passed: [] });
       expect(client.ofType('goodbye')).toEqual([]);
       expect(await witness.call('service.config-read', {})).toMatchObject({ status: 'absent' });
-      expect(agent.memory()).toBeLessThan(MEMORY_LIMIT);
+      expect(agent.memory() - memory).toBeLessThan(MEMORY_GROWTH);
     }),
     { numRuns: CASES, seed, endOnFailure: true },
   );
