@@ -103,7 +103,9 @@ async function attack(name: string, at: number): Promise<unknown[]> {
   const secret = lstatSync(join(base, 'canary/secret'), { bigint: true });
   const expected = { sizeBytes: Number(secret.size), mtimeNs: String(secret.mtimeNs) };
   const part = { path: name, offsetBytes: 0, lengthBytes: expected.sizeBytes, expected };
-  await storage.writeText(`.isg-pro-part-${at}`, 'to be committed', 0);
+  // a name that no attack has: it would be a folder after some of them
+  const committed = `.isg-pro-part-own-${at}`;
+  await storage.writeText(committed, 'to be committed', 0);
   const did = await Promise.allSettled([
     storage.readText(name, 1_000),
     storage.readPart(part, {}),
@@ -112,7 +114,7 @@ async function attack(name: string, at: number): Promise<unknown[]> {
     storage.removeDirectory(name),
     storage.writeText(name, 'written', 0),
     ...(at % 4 === 1 ? [storage.receiveFile({ url, path: `${name}/received`, sizeBytes: 7 }, {})] : []),
-    storage.commitFile(`.isg-pro-part-${at}`, name),
+    storage.commitFile(committed, name),
     storage.commitFile(name, 'stolen'),
   ]);
   return did.map((one) => (one.status === 'fulfilled' ? one.value : String(one.reason)));
@@ -215,12 +217,12 @@ describe('a name that wants to lead out of the storage', () => {
   it('is not the marker’s: no call of a role changes which storage this is', async () => {
     const marker = join(storage.mountPoint, '.isg-pro-storage');
     const [text, facts] = [readFileSync(marker, 'utf8'), lstatSync(marker, { bigint: true })];
-    await storage.writeText('.isg-pro-part-0', 'x', 0);
+    await storage.writeText('.isg-pro-part-own', 'x', 0);
     const expected = { sizeBytes: Number(facts.size), mtimeNs: String(facts.mtimeNs) };
     for (const name of ['.isg-pro-storage', '.ISG-pro-storage']) {
       const tried = await Promise.allSettled([
         storage.writeText(name, 'x', 0),
-        storage.commitFile('.isg-pro-part-0', name),
+        storage.commitFile('.isg-pro-part-own', name),
         storage.commitFile(name, 'stolen'),
         storage.removeFile(name, expected),
       ]);
