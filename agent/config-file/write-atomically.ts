@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isMissingFile } from './config-file-error.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** Holds secrets: nobody but the owner reads it. */
 const MODE = 0o600;
@@ -82,16 +83,5 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (thrown) {
     return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM';
-  }
-}
-
-/** Makes the rename itself survive a power cut. Windows cannot open folders; its rename is journalled. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

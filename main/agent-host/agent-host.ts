@@ -18,6 +18,7 @@ import { hasChild, initialHost, nextHost, waitToJudge } from './host-state.ts';
 import { agentStateOf } from './host-words.ts';
 import type { KeptToken } from './kept-token.ts';
 import { createRunOutput, type RunOutput } from './run-output.ts';
+import { handOver } from './shared-messages.ts';
 import { createTicker } from './ticker.ts';
 
 /** Main tells the agent that it is there at ticks at least this far apart. */
@@ -315,23 +316,12 @@ class Host implements AgentHost {
         this.#dispatch({ kind: 'hello', protocol: message.protocol, nowMs });
         this.#sendToken();
         break;
-      case 'beat':
-        break;
-      case 'snapshot':
-        this.#options.onSnapshot(message.snapshot);
-        break;
-      case 'log':
-        this.#options.onLogLines(message.lines);
-        break;
-      case 'answer':
-        this.#calls.onAnswer(message.id, message.value);
-        break;
-      case 'refusal':
-        this.#calls.onRefusal(message.id, message.error);
-        break;
       case 'goodbye':
         this.#dispatch({ kind: 'goodbye', code: message.code, reason: message.reason, nowMs });
         this.#publish();
+        break;
+      default:
+        handOver(message, this.#options, this.#calls);
     }
   }
 }

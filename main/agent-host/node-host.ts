@@ -19,6 +19,7 @@ import {
   type ServiceState,
 } from './service-state.ts';
 import { serviceAgentState } from './service-words.ts';
+import { handOver } from './shared-messages.ts';
 import { createTicker } from './ticker.ts';
 
 /** What a node's host is made of: an agent's, and the place of a service that may run the node instead. */
@@ -243,22 +244,11 @@ class Host implements NodeHost {
         this.#goodbye = '';
         this.#dispatch({ kind: 'hello', protocol: message.protocol, version: message.version, nowMs: monotonicMs() });
         break;
-      case 'beat':
-        break;
-      case 'snapshot':
-        this.#options.onSnapshot(message.snapshot);
-        break;
-      case 'log':
-        this.#options.onLogLines(message.lines);
-        break;
-      case 'answer':
-        this.#calls.onAnswer(message.id, message.value);
-        break;
-      case 'refusal':
-        this.#calls.onRefusal(message.id, message.error);
-        break;
       case 'goodbye':
         this.#goodbye = message.reason;
+        break;
+      default:
+        handOver(message, this.#options, this.#calls);
     }
   }
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { access, chmod, copyFile, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '../../agent/config-file/sync-folder.ts';
 
 /** Programs as files: replaced as a whole, compared, started. */
 
@@ -36,13 +37,6 @@ export async function copyWhole(from: string, to: string, { mode, sha512, commit
     throw thrown;
   }
   await syncFolder(dirname(to));
-}
-
-/** A rename is on disk when its folder is. Windows has no such call, and needs none. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
 }
 
 /** SHA-512 of a file, base64 as in the feed. */

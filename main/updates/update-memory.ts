@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { lastUpdateSchema } from '../../preload/contract/app-state.ts';
 
 /**
  * What an update must know across the restart that it causes. Synchronous, because the count of starts must be on disk before
@@ -36,15 +37,7 @@ const memorySchema = z.object({
     .nullable(),
   /** Versions that this node does not install by itself again, newest last. */
   failed: z.array(z.string()),
-  last: z
-    .object({
-      outcome: z.enum(['updated', 'rolled-back', 'not-installed', 'failed']),
-      version: z.string(),
-      from: z.string(),
-      why: z.string(),
-      atMs: z.number(),
-    })
-    .nullable(),
+  last: lastUpdateSchema.nullable(),
   /** What the cluster is still to be told. */
   report: z
     .object({

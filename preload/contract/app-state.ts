@@ -49,6 +49,15 @@ export type CheckState = z.infer<typeof checkStateSchema>;
 /** A support bundle that is being made: what it does now, and how much of it is done, from 0 to 1. */
 const bundleStateSchema = z.object({ doing: z.string(), share: z.number().min(0).max(1) });
 
+/** How the last installation of an update ended: shown to people, and remembered by this node. */
+export const lastUpdateSchema = z.object({
+  outcome: z.enum(['updated', 'rolled-back', 'not-installed', 'failed']),
+  version: z.string(),
+  from: z.string(),
+  why: z.string(),
+  atMs: z.number(),
+});
+
 /** Updates of this program (main/updates). */
 export const updateStateSchema = z.object({
   state: z.enum([
@@ -72,15 +81,7 @@ export const updateStateSchema = z.object({
   /** Whether a person asked to install it now. */
   isAsked: z.boolean(),
   /** How the last installation ended; null when none is known. */
-  last: z
-    .object({
-      outcome: z.enum(['updated', 'rolled-back', 'not-installed', 'failed']),
-      version: z.string(),
-      from: z.string(),
-      why: z.string(),
-      atMs: z.number(),
-    })
-    .nullable(),
+  last: lastUpdateSchema.nullable(),
 });
 /** Updates of this program. */
 export type UpdateView = z.infer<typeof updateStateSchema>;
